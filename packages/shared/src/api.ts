@@ -1,0 +1,104 @@
+/** Where each resource lives, relative to the origin the service is deployed at. */
+export const ROUTES = {
+  sessions: '/v1/sessions',
+  session: '/v1/session',
+  me: '/v1/me',
+  profile: '/v1/me/profile',
+  livez: '/livez',
+  readyz: '/readyz',
+} as const
+
+/** What the phone is, sent with a login only when the host application asked for it; each at most 64 characters. */
+export interface Device {
+  platform?: string
+  model?: string
+  system?: string
+  wechatVersion?: string
+  sdkVersion?: string
+}
+
+/**
+ * What users say of themselves. Nothing of it is verified by WeChat or by us, and a user who never
+ * filled the form has empty strings.
+ */
+export interface UserProfile {
+  nickname: string
+  /** An https address, or empty. */
+  avatarUrl: string
+  /** 0 unknown, 1 male, 2 female: WeChat's own numbering. */
+  gender: 0 | 1 | 2
+  country: string
+  province: string
+  city: string
+  language: string
+}
+
+/** A user as every route shows it. The WeChat identifiers (openid, unionid) never leave the server. */
+export interface User {
+  id: string
+  profile: UserProfile
+}
+
+/** The public half of a session; its token is shown once, in the answer that creates it. */
+export interface SessionSummary {
+  id: string
+  /** ISO 8601. */
+  createdAt: string
+}
+
+/** `POST /v1/sessions`: exchanges a login code for a session. */
+export interface CreateSessionRequest {
+  /** The mini-program's appid, 1 to 64 characters. */
+  appid: string
+  /** From `wx.login`: single use, valid for five minutes. */
+  code: string
+  device?: Device
+  /** Free JSON for the host's `onSignIn` hook (inviter, channel, scene): at most 4 kB. */
+  data?: unknown
+}
+
+/** `201` of `POST /v1/sessions`. Lifetimes are relative, in seconds, because phone clocks are wrong. */
+export interface CreateSessionResponse {
+  /** Opaque bearer token; goes into the `Authorization` header and nowhere else. */
+  token: string
+  tokenType: 'Bearer'
+  /** Seconds until the session ends unless it is used. */
+  expiresIn: number
+  /** Seconds until the session ends however much it is used. */
+  absoluteExpiresIn: number
+  session: SessionSummary
+  user: User & { isNew: boolean }
+}
+
+/** `200` of `GET /v1/session`. */
+export interface GetSessionResponse {
+  session: SessionSummary
+  user: User
+  /** Seconds until the session ends unless it is used. */
+  expiresIn: number
+}
+
+/** `200` of `DELETE /v1/sessions?scope=others|all`. */
+export interface RevokeSessionsResponse {
+  /** How many sessions ended. */
+  revoked: number
+}
+
+/** `200` of `GET /v1/me`. */
+export interface GetMeResponse {
+  user: User
+}
+
+/** `PUT /v1/me/profile`: a field left out becomes empty, because PUT replaces the whole profile. */
+export type PutProfileRequest = Partial<UserProfile>
+
+/** `200` of `PUT /v1/me/profile`: the profile as it was stored. */
+export interface PutProfileResponse {
+  user: User
+}
+
+/** `200` or `503` of `GET /readyz`. */
+export interface ReadinessResponse {
+  status: 'ready' | 'unavailable'
+  stores: { sessions: 'up' | 'down'; users: 'up' | 'down' }
+}

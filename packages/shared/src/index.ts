@@ -1,0 +1,17 @@
+export type {
+  CreateSessionRequest,
+  CreateSessionResponse,
+  Device,
+  GetMeResponse,
+  GetSessionResponse,
+  PutProfileRequest,
+  PutProfileResponse,
+  ReadinessResponse,
+  RevokeSessionsResponse,
+  SessionSummary,
+  User,
+  UserProfile,
+} from './api.ts'
+export { ROUTES } from './api.ts'
+export type { Problem, ProblemCode, RevocationReason } from './problems.ts'
+export { PROBLEM_STATUS, REVOCATION_REASONS } from './problems.ts'
