@@ -1,0 +1,72 @@
+// A server process that a test run owns: its own port, its own temp folder, stopped by its own pid.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Program } from './debian.ts'
+
+/** How long a server may take to say that it is ready. */
+const START_TIMEOUT_MS = 30_000
+
+export interface Server {
+  url: string
+  stop(): Promise<void>
+}
+
+/** Starts `program` and resolves once it has printed `readyText`. */
+export async function startProcess(
+  program: Program,
+  args: readonly string[],
+  o: { readyText: string; cwd: string; uid?: number | undefined },
+): Promise<ChildProcess> {
+  const child = spawn(program.path, args, {
+    cwd: o.cwd,
+    env: program.env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(o.uid === undefined ? {} : { uid: o.uid, gid: o.uid }),
+  })
+  let printed = ''
+  await new Promise<void>((resolve, reject) => {
+    const fail = (why: string) => reject(new Error(`${program.path} ${why}\n${printed}`))
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      fail('did not get ready')
+    }, START_TIMEOUT_MS)
+    const look = (chunk: Buffer) => {
+      if (printed.includes(o.readyText)) return
+      printed += chunk.toString()
+      if (!printed.includes(o.readyText)) return
+      clearTimeout(timer)
+      resolve()
+    }
+    child.stdout?.on('data', look)
+    child.stderr?.on('data', look)
+    child.once('error', (error) => fail(error.message))
+    child.once('exit', (code) => fail(`ended with exit code ${code}`))
+  })
+  return child
+}
+
+export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill(signal)
+  await ended
+}
+
+export function makeTempFolder(name: string): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), `weapp-auth-${name}-`))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+export async function findFreePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  if (address === null || typeof address === 'string') throw new Error('no port to be had')
+  probe.close()
+  await once(probe, 'close')
+  return address.port
+}
