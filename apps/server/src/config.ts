@@ -1,0 +1,154 @@
+import { z } from 'zod'
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const IDLE_SECONDS = 7200
+const ABSOLUTE_SECONDS = 2_592_000
+const WECHAT_API = 'https://api.weixin.qq.com'
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
+/** Each key is 32 bytes, so 43 base64 characters and the padding. */
+const KEY_RING = /^[\w-]{1,32}:[A-Za-z0-9+/]{43}=(,[\w-]{1,32}:[A-Za-z0-9+/]{43}=)*$/
+
+/** What the service can be told, read from the environment once, at the start. */
+export interface Config {
+  host: string
+  port: number
+  /** Where the embedded databases stand. */
+  dataDir: string
+  logLevel: (typeof LOG_LEVELS)[number]
+  /** The mini-programs that sign in here. With the emulator on they need no secret. */
+  apps: readonly { appid: string; secrets: string[] }[]
+  wechatApiBaseUrl: string
+  /** WeChat played by this process: whoever asks is signed in as whomever they name. */
+  emulator: boolean
+  redisUrl: string | null
+  databaseUrl: string | null
+  sessionIdleSeconds: number
+  sessionAbsoluteSeconds: number
+  /** Key ring that seals the session_keys at rest, `kid:base64,kid:base64`; null: made once and kept in `dataDir`. */
+  sessionKeyKeys: string | null
+}
+
+/** Everything that is wrong with the environment, one problem a line. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+    this.problems = problems
+  }
+}
+
+const appid = z.string().regex(/^[\w-]{1,64}$/, 'must be 1 to 64 letters, digits, - or _')
+const app = z.object({ appid, secrets: z.array(z.string().min(1)).min(1) })
+
+const Environment = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: wholeNumber(0, 65_535).default(3000),
+  DATA_DIR: z.string().default('./data'),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  WECHAT_APPID: appid.optional(),
+  WECHAT_SECRET: z.string().optional(),
+  WECHAT_APPS: z.string().transform(parseApps).optional(),
+  WECHAT_API_BASE_URL: url(['https:', 'http:'], WECHAT_API).optional(),
+  WECHAT_EMULATOR: z.enum(['off', 'on', 'exposed'], 'must be off, on or exposed').default('off'),
+  REDIS_URL: url(['redis:', 'rediss:'], 'redis://127.0.0.1:6379').optional(),
+  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user@host/database').optional(),
+  SESSION_IDLE_SECONDS: wholeNumber(60, 31_536_000).default(IDLE_SECONDS),
+  SESSION_ABSOLUTE_SECONDS: wholeNumber(60, 315_360_000).default(ABSOLUTE_SECONDS),
+  SESSION_KEY_KEYS: z
+    .string()
+    .regex(KEY_RING, 'must be kid:base64,kid:base64 with keys of 32 bytes (openssl rand -base64 32 makes one)')
+    .optional(),
+})
+
+/**
+ * Reads the configuration out of environment variables; an empty one counts as not set.
+ *
+ * @throws ConfigError with every problem at once
+ */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = Environment.safeParse(set)
+  const problems = (parsed.error?.issues ?? []).map(({ path, message }) => `${String(path[0])} ${message}`)
+  problems.push(...findContradictions(set))
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
+  const e = parsed.data
+  return Object.freeze({
+    host: e.HOST,
+    port: e.PORT,
+    dataDir: e.DATA_DIR,
+    logLevel: e.LOG_LEVEL,
+    apps: e.WECHAT_APPS ?? (e.WECHAT_APPID ? [{ appid: e.WECHAT_APPID, secrets: [e.WECHAT_SECRET ?? []].flat() }] : []),
+    wechatApiBaseUrl: e.WECHAT_API_BASE_URL ?? WECHAT_API,
+    emulator: e.WECHAT_EMULATOR !== 'off',
+    redisUrl: e.REDIS_URL ?? null,
+    databaseUrl: e.DATABASE_URL ?? null,
+    sessionIdleSeconds: e.SESSION_IDLE_SECONDS,
+    sessionAbsoluteSeconds: e.SESSION_ABSOLUTE_SECONDS,
+    sessionKeyKeys: e.SESSION_KEY_KEYS ?? null,
+  })
+}
+
+/** What no single variable shows. */
+function* findContradictions(e: Readonly<Record<string, string | undefined>>): Generator<string> {
+  if ((e.WECHAT_EMULATOR ?? 'off') === 'off') {
+    if (e.WECHAT_APPID && !e.WECHAT_SECRET) yield 'WECHAT_APPID is set without WECHAT_SECRET: set both'
+    if (e.WECHAT_SECRET && !e.WECHAT_APPID) yield 'WECHAT_SECRET is set without WECHAT_APPID: set both'
+    if (!e.WECHAT_APPID && !e.WECHAT_SECRET && !e.WECHAT_APPS) {
+      yield 'no mini-program is configured: set WECHAT_APPID and WECHAT_SECRET (mp.weixin.qq.com, Development > Development Settings), or WECHAT_EMULATOR=on to try the service without an account'
+    }
+  } else {
+    if (e.WECHAT_SECRET || e.WECHAT_APPS) {
+      yield 'WECHAT_EMULATOR signs anybody in as anybody, so it is refused beside a real secret: unset WECHAT_SECRET and WECHAT_APPS, or WECHAT_EMULATOR'
+    }
+    if (e.WECHAT_EMULATOR === 'on' && e.HOST && !LOOPBACK.test(e.HOST)) {
+      yield `WECHAT_EMULATOR signs anybody in as anybody, so it is refused on HOST=${e.HOST}: use 127.0.0.1, or WECHAT_EMULATOR=exposed if that is what you want`
+    }
+    if (e.WECHAT_API_BASE_URL) yield 'WECHAT_API_BASE_URL has no meaning with WECHAT_EMULATOR: unset one of them'
+  }
+  if (e.WECHAT_APPS && (e.WECHAT_APPID || e.WECHAT_SECRET)) {
+    yield 'WECHAT_APPS and WECHAT_APPID/WECHAT_SECRET are both set: put every mini-program into WECHAT_APPS'
+  }
+  if (Number(e.SESSION_ABSOLUTE_SECONDS ?? ABSOLUTE_SECONDS) < Number(e.SESSION_IDLE_SECONDS ?? IDLE_SECONDS)) {
+    yield 'SESSION_ABSOLUTE_SECONDS must not be shorter than SESSION_IDLE_SECONDS'
+  }
+  if (e.DATABASE_URL && !e.SESSION_KEY_KEYS) {
+    yield 'DATABASE_URL needs SESSION_KEY_KEYS, because every process has to open what another one sealed: set it to k1:<output of openssl rand -base64 32>'
+  }
+}
+
+function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message)
+}
+
+function url(protocols: readonly string[], example: string) {
+  const isWellFormed = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol)
+  return z.string().refine(isWellFormed, `must be an address like ${example}`)
+}
+
+function parseApps(text: string, context: z.RefinementCtx): z.infer<typeof app>[] {
+  const parsed = z.array(app).min(1).safeParse(parseJson(text))
+  const appids = parsed.success ? parsed.data.map(({ appid }) => appid) : []
+  if (parsed.success && new Set(appids).size === appids.length) return parsed.data
+  context.addIssue({
+    code: 'custom',
+    message: parsed.success
+      ? 'names an appid twice: give it all its secrets in one entry'
+      : 'must be JSON like [{ "appid": "wx...", "secrets": ["..."] }]',
+  })
+  return z.NEVER
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigError, parseConfig } from '../src/config.ts'
+
+const REAL_APP = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's' }
+
+describe('parseConfig', () => {
+  test('an empty environment says what to set', () => {
+    expect(problemsOf({})).toEqual([expect.stringMatching(/WECHAT_APPID and WECHAT_SECRET.*WECHAT_EMULATOR=on/)])
+  })
+
+  test('every problem is listed at once', () => {
+    const problems = problemsOf({
+      ...REAL_APP,
+      PORT: '70000',
+      LOG_LEVEL: 'loud',
+      WECHAT_EMULATOR: 'yes',
+      REDIS_URL: 'localhost:6379',
+      SESSION_IDLE_SECONDS: '2h',
+    })
+    expect(problems).toEqual([
+      'PORT must be a whole number from 0 to 65535',
+      expect.stringMatching(/^LOG_LEVEL must be one of fatal/),
+      'WECHAT_EMULATOR must be off, on or exposed',
+      'REDIS_URL must be an address like redis://127.0.0.1:6379',
+      'SESSION_IDLE_SECONDS must be a whole number from 60 to 31536000',
+      expect.stringMatching(/beside a real secret/),
+    ])
+  })
+
+  test('the defaults are those of the documentation', () => {
+    expect(parseConfig(REAL_APP)).toEqual({
+      host: '127.0.0.1',
+      port: 3000,
+      dataDir: './data',
+      logLevel: 'info',
+      apps: [{ appid: 'wx1', secrets: ['s'] }],
+      wechatApiBaseUrl: 'https://api.weixin.qq.com',
+      emulator: false,
+      redisUrl: null,
+      databaseUrl: null,
+      sessionIdleSeconds: 7200,
+      sessionAbsoluteSeconds: 2_592_000,
+      sessionKeyKeys: null,
+    })
+  })
+
+  test('an empty variable counts as not set', () => {
+    expect(parseConfig({ ...REAL_APP, PORT: '', REDIS_URL: '' })).toMatchObject({ port: 3000, redisUrl: null })
+  })
+
+  test('several mini-programs come as JSON', () => {
+    const WECHAT_APPS = JSON.stringify([{ appid: 'wx1', secrets: ['new', 'old'] }])
+    expect(parseConfig({ WECHAT_APPS }).apps).toEqual([{ appid: 'wx1', secrets: ['new', 'old'] }])
+  })
+
+  test.each([
+    ['not JSON', 'wx1:secret'],
+    ['no secrets', '[{"appid":"wx1","secrets":[]}]'],
+    ['an empty list', '[]'],
+    ['one appid twice', '[{"appid":"wx1","secrets":["a"]},{"appid":"wx1","secrets":["b"]}]'],
+  ])('WECHAT_APPS with %s is refused without showing its secrets', (_, WECHAT_APPS) => {
+    const problems = problemsOf({ WECHAT_APPS })
+    expect(problems).toEqual([expect.stringMatching(/^WECHAT_APPS /)])
+    expect(problems.join()).not.toContain('secret"')
+  })
+
+  test.each([
+    ['an appid without its secret', { WECHAT_APPID: 'wx1' }],
+    ['a secret without its appid', { WECHAT_SECRET: 's' }],
+    ['both ways of naming mini-programs', { ...REAL_APP, WECHAT_APPS: '[{"appid":"wx2","secrets":["a"]}]' }],
+    ['the emulator beside a real secret', { ...REAL_APP, WECHAT_EMULATOR: 'on' }],
+    ['the emulator on a public address', { WECHAT_EMULATOR: 'on', HOST: '0.0.0.0' }],
+    ['the emulator beside another WeChat', { WECHAT_EMULATOR: 'on', WECHAT_API_BASE_URL: 'http://127.0.0.1:1' }],
+    ['an absolute lifetime below the idle one', { ...REAL_APP, SESSION_ABSOLUTE_SECONDS: '60' }],
+    ['a shared database without a shared key ring', { ...REAL_APP, DATABASE_URL: 'postgres://a@b/c' }],
+    ['a key of the wrong length', { ...REAL_APP, SESSION_KEY_KEYS: 'k1:c2hvcnQ=' }],
+  ])('%s is refused', (_, env) => {
+    expect(problemsOf(env)).toHaveLength(1)
+  })
+
+  test('the emulator may be exposed on purpose, and may play a given appid', () => {
+    const config = parseConfig({ WECHAT_EMULATOR: 'exposed', HOST: '0.0.0.0', WECHAT_APPID: 'wx7' })
+    expect(config).toMatchObject({ emulator: true, host: '0.0.0.0', apps: [{ appid: 'wx7', secrets: [] }] })
+  })
+
+  test('a problem never shows the value of a secret', () => {
+    const secret = 'canary-5e1f'
+    const problems = problemsOf({ WECHAT_SECRET: secret, SESSION_KEY_KEYS: secret, DATABASE_URL: `${secret}:x` })
+    expect(problems.length).toBeGreaterThan(1)
+    expect(problems.join()).not.toContain(secret)
+  })
+})
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    parseConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
