@@ -116,8 +116,8 @@ function run(node, file, args) {
   const stop = (signal) => {
     if (stopping) return
     stopping = true
-    child.kill(signal)
-    setTimeout(() => killGroup(child.pid), STOP_TIMEOUT_MS).unref()
+    killGroup(child, signal)
+    setTimeout(() => killGroup(child, 'SIGKILL'), STOP_TIMEOUT_MS).unref()
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop)
   const parent = process.ppid
@@ -129,8 +129,9 @@ function run(node, file, args) {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }
 
-function killGroup(pid) {
-  process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
+function killGroup(child, signal) {
+  if (process.platform === 'win32') child.kill(signal)
+  else process.kill(-child.pid, signal)
 }
 
 function say(message) {

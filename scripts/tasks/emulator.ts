@@ -1,0 +1,5 @@
+// `npm run emulator -- run <built mini-program folder> --service <url>`: the emulator's command line from this checkout.
+import { runTool } from '../tool.ts'
+
+if ((await runTool('tsc', ['-b', 'packages/emulator'], 'stderr')) !== 0) process.exit(1)
+await import('../../packages/emulator/dist/cli.js')

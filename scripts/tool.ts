@@ -1,0 +1,26 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { ROOT } from './root.ts'
+
+/**
+ * Runs an installed command-line tool to its end and returns its exit code. A signal goes to the whole process group,
+ * so the tool has it already: this process only waits for it to finish.
+ */
+export async function runTool(
+  name: string,
+  args: readonly string[],
+  stdout: 'inherit' | 'stderr' = 'inherit',
+): Promise<number> {
+  const wait = () => {}
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const signal of signals) process.on(signal, wait)
+  const child = spawn(join(ROOT, 'node_modules', '.bin', name), args, {
+    cwd: ROOT,
+    stdio: ['ignore', stdout === 'stderr' ? 2 : 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  })
+  const [code] = await once(child, 'exit')
+  for (const signal of signals) process.off(signal, wait)
+  return typeof code === 'number' ? code : 1
+}
