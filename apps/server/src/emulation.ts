@@ -1,0 +1,37 @@
+import { controlApi, createWorld, DEMO_APP, startWechat, type World } from '@weapp-auth/emulator'
+import type { FastifyInstance } from 'fastify'
+import type { Config } from './config.ts'
+import { demo } from './demo.ts'
+import { landing } from './landing.ts'
+
+/** WeChat played by this process. Loaded only when the configuration asks for it. */
+export interface Emulation {
+  world: World
+  /** What the service is given in place of the configuration's. */
+  apps: { appid: string; secrets: string[] }[]
+  wechatApiBaseUrl: string
+  now: () => number
+  /** Puts the emulator's switches under `/emulator`, and the demo's page and business route, into the service. */
+  mount(app: FastifyInstance): Promise<void>
+  close(): Promise<void>
+}
+
+/** Starts WeChat's HTTP side on a port of its own, which the service calls as it would call the real one. */
+export async function startEmulation(config: Config): Promise<Emulation> {
+  const appids = config.apps.length > 0 ? config.apps.map(({ appid }) => appid) : [DEMO_APP.appid]
+  const world = createWorld({ apps: appids.map((appid) => ({ ...DEMO_APP, appid })) })
+  const wechat = await startWechat(world)
+  return {
+    world,
+    apps: world.apps.map(({ appid, secret }) => ({ appid, secrets: [secret] })),
+    wechatApiBaseUrl: wechat.baseUrl,
+    // The emulator's clock is the service's too, so that a session's lifetime can be made to pass.
+    now: () => world.clock.now(),
+    mount: async (app) => {
+      await app.register(controlApi, { prefix: '/emulator', world })
+      await app.register(demo)
+      await app.register(landing, { appid: world.apps[0]?.appid ?? '' })
+    },
+    close: () => wechat.close(),
+  }
+}

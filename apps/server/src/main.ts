@@ -1,0 +1,52 @@
+// The one file with effects: reads the environment, opens connections, listens, closes.
+import { parseArgs } from 'node:util'
+import closeWithGrace from 'close-with-grace'
+import { pino } from 'pino'
+import { buildApp } from './app.ts'
+import { parseConfig } from './config.ts'
+import { explainStartError } from './start-error.ts'
+import { openStores } from './stores.ts'
+
+/** Whatever is still open then, the process ends: an orchestrator's own deadline is usually ten seconds. */
+const STOP_TIMEOUT_MS = 9_000
+
+try {
+  await main()
+} catch (error) {
+  say(explainStartError(error, process.env))
+  process.exit(1)
+}
+
+async function main(): Promise<void> {
+  const { values: options } = parseArgs({
+    options: {
+      walkthrough: { type: 'boolean', default: false },
+      fault: { type: 'string', multiple: true, default: [] },
+    },
+  })
+  const config = parseConfig(process.env)
+  const log = pino({ level: config.logLevel, redact: ['req.headers', 'res.headers'] })
+
+  const emulation = config.emulator ? await (await import('./emulation.ts')).startEmulation(config) : null
+  const stores = await openStores(config, log)
+  const app = await buildApp({ ...config, ...emulation, ...stores, log })
+  await emulation?.mount(app)
+  closeWithGrace({ delay: STOP_TIMEOUT_MS, logger: log }, async () => {
+    await app.close()
+    await Promise.all([stores.close(), emulation?.close()])
+  })
+  const address = await app.listen({ host: config.host, port: config.port })
+
+  const appids = (emulation ?? config).apps.map(({ appid }) => appid).join(', ')
+  if (!emulation) return say(`signing in users of ${appids} through ${config.wechatApiBaseUrl}, on ${address}`)
+  say(`WeChat is played by this process: anybody can sign in as anybody (${appids})`)
+  if (options.walkthrough) {
+    const { walkThrough } = await import('./walkthrough.ts')
+    if (!(await walkThrough({ emulation, config, address, faults: options.fault }))) process.exit(1)
+  }
+  say(`serving on ${address}`)
+}
+
+function say(line: string): void {
+  process.stderr.write(`weapp-auth: ${line}\n`)
+}

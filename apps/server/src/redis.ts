@@ -1,0 +1,38 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { Redis } from 'ioredis'
+
+/** A store that does not answer in time is treated as gone; the caller gets a 503, not a wait. */
+const COMMAND_TIMEOUT_MS = 300
+const CONNECT_TIMEOUT_MS = 2_000
+/** Reconnecting is quick, so that the service recovers within a second of Redis coming back. */
+const RECONNECT_DELAY_MS = 250
+
+/**
+ * Connects to Redis. The library's defaults queue commands while Redis is away and wait for answers for ever: here a
+ * command fails at once or within {@link COMMAND_TIMEOUT_MS}, and the connection keeps being retried in the background.
+ */
+export async function connectRedis(url: string, log: FastifyBaseLogger): Promise<Redis> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => RECONNECT_DELAY_MS,
+  })
+  let isDown = false
+  redis.on('error', (error) => {
+    if (!isDown) log.error({ err: error }, 'the session store (Redis) cannot be reached, trying again')
+    isDown = true
+  })
+  redis.on('ready', () => {
+    if (isDown) log.info('the session store (Redis) is back')
+    isDown = false
+  })
+  const ready = new Promise<void>((resolve) => {
+    redis.once('ready', () => resolve())
+  })
+  // A refused first connection is reported by the error event above; the retries go on until `ready`.
+  await redis.connect().catch(() => ready)
+  return redis
+}

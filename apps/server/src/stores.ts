@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  createRedisSessionStore,
+  createSessionKeyVault,
+  createSqliteSessionStore,
+  createSqlUserStore,
+  migrateUsers,
+  openSqliteUsers,
+  type SessionStore,
+  type UserStore,
+  type UsersDatabase,
+} from '@weapp-auth/fastify'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Redis } from 'ioredis'
+import { Kysely, PostgresDialect } from 'kysely'
+import { Pool } from 'pg'
+import type { Config } from './config.ts'
+import { connectRedis } from './redis.ts'
+
+export interface Stores {
+  sessions: SessionStore
+  users: UserStore
+  /** The client behind `sessions`, for whoever else needs Redis; null with the embedded store. */
+  redis: Redis | null
+  close(): Promise<void>
+}
+
+/** Opens the two stores the configuration asks for; the embedded ones where it asks for none. */
+export async function openStores(config: Config, log: FastifyBaseLogger): Promise<Stores> {
+  if (config.redisUrl && !config.databaseUrl) {
+    log.warn('sessions are in Redis but users are embedded: only one process may run; set DATABASE_URL for more')
+  }
+  if (!config.redisUrl || !config.databaseUrl) mkdirSync(config.dataDir, { recursive: true })
+  const vault = createSessionKeyVault({ keys: config.sessionKeyKeys ?? keepKeyRing(config.dataDir) })
+  const db = config.databaseUrl
+    ? openPostgres(config.databaseUrl, log)
+    : openSqliteUsers(join(config.dataDir, 'users.sqlite'))
+  await migrateUsers(db)
+  const redis = config.redisUrl ? await connectRedis(config.redisUrl, log) : null
+  const sessions = redis
+    ? createRedisSessionStore({ redis })
+    : createSqliteSessionStore({ file: join(config.dataDir, 'sessions.sqlite') })
+  return {
+    sessions,
+    users: createSqlUserStore({ db, vault }),
+    redis,
+    close: async () => {
+      await Promise.all([sessions.close(), db.destroy()])
+    },
+  }
+}
+
+function openPostgres(connectionString: string, log: FastifyBaseLogger): Kysely<UsersDatabase> {
+  const pool = new Pool({ connectionString, max: 10, connectionTimeoutMillis: 2_000, statement_timeout: 5_000 })
+  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
+  pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to the user store (PostgreSQL) broke'))
+  return new Kysely({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** The embedded stores bring their own key ring: made once, readable by this user alone. */
+function keepKeyRing(dataDir: string): string {
+  const file = join(dataDir, 'session-keys')
+  if (!existsSync(file)) writeFileSync(file, `k1:${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' })
+  return readFileSync(file, 'utf8').trim()
+}
