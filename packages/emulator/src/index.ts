@@ -1,1 +1,32 @@
-export {}
+export { type Clock, type ClockOptions, createClock } from './clock.ts'
+export { createFaults, FAULT_POINTS, type Fault, type FaultPoint, type Faults } from './faults.ts'
+export { controlApi } from './http/control-api.ts'
+export { startWechat, type WechatServer } from './http/start-wechat.ts'
+export { wechatApi } from './http/wechat-api.ts'
+export {
+  createLedger,
+  type Ledger,
+  type LedgerDetail,
+  type LedgerEntry,
+  type LedgerEvent,
+  type SecretKind,
+} from './ledger.ts'
+export {
+  type Code2SessionParams,
+  type Code2SessionResult,
+  createWorld,
+  DEMO_APP,
+  type WechatApp,
+  WechatError,
+  type World,
+  type WorldOptions,
+} from './world.ts'
+export type { Callbacks, Failure } from './wx/api-call.ts'
+export type { AppThread } from './wx/app-thread.ts'
+export { createDevice, type Device, type DeviceOptions, type Wx } from './wx/device.ts'
+export type { LaunchOptions, Lifecycle } from './wx/lifecycle.ts'
+export { localLink, remoteLink, type WechatLink } from './wx/link.ts'
+export type { Network, NetworkType } from './wx/network.ts'
+export type { RequestOptions, RequestResult, RequestTask } from './wx/request.ts'
+export type { DeviceStorage } from './wx/storage.ts'
+export type { Transport, TransportRequest, TransportResponse } from './wx/transport.ts'

@@ -1,0 +1,102 @@
+import type { Ledger } from './ledger.ts'
+
+/** Where a fault can be switched on: a call of WeChat's HTTP API, or a call of the device's `wx`. */
+export const FAULT_POINTS = [
+  'jscode2session',
+  'wx.login',
+  'wx.checkSession',
+  'wx.request',
+  'wx.setStorage',
+  'wx.getStorage',
+  'wx.removeStorage',
+] as const
+
+export type FaultPoint = (typeof FAULT_POINTS)[number]
+
+/** What goes wrong. The fields combine: `{ delayMs: 2000, status: 502 }` answers 502 after two seconds. */
+export interface Fault {
+  /** How many calls are hit before the fault clears itself. Default: all, until it is cleared. */
+  times?: number
+  /** Waits on the side's own clock first. */
+  delayMs?: number
+  /** Never answers; `'body'` stops in the middle of an HTTP answer's body. */
+  hang?: boolean | 'body'
+  /** HTTP: the connection ends with a TCP reset. */
+  reset?: boolean
+  /** HTTP: WeChat's error code. */
+  errcode?: number
+  /** HTTP and `wx.request`: the status, the body and the headers of the answer. */
+  status?: number
+  body?: string
+  headers?: Record<string, string>
+  /** HTTP: the call takes effect (the code is spent) and only its answer is lost. */
+  applied?: boolean
+  /** Device: why the call fails, e.g. `timeout`; the API's name and `:fail` are put in front. */
+  errMsg?: string
+  errno?: number
+}
+
+export interface Faults {
+  /** @throws TypeError for a point or a field that does not exist */
+  set(point: FaultPoint, fault: Fault): void
+  /** Clears one point, or all of them. */
+  clear(point?: FaultPoint): void
+  /** The fault that hits this call, or null; counts `times` down. */
+  take(point: FaultPoint): Fault | null
+  active(): Partial<Record<FaultPoint, Fault>>
+}
+
+const FIELDS: Record<keyof Fault, readonly string[]> = {
+  times: ['number'],
+  delayMs: ['number'],
+  hang: ['boolean', 'string'],
+  reset: ['boolean'],
+  errcode: ['number'],
+  status: ['number'],
+  body: ['string'],
+  headers: ['object'],
+  applied: ['boolean'],
+  errMsg: ['string'],
+  errno: ['number'],
+}
+
+export function createFaults(ledger?: Ledger): Faults {
+  const active = new Map<FaultPoint, Fault>()
+
+  return {
+    set(point, fault) {
+      checkPoint(point)
+      checkFault(fault)
+      active.set(point, { ...fault })
+      ledger?.add({ side: 'control', event: 'fault.set', point, fault: Object.keys(fault).join(' ') })
+    },
+    clear(point) {
+      if (point === undefined) active.clear()
+      else active.delete(checkPoint(point))
+      ledger?.add({ side: 'control', event: 'fault.cleared', point: point ?? 'all' })
+    },
+    take(point) {
+      const fault = active.get(point)
+      if (!fault) return null
+      if (fault.times !== undefined && --fault.times <= 0) active.delete(point)
+      return fault
+    },
+    active: () => Object.fromEntries(active),
+  }
+}
+
+function checkPoint(point: string): FaultPoint {
+  const known = FAULT_POINTS.find((name) => name === point)
+  if (!known) throw new TypeError(`there is no fault point "${point}"; there are: ${FAULT_POINTS.join(', ')}`)
+  return known
+}
+
+function checkFault(fault: Fault): void {
+  const fields = Object.entries(fault ?? {})
+  if (fields.length === 0) throw new TypeError(`a fault says what goes wrong: ${Object.keys(FIELDS).join(', ')}`)
+  for (const [name, value] of fields) {
+    const types = FIELDS[name as keyof Fault]
+    if (!types) throw new TypeError(`a fault has no "${name}"; it has: ${Object.keys(FIELDS).join(', ')}`)
+    if (!types.includes(typeof value)) throw new TypeError(`fault.${name} must be a ${types.join(' or ')}`)
+  }
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyReply } from 'fastify'
+import type { Fault, FaultPoint } from '../faults.ts'
+import type { LedgerDetail } from '../ledger.ts'
+import { WechatError, type World } from '../world.ts'
+
+export interface ApiCall {
+  point: FaultPoint
+  /** What the ledger says of the call; no secrets. */
+  detail: LedgerDetail
+  /** The call itself. @throws WechatError */
+  run: () => object
+}
+
+/**
+ * Answers one call of WeChat's HTTP API the way WeChat does, faults included: JSON labelled `text/plain`, and HTTP 200
+ * with an `errcode` for business errors.
+ */
+export async function answer(world: World, reply: FastifyReply, call: ApiCall): Promise<FastifyReply> {
+  const fault = world.faults.take(call.point)
+  if (fault?.delayMs) await new Promise<void>((resolve) => world.clock.setTimeout(resolve, fault.delayMs ?? 0))
+
+  const spoilt = fault !== null && isSpoiling(fault)
+  const body = spoilt && !fault.applied ? null : runCall(call)
+  const answered = spoilt && fault.errcode !== undefined ? errorBody(new WechatError(fault.errcode)) : body
+  const errcode = spoilt && fault.errcode === undefined ? null : answered?.errcode
+  world.ledger.add({ side: 'wechat', event: call.point, ...call.detail, errcode, ...describe(fault) })
+
+  const text = fault?.body ?? JSON.stringify(answered ?? errorBody(new WechatError(-1)))
+  if (fault?.hang || fault?.reset) return breakOff(reply, fault, text)
+  return reply
+    .code(fault?.status ?? 200)
+    .headers({ 'content-type': 'text/plain', ...fault?.headers })
+    .send(text)
+}
+
+/** Whether the caller gets something else than the call's own answer. */
+function isSpoiling({ hang, reset, errcode, status, body }: Fault): boolean {
+  return Boolean(hang || reset) || errcode !== undefined || status !== undefined || body !== undefined
+}
+
+type Body = { errcode: number; errmsg?: string }
+
+function runCall(call: ApiCall): Body {
+  try {
+    // The 2026 revision of the page shows `errcode: 0` in a success: 小程序登录凭证校验.
+    return { ...call.run(), errcode: 0, errmsg: '' }
+  } catch (error) {
+    if (!(error instanceof WechatError)) throw error
+    return errorBody(error)
+  }
+}
+
+function errorBody({ errcode, message }: WechatError): Body {
+  const rid = [4, 4, 4].map((bytes) => randomBytes(bytes).toString('hex')).join('-')
+  return { errcode, errmsg: `${message}, rid: ${rid}` }
+}
+
+function describe(fault: Fault | null): LedgerDetail {
+  return fault
+    ? {
+        fault: Object.keys(fault)
+          .filter((field) => field !== 'times')
+          .join(' '),
+      }
+    : {}
+}
+
+/** Below HTTP: a reset is a TCP RST; a hang leaves the socket open until the caller or the server closes it. */
+function breakOff(reply: FastifyReply, fault: Fault, body: string): FastifyReply {
+  reply.hijack()
+  if (fault.reset) reply.raw.socket?.resetAndDestroy()
+  else if (fault.hang === 'body') {
+    reply.raw.writeHead(fault.status ?? 200, {
+      'content-type': 'text/plain',
+      'content-length': Buffer.byteLength(body),
+    })
+    reply.raw.write(body.slice(0, Math.floor(body.length / 2)))
+  }
+  return reply
+}

@@ -1,0 +1,81 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { Fault, FaultPoint } from '../faults.ts'
+import { WechatError, type World } from '../world.ts'
+import { parseQuery } from './query.ts'
+
+/** Names a login's code as the world's ledger does, for a phone in another process. */
+export const CODE_ALIAS_HEADER = 'x-emulator-code'
+
+/**
+ * The emulator's own switches over HTTP: what phones in other processes, `curl` and a playground drive it with.
+ * Signs anybody in as anybody, so it must never be reachable beside a real app.
+ */
+export const controlApi: FastifyPluginAsync<{ world: World }> = async (app, { world }) => {
+  app.setErrorHandler((error, _request, reply) => {
+    const status = error instanceof WechatError || error instanceof TypeError || error instanceof RangeError ? 400 : 500
+    const message = error instanceof Error ? error.message : String(error)
+    return reply.code(statusCodeOf(error) ?? status).send({ error: message })
+  })
+
+  app.get('/world', () => ({ apps: world.apps.map(({ appid }) => appid), nowMs: world.clock.now() }))
+
+  app.post('/wx-login', (request, reply) => {
+    const { user, appid } = parseCaller(request.body, world)
+    const { code } = world.login(user, appid)
+    reply.header(CODE_ALIAS_HEADER, world.ledger.alias('code', code))
+    return { appid, code }
+  })
+
+  app.post('/check-session', (request) => {
+    const { user, appid } = parseCaller(request.body, world)
+    return { valid: world.checkSession(user, appid) }
+  })
+
+  app.get('/ledger', () => ({ entries: world.ledger.entries() }))
+
+  app.post('/clock', (request) => {
+    const { advanceMs } = parseObject(request.body)
+    if (typeof advanceMs !== 'number') throw new TypeError('advanceMs must be a number of milliseconds')
+    world.clock.advance(advanceMs)
+    world.ledger.add({ side: 'control', event: 'clock.advance', clock: 'wechat', ms: advanceMs })
+    return { nowMs: world.clock.now() }
+  })
+
+  app.get('/faults', () => world.faults.active())
+
+  app.post('/faults', (request) => {
+    const { point, ...fault } = parseObject(request.body)
+    if (typeof point !== 'string') throw new TypeError('point must say where the fault is')
+    // Both are checked by set(), which names what it does not know.
+    world.faults.set(point as FaultPoint, fault as Fault)
+    return world.faults.active()
+  })
+
+  app.delete('/faults', (request) => {
+    const { point } = parseQuery(request.query)
+    world.faults.clear(point as FaultPoint | undefined)
+    return world.faults.active()
+  })
+}
+
+/** Who calls from which app: `{ user, appid? }`, the app defaulting to the world's first. */
+function parseCaller(body: unknown, world: World): { user: string; appid: string } {
+  const { user, appid = world.apps[0]?.appid } = parseObject(body)
+  if (typeof user !== 'string' || user === '' || user.length > 64) {
+    throw new TypeError('user must be a name of 1 to 64 characters, such as { "user": "alice" }')
+  }
+  if (typeof appid !== 'string') throw new TypeError('appid must be a string')
+  return { user, appid }
+}
+
+function parseObject(body: unknown): Record<string, unknown> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new TypeError('the body must be a JSON object')
+  return body as Record<string, unknown>
+}
+
+function statusCodeOf(error: unknown): number | null {
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
+    ? error.statusCode
+    : null
+}

@@ -1,0 +1,16 @@
+import type { FastifyInstance } from 'fastify'
+import type { World } from '../world.ts'
+import { answer } from './api-call.ts'
+import { parseQuery } from './query.ts'
+
+/** @see https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2session */
+export function jscode2session(app: FastifyInstance, world: World): void {
+  app.get('/sns/jscode2session', (request, reply) => {
+    const { appid, secret, js_code, grant_type } = parseQuery(request.query)
+    return answer(world, reply, {
+      point: 'jscode2session',
+      detail: { appid, code: js_code && world.ledger.alias('code', js_code) },
+      run: () => world.code2Session({ appid, secret, js_code, grant_type }),
+    })
+  })
+}

@@ -1,0 +1,238 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type Clock, createClock } from './clock.ts'
+import { createFaults, type Faults } from './faults.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+
+/** A mini-program as registered at WeChat. */
+export interface WechatApp {
+  appid: string
+  secret: string
+  /** The Open Platform account it is bound to; users of one account's apps share a unionid. Default: none, no unionid. */
+  platform?: string
+}
+
+/** WeChat's answer to a code. */
+export interface Code2SessionResult {
+  openid: string
+  session_key: string
+  unionid?: string
+}
+
+export interface Code2SessionParams {
+  appid?: string | undefined
+  secret?: string | undefined
+  js_code?: string | undefined
+  grant_type?: string | undefined
+}
+
+/** A business error of WeChat's: an errcode and the text that comes with it. */
+export class WechatError extends Error {
+  override readonly name = 'WechatError'
+  readonly errcode: number
+
+  constructor(errcode: number) {
+    super(ERRMSG[errcode] ?? 'system error')
+    this.errcode = errcode
+  }
+}
+
+/** One in-memory WeChat, with both of its sides. Users exist from the first mention of their name. */
+export interface World {
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly faults: Faults
+  readonly apps: readonly WechatApp[]
+  /**
+   * What `wx.login` does at WeChat: issues a code and may rotate the session key.
+   *
+   * @throws WechatError 40013 for an appid WeChat does not know
+   */
+  login(user: string, appid: string): { code: string }
+  /** Whether the session key behind the user's last code is alive. */
+  checkSession(user: string, appid: string): boolean
+  /**
+   * Exchanges a code, once.
+   *
+   * @throws WechatError 40002, 40013, 40029, 40125, 40163, 40226, 41002, 41004, 41008, 45011
+   */
+  code2Session(params: Code2SessionParams): Code2SessionResult
+  /** The user's identity in this app: the same after a restart of the emulator. */
+  openid(user: string, appid: string): string
+  /** Ends the life of the user's session key, as time without use does. */
+  expireSessionKey(user: string, appid: string): void
+  /** Whether WeChat holds the user for high-risk: their codes are answered 40226. */
+  setBlocked(user: string, blocked: boolean): void
+}
+
+export interface WorldOptions {
+  /** Default: `DEMO_APP` alone. */
+  apps?: readonly WechatApp[]
+  clock?: Clock
+  ledger?: Ledger
+  /** How long a session key lives without use. WeChat does not disclose it. Default three days. */
+  sessionKeyTtlMs?: number
+  /** A login within this time keeps the session key; WeChat documents that there is such a time, not its length. Default one minute. */
+  sessionKeyRefreshMs?: number
+  /** Exchanges of one user per minute before 45011; 100 in an older revision of the official page, without a number now. Default 100. */
+  exchangesPerMinute?: number
+}
+
+/** The app an emulator has when nothing else is configured. */
+export const DEMO_APP: WechatApp = { appid: 'wx0000000000000000', secret: 'emulator-only-not-a-secret-00000' }
+
+/** @see https://developers.weixin.qq.com/miniprogram/dev/api/open-api/login/wx.login.html */
+const CODE_TTL_MS = 5 * 60_000
+
+/** Texts as WeChat's server sends them, without the request id it appends. */
+const ERRMSG: Record<number, string> = {
+  [-1]: 'system error',
+  40002: 'invalid grant_type',
+  40013: 'invalid appid',
+  40029: 'invalid code',
+  40125: 'invalid appsecret',
+  40163: 'code been used',
+  40164: 'invalid ip, not in whitelist',
+  40226: 'high risk user, login blocked',
+  40243: 'AppSecret is frozen',
+  41002: 'appid missing',
+  41004: 'appsecret missing',
+  41008: 'missing code',
+  45009: 'reach max api daily quota limit',
+  45011: 'api minute-quota reach limit  mustslower  retry next minute',
+}
+
+interface Code {
+  user: string
+  appid: string
+  issuedAtMs: number
+  used: boolean
+}
+
+interface SessionKey {
+  value: string
+  issuedAtMs: number
+  usedAtMs: number
+}
+
+export function createWorld({
+  apps = [DEMO_APP],
+  clock = createClock(),
+  ledger = createLedger(),
+  sessionKeyTtlMs = 3 * 24 * 60 * 60_000,
+  sessionKeyRefreshMs = 60_000,
+  exchangesPerMinute = 100,
+}: WorldOptions = {}): World {
+  const faults = createFaults(ledger)
+  const codes = new Map<string, Code>()
+  const keys = new Map<string, SessionKey>()
+  const blocked = new Set<string>()
+  const exchanges = new Map<string, { minute: number; count: number }>()
+
+  function getApp(appid: string): WechatApp {
+    const app = apps.find((candidate) => candidate.appid === appid)
+    if (!app) throw new WechatError(40013)
+    return app
+  }
+
+  /** Codes are kept for a while after they expired, so that a late second use is still told from an unknown code. */
+  function forgetOldCodes(): void {
+    for (const [value, code] of codes) {
+      if (clock.now() - code.issuedAtMs < 2 * CODE_TTL_MS) return
+      codes.delete(value)
+    }
+  }
+
+  function findKey(openid: string): SessionKey | null {
+    const key = keys.get(openid)
+    return key && clock.now() - key.usedAtMs < sessionKeyTtlMs ? key : null
+  }
+
+  /** The user's one valid key, made anew when there is none or, at a login, when the last one is old enough. */
+  function useKey(openid: string, { rotate }: { rotate: boolean }): string {
+    const nowMs = clock.now()
+    const key = findKey(openid)
+    if (key && !(rotate && nowMs - key.issuedAtMs >= sessionKeyRefreshMs)) {
+      key.usedAtMs = nowMs
+      return key.value
+    }
+    const value = randomBytes(16).toString('base64')
+    keys.set(openid, { value, issuedAtMs: nowMs, usedAtMs: nowMs })
+    return value
+  }
+
+  function countExchange(user: string): void {
+    const minute = Math.floor(clock.now() / 60_000)
+    const seen = exchanges.get(user)
+    const count = seen?.minute === minute ? seen.count + 1 : 1
+    exchanges.set(user, { minute, count })
+    if (count > exchangesPerMinute) throw new WechatError(45011)
+  }
+
+  return {
+    clock,
+    ledger,
+    faults,
+    apps,
+    login(user, appid) {
+      const openid = openidOf(user, getApp(appid).appid)
+      forgetOldCodes()
+      useKey(openid, { rotate: true })
+      const code = makeCode()
+      codes.set(code, { user, appid, issuedAtMs: clock.now(), used: false })
+      ledger.add({ side: 'wechat', event: 'code.issued', appid, user, code: ledger.alias('code', code) })
+      return { code }
+    },
+    checkSession(user, appid) {
+      const valid = findKey(openidOf(user, getApp(appid).appid)) !== null
+      ledger.add({ side: 'wechat', event: 'wechat.checkSession', appid, user, valid })
+      return valid
+    },
+    code2Session({ appid, secret, js_code, grant_type }) {
+      if (!appid) throw new WechatError(41002)
+      if (!secret) throw new WechatError(41004)
+      if (!js_code) throw new WechatError(41008)
+      if (grant_type !== 'authorization_code') throw new WechatError(40002)
+      const app = getApp(appid)
+      if (secret !== app.secret) throw new WechatError(40125)
+      const code = codes.get(js_code)
+      if (!code || code.appid !== appid) throw new WechatError(40029)
+      if (code.used) throw new WechatError(40163)
+      if (clock.now() - code.issuedAtMs >= CODE_TTL_MS) throw new WechatError(40029)
+      countExchange(code.user)
+      code.used = true
+      if (blocked.has(code.user)) throw new WechatError(40226)
+      const openid = openidOf(code.user, appid)
+      const session_key = useKey(openid, { rotate: false })
+      return { openid, session_key, ...(app.platform && { unionid: unionidOf(code.user, app.platform) }) }
+    },
+    openid: (user, appid) => openidOf(user, getApp(appid).appid),
+    expireSessionKey(user, appid) {
+      keys.delete(openidOf(user, getApp(appid).appid))
+      ledger.add({ side: 'control', event: 'session_key.expired', appid, user })
+    },
+    setBlocked(user, isBlocked) {
+      if (isBlocked) blocked.add(user)
+      else blocked.delete(user)
+      ledger.add({ side: 'control', event: 'user.blocked', user, blocked: isBlocked })
+    },
+  }
+}
+
+/** 32 characters of base64url, the first one a digit: the look of a real code. */
+function makeCode(): string {
+  return `0${randomBytes(24).toString('base64url').slice(0, 31)}`
+}
+
+/** Derived, not random: a service that kept its users meets the same people after the emulator's restart. */
+function openidOf(user: string, appid: string): string {
+  return identity(`openid ${appid} ${user}`)
+}
+
+function unionidOf(user: string, platform: string): string {
+  return identity(`unionid ${platform} ${user}`)
+}
+
+/** 28 characters beginning with `o`, the look of a real openid. */
+function identity(seed: string): string {
+  return `o${createHash('sha256').update(seed).digest('base64url').slice(0, 27)}`
+}

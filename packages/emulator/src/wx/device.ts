@@ -1,0 +1,175 @@
+import { type Clock, createClock } from '../clock.ts'
+import { createFaults, type Faults } from '../faults.ts'
+import { createLedger, type Ledger, type LedgerDetail } from '../ledger.ts'
+import { createAppErrors, type UnhandledRejection } from './app-errors.ts'
+import { type AppThread, createAppThread } from './app-thread.ts'
+import type { DeviceContext } from './context.ts'
+import { SINGLE_PAGE_SCENE } from './context.ts'
+import { httpTransport } from './http-transport.ts'
+import { createLifecycle, type Lifecycle } from './lifecycle.ts'
+import type { WechatLink } from './link.ts'
+import { createLoginApi } from './login.ts'
+import { createNetwork, type Network } from './network.ts'
+import { createRequestApi } from './request.ts'
+import { createStorage, type DeviceStorage } from './storage.ts'
+import { createSystemApi, refererVersion } from './system.ts'
+import type { Transport } from './transport.ts'
+import { createUiApi, type UserChoices } from './ui.ts'
+
+export interface DeviceOptions {
+  link: WechatLink
+  appid: string
+  /** Who is signed in to WeChat on this phone. Default `alice`. */
+  user?: string
+  /** What the ledger calls the phone. Default `phone`. */
+  name?: string
+  /** Default: a running clock of its own. */
+  clock?: Clock
+  /** Default: the link's, where it has one. */
+  ledger?: Ledger
+  faults?: Faults
+  /** Default: real HTTP. A test may answer by hand instead. */
+  send?: Transport
+  /** The phone's DNS: where a request really goes. Default: where it says. */
+  resolve?: (url: URL) => URL
+  /** Default `develop`. */
+  envVersion?: 'develop' | 'trial' | 'release'
+  /** How the app is opened unless a launch says otherwise. Default 1001, the list of recent mini-programs. */
+  scene?: number
+}
+
+export type Wx = ReturnType<typeof createWx>['wx']
+
+/** One phone with one mini-program installed. What it stored survives a restart of the app. */
+export interface Device {
+  /** The object a mini-program knows as `wx`. */
+  readonly wx: Wx
+  readonly name: string
+  readonly appid: string
+  readonly user: string
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly faults: Faults
+  readonly lifecycle: Lifecycle
+  readonly network: Network
+  /** The storage of the running launch: single-page mode has its own. */
+  readonly storage: DeviceStorage
+  /** The thread the app's code runs on. */
+  readonly thread: AppThread
+  /** What the user answers when asked. */
+  readonly choices: UserChoices
+  /** Adds an entry to the ledger under the phone's name. */
+  record(event: string, detail?: LedgerDetail): void
+  /** Tells of what the app's code threw or left rejected; returns what ends that. */
+  onError(listener: (error: Error) => void): () => void
+  /** For a host: an error of app code that ran outside the thread. */
+  reportError(error: unknown): void
+  /** For a host: a promise of the app's that nobody handled. */
+  reportRejection(reason: unknown, promise: Promise<unknown>): void
+  /** Resolves when no call of `wx` is in flight and no callback waits to run. Timers of the app do not count. */
+  idle(): Promise<void>
+}
+
+export type { UnhandledRejection }
+
+export function createDevice(options: DeviceOptions): Device {
+  const {
+    link,
+    appid,
+    user = 'alice',
+    name = 'phone',
+    clock = createClock(),
+    ledger = link.ledger ?? createLedger(),
+  } = options
+  const faults = options.faults ?? createFaults(ledger)
+  const record = (event: string, detail: LedgerDetail = {}) =>
+    void ledger.add({ side: 'device', device: name, event, ...detail })
+
+  const errors = createAppErrors({ ledger, record })
+  const thread = createAppThread(errors.report)
+  const parts = createWx({ options, base: { link, appid, user, clock, ledger, faults, thread, record }, errors })
+
+  return {
+    wx: parts.wx,
+    name,
+    appid,
+    user,
+    clock,
+    ledger,
+    faults,
+    lifecycle: parts.lifecycle,
+    network: parts.network,
+    get storage() {
+      return parts.storage()
+    },
+    thread,
+    choices: parts.choices,
+    record,
+    onError: errors.onError,
+    reportError: errors.report,
+    reportRejection: errors.reportRejection,
+    idle: thread.idle,
+  }
+}
+
+interface WxDeps {
+  options: DeviceOptions
+  base: Pick<DeviceContext, 'link' | 'appid' | 'user' | 'clock' | 'ledger' | 'faults' | 'thread' | 'record'>
+  errors: ReturnType<typeof createAppErrors>
+}
+
+function createWx({ options, base, errors }: WxDeps) {
+  const {
+    send = httpTransport,
+    resolve = (url: URL) => url,
+    envVersion = 'develop',
+    scene: defaultScene = 1001,
+  } = options
+  const { network, api: networkApi, clear: clearNetworkListeners } = createNetwork(base.thread)
+  const {
+    lifecycle,
+    api: lifecycleApi,
+    scene,
+  } = createLifecycle({
+    context: base,
+    defaultScene,
+    onSuspend: () => requests.interrupt(),
+    onRestart() {
+      requests.interrupt()
+      clearNetworkListeners()
+      errors.clear()
+      base.thread.restart()
+    },
+  })
+  const context: DeviceContext = { ...base, network, envVersion, scene }
+  const requests = createRequestApi({ context, send, resolve, version: refererVersion(context) })
+  const ordinary = createStorage(context)
+  const singlePage = createStorage(context)
+  const storage = () => (scene() === SINGLE_PAGE_SCENE ? singlePage : ordinary)
+  const { api: uiApi, choices } = createUiApi(context)
+
+  const wx = {
+    ...createLoginApi(context),
+    ...requests.api,
+    ...forwarded(() => storage().api, ordinary.api),
+    ...networkApi,
+    ...lifecycleApi,
+    ...errors.api,
+    ...createSystemApi(context),
+    ...uiApi,
+    /** Knows APIs by name; of parameters, components and their attributes it assumes the best. */
+    canIUse(schema: string): boolean {
+      const [name = ''] = schema.split('.')
+      return name in wx || /^[a-z-]+$/.test(name)
+    },
+  }
+
+  return { wx, lifecycle, network, choices, storage: () => storage().storage }
+}
+
+/** The functions of `shape`, each looked up at the call. */
+function forwarded<Api extends Record<string, (...args: never[]) => unknown>>(current: () => Api, shape: Api): Api {
+  const names = Object.keys(shape) as (keyof Api)[]
+  const entries = names.map((name) => [name, (...args: never[]) => current()[name]?.(...args)])
+  return Object.fromEntries(entries)
+}

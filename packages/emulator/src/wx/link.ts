@@ -1,0 +1,58 @@
+import { CODE_ALIAS_HEADER } from '../http/control-api.ts'
+import type { Ledger, LedgerEntry } from '../ledger.ts'
+import type { World } from '../world.ts'
+
+/** How a phone reaches WeChat: in process, or over the control API of a running service. */
+export interface WechatLink {
+  appids(): Promise<string[]>
+  /** `alias`: what the world's ledger calls the code. */
+  login(user: string, appid: string): Promise<{ code: string; alias?: string }>
+  checkSession(user: string, appid: string): Promise<boolean>
+  /** What the world's ledger holds, for a phone that keeps another one. */
+  entries?(): Promise<readonly LedgerEntry[]>
+  /** The world's own ledger, where it is in this process. */
+  ledger?: Ledger
+}
+
+export function localLink(world: World): WechatLink {
+  return {
+    ledger: world.ledger,
+    appids: async () => world.apps.map(({ appid }) => appid),
+    login: async (user, appid) => world.login(user, appid),
+    checkSession: async (user, appid) => world.checkSession(user, appid),
+    entries: async () => world.ledger.entries(),
+  }
+}
+
+/** @param controlUrl where the control API is mounted, e.g. `http://127.0.0.1:3000/emulator` */
+export function remoteLink(controlUrl: string): WechatLink {
+  async function call(path: string, body?: object): Promise<{ answer: Record<string, unknown>; header: Headers }> {
+    const response = await fetch(`${controlUrl}${path}`, {
+      signal: AbortSignal.timeout(10_000),
+      ...(body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    if (!response.ok)
+      throw new Error(`the emulator at ${controlUrl} answered ${response.status} to ${path}: ${text.slice(0, 200)}`)
+    return { answer: JSON.parse(text), header: response.headers }
+  }
+
+  return {
+    async appids() {
+      const { answer } = await call('/world')
+      if (!Array.isArray(answer.apps)) throw new Error(`there is no emulator at ${controlUrl}`)
+      return answer.apps.map(String)
+    },
+    async login(user, appid) {
+      const { answer, header } = await call('/wx-login', { user, appid })
+      const alias = header.get(CODE_ALIAS_HEADER)
+      return { code: String(answer.code), ...(alias && { alias }) }
+    },
+    async checkSession(user, appid) {
+      return (await call('/check-session', { user, appid })).answer.valid === true
+    },
+    async entries() {
+      return (await call('/ledger')).answer.entries as LedgerEntry[]
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import { WxFailure } from './api-call.ts'
+import { NETWORK_ERRNO } from './network.ts'
+import type { RequestOptions } from './request.ts'
+
+/** A request as it goes out; header names in lower case. */
+export interface OutgoingRequest {
+  url: string
+  method: string
+  header: Record<string, string>
+  body?: string | Uint8Array
+}
+
+/** There is no PATCH. @see https://developers.weixin.qq.com/miniprogram/dev/api/network/request/wx.request.html */
+const METHODS = ['OPTIONS', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'CONNECT']
+
+/**
+ * What `wx.request` makes of its options: a GET's data becomes its query, other data the body by content type.
+ *
+ * @throws WxFailure for a url or a method that WeChat refuses
+ */
+export function buildRequest(options: RequestOptions, referer: string): OutgoingRequest {
+  const url = checkUrl(options.url)
+  const method = String(options.method ?? 'GET').toUpperCase()
+  if (!METHODS.includes(method)) throw new WxFailure(`invalid method "${method}"`)
+
+  const header = buildHeader(options.header, referer)
+  if (method === 'GET') return { url: addQuery(url, options.data), method, header }
+  const body = serialiseBody(options.data, header['content-type'] ?? '')
+  return { url: url.href, method, header, ...(body !== undefined && { body }) }
+}
+
+function checkUrl(url: unknown): URL {
+  const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : null
+  if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') return parsed
+  throw new WxFailure(`invalid url "${String(url)}"`, NETWORK_ERRNO.invalidUrl)
+}
+
+/** Names compare without case; the Referer is WeChat's own. */
+function buildHeader(custom: Record<string, unknown> | undefined, referer: string): Record<string, string> {
+  const header: Record<string, string> = { 'content-type': 'application/json' }
+  for (const [name, value] of Object.entries(custom ?? {})) {
+    if (value !== undefined) header[name.toLowerCase()] = String(value)
+  }
+  return { ...header, referer }
+}
+
+/** Only an object becomes a query; a string is not sent at all. */
+function addQuery(url: URL, data: unknown): string {
+  const query = typeof data === 'object' && data !== null ? encodeForm(data) : ''
+  if (query === '') return url.href
+  const [address = '', hash] = url.href.split('#')
+  const joined = `${address}${address.includes('?') ? '&' : '?'}${query}`
+  return hash === undefined ? joined : `${joined}#${hash}`
+}
+
+function serialiseBody(data: unknown, contentType: string): string | Uint8Array | undefined {
+  if (data === undefined || data === null) return undefined
+  if (typeof data === 'string') return data
+  if (Object.prototype.toString.call(data) === '[object ArrayBuffer]') return new Uint8Array(data as ArrayBuffer)
+  if (contentType.includes('application/x-www-form-urlencoded')) return encodeForm(data)
+  return JSON.stringify(data)
+}
+
+function encodeForm(data: object): string {
+  return Object.entries(data)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => {
+      const text = typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
+      return `${encodeURIComponent(name)}=${encodeURIComponent(text)}`
+    })
+    .join('&')
+}
