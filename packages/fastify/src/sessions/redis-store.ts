@@ -1,0 +1,128 @@
+import type { RevocationReason } from '@weapp-auth/shared'
+import type { Cluster, Redis } from 'ioredis'
+import { ApiError } from '../api-error.ts'
+import { CLAIM_CODE, CREATE, LIST, REVOKE, REVOKE_ALL, TOUCH } from './redis-scripts.ts'
+import {
+  CODE_CLAIM_MS,
+  CODE_IN_PROGRESS_MS,
+  type CodeClaim,
+  type SessionRecord,
+  type SessionStore,
+  type Tombstone,
+} from './session-store.ts'
+import { bucketOf } from './token.ts'
+
+export interface RedisSessionStoreOptions {
+  /**
+   * A client of yours: connect it, close it, and give it deadlines. ioredis waits for ever by default; for answers
+   * within 300 ms set `commandTimeout: 300`, `enableOfflineQueue: false` and `maxRetriesPerRequest: 1`.
+   */
+  redis: Redis | Cluster
+  /** Default `weapp-auth:`. Use this and not the client's own `keyPrefix`, which scripts do not see. */
+  keyPrefix?: string
+}
+
+/**
+ * Sessions in Redis or Valkey, 6.2 or newer, for any number of processes.
+ *
+ * A session is one string at `<prefix>{<bucket>}:s:<id>`, and each user has an index of theirs, a sorted set at
+ * `<prefix>{<bucket>}:u:<userId>` scored by expiry. The braces make the bucket the hash tag: what one script touches
+ * lies on one slot. Values are strings and never hashes, because a late HSET would bring a dead session back.
+ */
+export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: RedisSessionStoreOptions): SessionStore {
+  if (redis.options.keyPrefix)
+    throw new TypeError('redis must not have a keyPrefix of its own: use the option keyPrefix')
+  if (/[{}]/.test(keyPrefix)) throw new TypeError('keyPrefix must not contain braces: they choose the cluster slot')
+  const run = defineScripts(redis)
+  const sessionsOf = (bucket: string) => `${keyPrefix}{${bucket}}:s:`
+  const indexOf = (userId: string) => `${keyPrefix}{${bucketOf(userId)}}:u:${userId}`
+  const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
+
+  return {
+    create: guarded(async (record, { nowMs, expiresAtMs }) => {
+      const sessions = sessionsOf(bucketOf(record.userId))
+      const ttlMs = Math.max(1, expiresAtMs - nowMs)
+      const keys = [sessions + record.id, indexOf(record.userId)] as const
+      await run.weappAuthCreate(...keys, record.id, format(record), ttlMs, expiresAtMs, nowMs, sessions)
+    }),
+    find: guarded(async ({ id, bucket }) => {
+      const value = await redis.get(sessionsOf(bucket) + id)
+      return value === null ? null : parse(id, value)
+    }),
+    touch: guarded(async (record, { nowMs, expiresAtMs }) => {
+      const key = sessionsOf(bucketOf(record.userId)) + record.id
+      const ttlMs = Math.max(1, expiresAtMs - nowMs)
+      return (
+        (await run.weappAuthTouch(key, indexOf(record.userId), record.id, format(record), ttlMs, expiresAtMs)) === 1
+      )
+    }),
+    revoke: guarded(async (userId, sessionId, { nowMs, reason }) => {
+      const key = sessionsOf(bucketOf(userId)) + sessionId
+      return (await run.weappAuthRevoke(key, indexOf(userId), sessionId, userId, reason, nowMs)) === 1
+    }),
+    revokeAll: guarded((userId, { nowMs, reason, except = '' }) =>
+      run.weappAuthRevokeAll(indexOf(userId), sessionsOf(bucketOf(userId)), reason, nowMs, except),
+    ),
+    list: guarded(async (userId) => {
+      const found = await run.weappAuthList(indexOf(userId), sessionsOf(bucketOf(userId)))
+      const records: SessionRecord[] = []
+      for (let i = 0; i < found.length; i += 2) {
+        const record = parse(found[i] ?? '', found[i + 1] ?? '')
+        if (!('revoked' in record)) records.push(record)
+      }
+      return records.sort((a, b) => a.createdAtMs - b.createdAtMs)
+    }),
+    claimCode: guarded((digest, nowMs) =>
+      run.weappAuthClaimCode(codeKey(digest), nowMs, CODE_CLAIM_MS, CODE_IN_PROGRESS_MS),
+    ),
+    settleCode: guarded(async (digest) => {
+      await redis.set(codeKey(digest), 'used', 'KEEPTTL', 'XX')
+    }),
+    ping: guarded(async () => {
+      await redis.ping()
+    }),
+    async close() {},
+  }
+}
+
+/** Short names, because a million sessions hold them a million times. */
+function format({ userId, appid, createdAtMs, lastSeenMs, device }: SessionRecord): string {
+  return JSON.stringify({ u: userId, a: appid, c: createdAtMs, l: lastSeenMs, d: device })
+}
+
+function parse(id: string, value: string): SessionRecord | Tombstone {
+  const { r, e, u, a, c, l, d } = JSON.parse(value)
+  if (r !== undefined) return { revoked: r as RevocationReason, expiresAtMs: e }
+  return { id, userId: u, appid: a, createdAtMs: c, lastSeenMs: l, ...(d && { device: d }) }
+}
+
+interface Scripts {
+  weappAuthCreate(...args: [string, string, string, string, number, number, number, string]): Promise<null>
+  weappAuthTouch(...args: [string, string, string, string, number, number]): Promise<number>
+  weappAuthRevoke(...args: [string, string, string, string, string, number]): Promise<number>
+  weappAuthRevokeAll(...args: [string, string, string, number, string]): Promise<number>
+  weappAuthList(...args: [string, string]): Promise<string[]>
+  weappAuthClaimCode(...args: [string, number, number, number]): Promise<CodeClaim>
+}
+
+/** ioredis sends the digest of a script, and its text once more where a server does not know it yet. */
+function defineScripts(redis: Redis | Cluster): Scripts {
+  redis.defineCommand('weappAuthCreate', { numberOfKeys: 2, lua: CREATE })
+  redis.defineCommand('weappAuthTouch', { numberOfKeys: 2, lua: TOUCH })
+  redis.defineCommand('weappAuthRevoke', { numberOfKeys: 2, lua: REVOKE })
+  redis.defineCommand('weappAuthRevokeAll', { numberOfKeys: 1, lua: REVOKE_ALL })
+  redis.defineCommand('weappAuthList', { numberOfKeys: 1, lua: LIST })
+  redis.defineCommand('weappAuthClaimCode', { numberOfKeys: 1, lua: CLAIM_CODE })
+  return redis as unknown as Scripts
+}
+
+/** A failed command is an outage of the store and not an answer about a session. */
+function guarded<A extends unknown[], T>(send: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+  return async (...args) => {
+    try {
+      return await send(...args)
+    } catch (cause) {
+      throw new ApiError('store_unavailable', 'the session store (Redis) failed', { cause, retryAfterSeconds: 1 })
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import type { Device, RevocationReason } from '@weapp-auth/shared'
+import type { SessionKey } from './token.ts'
+
+/** A code is refused for this long after it was first seen: twice as long as WeChat knows it. */
+export const CODE_CLAIM_MS = 600_000
+/** The exchange with WeChat takes no longer; an older claim belongs to a sign-in that died, its code spent. */
+export const CODE_IN_PROGRESS_MS = 5_000
+
+/** A session as it is stored. Nothing in it lets anybody in: the id is a hash of the token. */
+export interface SessionRecord {
+  /** SHA-256 of the token, base64url. */
+  id: string
+  userId: string
+  appid: string
+  createdAtMs: number
+  /** When use was last written down, not each time it was used. */
+  lastSeenMs: number
+  device?: Device
+}
+
+/** What stands in the place of a session that was ended, until it would have expired. */
+export interface Tombstone {
+  revoked: RevocationReason
+  expiresAtMs: number
+}
+
+/** When a write happens, and until when what it writes is needed, on one clock. */
+export interface Lifetime {
+  nowMs: number
+  expiresAtMs: number
+}
+
+export interface RevokeAll {
+  nowMs: number
+  reason: RevocationReason
+  /** The id of a session that stays. */
+  except?: string
+}
+
+/** Whether a login code may be exchanged: by this caller, by another one right now, or not any more. */
+export type CodeClaim = 'claimed' | 'in_progress' | 'used'
+
+/**
+ * Where sessions are kept. Each method is atomic, alone and against the others: no touch brings an ended session back,
+ * and `revokeAll` reaches every session created before it.
+ *
+ * A store may forget a record once it has expired but need not: the caller checks lifetimes against its own clock.
+ *
+ * @throws ApiError `store_unavailable` from every method when the store does not answer; never anything that reads as
+ * "no such session"
+ */
+export interface SessionStore {
+  create(record: SessionRecord, lifetime: Lifetime): Promise<void>
+  find(key: SessionKey): Promise<SessionRecord | Tombstone | null>
+  /** Writes down use and the new expiry. False when the session is gone or was ended. */
+  touch(record: SessionRecord, lifetime: Lifetime): Promise<boolean>
+  /** False when there is no such session of this user. */
+  revoke(userId: string, sessionId: string, revocation: { nowMs: number; reason: RevocationReason }): Promise<boolean>
+  /** How many ended. */
+  revokeAll(userId: string, revocation: RevokeAll): Promise<number>
+  /** The user's sessions that have not been ended, oldest first. */
+  list(userId: string): Promise<SessionRecord[]>
+  /** Takes a login code, named by its digest, for {@link CODE_CLAIM_MS}: one caller alone gets `claimed`. */
+  claimCode(digest: string, nowMs: number): Promise<CodeClaim>
+  /** Notes that WeChat answered, whatever it said: from now on the code is `used`. */
+  settleCode(digest: string): Promise<void>
+  /** Resolves when the store answers. */
+  ping(): Promise<void>
+  /** Releases what the store opened itself, not what it was given. */
+  close(): Promise<void>
+}

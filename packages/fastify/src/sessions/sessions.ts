@@ -1,0 +1,149 @@
+import { hash } from 'node:crypto'
+import type { Device, RevocationReason } from '@weapp-auth/shared'
+import { ApiError } from '../api-error.ts'
+import type { SessionRecord, SessionStore } from './session-store.ts'
+import { createToken, parseToken } from './token.ts'
+
+/** A live session. */
+export interface Session extends SessionRecord {
+  /** When it ends unless it is used. */
+  expiresAtMs: number
+}
+
+export interface IssuedSession {
+  /** Shown once: only its hash is stored. */
+  token: string
+  session: Session
+  expiresInSeconds: number
+  absoluteExpiresInSeconds: number
+}
+
+export interface SessionsOptions {
+  store: SessionStore
+  /** A session ends when it was not used for this long. */
+  idleSeconds: number
+  /** A session ends this long after it was issued, however much it is used. */
+  absoluteSeconds: number
+  now: () => number
+}
+
+export interface Sessions {
+  issue(userId: string, about: { appid: string; device?: Device }): Promise<IssuedSession>
+  /**
+   * The live session behind a token, its idle lifetime moved on.
+   *
+   * @throws ApiError `session_malformed`, `session_invalid`, `session_revoked` or `store_unavailable`
+   */
+  get(token: string): Promise<Session>
+  /** False when the user has no such session. */
+  revoke(userId: string, sessionId: string, reason: RevocationReason): Promise<boolean>
+  /** How many ended. */
+  revokeAll(userId: string, reason: RevocationReason, except?: string): Promise<number>
+  /** The user's live sessions, oldest first. */
+  list(userId: string): Promise<Session[]>
+  /**
+   * Runs `exchange` unless the code was seen before, here or in another process.
+   *
+   * @throws ApiError `login_in_progress`, `code_used`, `store_unavailable`, or what `exchange` throws
+   */
+  spendCode<T>(appid: string, code: string, exchange: () => Promise<T>): Promise<T>
+}
+
+export function createSessions({ store, idleSeconds, absoluteSeconds, now }: SessionsOptions): Sessions {
+  const idleMs = idleSeconds * 1000
+  const absoluteMs = absoluteSeconds * 1000
+  /** Use is written down at most every tenth of the idle lifetime, so that a busy session costs no write per request. */
+  const touchAfterMs = idleMs / 10
+
+  return {
+    async issue(userId, { appid, device }) {
+      const token = createToken(userId)
+      const nowMs = now()
+      const id = keyOf(token).id
+      const session = live({ id, userId, appid, createdAtMs: nowMs, lastSeenMs: nowMs, ...(device && { device }) })
+      await store.create(recordOf(session), { nowMs, expiresAtMs: session.expiresAtMs })
+      return {
+        token,
+        session,
+        expiresInSeconds: Math.min(idleSeconds, absoluteSeconds),
+        absoluteExpiresInSeconds: absoluteSeconds,
+      }
+    },
+
+    async get(token) {
+      const session = await read(token)
+      const nowMs = now()
+      if (nowMs - session.lastSeenMs < touchAfterMs) return session
+      const used = live({ ...session, lastSeenMs: nowMs })
+      if (await store.touch(recordOf(used), { nowMs, expiresAtMs: used.expiresAtMs })) return used
+      // It ended between the two calls: reading again tells why.
+      return read(token)
+    },
+
+    revoke: (userId, sessionId, reason) => store.revoke(userId, sessionId, { nowMs: now(), reason }),
+
+    revokeAll: (userId, reason, except) =>
+      store.revokeAll(userId, { nowMs: now(), reason, ...(except !== undefined && { except }) }),
+
+    async list(userId) {
+      const records = await store.list(userId)
+      const nowMs = now()
+      return records.map(live).filter(({ expiresAtMs }) => expiresAtMs > nowMs)
+    },
+
+    async spendCode(appid, code, exchange) {
+      const digest = hash('sha256', JSON.stringify([appid, code]), 'base64url')
+      const claim = await store.claimCode(digest, now())
+      if (claim === 'in_progress') {
+        throw new ApiError('login_in_progress', 'the code is being exchanged', {
+          detail: 'this code is being exchanged by another request',
+        })
+      }
+      if (claim === 'used') {
+        throw new ApiError('code_used', 'the code was seen before', {
+          detail: 'this code was used before: call wx.login for a new one',
+        })
+      }
+      try {
+        return await exchange()
+      } finally {
+        // A claim that stays unsettled turns into a used one by itself, so this may fail.
+        await store.settleCode(digest).catch(() => {})
+      }
+    },
+  }
+
+  async function read(token: string): Promise<Session> {
+    const found = await store.find(keyOf(token))
+    if (found === null) throw invalid()
+    if ('revoked' in found) {
+      if (found.expiresAtMs <= now()) throw invalid()
+      throw new ApiError('session_revoked', `the session was ended: ${found.revoked}`, { reason: found.revoked })
+    }
+    const session = live(found)
+    if (session.expiresAtMs <= now()) throw invalid()
+    return session
+  }
+
+  function live(record: SessionRecord): Session {
+    return { ...record, expiresAtMs: Math.min(record.lastSeenMs + idleMs, record.createdAtMs + absoluteMs) }
+  }
+}
+
+function keyOf(token: string) {
+  const key = parseToken(token)
+  if (!key) {
+    throw new ApiError('session_malformed', 'the bearer token does not have the shape of a token', {
+      detail: 'the bearer token is not one of this service: it looks like wxs1.<3>.<43 characters>',
+    })
+  }
+  return key
+}
+
+function recordOf({ expiresAtMs: _, ...record }: Session): SessionRecord {
+  return record
+}
+
+function invalid(): ApiError {
+  return new ApiError('session_invalid', 'no live session has this token')
+}

@@ -1,0 +1,127 @@
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
+import type { Device, RevocationReason } from '@weapp-auth/shared'
+import { ApiError } from '../api-error.ts'
+import { openSqliteFile } from '../sqlite-file.ts'
+import { CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, type SessionRecord, type SessionStore } from './session-store.ts'
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS sessions (
+    id TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    appid TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    last_seen_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    device TEXT,
+    revoked TEXT
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id) WHERE revoked IS NULL;
+  CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires_at_ms);
+  CREATE TABLE IF NOT EXISTS code_claims (
+    digest TEXT PRIMARY KEY,
+    claimed_at_ms INTEGER NOT NULL,
+    used INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS code_claims_by_time ON code_claims (claimed_at_ms);
+`
+
+/** Rows that expired are removed a few at a time, by the sign-ins that add new ones. */
+const PURGE_ROWS = 20
+
+/**
+ * Sessions in a file of this process: the embedded default. One statement a method, so each is atomic.
+ *
+ * @param o.file created when missing, in a folder that exists; opened for this process alone
+ * @throws Error when the file cannot be opened or another process has it open
+ */
+export function createSqliteSessionStore(o: { file: string }): SessionStore {
+  const db = openSqliteFile(o.file)
+  db.exec(SCHEMA)
+  const sql = prepare(db)
+  return {
+    create: guarded((record, { nowMs, expiresAtMs }) => {
+      sql.purgeSessions.run(nowMs, PURGE_ROWS)
+      const { id, userId, appid, createdAtMs, lastSeenMs, device } = record
+      sql.create.run(id, userId, appid, createdAtMs, lastSeenMs, expiresAtMs, device ? JSON.stringify(device) : null)
+    }),
+    find: guarded(({ id }) => {
+      const row = sql.find.get(id)
+      if (!row) return null
+      if (row.revoked === null) return parseRow(row)
+      return { revoked: row.revoked as RevocationReason, expiresAtMs: Number(row.expires_at_ms) }
+    }),
+    touch: guarded(({ id, lastSeenMs }, { expiresAtMs }) => sql.touch.run(lastSeenMs, expiresAtMs, id).changes === 1),
+    revoke: guarded(
+      (userId, sessionId, { nowMs, reason }) => sql.revoke.run(reason, sessionId, userId, nowMs).changes === 1,
+    ),
+    revokeAll: guarded((userId, { nowMs, reason, except }) =>
+      Number(sql.revokeAll.run(reason, userId, nowMs, except ?? null).changes),
+    ),
+    list: guarded((userId) => sql.list.all(userId).map(parseRow)),
+    claimCode: guarded((digest, nowMs) => {
+      sql.purgeClaims.run(nowMs - CODE_CLAIM_MS)
+      if (sql.claim.run(digest, nowMs).changes === 1) return 'claimed'
+      const claim = sql.findClaim.get(digest)
+      const isOver = claim?.used === 1 || nowMs - Number(claim?.claimed_at_ms) >= CODE_IN_PROGRESS_MS
+      return isOver ? 'used' : 'in_progress'
+    }),
+    settleCode: guarded((digest) => {
+      sql.settle.run(digest)
+    }),
+    ping: guarded(() => {
+      sql.ping.get()
+    }),
+    async close() {
+      if (db.isOpen) db.close()
+    },
+  }
+}
+
+function prepare(db: DatabaseSync) {
+  return {
+    create: db.prepare(
+      `INSERT INTO sessions (id, user_id, appid, created_at_ms, last_seen_ms, expires_at_ms, device)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    purgeSessions: db.prepare(
+      'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at_ms <= ? LIMIT ?)',
+    ),
+    find: db.prepare('SELECT * FROM sessions WHERE id = ?'),
+    touch: db.prepare('UPDATE sessions SET last_seen_ms = ?, expires_at_ms = ? WHERE id = ? AND revoked IS NULL'),
+    revoke: db.prepare(
+      'UPDATE sessions SET revoked = ? WHERE id = ? AND user_id = ? AND revoked IS NULL AND expires_at_ms > ?',
+    ),
+    revokeAll: db.prepare(
+      `UPDATE sessions SET revoked = ?
+       WHERE user_id = ? AND revoked IS NULL AND expires_at_ms > ? AND id IS NOT ?`,
+    ),
+    list: db.prepare('SELECT * FROM sessions WHERE user_id = ? AND revoked IS NULL ORDER BY created_at_ms'),
+    claim: db.prepare('INSERT INTO code_claims (digest, claimed_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING'),
+    findClaim: db.prepare('SELECT claimed_at_ms, used FROM code_claims WHERE digest = ?'),
+    settle: db.prepare('UPDATE code_claims SET used = 1 WHERE digest = ?'),
+    purgeClaims: db.prepare('DELETE FROM code_claims WHERE claimed_at_ms <= ?'),
+    ping: db.prepare('SELECT 1 FROM sessions LIMIT 1'),
+  }
+}
+
+function parseRow(row: Record<string, SQLOutputValue>): SessionRecord {
+  return {
+    id: String(row.id),
+    userId: String(row.user_id),
+    appid: String(row.appid),
+    createdAtMs: Number(row.created_at_ms),
+    lastSeenMs: Number(row.last_seen_ms),
+    ...(typeof row.device === 'string' && { device: JSON.parse(row.device) as Device }),
+  }
+}
+
+/** A failed statement is an outage of the store and not an answer about a session. */
+function guarded<A extends unknown[], T>(run: (...args: A) => T): (...args: A) => Promise<T> {
+  return async (...args) => {
+    try {
+      return run(...args)
+    } catch (cause) {
+      throw new ApiError('store_unavailable', 'the session store (SQLite) failed', { cause, retryAfterSeconds: 1 })
+    }
+  }
+}

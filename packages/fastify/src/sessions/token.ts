@@ -1,0 +1,28 @@
+import { hash, randomBytes } from 'node:crypto'
+
+/** `wxs1.<bucket>.<43 base64url characters>`: a version, where to look, and 32 random bytes. */
+const TOKEN = /^wxs1\.([0-9a-f]{3})\.[\w-]{43}$/
+
+/** How a store finds a session: its id, and the bucket that all sessions of its user share. */
+export interface SessionKey {
+  id: string
+  bucket: string
+}
+
+export function createToken(userId: string): string {
+  return `wxs1.${bucketOf(userId)}.${randomBytes(32).toString('base64url')}`
+}
+
+/** The key of the session behind `token`; null for anything that is not the shape of a token. Costs no I/O. */
+export function parseToken(token: string): SessionKey | null {
+  const bucket = TOKEN.exec(token)?.[1]
+  return bucket ? { id: hash('sha256', token, 'base64url'), bucket } : null
+}
+
+/**
+ * One of 4096 groups of users. It stands in the token, so that the sessions of one user lie together and a Redis
+ * Cluster can change them in one script (the bucket is the hash tag).
+ */
+export function bucketOf(userId: string): string {
+  return hash('sha256', userId, 'hex').slice(0, 3)
+}
