@@ -1,0 +1,30 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { Kysely, type SqliteDatabase, SqliteDialect } from 'kysely'
+import { openSqliteFile } from '../sqlite-file.ts'
+import type { UsersDatabase } from './database.ts'
+
+/**
+ * Opens users in a file of this process: the embedded default. `db.destroy()` closes it.
+ *
+ * @param file created when missing, in a folder that exists; opened for this process alone
+ * @throws Error when the file cannot be opened or another process has it open
+ */
+export function openSqliteUsers(file: string): Kysely<UsersDatabase> {
+  return new Kysely({ dialect: new SqliteDialect({ database: adapt(openSqliteFile(file)) }) })
+}
+
+/** Node's SQLite in the shape Kysely expects: parameters as a list, and whether a statement returns rows. */
+function adapt(db: DatabaseSync): SqliteDatabase {
+  return {
+    close: () => db.close(),
+    prepare(sql) {
+      const statement = db.prepare(sql)
+      return {
+        reader: statement.columns().length > 0,
+        all: (parameters) => statement.all(...(parameters as SQLInputValue[])),
+        run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
+        iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
+      }
+    },
+  }
+}

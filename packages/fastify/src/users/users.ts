@@ -1,0 +1,39 @@
+import type { UserProfile } from '@weapp-auth/shared'
+import type { WechatIdentity } from '../wechat-identity.ts'
+
+/** A user of the host application. */
+export interface User {
+  id: string
+  createdAtMs: number
+  profile: UserProfile
+}
+
+/** Who a user is at WeChat, in one mini-program. For the server alone: WeChat Pay and messages need it. */
+export interface LinkedIdentity {
+  openid: string
+  unionid: string | null
+}
+
+/**
+ * Where users and their WeChat identities are kept. `createSqlUserStore` is ours; implement this to keep your own users
+ * table.
+ *
+ * Every method rejects with `ApiError('store_unavailable')` when the store does not answer: it must never look as if a
+ * user were gone. `null` is an answer.
+ */
+export interface UserStore {
+  /**
+   * The user behind a WeChat identity, created at the first sign-in. (appid, openid) is unique: of many first sign-ins
+   * at once one creates the user, and it alone gets `isNew`.
+   *
+   * `identity.sessionKey` is WeChat's key for that user and may change at every sign-in. Keep the current and the
+   * previous one, encrypted, or neither; it must not leave the server. A unionid that was known stays known.
+   */
+  signIn(appid: string, identity: WechatIdentity, nowMs: number): Promise<{ user: User; isNew: boolean }>
+  findUser(userId: string): Promise<User | null>
+  findIdentity(userId: string, appid: string): Promise<LinkedIdentity | null>
+  /** Stores the whole profile, which was checked before; null when there is no such user. */
+  replaceProfile(userId: string, profile: UserProfile): Promise<User | null>
+  /** Resolves when the store answers. */
+  ping(): Promise<void>
+}
