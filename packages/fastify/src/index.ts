@@ -1,1 +1,29 @@
-export {}
+export { ApiError, type ApiErrorOptions } from './api-error.ts'
+export type { RequestAuth } from './http/plugins/authenticate.ts'
+export { problems } from './http/plugins/problems.ts'
+export { type WeappAuth, type WeappAuthOptions, weappAuth } from './plugin.ts'
+export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
+export type {
+  CodeClaim,
+  Lifetime,
+  RevokeAll,
+  SessionRecord,
+  SessionStore,
+  Tombstone,
+} from './sessions/session-store.ts'
+export type { Session } from './sessions/sessions.ts'
+export { createSqliteSessionStore } from './sessions/sqlite-store.ts'
+export type { SessionKey } from './sessions/token.ts'
+export type { IdentitiesTable, UsersDatabase, UsersTable } from './users/database.ts'
+export { migrateUsers } from './users/migrations/migrate.ts'
+export {
+  createSessionKeyVault,
+  generateVaultKey,
+  type KeyOwner,
+  type SessionKeyVault,
+} from './users/session-key-vault.ts'
+export { createSqlUserStore, type SqlUserStoreOptions } from './users/sql-users.ts'
+export { openSqliteUsers } from './users/sqlite-users.ts'
+export type { LinkedIdentity, User, UserStore } from './users/users.ts'
+export type { WechatApp } from './wechat/gateway.ts'
+export type { WechatIdentity } from './wechat-identity.ts'

@@ -1,0 +1,23 @@
+import type { CreateSessionResponse, SessionSummary, User as WireUser } from '@weapp-auth/shared'
+import type { IssuedSession, Session } from '../sessions/sessions.ts'
+import type { User } from '../users/users.ts'
+
+/** The answer to a sign-in, by a WeChat code or by any means of the host's own. */
+export function createdSession(issued: IssuedSession, user: User, isNew: boolean): CreateSessionResponse {
+  return {
+    token: issued.token,
+    tokenType: 'Bearer',
+    expiresIn: issued.expiresInSeconds,
+    absoluteExpiresIn: issued.absoluteExpiresInSeconds,
+    session: sessionSummary(issued.session),
+    user: { ...wireUser(user), isNew },
+  }
+}
+
+export function sessionSummary({ id, createdAtMs }: Session): SessionSummary {
+  return { id, createdAt: new Date(createdAtMs).toISOString() }
+}
+
+export function wireUser({ id, profile }: User): WireUser {
+  return { id, profile }
+}

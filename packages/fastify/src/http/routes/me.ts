@@ -1,0 +1,35 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ROUTES } from '@weapp-auth/shared'
+import { ApiError } from '../../api-error.ts'
+import { parseProfile } from '../../users/profile.ts'
+import type { User, UserStore } from '../../users/users.ts'
+import { wireUser } from '../bodies.ts'
+import { GetMeResponse, PutProfileRequest, PutProfileResponse } from '../schemas.ts'
+
+const MAX_BODY_BYTES = 16 * 1024
+
+export const meRoutes: FastifyPluginAsyncTypebox<{ users: UserStore }> = async (app, { users }) => {
+  app.get(
+    ROUTES.me,
+    { onRequest: app.authenticate, schema: { response: { 200: GetMeResponse } } },
+    async ({ auth }) => ({ user: wireUser(present(await users.findUser(auth.userId))) }),
+  )
+
+  app.put(
+    ROUTES.profile,
+    {
+      onRequest: app.authenticate,
+      bodyLimit: MAX_BODY_BYTES,
+      schema: { body: PutProfileRequest, response: { 200: PutProfileResponse } },
+    },
+    async ({ auth, body }) => {
+      const profile = parseProfile(body)
+      return { user: wireUser(present(await users.replaceProfile(auth.userId, profile))) }
+    },
+  )
+}
+
+function present(user: User | null): User {
+  if (!user) throw new ApiError('session_invalid', 'the user of this session is gone')
+  return user
+}

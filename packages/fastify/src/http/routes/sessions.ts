@@ -1,0 +1,91 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type Device, ROUTES } from '@weapp-auth/shared'
+import type { FastifyBaseLogger } from 'fastify'
+import { ApiError } from '../../api-error.ts'
+import type { Sessions } from '../../sessions/sessions.ts'
+import type { User, UserStore } from '../../users/users.ts'
+import type { WechatGateway } from '../../wechat/gateway.ts'
+import { createdSession } from '../bodies.ts'
+import { CreateSessionRequest, CreateSessionResponse, RevokeSessionsQuery, RevokeSessionsResponse } from '../schemas.ts'
+
+/** What `wx.login` is seen to return; the exact set of characters is not documented. */
+const CODE = /^[\w-]+$/
+const MAX_BODY_BYTES = 16 * 1024
+const MAX_DATA_BYTES = 4 * 1024
+const MAX_DEVICE_TEXT_LENGTH = 64
+
+export interface SessionsRoutesOptions {
+  wechat: WechatGateway
+  sessions: Sessions
+  users: UserStore
+  onSignIn(user: User, isNew: boolean, data: unknown): void | Promise<void>
+  now: () => number
+}
+
+export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = async (app, options) => {
+  const { wechat, sessions, users, onSignIn, now } = options
+
+  app.post(
+    ROUTES.sessions,
+    {
+      bodyLimit: MAX_BODY_BYTES,
+      schema: { body: CreateSessionRequest, response: { 201: CreateSessionResponse } },
+    },
+    async (request, reply) => {
+      const { appid, code, device, data } = request.body
+      if (!wechat.hasApp(appid)) throw unknownApp()
+      checkCode(code, request.log)
+      checkData(data)
+      // Both stores are seen to answer before the code is spent: this one here, the other by taking the claim.
+      await users.ping()
+      const identity = await sessions.spendCode(appid, code, () => wechat.code2Session(appid, code))
+      const { user, isNew } = await users.signIn(appid, identity, now())
+      await onSignIn(user, isNew, data)
+      const issued = await sessions.issue(user.id, { appid, ...(device && { device: shorten(device) }) })
+      reply.code(201)
+      return createdSession(issued, user, isNew)
+    },
+  )
+
+  app.delete(
+    ROUTES.sessions,
+    {
+      onRequest: app.authenticate,
+      schema: { querystring: RevokeSessionsQuery, response: { 200: RevokeSessionsResponse } },
+    },
+    async (request) => {
+      const { userId, sessionId } = request.auth
+      const others = await sessions.revokeAll(userId, 'signed_out_elsewhere', sessionId)
+      if (request.query.scope === 'others') return { revoked: others }
+      // This one last: while it lives, the caller can ask again if anything fails.
+      const own = await sessions.revoke(userId, sessionId, 'signed_out')
+      return { revoked: others + Number(own) }
+    },
+  )
+}
+
+function unknownApp(): ApiError {
+  return new ApiError('appid_unknown', 'this appid is not configured', { detail: 'this appid is not configured here' })
+}
+
+function checkCode(code: string, log: FastifyBaseLogger): void {
+  if (CODE.test(code)) return
+  const unexpected = [...new Set(code.replace(/[\w-]/g, ''))].slice(0, 16).join('')
+  log.warn({ length: code.length, unexpected }, 'a login code with unexpected characters was refused')
+  throw invalid('code must be what wx.login returned: letters, digits, - and _')
+}
+
+function checkData(data: unknown): void {
+  if (data === undefined || Buffer.byteLength(JSON.stringify(data)) <= MAX_DATA_BYTES) return
+  throw invalid(`data must not have more than ${MAX_DATA_BYTES} bytes as JSON`)
+}
+
+function invalid(detail: string): ApiError {
+  return new ApiError('request_invalid', detail, { detail })
+}
+
+/** Only the fields we know, each cut: this is a description and not worth refusing a login for. */
+function shorten({ platform, model, system, wechatVersion, sdkVersion }: Device): Device {
+  const known = Object.entries({ platform, model, system, wechatVersion, sdkVersion })
+  return Object.fromEntries(known.map(([name, text]) => [name, text?.slice(0, MAX_DEVICE_TEXT_LENGTH)]))
+}
