@@ -1,0 +1,212 @@
+import type { CreateSessionResponse } from '@weapp-auth/shared'
+import { within } from './deadline.ts'
+import { AuthError } from './errors.ts'
+import { createEvents } from './events.ts'
+import { createLogin } from './login.ts'
+import { type AuthOptions, createPipeline } from './pipeline.ts'
+import { createService } from './service.ts'
+import { createSession } from './session.ts'
+import { type ActiveSession, createSessionStorage, type SignOutReason } from './storage.ts'
+import { createTargets } from './url.ts'
+import {
+  createWeChat,
+  type KeyValueStorage,
+  type RequestResult,
+  type RequestTask,
+  type Wx,
+  type WxRequestOptions,
+} from './wx.ts'
+
+/** A user as the service of this project shows it; `isNew` only in the session of the very first sign-in. */
+export type SessionUser = CreateSessionResponse['user']
+
+/** Who is signed in. The token is not in it and cannot be had. */
+export interface Session<User = SessionUser> {
+  id: string
+  /** ISO 8601. */
+  createdAt: string
+  /** By this phone's clock, and only a hint: it moves with every accepted request, and the service decides. */
+  expiresAtMs: number
+  user: User
+}
+
+/** The options of `createAuth`; only `baseUrl` is required. */
+export interface CreateAuthOptions {
+  /** Where the service is: an origin and an optional path. https, or http for loopback and private hosts. */
+  baseUrl: string
+  /** Default: what `wx.getAccountInfoSync()` says. */
+  appid?: string
+  /** Further origins that may get the token. */
+  allowOrigins?: readonly string[]
+  /** Where the session is kept. Default: the asynchronous storage of `wx`. */
+  storage?: KeyValueStorage
+  /** Default `'weapp-auth'`. */
+  storageKey?: string
+  /** How long `wx.login` and the exchange may take together, in milliseconds. Default 15 000. */
+  loginTimeoutMs?: number
+  /** `'launch'` (default) asks WeChat once per run of the app whether its session_key still lives; `'never'` does not. */
+  checkSession?: 'launch' | 'never'
+  /** Whether to send what the phone is with a login. Default false; declare it in the privacy guideline first. */
+  device?: boolean
+  /** What the service's `onSignIn` hook gets as `data`: a value, or a function asked before each login. At most 4 kB of JSON. */
+  loginData?: unknown
+  /** The header that carries the token. Default: `Authorization: Bearer <token>`. */
+  header?: (token: string) => Record<string, string>
+  /** Which answers mean "this token is not valid". Default: status 401. */
+  isUnauthorized?: (response: RequestResult) => boolean
+  /** In place of the global `wx`. */
+  wx?: Wx
+  /** Milliseconds since 1970. Default `Date.now`. */
+  now?: () => number
+  /** Gets short sentences about what happens, never a token or a code. */
+  logger?: (message: string) => void
+}
+
+/** What `on` can be asked for, with what its handlers get. */
+export interface AuthEvents<User = SessionUser> {
+  login: Session<User>
+  logout: { reason: SignOutReason }
+  loginFail: AuthError
+}
+
+export interface EnsureLoginOptions {
+  /** Signs in anew although there is a session, or although the user signed out: for the tap on a login button. */
+  force?: boolean
+  /** How long this call waits, in milliseconds. Default: `loginTimeoutMs`. */
+  timeoutMs?: number
+}
+
+/** The options of `wx.request`, and what to do about signing in. */
+export interface RequestOptions extends WxRequestOptions, AuthOptions {}
+
+export interface Auth<User = SessionUser> {
+  /**
+   * Signs in unless there is a session. Call it in `App.onLaunch`; nothing has to wait for it.
+   *
+   * @throws AuthError `login_failed`, `login_timeout`, `login_rejected`, `login_throttled`, `unavailable`,
+   * `bad_response`, `network`, `logged_out` or `invalid_argument`
+   */
+  ensureLogin(options?: EnsureLoginOptions): Promise<Session<User>>
+  /**
+   * `wx.request` with the token, one silent login when there is none, and one replay after a 401. It resolves on every
+   * other status, as `wx` does.
+   *
+   * @throws AuthError as `ensureLogin`, and `unauthorized`, `timeout` or `aborted`
+   */
+  request<T = unknown>(options: RequestOptions): Promise<RequestResult<T>> & RequestTask
+  /** Who is signed in, or null: without a usable session, and until the storage was read for the first call above. */
+  getSession(): Session<User> | null
+  /** Signs out on this device at once, also offline, until `ensureLogin({ force: true })`; then tells the service. */
+  logout(): Promise<void>
+  /** Calls `handler` after each such event; returns what ends that. */
+  on<Name extends keyof AuthEvents<User>>(name: Name, handler: (detail: AuthEvents<User>[Name]) => void): () => void
+}
+
+/** How long `ensureLogin` waits for WeChat's word on its session_key. */
+const CHECK_SESSION_TIMEOUT_MS = 2_000
+
+/**
+ * Makes the one object a mini-program signs in and sends requests with.
+ *
+ * @throws TypeError naming the option that is wrong
+ */
+export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth<User> {
+  if (typeof options !== 'object' || options === null) throw new TypeError('createAuth needs { baseUrl }')
+  const {
+    allowOrigins = [],
+    storageKey = 'weapp-auth',
+    loginTimeoutMs = 15_000,
+    checkSession = 'launch',
+    device = false,
+    loginData,
+    header: bearer = (token: string) => ({ Authorization: `Bearer ${token}` }),
+    isUnauthorized = (response: RequestResult) => Number(response.statusCode) === 401,
+    now = () => Date.now(),
+  } = options
+  const baseUrl = String(options.baseUrl).replace(/\/+$/, '')
+  const target = createTargets(baseUrl, allowOrigins)
+  if (!(loginTimeoutMs > 0 && loginTimeoutMs < Infinity)) {
+    throw new TypeError('loginTimeoutMs must be a positive number of milliseconds')
+  }
+  if (checkSession !== 'launch' && checkSession !== 'never')
+    throw new TypeError("checkSession must be 'launch' or 'never'")
+
+  const wechat = createWeChat(options.wx)
+  const service = createService<User>(wechat, baseUrl, bearer)
+  const events = createEvents<AuthEvents<User>>(['login', 'logout', 'loginFail'], log)
+  const appid = () => options.appid || wechat.account().appid || missingAppid()
+  const session = createSession<User>({
+    storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope, log),
+    login: createLogin({ wechat, service, appid, device, loginData }),
+    revoke: service.revoke,
+    loginTimeoutMs,
+    now,
+    onLogin: (active) => events.emit('login', view(active)),
+    onLoginFail: (error) => events.emit('loginFail', error),
+    onLogout: (reason) => events.emit('logout', { reason }),
+  })
+  const through = createPipeline({ session, target, bearer, isUnauthorized, loginTimeoutMs, now })
+  let launchCheck: Promise<void> | null = null
+
+  function log(message: string): void {
+    try {
+      if (options.logger) options.logger(`weapp-auth: ${message}`)
+    } catch {
+      // Whoever logs must not change what happens.
+    }
+  }
+
+  function scope() {
+    return { baseUrl, appid: appid(), envVersion: wechat.account().envVersion }
+  }
+
+  async function ensure({ force = false, timeoutMs }: EnsureLoginOptions): Promise<Session<User>> {
+    const since = session.generation()
+    await session.load()
+    const restored = session.isRestored() ? session.current() : null
+    if (restored && !force && checkSession === 'launch') {
+      if (!launchCheck) launchCheck = checkAtLaunch(restored)
+      await launchCheck
+    }
+    // A logout that came in between is the later wish.
+    const isForced = force && since === session.generation()
+    return view(isForced ? await session.login({ force, timeoutMs }) : await session.obtain(since))
+  }
+
+  /** A dead session_key costs one login. That it fails is no reason to give up a token the service may still accept. */
+  async function checkAtLaunch({ issued: { token } }: ActiveSession<User>): Promise<void> {
+    const alive = wechat.isSessionKeyAlive()
+    const renewed = alive.then(async (isAlive) => {
+      if (isAlive || session.current()?.issued.token !== token) return
+      log('the session_key is dead')
+      await session.login().catch((error: AuthError) => {
+        if (error.code === 'login_rejected') session.drop(token)
+      })
+    })
+    if (!(await within(CHECK_SESSION_TIMEOUT_MS, alive, () => true))) await renewed
+  }
+
+  return {
+    ensureLogin(given = {}) {
+      const timeoutMs = given.timeoutMs === undefined ? loginTimeoutMs : given.timeoutMs
+      return within(timeoutMs, ensure(given), () => {
+        throw new AuthError('login_timeout', `ensureLogin:fail no session within ${timeoutMs} ms`)
+      })
+    },
+    request: <T>(given: RequestOptions) => through(given, wechat.request) as Promise<RequestResult<T>> & RequestTask,
+    getSession() {
+      const active = session.current()
+      return active && view(active)
+    },
+    logout: session.logout,
+    on: events.on,
+  }
+}
+
+function missingAppid(): never {
+  throw new AuthError('invalid_argument', 'login:fail appid is not known: pass it to createAuth')
+}
+
+function view<User>({ issued: { session, user }, expiresAtMs }: ActiveSession<User>): Session<User> {
+  return Object.assign({ expiresAtMs, user }, session)
+}

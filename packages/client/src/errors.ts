@@ -1,0 +1,79 @@
+/**
+ * What went wrong, for a `switch`:
+ *
+ * - `login_failed`: `wx.login` failed or gave no code
+ * - `login_timeout`: signing in took longer than `loginTimeoutMs`
+ * - `login_rejected`: the service refused the sign-in (4xx); trying again will not help
+ * - `login_throttled`: too many sign-ins, said by the service (429) or by the client's own ceiling
+ * - `unavailable`: the service is in trouble (5xx), or there is no `wx` to call
+ * - `bad_response`: the service answered something that is not its contract, e.g. a proxy's HTML page
+ * - `unauthorized`: a 401 that a new sign-in did not mend
+ * - `logged_out`: signed out, until `ensureLogin({ force: true })`
+ * - `network`: no answer came
+ * - `timeout`: no answer came in time
+ * - `aborted`: `abort()` was called
+ * - `invalid_argument`: the call itself is wrong; the message says how
+ */
+export type AuthErrorCode =
+  | 'login_failed'
+  | 'login_timeout'
+  | 'login_rejected'
+  | 'login_throttled'
+  | 'unavailable'
+  | 'bad_response'
+  | 'unauthorized'
+  | 'logged_out'
+  | 'network'
+  | 'timeout'
+  | 'aborted'
+  | 'invalid_argument'
+
+/** What an `AuthError` says besides its code and message. */
+export interface AuthErrorDetails {
+  /** WeChat's own error number, where `wx` gave one. */
+  errno?: number | undefined
+  /** The HTTP status, where an answer came. */
+  statusCode?: number | undefined
+  /** What the service asked for with `Retry-After`. */
+  retryAfterMs?: number | undefined
+  cause?: unknown
+}
+
+/** What every rejected call of this package rejects with. It never holds a token or a code. */
+export class AuthError extends Error {
+  readonly code: AuthErrorCode
+  /** As `wx` says it: `request:fail …`, `login:fail …`. */
+  readonly errMsg: string
+  readonly errno: number | undefined
+  readonly statusCode: number | undefined
+  readonly retryAfterMs: number | undefined
+  /** Whether the same call may succeed later without anybody doing anything. */
+  readonly retryable: boolean
+  readonly cause: unknown
+
+  constructor(code: AuthErrorCode, errMsg: string, details: AuthErrorDetails = {}) {
+    super(errMsg)
+    this.name = 'AuthError'
+    this.code = code
+    this.errMsg = errMsg
+    this.errno = details.errno
+    this.statusCode = details.statusCode
+    this.retryAfterMs = details.retryAfterMs
+    this.retryable = RETRYABLE.indexOf(code) >= 0
+    this.cause = details.cause
+  }
+}
+
+const RETRYABLE: readonly AuthErrorCode[] = [
+  'login_failed',
+  'login_timeout',
+  'login_throttled',
+  'unavailable',
+  'network',
+  'timeout',
+]
+
+/** Whether `error` came from this package, also when the mini-program holds two copies of it. */
+export function isAuthError(error: unknown): error is AuthError {
+  return error instanceof Error && error.name === 'AuthError'
+}

@@ -1,0 +1,106 @@
+import { type CreateSessionRequest, type CreateSessionResponse, type Problem, ROUTES } from '@weapp-auth/shared'
+import { AuthError } from './errors.ts'
+import type { RequestResult, WeChat } from './wx.ts'
+
+/** What a successful sign-in brings: the wire body, checked. */
+export type Issued<User> = Omit<CreateSessionResponse, 'user'> & { user: User }
+
+/** The two calls of the service that never take the way of other requests: no waiting for a login, no replay. */
+export interface Service<User> {
+  /** `POST /v1/sessions`. */
+  exchange(body: CreateSessionRequest, timeoutMs: number): Promise<Issued<User>>
+  /** `DELETE /v1/session`, as far as it can be had: a session that is not revoked expires by itself. */
+  revoke(token: string): Promise<void>
+}
+
+const REVOKE_TIMEOUT_MS = 5_000
+
+/** A `Retry-After` beyond this is taken for a mistake; it would lock the user out. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000
+
+export function createService<User>(
+  wechat: WeChat,
+  baseUrl: string,
+  bearer: (token: string) => Record<string, string>,
+): Service<User> {
+  return {
+    async exchange(body, timeoutMs) {
+      const response = await wechat.request({
+        url: baseUrl + ROUTES.sessions,
+        method: 'POST',
+        header: { 'content-type': 'application/json' },
+        data: body,
+        timeout: timeoutMs,
+      })
+      if (response.statusCode < 300 && isIssued<User>(response.data)) return response.data
+      throw refusal(response)
+    },
+
+    async revoke(token) {
+      try {
+        await wechat.request({
+          url: baseUrl + ROUTES.session,
+          method: 'DELETE',
+          header: bearer(token),
+          timeout: REVOKE_TIMEOUT_MS,
+        })
+      } catch {
+        // Offline: the session is forgotten here and expires there.
+      }
+    },
+  }
+}
+
+function refusal(response: RequestResult): AuthError {
+  const { statusCode, header } = response
+  const code =
+    statusCode === 429
+      ? 'login_throttled'
+      : statusCode >= 500
+        ? 'unavailable'
+        : statusCode >= 400
+          ? 'login_rejected'
+          : 'bad_response'
+  return new AuthError(
+    code,
+    `login:fail the service at baseUrl answered ${statusCode} ${problemOf(response).code || ''}`,
+    {
+      statusCode,
+      retryAfterMs: retryAfterMs(header),
+    },
+  )
+}
+
+/** The problem a response carries, if any. Its code is repeated in messages, so nothing but a code may pass for one. */
+export function problemOf({ data }: RequestResult): Partial<Problem> {
+  try {
+    const problem = typeof data === 'string' ? JSON.parse(data) : data
+    return /^[a-z_]{1,40}$/.test(problem.code) ? problem : {}
+  } catch {
+    return {}
+  }
+}
+
+function retryAfterMs(header: Record<string, string> = {}): number | undefined {
+  const name = Object.keys(header).filter((name) => /^retry-after$/i.test(name))[0]
+  const seconds = name && header[name]
+  // Only the form in seconds: the date form would be read against the phone's clock.
+  return seconds && /^\d+$/.test(seconds) ? Math.min(Number(seconds) * 1000, LONGEST_RETRY_AFTER_MS) : undefined
+}
+
+/** Lifetimes are relative, in seconds; a token is visible ASCII, which is what can stand in a header as it is. */
+export function isIssued<User>(value: unknown): value is Issued<User> {
+  const { token, expiresIn, absoluteExpiresIn, session, user } = (value || {}) as Partial<CreateSessionResponse>
+  return (
+    typeof token === 'string' &&
+    /^[!-~]+$/.test(token) &&
+    isPositive(expiresIn) &&
+    isPositive(absoluteExpiresIn) &&
+    typeof session?.id === 'string' &&
+    typeof user === 'object'
+  )
+}
+
+export function isPositive(value: unknown): value is number {
+  return typeof value === 'number' && value > 0
+}

@@ -1,0 +1,175 @@
+import type { Device } from '@weapp-auth/shared'
+import { AuthError, type AuthErrorCode } from './errors.ts'
+
+/** The three callbacks of an asynchronous `wx` API. */
+interface Callbacks<Result> {
+  success?: (result: Result) => void
+  fail?: (failure: WxFailure) => void
+}
+
+interface WxFailure {
+  errMsg: string
+  errno?: number
+}
+
+/** The part of `wx` this package calls. The real one fits, and so may another host's or a test's. */
+export interface Wx {
+  login(options: Callbacks<{ code: string }> & { timeout?: number }): unknown
+  checkSession(options: Callbacks<object>): unknown
+  request(options: WxRequestOptions & Callbacks<RequestResult>): RequestTask
+  getStorage(options: Callbacks<{ data: unknown }> & { key: string }): unknown
+  setStorage(options: Callbacks<object> & { key: string; data: unknown }): unknown
+  removeStorage(options: Callbacks<object> & { key: string }): unknown
+  getAccountInfoSync(): { miniProgram: { appId: string; envVersion?: string } }
+  // Deprecated in favour of two newer calls, which lower versions do not have; this one all of them have.
+  getSystemInfoSync(): { platform?: string; model?: string; system?: string; version?: string; SDKVersion?: string }
+}
+
+/**
+ * The options of `wx.request`, under the same names and with the same meaning.
+ *
+ * @see https://developers.weixin.qq.com/miniprogram/dev/api/network/request/wx.request.html
+ */
+export interface WxRequestOptions {
+  url: string
+  data?: string | object | ArrayBuffer
+  header?: Record<string, string>
+  /** There is no PATCH: `wx.request` cannot send it. */
+  method?: 'OPTIONS' | 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'CONNECT'
+  /** Milliseconds; default 60 000, which is also the most. */
+  timeout?: number
+  dataType?: string
+  responseType?: 'text' | 'arraybuffer'
+  enableHttp2?: boolean
+  enableQuic?: boolean
+  enableCache?: boolean
+  enableHttpDNS?: boolean
+  httpDNSServiceId?: string
+  httpDNSTimeout?: number
+  enableHttpDNSFallback?: boolean
+  enableChunked?: boolean
+  enableProfile?: boolean
+  forceCellularNetwork?: boolean
+  useHighPerformanceMode?: boolean
+  redirect?: 'follow' | 'manual'
+}
+
+/** What `wx.request` hands to `success`, whatever the status. */
+export interface RequestResult<T = unknown> {
+  data: T
+  statusCode: number
+  header: Record<string, string>
+  cookies?: string[]
+  errMsg: string
+}
+
+/** A request under way. */
+export interface RequestTask {
+  /** Ends the call with `aborted`; does nothing once it has ended. */
+  abort(): void
+}
+
+/** Where the session is kept: `wx` storage unless the `storage` option says otherwise. */
+export interface KeyValueStorage {
+  get(key: string): Promise<unknown>
+  set(key: string, value: unknown): Promise<unknown>
+  remove(key: string): Promise<unknown>
+}
+
+/** What the rest of the package sees of WeChat. */
+export interface WeChat {
+  login(timeoutMs: number): Promise<string>
+  isSessionKeyAlive(): Promise<boolean>
+  request(options: WxRequestOptions, onTask?: (task: RequestTask) => void): Promise<RequestResult>
+  account(): { appid: string; envVersion: string }
+  device(): Device
+  storage: KeyValueStorage
+}
+
+declare const wx: Wx
+
+/** @param given in place of the global `wx`, which is looked up at each call because it may appear after this module */
+export function createWeChat(given?: Wx): WeChat {
+  function api(): Wx {
+    if (given) return given
+    if (typeof wx === 'undefined') throw new AuthError('unavailable', 'login:fail there is no wx yet')
+    return wx
+  }
+
+  return {
+    async login(timeoutMs) {
+      const { code } = await call<{ code: string }>((callbacks) =>
+        api().login(Object.assign({ timeout: timeoutMs }, callbacks)),
+      ).catch((failure) => {
+        const error = failed('login', failure)
+        throw error.code === 'network' ? new AuthError('login_failed', error.errMsg, error) : error
+      })
+      if (typeof code !== 'string' || !code) throw new AuthError('login_failed', 'login:fail wx.login gave no code')
+      return code
+    },
+
+    /** WeChat's word on its session_key, never on our token. A dead one fails as "session time out, need relogin". */
+    isSessionKeyAlive: () =>
+      call((callbacks) => api().checkSession(callbacks)).then(
+        () => true,
+        (failure) => isUnreachable(failure),
+      ),
+
+    request: (options, onTask) =>
+      call<RequestResult>((callbacks) => {
+        const task = api().request(Object.assign({}, options, callbacks))
+        if (onTask) onTask(task)
+      }).catch((failure) => {
+        throw failed('request', failure)
+      }),
+
+    account() {
+      const wx = api()
+      try {
+        const { appId, envVersion } = wx.getAccountInfoSync().miniProgram
+        return { appid: appId, envVersion: envVersion || '' }
+      } catch {
+        return { appid: '', envVersion: '' }
+      }
+    },
+
+    device() {
+      const { platform, model, system, version, SDKVersion } = api().getSystemInfoSync()
+      return { platform, model, system, wechatVersion: version, sdkVersion: SDKVersion }
+    },
+
+    storage: {
+      get: (key) =>
+        call<{ data: unknown }>((callbacks) => api().getStorage(Object.assign({ key }, callbacks))).then(
+          (result) => result.data,
+        ),
+      set: (key, data) => call((callbacks) => api().setStorage(Object.assign({ key, data }, callbacks))),
+      remove: (key) => call((callbacks) => api().removeStorage(Object.assign({ key }, callbacks))),
+    },
+  }
+}
+
+/** Callbacks always, never the promise style: it came with 2.10.2, and `wx.login` is documented without it. */
+function call<Result = object>(start: (callbacks: Required<Callbacks<Result>>) => unknown): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    start({ success: resolve, fail: reject })
+  })
+}
+
+/** A failure of `wx` as an AuthError; why it failed is only told by its text. */
+function failed(api: string, failure: unknown): AuthError {
+  if (failure instanceof AuthError) return failure
+  const errMsg = messageOf(failure) || `${api}:fail`
+  const code: AuthErrorCode = /time(d )? ?out/i.test(errMsg) ? 'timeout' : /abort/i.test(errMsg) ? 'aborted' : 'network'
+  return new AuthError(code, errMsg, { errno: (failure as Partial<WxFailure> | undefined)?.errno, cause: failure })
+}
+
+function isUnreachable(failure: unknown): boolean {
+  const reason = messageOf(failure).replace(/^\w+:fail:?/, '')
+  return /network|offline|interrupt|time ?out|ERR_/i.test(reason) && !/session|relogin/i.test(reason)
+}
+
+function messageOf(failure: unknown): string {
+  const { errMsg, message } = (failure || {}) as { errMsg?: unknown; message?: unknown }
+  return String(errMsg || message || '')
+}
