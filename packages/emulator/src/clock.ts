@@ -24,17 +24,19 @@ interface Timer {
 /** Beyond this a host timer fires at once (a signed 32-bit number of milliseconds). */
 const LONGEST_HOST_DELAY_MS = 2 ** 31 - 1
 
+// Read once: a test that replaces the global timers must not stop a running clock.
+const { setTimeout: hostSetTimeout, clearTimeout: hostClearTimeout } = globalThis
+const monotonicMs = performance.now.bind(performance)
+
 export function createClock({ startMs = Date.now(), running = true }: ClockOptions = {}): Clock {
-  // Read once: a test that replaces the global timers must not stop a running clock.
-  const { setTimeout: hostSetTimeout, clearTimeout: hostClearTimeout } = globalThis
-  const hostStartMs = performance.now()
+  const createdMs = monotonicMs()
   const timers = new Map<number, Timer>()
   let nextId = 1
   let advancedMs = 0
   let firingAtMs: number | null = null
   let wake: ReturnType<typeof setTimeout> | undefined
 
-  const elapsedMs = () => (running ? performance.now() - hostStartMs : 0)
+  const elapsedMs = () => (running ? monotonicMs() - createdMs : 0)
   const now = () => firingAtMs ?? Math.floor(startMs + advancedMs + elapsedMs())
 
   function earliest(): Timer | null {

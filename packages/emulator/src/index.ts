@@ -11,13 +11,13 @@ export {
   type LedgerEvent,
   type SecretKind,
 } from './ledger.ts'
+export { WechatError } from './wechat-error.ts'
 export {
   type Code2SessionParams,
   type Code2SessionResult,
   createWorld,
   DEMO_APP,
   type WechatApp,
-  WechatError,
   type World,
   type WorldOptions,
 } from './world.ts'
@@ -27,6 +27,7 @@ export { createDevice, type Device, type DeviceOptions, type Wx } from './wx/dev
 export type { LaunchOptions, Lifecycle } from './wx/lifecycle.ts'
 export { localLink, remoteLink, type WechatLink } from './wx/link.ts'
 export type { Network, NetworkType } from './wx/network.ts'
-export type { RequestOptions, RequestResult, RequestTask } from './wx/request.ts'
+export type { ReceivedHeaders, RequestOptions, RequestResult, RequestTask } from './wx/request.ts'
 export type { DeviceStorage } from './wx/storage.ts'
 export type { Transport, TransportRequest, TransportResponse } from './wx/transport.ts'
+export type { UserChoices } from './wx/ui.ts'

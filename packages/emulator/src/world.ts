@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type Clock, createClock } from './clock.ts'
 import { createFaults, type Faults } from './faults.ts'
 import { createLedger, type Ledger } from './ledger.ts'
+import { WechatError } from './wechat-error.ts'
 
 /** A mini-program as registered at WeChat. */
 export interface WechatApp {
@@ -23,17 +24,6 @@ export interface Code2SessionParams {
   secret?: string | undefined
   js_code?: string | undefined
   grant_type?: string | undefined
-}
-
-/** A business error of WeChat's: an errcode and the text that comes with it. */
-export class WechatError extends Error {
-  override readonly name = 'WechatError'
-  readonly errcode: number
-
-  constructor(errcode: number) {
-    super(ERRMSG[errcode] ?? 'system error')
-    this.errcode = errcode
-  }
 }
 
 /** One in-memory WeChat, with both of its sides. Users exist from the first mention of their name. */
@@ -82,24 +72,6 @@ export const DEMO_APP: WechatApp = { appid: 'wx0000000000000000', secret: 'emula
 
 /** @see https://developers.weixin.qq.com/miniprogram/dev/api/open-api/login/wx.login.html */
 const CODE_TTL_MS = 5 * 60_000
-
-/** Texts as WeChat's server sends them, without the request id it appends. */
-const ERRMSG: Record<number, string> = {
-  [-1]: 'system error',
-  40002: 'invalid grant_type',
-  40013: 'invalid appid',
-  40029: 'invalid code',
-  40125: 'invalid appsecret',
-  40163: 'code been used',
-  40164: 'invalid ip, not in whitelist',
-  40226: 'high risk user, login blocked',
-  40243: 'AppSecret is frozen',
-  41002: 'appid missing',
-  41004: 'appsecret missing',
-  41008: 'missing code',
-  45009: 'reach max api daily quota limit',
-  45011: 'api minute-quota reach limit  mustslower  retry next minute',
-}
 
 interface Code {
   user: string

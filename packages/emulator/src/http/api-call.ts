@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyReply } from 'fastify'
 import type { Fault, FaultPoint } from '../faults.ts'
 import type { LedgerDetail } from '../ledger.ts'
-import { WechatError, type World } from '../world.ts'
+import { WechatError } from '../wechat-error.ts'
+import type { World } from '../world.ts'
 
 export interface ApiCall {
   point: FaultPoint

@@ -1,10 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Fault, FaultPoint } from '../faults.ts'
-import { WechatError, type World } from '../world.ts'
+import { WechatError } from '../wechat-error.ts'
+import type { World } from '../world.ts'
+import { CODE_ALIAS_HEADER } from '../wx/link.ts'
 import { parseQuery } from './query.ts'
-
-/** Names a login's code as the world's ledger does, for a phone in another process. */
-export const CODE_ALIAS_HEADER = 'x-emulator-code'
 
 /**
  * The emulator's own switches over HTTP: what phones in other processes, `curl` and a playground drive it with.

@@ -49,10 +49,9 @@ export function callApi<Result extends object>(
   callbacks: Callbacks<Result>,
   run: () => Result | Promise<Result>,
 ): void {
-  const returned = thread.track()
+  const comeBack = thread.open()
   const finish = (outcome: Parameters<typeof conclude<Result>>[2]) => {
-    thread.post(() => conclude(thread, callbacks, outcome))
-    returned()
+    comeBack(() => conclude(thread, callbacks, outcome))
   }
   const attempt = async () => {
     try {

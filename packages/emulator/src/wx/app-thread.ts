@@ -9,8 +9,8 @@ export interface AppThread {
   post(task: () => void): void
   /** Runs `task` now, with the same protection. */
   run(task: () => void): void
-  /** Marks a call that will come back; returns what ends the mark. */
-  track(): () => void
+  /** Opens a call that comes back later; what is returned ends it, once, with a last task. */
+  open(): (task: () => void) => void
   /** Calls in flight and tasks not yet run. */
   pending(): number
   /** Resolves when nothing is pending, nor becomes so by what just ran. */
@@ -23,19 +23,15 @@ export interface AppThread {
 }
 
 // Read once: a test that replaces the global timers must not stop the thread. Browsers have no setImmediate.
+const { setTimeout: hostSetTimeout } = globalThis
 const macrotask: (task: () => void) => unknown =
-  typeof setImmediate === 'function'
-    ? setImmediate
-    : (
-        (hostSetTimeout) => (task) =>
-          hostSetTimeout(task, 0)
-      )(setTimeout)
+  typeof setImmediate === 'function' ? setImmediate : (task) => hostSetTimeout(task, 0)
 
 export function createAppThread(report: (error: unknown) => void): AppThread {
   let life = 0
-  let pending = 0
+  let calls = 0
   let suspended = false
-  let held: (() => void)[] = []
+  let queue: (() => void)[] = []
   let waiting: (() => void)[] = []
 
   function run(task: () => void): void {
@@ -46,69 +42,69 @@ export function createAppThread(report: (error: unknown) => void): AppThread {
     }
   }
 
-  function track(): () => void {
-    const ownLife = life
-    let open = true
-    pending++
-    return () => {
-      if (!open || ownLife !== life) return
-      open = false
-      pending--
-      if (pending === 0) checkIdle()
-    }
+  function post(task: () => void): void {
+    queue.push(task)
+    macrotask(runNext)
   }
+
+  /** One task per turn. There may be more turns than tasks, never fewer while the app is not suspended. */
+  function runNext(): void {
+    if (suspended) return
+    const task = queue.shift()
+    if (!task) return
+    run(task)
+    checkIdle()
+  }
+
+  const pending = () => calls + queue.length
 
   function checkIdle(): void {
+    if (pending() > 0 || waiting.length === 0) return
+    // A turn later: what the last task resolved may begin the next call.
     macrotask(() => {
-      if (pending > 0) return
-      const resolved = waiting
+      if (pending() > 0) return
+      const idle = waiting
       waiting = []
-      for (const resolve of resolved) resolve()
-    })
-  }
-
-  function schedule(task: () => void): void {
-    macrotask(() => {
-      if (suspended) held.push(task)
-      else task()
+      for (const resolve of idle) resolve()
     })
   }
 
   return {
     run,
-    track,
-    post(task) {
+    post,
+    open() {
       const ownLife = life
-      const done = track()
-      schedule(() => {
-        if (ownLife !== life) return
-        run(task)
-        done()
-      })
+      let isOpen = true
+      calls++
+      return (task) => {
+        if (!isOpen || ownLife !== life) return
+        isOpen = false
+        calls--
+        post(task)
+      }
     },
-    pending: () => pending,
+    pending,
     idle() {
       const idle = new Promise<void>((resolve) => waiting.push(resolve))
-      if (pending === 0) checkIdle()
+      checkIdle()
       return idle
     },
     suspend() {
       suspended = true
     },
     resume() {
+      if (!suspended) return
       suspended = false
-      const late = held
-      held = []
-      for (const task of late) schedule(task)
+      for (const _task of queue) macrotask(runNext)
     },
     get suspended() {
       return suspended
     },
     restart() {
       life++
-      pending = 0
+      calls = 0
+      queue = []
       suspended = false
-      held = []
       checkIdle()
     },
   }

@@ -1,6 +1,8 @@
-import { CODE_ALIAS_HEADER } from '../http/control-api.ts'
 import type { Ledger, LedgerEntry } from '../ledger.ts'
 import type { World } from '../world.ts'
+
+/** Carries what the world's ledger calls the code of a login to a phone in another process. */
+export const CODE_ALIAS_HEADER = 'x-emulator-code'
 
 /** How a phone reaches WeChat: in process, or over the control API of a running service. */
 export interface WechatLink {

@@ -1,4 +1,4 @@
-import { WechatError } from '../world.ts'
+import { WechatError } from '../wechat-error.ts'
 import { type Callbacks, callApi, callEitherStyle, WxFailure } from './api-call.ts'
 import { type DeviceContext, SINGLE_PAGE_SCENE } from './context.ts'
 import { withFault } from './device-fault.ts'

@@ -41,10 +41,12 @@ export function createNetwork(thread: AppThread) {
       return networkType !== 'none'
     },
     setOnline(online, type = 'wifi') {
-      const wasOnline = networkType !== 'none'
+      const before = networkType
       networkType = online ? type : 'none'
-      if (wasOnline && !online) for (const listener of [...lost]) listener()
-      thread.post(() => changed.emit({ isConnected: online, networkType }))
+      if (networkType === before) return
+      if (!online) for (const listener of [...lost]) listener()
+      const change = { isConnected: online, networkType }
+      thread.post(() => changed.emit(change))
     },
     onLost(listener) {
       lost.add(listener)

@@ -65,7 +65,7 @@ export function createRequestApi({ context, send, resolve, version }: RequestDep
   function request(options: RequestOptions): RequestTask {
     const headersReceived = createListeners<ReceivedHeaders>(thread)
     const ending = new AbortController()
-    const returned = thread.track()
+    const comeBack = thread.open()
     let finished = false
 
     /** The first end counts; it is told to the app in a later task. */
@@ -78,8 +78,7 @@ export function createRequestApi({ context, send, resolve, version }: RequestDep
       unfinished.delete(fail)
       ending.abort()
       record('wx.request', describe(outgoing, outcome))
-      thread.post(() => conclude(thread, options, outcome))
-      returned()
+      comeBack(() => conclude(thread, options, outcome))
     }
 
     let outgoing: OutgoingRequest | null = null

@@ -1,0 +1,28 @@
+/** A business error of WeChat's: an errcode and the text that comes with it. */
+export class WechatError extends Error {
+  override readonly name = 'WechatError'
+  readonly errcode: number
+
+  constructor(errcode: number) {
+    super(ERRMSG[errcode] ?? 'system error')
+    this.errcode = errcode
+  }
+}
+
+/** Texts as WeChat's server sends them, without the request id it appends. */
+const ERRMSG: Record<number, string> = {
+  [-1]: 'system error',
+  40002: 'invalid grant_type',
+  40013: 'invalid appid',
+  40029: 'invalid code',
+  40125: 'invalid appsecret',
+  40163: 'code been used',
+  40164: 'invalid ip, not in whitelist',
+  40226: 'high risk user, login blocked',
+  40243: 'AppSecret is frozen',
+  41002: 'appid missing',
+  41004: 'appsecret missing',
+  41008: 'missing code',
+  45009: 'reach max api daily quota limit',
+  45011: 'api minute-quota reach limit  mustslower  retry next minute',
+}
