@@ -1,0 +1,180 @@
+import type { glassEasel } from 'glass-easel-miniprogram-adapter'
+import { type DomBackend, type DomElement, elementOf, type Node } from './dom-backend.ts'
+
+/** Opens a page, as `wx.navigateTo` and its kin do. */
+export type Navigate = (openType: string, url: string) => void
+
+/** What WeChat's own elements (`button`, `form`, `input`, `switch`, ...) do when the user touches them. */
+export interface BuiltinElements {
+  tap(node: Node): void
+  /** Lets the user enter `value`: text, a switch's boolean, the chosen item of a picker or group. */
+  enter(node: Node, value: unknown): void
+  submit(node: Node): void
+}
+
+export interface BuiltinElementsDeps {
+  glassEasel: typeof glassEasel
+  backend: DomBackend
+  /** The behavior of components that take part in a form (`wx://form-field`). */
+  formField: glassEasel.GeneralBehavior
+  navigate: Navigate
+  /** A new temporary file with the picture the user chose; its path. */
+  chooseAvatar: () => string
+}
+
+const FIELDS = new Set(['input', 'textarea', 'switch', 'picker', 'slider', 'radio-group', 'checkbox-group'])
+
+export function createBuiltinElements(deps: BuiltinElementsDeps): BuiltinElements {
+  const { glassEasel, backend, formField, navigate, chooseAvatar } = deps
+
+  /** Only gestures bubble and cross components; what an element says of itself stays with it. */
+  function emit(node: Node, event: string, detail: unknown): void {
+    glassEasel.triggerEvent(node, event, detail, {})
+  }
+
+  function tap(node: Node): void {
+    if (closest(node, (tag, { disabled }) => tag === 'button' && disabled)) return
+    const touch = { identifier: 0, pageX: 0, pageY: 0, clientX: 0, clientY: 0 }
+    glassEasel.triggerEvent(
+      node,
+      'tap',
+      { x: 0, y: 0 },
+      {
+        bubbles: true,
+        composed: true,
+        capturePhase: true,
+        extraFields: { touches: [touch], changedTouches: [touch] },
+      },
+    )
+    const reacting = closest(node, (tag) => tag in reactions)
+    if (reacting) reactions[tagOf(reacting)]?.(reacting)
+  }
+
+  const reactions: Record<string, (node: Node) => void> = {
+    button(node) {
+      const form = closest(node, (tag) => tag === 'form')
+      if (form && attribute(node, 'form-type') === 'submit') submitForm(form)
+      if (form && attribute(node, 'form-type') === 'reset') resetForm(form)
+      if (attribute(node, 'open-type') === 'chooseAvatar') emit(node, 'chooseavatar', { avatarUrl: chooseAvatar() })
+    },
+    switch: (node) => enter(node, !isOn(attribute(node, 'checked'))),
+    radio(node) {
+      const group = closest(node, (tag) => tag === 'radio-group')
+      if (group) enter(group, attribute(node, 'value'))
+    },
+    checkbox(node) {
+      set(node, 'checked', !isOn(attribute(node, 'checked')))
+      const group = closest(node, (tag) => tag === 'checkbox-group')
+      if (group) emit(group, 'change', { value: currentValue(group) })
+    },
+    navigator: (node) =>
+      navigate(String(attribute(node, 'open-type') ?? 'navigate'), String(attribute(node, 'url') ?? '')),
+  }
+
+  function enter(node: Node, value: unknown): void {
+    const tag = tagOf(node)
+    if (!FIELDS.has(tag)) throw new TypeError(`<${tag}> takes no input`)
+    if (isOn(attribute(node, 'disabled'))) throw new Error(`<${tag}> is disabled`)
+    if (tag === 'input' || tag === 'textarea') type(node, String(value))
+    else choose(node, value)
+  }
+
+  function choose(node: Node, value: unknown): void {
+    const chosen = [value].flat().map(String)
+    for (const item of itemsOf(node)) set(item, 'checked', chosen.includes(String(attribute(item, 'value'))))
+    if (tagOf(node) === 'switch') set(node, 'checked', value)
+    if (tagOf(node) === 'picker' || tagOf(node) === 'slider') set(node, 'value', value)
+    emit(node, 'change', { value: currentValue(node) })
+  }
+
+  function type(node: Node, text: string): void {
+    const limit = Number(attribute(node, 'maxlength') ?? 140)
+    const value = limit >= 0 ? text.slice(0, limit) : text
+    emit(node, 'focus', { value: currentValue(node), height: 0 })
+    set(node, 'value', value)
+    emit(node, 'input', { value, cursor: value.length, keyCode: 0 })
+    emit(node, 'blur', { value: currentValue(node), cursor: value.length })
+  }
+
+  function set(node: Node, name: string, value: unknown): void {
+    node.setAttribute(name, value)
+    backend.updateModel(elementOf(node), name, value)
+  }
+
+  function submit(node: Node): void {
+    const form = closest(node, (tag) => tag === 'form')
+    if (!form) throw new Error(`<${tagOf(node)}> is not in a form`)
+    submitForm(form)
+  }
+
+  function submitForm(form: Node): void {
+    const value: Record<string, unknown> = {}
+    for (const [name, field] of namedFields(form)) value[name] = currentValue(field)
+    emit(form, 'submit', { value })
+  }
+
+  function resetForm(form: Node): void {
+    for (const [, field] of namedFields(form)) {
+      if (tagOf(field) === 'switch') set(field, 'checked', false)
+      else for (const item of itemsOf(field)) set(item, 'checked', false)
+      if (tagOf(field) === 'input' || tagOf(field) === 'textarea') set(field, 'value', '')
+    }
+    emit(form, 'reset', {})
+  }
+
+  function namedFields(form: Node): [string, Node][] {
+    const named: [string, Node][] = []
+    for (const field of nodesIn(form)) {
+      const component = glassEasel.Component.isComponent(field) && field.hasBehavior(formField) ? field : null
+      if (!component && !FIELDS.has(tagOf(field))) continue
+      const name = component ? component.data.name : attribute(field, 'name')
+      if (typeof name === 'string' && name !== '') named.push([name, field])
+    }
+    return named
+  }
+
+  function currentValue(field: Node): unknown {
+    if (glassEasel.Component.isComponent(field)) return field.data.value
+    const tag = tagOf(field)
+    if (tag === 'switch') return isOn(attribute(field, 'checked'))
+    if (tag === 'radio-group' || tag === 'checkbox-group') {
+      const values = itemsOf(field)
+        .filter((item) => isOn(attribute(item, 'checked')))
+        .map((item) => attribute(item, 'value'))
+      return tag === 'radio-group' ? (values[0] ?? '') : values
+    }
+    return attribute(field, 'value') ?? ''
+  }
+
+  function itemsOf(group: Node): Node[] {
+    return nodesIn(group).filter((node) => tagOf(node) === 'radio' || tagOf(node) === 'checkbox')
+  }
+
+  function tagOf(node: Node): string {
+    return glassEasel.NativeNode.isNativeNode(node) ? node.is : ''
+  }
+
+  /** The nearest element around `node`, itself included, as it is shown: slots and components are looked through. */
+  function closest(node: Node, matches: (tag: string, is: { disabled: boolean }) => boolean): Node | null {
+    for (let at: DomElement | null = elementOf(node); at; at = at.parentElement) {
+      const around = at.__wxElement
+      if (around && matches(tagOf(around), { disabled: isOn(attribute(around, 'disabled')) })) return around
+    }
+    return null
+  }
+
+  return { tap, enter, submit }
+}
+
+function nodesIn(node: Node): Node[] {
+  return [...elementOf(node).querySelectorAll('*')].flatMap((element) => element.__wxElement ?? [])
+}
+
+function attribute(node: Node, name: string): unknown {
+  return node.getAttribute(name) ?? undefined
+}
+
+/** `disabled`, `disabled="{{true}}"` and `disabled="disabled"` are on; `{{false}}` and its absence are off. */
+function isOn(value: unknown): boolean {
+  return value !== undefined && value !== false && value !== null && value !== 'false'
+}

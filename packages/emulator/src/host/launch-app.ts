@@ -1,0 +1,54 @@
+import { Console } from 'node:console'
+import type { Device } from '../wx/device.ts'
+import { openAppFolder } from './app-folder.ts'
+import { readAppPackage } from './app-package.ts'
+import type { DomDocument } from './dom-backend.ts'
+import type { Query } from './paths.ts'
+import { watchRejections } from './rejections.ts'
+import { type AppConsole, runApp } from './run-app.ts'
+import type { RunningApp } from './running-app.ts'
+import { createVmRealm } from './vm-realm.ts'
+
+export interface LaunchOptions {
+  /** A WeChat DevTools project or a built mini-program. */
+  folder: string
+  /** The phone it runs on. */
+  device: Device
+  /** The page to open. Default: the app's entry page. */
+  path?: string
+  query?: Query
+  /** Where the app's `console` leads. Default: stderr. */
+  console?: AppConsole
+}
+
+/**
+ * Runs a whole mini-program in this process, each in a JavaScript world of its own.
+ *
+ * Resolves when the first page is open; what `onLaunch` began may still be under way, see `RunningApp.settled`.
+ *
+ * @throws LaunchError when the folder holds no complete mini-program
+ */
+export async function launchApp(options: LaunchOptions): Promise<RunningApp> {
+  const { folder, device, console = new Console(process.stderr), ...page } = options
+  const app = readAppPackage(openAppFolder(folder).files)
+  // Loaded on demand: half a second that somebody who only wants WeChat's HTTP side should not pay.
+  const [{ JSDOM }, { compileTemplates }] = await Promise.all([import('jsdom'), import('./templates.ts')])
+  const templates = compileTemplates(app)
+  const realm = createVmRealm(device.clock.now)
+  const { window } = new JSDOM('')
+  const stopWatching = watchRejections((promise) => promise instanceof realm.Promise, device.reportRejection)
+
+  return runApp({
+    app,
+    templates,
+    realm,
+    document: window.document as unknown as DomDocument,
+    device,
+    console,
+    ...page,
+    onClose() {
+      stopWatching()
+      window.close()
+    },
+  })
+}

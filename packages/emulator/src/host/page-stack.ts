@@ -1,0 +1,178 @@
+import type { AssociatedBackend, CodeSpace, Root } from 'glass-easel-miniprogram-adapter'
+import { WxFailure } from '../wx/api-call.ts'
+import type { AppThread } from '../wx/app-thread.ts'
+import type { AppPackage } from './app-package.ts'
+import type { DomElement } from './dom-backend.ts'
+import { createEventChannel, type EventChannel } from './event-channel.ts'
+import { folderOf, type Query, resolvePath, splitUrl } from './paths.ts'
+
+/** The object a page's code knows as `this`. */
+export type PageInstance = Record<string, unknown> & { data: Record<string, unknown> }
+
+export interface OpenPage {
+  path: string
+  query: Query
+  instance: PageInstance
+  root: Root
+  element: DomElement
+}
+
+/** The pages that are open, the visible one last, and the five ways to change that. */
+export interface PageStack {
+  current(): OpenPage | null
+  pages(): readonly OpenPage[]
+  navigateTo(url: string, listeners?: Record<string, (...args: unknown[]) => void>): { eventChannel: EventChannel }
+  redirectTo(url: string): void
+  navigateBack(delta: number): void
+  switchTab(url: string): void
+  reLaunch(url: string): void
+  /** Calls `method` of a page, if it has one; what it throws is the app's error. */
+  call(page: OpenPage, method: string, ...args: unknown[]): void
+  show(): void
+  hide(): void
+  closeAll(): void
+}
+
+export interface PageStackDeps {
+  app: AppPackage
+  codeSpace: CodeSpace
+  backend: AssociatedBackend
+  screen: DomElement
+  thread: AppThread
+  onOpen: (page: OpenPage) => void
+}
+
+/** @see https://developers.weixin.qq.com/miniprogram/dev/api/route/wx.navigateTo.html */
+const DEEPEST_STACK = 10
+
+export function createPageStack({ app, codeSpace, backend, screen, thread, onOpen }: PageStackDeps): PageStack {
+  let stack: OpenPage[] = []
+  /** Tab pages stay alive while another tab is shown. */
+  const tabs = new Map<string, OpenPage>()
+
+  const current = () => stack.at(-1) ?? null
+
+  function call(page: OpenPage, method: string, ...args: unknown[]): void {
+    const handler = page.instance[method]
+    if (typeof handler === 'function') thread.run(() => handler.apply(page.instance, args))
+  }
+
+  function find(url: string): { path: string; query: Query } {
+    const { path: reference, query } = splitUrl(url)
+    const path = resolvePath(folderOf(current()?.path ?? ''), reference).replace(/\.html$/, '')
+    if (!app.pages.includes(path)) throw new WxFailure(`page "${path}" is not found`)
+    return { path, query }
+  }
+
+  function open({ path, query }: { path: string; query: Query }, opener?: EventChannel): void {
+    const root = backend.createRoot('page', codeSpace, path)
+    const instance = root.get() as unknown as PageInstance
+    Object.assign(instance, { route: path, __route__: path, options: query })
+    instance.getOpenerEventChannel = () => opener ?? createEventChannel()
+    const place = screen.ownerDocument.createElement('page')
+    screen.append(place)
+    type Parent = Parameters<Root['attach']>[0]
+    root.attach(screen as unknown as Parent, place as unknown as Parent)
+    const page = {
+      path,
+      query,
+      instance,
+      root,
+      element: root.getComponent().getBackendElement() as unknown as DomElement,
+    }
+    stack.push(page)
+    if (app.tabPages.has(path)) tabs.set(path, page)
+    onOpen(page)
+    call(page, 'onLoad', query)
+    appear(page)
+    thread.post(() => call(page, 'onReady'))
+  }
+
+  function appear(page: OpenPage): void {
+    page.element.removeAttribute('hidden')
+    page.root.getComponent().triggerPageLifetime('show', [])
+    call(page, 'onShow')
+  }
+
+  function disappear(page: OpenPage): void {
+    page.root.getComponent().triggerPageLifetime('hide', [])
+    call(page, 'onHide')
+    page.element.setAttribute('hidden', '')
+  }
+
+  function close(page: OpenPage): void {
+    tabs.delete(page.path)
+    call(page, 'onUnload')
+    page.root.release()
+    page.element.remove()
+  }
+
+  function closeFrom(index: number): void {
+    for (const page of stack.splice(index).reverse()) close(page)
+  }
+
+  function refuseTabPage(api: string, path: string): void {
+    if (app.tabPages.has(path)) throw new WxFailure(`can not ${api} a tabbar page`)
+  }
+
+  function closeAll(): void {
+    const hiddenTabs = [...tabs.values()].filter((page) => !stack.includes(page))
+    closeFrom(0)
+    for (const page of hiddenTabs) close(page)
+  }
+
+  return {
+    current,
+    pages: () => stack,
+    call,
+    closeAll,
+    navigateTo(url, listeners) {
+      const target = find(url)
+      refuseTabPage('navigateTo', target.path)
+      if (stack.length >= DEEPEST_STACK) throw new WxFailure('webview count limit exceed')
+      const covered = current()
+      if (covered) disappear(covered)
+      const eventChannel = createEventChannel(listeners)
+      open(target, eventChannel)
+      return { eventChannel }
+    },
+    redirectTo(url) {
+      const target = find(url)
+      refuseTabPage('redirectTo', target.path)
+      closeFrom(stack.length - 1)
+      open(target)
+    },
+    navigateBack(delta) {
+      if (stack.length < 2) throw new WxFailure('cannot navigate back at first page.')
+      closeFrom(Math.max(stack.length - Math.max(delta, 1), 1))
+      const uncovered = current()
+      if (uncovered) appear(uncovered)
+    },
+    switchTab(url) {
+      const target = find(url)
+      if (!app.tabPages.has(target.path)) throw new WxFailure('can not switch to no-tabBar page')
+      const shown = current()
+      const known = tabs.get(target.path)
+      if (shown && shown === known) return
+      closeFrom(app.tabPages.has(stack[0]?.path ?? '') ? 1 : 0)
+      if (shown && shown === current()) disappear(shown)
+      stack = known ? [known] : []
+      if (known) appear(known)
+      // A tab page gets no query: https://developers.weixin.qq.com/miniprogram/dev/api/route/wx.switchTab.html
+      else open({ path: target.path, query: {} })
+    },
+    reLaunch(url) {
+      const target = find(url)
+      closeAll()
+      open(target)
+    },
+    show() {
+      const page = current()
+      if (page) appear(page)
+    },
+    hide() {
+      const page = current()
+      if (page) disappear(page)
+    },
+  }
+}

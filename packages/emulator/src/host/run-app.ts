@@ -1,0 +1,181 @@
+import type { Device } from '../wx/device.ts'
+import type { AppPackage } from './app-package.ts'
+import { createBuiltinElements } from './builtin-elements.ts'
+import { createAppComponents } from './component-space.ts'
+import { createDomBackend, type DomDocument } from './dom-backend.ts'
+import { createModuleLoader } from './module-loader.ts'
+import { createNavigationApi } from './navigation-api.ts'
+import { createPageStack } from './page-stack.ts'
+import type { Query } from './paths.ts'
+import type { Realm } from './realm.ts'
+import { createRunningApp, type RunningApp } from './running-app.ts'
+import { createAppTimers } from './timers.ts'
+
+/** Where the app's `console` leads. */
+export type AppConsole = Pick<Console, 'log' | 'info' | 'warn' | 'error' | 'debug'>
+
+export interface RunAppOptions {
+  app: AppPackage
+  /** The result of `compileTemplates`. */
+  templates: string
+  realm: Realm
+  document: DomDocument
+  device: Device
+  console: AppConsole
+  /** The page to open. Default: the app's entry page. */
+  path?: string
+  query?: Query
+  onClose?: () => void
+}
+
+/** What `App()` was given: the object that `getApp()` answers. */
+type AppInstance = Record<string, unknown>
+
+/**
+ * Starts a mini-program as WeChat does: `app.js`, `onLaunch` (never awaited), `onShow`, the scripts of its pages and
+ * components, then the first page.
+ */
+export async function runApp(options: RunAppOptions): Promise<RunningApp> {
+  const { app, templates, realm, document, device, path = app.entryPage, query = {}, onClose } = options
+  const { thread, lifecycle } = device
+  const launched = lifecycle.launch({ path, query })
+
+  const errors: Error[] = []
+  const stopListening = device.onError((error) => {
+    errors.push(error)
+    options.console.error(device.ledger.redact(error.stack ?? error.message))
+  })
+  watchFramework()
+
+  const components = createAppComponents(app, templates, realm, thread)
+  const dom = createDomBackend(document, thread.post)
+  const pages = createPageStack({
+    app,
+    codeSpace: components.codeSpace,
+    backend: components.env.associateBackend(dom.context),
+    screen: dom.root,
+    thread,
+    onOpen: (page) => device.record('page.open', { path: page.path }),
+  })
+  const wx: Record<string, unknown> = {
+    ...ofRealm(device.wx),
+    ...ofRealm(createNavigationApi(pages, thread)),
+    canIUse: (schema: string) =>
+      String(schema)
+        .split('.', 1)
+        .some((name) => name in wx) || device.wx.canIUse(schema),
+  }
+  const elements = createBuiltinElements({
+    glassEasel: realm.adapter.glassEasel,
+    backend: dom,
+    formField: components.formField,
+    navigate(openType, url) {
+      const api = wx[openType === 'navigate' ? 'navigateTo' : openType === 'redirect' ? 'redirectTo' : openType]
+      if (typeof api === 'function')
+        api({ url, delta: 1, fail: ({ errMsg }: { errMsg: string }) => options.console.warn(errMsg) })
+    },
+    chooseAvatar: () => `wxfile://tmp_avatar_${device.clock.now()}.jpeg`,
+  })
+  const timers = createAppTimers(device.clock, thread)
+
+  let instance: AppInstance | undefined
+  function callApp(method: string, argument: unknown): void {
+    const handler = instance?.[method]
+    if (typeof handler === 'function') thread.run(() => handler.call(instance, argument))
+  }
+
+  function App(definition: AppInstance): void {
+    if (instance) throw new Error('App() may be called only once')
+    instance = definition
+    device.wx.onError((message) => callApp('onError', message))
+    device.wx.onUnhandledRejection((rejection) => callApp('onUnhandledRejection', rejection))
+  }
+
+  realm.defineGlobals({
+    App,
+    getApp: () => instance,
+    getCurrentPages: () => pages.pages().map((page) => page.instance),
+    ...components.globals,
+    ...timers.globals,
+    wx,
+    console: { ...options.console },
+  })
+
+  const loadModule = createModuleLoader(app.files, realm)
+
+  function start(): void {
+    thread.run(() => loadModule('app'))
+    callApp('onLaunch', launched)
+    callApp('onShow', lifecycle.show())
+    for (const component of app.components.keys())
+      thread.run(() => components.define(component, () => loadModule(component)))
+    for (const component of app.components.keys()) {
+      if (components.isDefined(component)) continue
+      thread.run(() => {
+        throw new Error(`${component}.js has registered nothing: it must call Page() or Component()`)
+      })
+    }
+    thread.run(() => openFirstPage())
+  }
+
+  function openFirstPage(): void {
+    if (app.pages.includes(path)) pages.reLaunch(`/${withQuery(path, query)}`)
+    else if (typeof instance?.onPageNotFound !== 'function') throw new Error(`page "${path}" is not found`)
+    else callApp('onPageNotFound', { path, query, isEntryPage: true })
+  }
+
+  /** What throws inside the framework's calls of the app is the app's error as well. */
+  function watchFramework(): void {
+    const { glassEasel } = realm.adapter
+    glassEasel.addGlobalErrorListener((error) => {
+      device.reportError(error)
+      return false
+    })
+    glassEasel.addGlobalWarningListener((message) => {
+      options.console.warn(message)
+      return false
+    })
+  }
+
+  /** Promises that `wx` answers with are the app's own kind, so that `instanceof` and unhandled rejections work. */
+  function ofRealm(api: object): Record<string, unknown> {
+    const wrap = (value: unknown) =>
+      typeof value !== 'function'
+        ? value
+        : (...args: unknown[]) => {
+            const answer: unknown = value.apply(api, args)
+            if (!(answer instanceof Promise)) return answer
+            return new realm.Promise((resolve, reject) => answer.then(resolve, reject))
+          }
+    return Object.fromEntries(Object.entries(api).map(([name, value]) => [name, wrap(value)]))
+  }
+
+  function close(): void {
+    pages.closeAll()
+    timers.clearAll()
+    stopListening()
+    onClose?.()
+  }
+
+  await new Promise<void>((resolve) => {
+    thread.post(() => {
+      start()
+      resolve()
+    })
+  })
+  return createRunningApp({
+    device,
+    pages,
+    elements,
+    timers,
+    glassEasel: realm.adapter.glassEasel,
+    errors,
+    callApp,
+    close,
+  })
+}
+
+function withQuery(path: string, query: Query): string {
+  const search = Object.entries(query).map(([name, value]) => `${name}=${value}`)
+  return search.length === 0 ? path : `${path}?${search.join('&')}`
+}
