@@ -1,4 +1,4 @@
-import { controlApi, createWorld, DEMO_APP, startWechat, type World } from '@weapp-auth/emulator'
+import { controlApi, createWorld, DEMO_APP, type FaultPoint, startWechat, type World } from '@weapp-auth/emulator'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import { demo } from './demo.ts'
@@ -13,6 +13,8 @@ export interface Emulation {
   now: () => number
   /** Puts the emulator's switches under `/emulator`, and the demo's page and business route, into the service. */
   mount(app: FastifyInstance): Promise<void>
+  /** Lets WeChat answer one API with an errcode: `jscode2session=40029`. */
+  setFault(text: string): void
   close(): Promise<void>
 }
 
@@ -31,6 +33,10 @@ export async function startEmulation(config: Config): Promise<Emulation> {
       await app.register(controlApi, { prefix: '/emulator', world })
       await app.register(demo)
       await app.register(landing, { appid: world.apps[0]?.appid ?? '' })
+    },
+    setFault(text) {
+      const [point = '', errcode = ''] = text.split('=')
+      world.faults.set(point as FaultPoint, { errcode: Number(errcode) })
     },
     close: () => wechat.close(),
   }

@@ -41,8 +41,11 @@ async function main(): Promise<void> {
   if (!emulation) return say(`signing in users of ${appids} through ${config.wechatApiBaseUrl}, on ${address}`)
   say(`WeChat is played by this process: anybody can sign in as anybody (${appids})`)
   if (options.walkthrough) {
+    for (const fault of options.fault) emulation.setFault(fault)
     const { walkThrough } = await import('./walkthrough.ts')
-    if (!(await walkThrough({ emulation, config, address, faults: options.fault }))) process.exit(1)
+    const { sessionIdleSeconds } = config
+    const succeeded = await walkThrough({ emulation, address, sessionIdleSeconds, print: console.log })
+    if (!succeeded) throw new Error('the example mini-program could not be walked through sign-in')
   }
   say(`serving on ${address}`)
 }

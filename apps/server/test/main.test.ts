@@ -1,0 +1,124 @@
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { call, signIn, startProcess } from './process.ts'
+import { COLUMNS, environment, isAvailable } from './service.ts'
+
+const EMULATOR = { WECHAT_EMULATOR: 'on' }
+
+describe.each(COLUMNS.filter(isAvailable))('the service process, stores %s', (column) => {
+  test('SIGKILL and a new start keep users and sessions', async () => {
+    const env = { ...(await environment(column)), ...EMULATOR }
+    const first = startProcess(env)
+    const { token, userId } = await signIn(await first.address, 'alice')
+    await call(`${await first.address}/v1/me/profile`, { method: 'PUT', token, body: { nickname: '小明' } })
+    first.child.kill('SIGKILL')
+    await first.ended
+
+    const second = startProcess(env)
+    const { status, data } = await call(`${await second.address}/v1/me`, { token })
+    expect({ status, ...data.user }).toMatchObject({ status: 200, id: userId, profile: { nickname: '小明' } })
+    expect((await signIn(await second.address, 'alice')).userId).toBe(userId)
+  })
+
+  test('a signed-out token is refused, and no token has another code', async () => {
+    const address = await startProcess({ ...(await environment(column)), ...EMULATOR }).address
+    const { token } = await signIn(address, 'alice')
+    expect(await call(`${address}/v1/me`)).toMatchObject({ status: 401, data: { code: 'session_missing' } })
+    expect((await call(`${address}/v1/session`, { method: 'DELETE', token })).status).toBe(204)
+    expect(await call(`${address}/v1/me`, { token })).toMatchObject({
+      status: 401,
+      data: { code: 'session_revoked', reason: 'signed_out' },
+    })
+  })
+
+  test('SIGTERM ends it with exit code 0', async () => {
+    const service = startProcess({ ...(await environment(column)), ...EMULATOR })
+    await service.address
+    service.child.kill('SIGTERM')
+    expect(await service.ended).toBe(0)
+  })
+
+  test('nothing it prints holds a secret, at the most talkative log level', async () => {
+    const env = { ...(await environment(column)), ...EMULATOR, LOG_LEVEL: 'trace' }
+    const service = startProcess(env)
+    const address = await service.address
+    const { code, token } = await signIn(address, 'alice')
+    await call(`${address}/v1/me`, { token })
+    await call(`${address}/v1/sessions`, { body: { appid: 'wx0000000000000000', code } })
+    await call(`${address}/v1/sessions`, { body: `{ "appid": "wx0000000000000000", "code": "${code}` })
+    await call(`${address}/v1/sessions`, { body: { appid: 'wx0000000000000000', code: `${code}&appid=x` } })
+    await call(`${address}/v1/me?token=${token.slice(0, 8)}`, { token: `${token}x` })
+    await call(`${address}/products`, { token })
+    service.child.kill('SIGTERM')
+    await service.ended
+
+    expect(service.output()).toContain('/v1/sessions')
+    const secrets = [code, token, 'emulator-only-not-a-secret', env.SESSION_KEY_KEYS?.slice(3)].filter(Boolean)
+    for (const secret of secrets as string[]) {
+      for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64url').slice(0, 40)]) {
+        expect(service.output()).not.toContain(form)
+      }
+    }
+  })
+})
+
+describe('starting', () => {
+  test.each([
+    ['nothing configured', {}, /WECHAT_APPID and WECHAT_SECRET.*WECHAT_EMULATOR=on/],
+    ['the emulator beside a secret', { ...EMULATOR, WECHAT_APPID: 'wx1', WECHAT_SECRET: 's' }, /refused beside a real/],
+    ['the emulator on every address', { ...EMULATOR, HOST: '0.0.0.0' }, /refused on HOST=0\.0\.0\.0/],
+    ['a host that is not this machine', { ...EMULATOR, HOST: '127.0.0.300' }, /HOST|loopback/],
+  ])('%s is refused with what to do', async (_, env, advice) => {
+    const service = startProcess({ ...(await environment('embedded')), ...env })
+    expect(await service.ended).toBe(1)
+    expect(service.output()).toMatch(advice)
+    expect(service.output()).not.toMatch(/^\s+at /m)
+  })
+
+  test('a port in use is one clear line', async () => {
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as { port: number }
+    const service = startProcess({ ...(await environment('embedded')), ...EMULATOR, PORT: `${port}` })
+    expect(await service.ended).toBe(1)
+    expect(service.output()).toMatch(new RegExp(`^weapp-auth: port ${port} is in use: .*set PORT.*$`, 'm'))
+    holder.close()
+  })
+
+  test('a data folder that cannot be written is one clear line', async () => {
+    const { DATA_DIR = '' } = await environment('embedded')
+    mkdirSync(DATA_DIR, { recursive: true })
+    writeFileSync(join(DATA_DIR, 'file'), '')
+    const service = startProcess({ ...EMULATOR, DATA_DIR: join(DATA_DIR, 'file', 'data') })
+    expect(await service.ended).toBe(1)
+    expect(service.output()).toMatch(/^weapp-auth: DATA_DIR .* cannot be written \(ENOTDIR\): .*set DATA_DIR$/m)
+  })
+
+  test('a second process on the same data folder is refused, and the first goes on', async () => {
+    const env = { ...(await environment('embedded')), ...EMULATOR }
+    const first = startProcess(env)
+    const { token } = await signIn(await first.address, 'alice')
+    const second = startProcess(env)
+    expect(await second.ended).toBe(1)
+    expect(second.output()).toMatch(/^weapp-auth: .*another process/m)
+    expect((await call(`${await first.address}/v1/me`, { token })).status).toBe(200)
+  })
+
+  test('without the emulator nothing of the demonstration exists', async () => {
+    const env = { ...(await environment('embedded')), WECHAT_APPID: 'wx1', WECHAT_SECRET: 'canary-secret' }
+    const service = startProcess(env)
+    const address = await service.address
+    expect(service.output()).toMatch(/signing in users of wx1 through https:\/\/api\.weixin\.qq\.com/)
+    for (const path of ['/', '/products', '/emulator/ledger', '/emulator/wx-login']) {
+      expect((await call(`${address}${path}`).catch(() => ({ status: 0 }))).status, path).toBe(404)
+    }
+    expect((await call(`${address}/readyz`)).data).toEqual({
+      status: 'ready',
+      stores: { sessions: 'up', users: 'up' },
+    })
+    expect(service.output()).not.toContain('canary-secret')
+  })
+})

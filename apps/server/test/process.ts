@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+
+export interface ServiceProcess {
+  child: ChildProcess
+  /** Everything it has printed, both streams. */
+  output(): string
+  /** Resolves with the address once it serves. */
+  address: Promise<string>
+  /** Resolves with the exit code, or the signal that ended it. */
+  ended: Promise<number | NodeJS.Signals>
+}
+
+/** Starts the built service as an operator does, with nothing of this process's environment but PATH. */
+export function startProcess(env: Record<string, string>, args: readonly string[] = []): ServiceProcess {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH: process.env.PATH ?? '', PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let printed = ''
+  const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals)
+  const address = new Promise<string>((resolve, reject) => {
+    const look = (chunk: Buffer) => {
+      printed += chunk.toString()
+      const found = /^weapp-auth: .*\bon (http:\/\/\S+)$/m.exec(printed)
+      if (found?.[1]) resolve(found[1])
+    }
+    child.stdout.on('data', look)
+    child.stderr.on('data', look)
+    void ended.then((how) => reject(new Error(`the service ended (${how}) before it served:\n${printed}`)))
+  })
+  address.catch(() => {})
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  return { child, output: () => printed, address, ended }
+}
+
+export async function call(url: string, o: { method?: string; body?: unknown; token?: string } = {}) {
+  const { body, token, method = body === undefined ? 'GET' : 'POST' } = o
+  const response = await fetch(url, {
+    method,
+    headers: {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, text, data: text === '' ? null : JSON.parse(text) }
+}
+
+/** What the README's curl lines do: a code for `user`, exchanged for a session. */
+export async function signIn(address: string, user: string) {
+  const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user } })
+  const { data } = await call(`${address}/v1/sessions`, { body: login })
+  return { code: login.code as string, token: data.token as string, userId: data.user.id as string }
+}

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createAuth } from '@weapp-auth/client'
+import { createDevice, createWorld, type Device, localLink, startWechat, type World } from '@weapp-auth/emulator'
+import type { FastifyInstance } from 'fastify'
+import { Client } from 'pg'
+import { pino } from 'pino'
+import { inject, onTestFinished } from 'vitest'
+import type {} from '../../../scripts/servers/provided.ts'
+import { buildApp } from '../src/app.ts'
+import { parseConfig } from '../src/config.ts'
+import { openStores } from '../src/stores.ts'
+
+/** The two columns of the store table: one process on embedded files, or any number on Redis and PostgreSQL. */
+export const COLUMNS = ['embedded', 'shared'] as const
+export type Column = (typeof COLUMNS)[number]
+
+export interface Service {
+  world: World
+  app: FastifyInstance
+  baseUrl: string
+}
+
+/** The real service on real HTTP, with WeChat emulated on the other side of a real connection. */
+export async function startService(
+  column: Column,
+  routes: (app: FastifyInstance) => void = () => {},
+): Promise<Service> {
+  const world = createWorld()
+  const wechat = await startWechat(world)
+  const log = pino({ level: 'silent' })
+  const config = parseConfig({ ...(await environment(column)), WECHAT_EMULATOR: 'on' })
+  const stores = await openStores(config, log)
+  const app = await buildApp({
+    ...config,
+    ...stores,
+    apps: world.apps.map(({ appid, secret }) => ({ appid, secrets: [secret] })),
+    wechatApiBaseUrl: wechat.baseUrl,
+    now: () => world.clock.now(),
+    log,
+  })
+  routes(app)
+  const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 })
+  onTestFinished(async () => {
+    await app.close()
+    await Promise.all([stores.close(), wechat.close()])
+  })
+  return { world, app, baseUrl }
+}
+
+/** The variables that choose a column, with a folder or a database of this test's own. */
+export async function environment(column: Column): Promise<Record<string, string>> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'weapp-auth-test-'))
+  onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
+  if (column === 'embedded') return { DATA_DIR: dataDir }
+  return {
+    DATA_DIR: dataDir,
+    REDIS_URL: inject('redisUrl') ?? '',
+    DATABASE_URL: await createDatabase(inject('databaseUrl') ?? ''),
+    SESSION_KEY_KEYS: `k1:${randomBytes(32).toString('base64')}`,
+  }
+}
+
+/** Whether this column's servers are there; the global set-up has said so loudly when they are not. */
+export function isAvailable(column: Column): boolean {
+  return column === 'embedded' || (inject('redisUrl') !== null && inject('databaseUrl') !== null)
+}
+
+async function createDatabase(serverUrl: string): Promise<string> {
+  const name = `weapp_auth_${randomBytes(6).toString('hex')}`
+  const client = new Client({ connectionString: serverUrl })
+  await client.connect()
+  await client.query(`create database ${name}`)
+  await client.end()
+  return new URL(`/${name}`, serverUrl).href
+}
+
+/** A phone with the real client on it. */
+export function createPhone({ world, baseUrl }: Service, user = 'alice', name = 'phone') {
+  const device: Device = createDevice({ link: localLink(world), appid: world.apps[0]?.appid ?? '', user, name })
+  return { device, auth: createAuth({ baseUrl, wx: device.wx, now: device.clock.now }) }
+}
