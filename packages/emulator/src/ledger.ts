@@ -38,6 +38,7 @@ const PREFIX: Record<SecretKind, string> = { code: 'c', token: '#', key: 'k' }
 export function createLedger(): Ledger {
   const entries: LedgerEntry[] = []
   const listeners = new Set<(entry: LedgerEntry) => void>()
+  const lastNumber: Record<SecretKind, number> = { code: 0, token: 0, key: 0 }
   const aliases: Record<SecretKind, Map<string, string>> = { code: new Map(), token: new Map(), key: new Map() }
 
   return {
@@ -51,8 +52,10 @@ export function createLedger(): Ledger {
     entries: () => entries,
     alias(kind, value, known) {
       const named = aliases[kind]
-      const alias = named.get(value) ?? known ?? `${PREFIX[kind]}${named.size + 1}`
+      const alias = named.get(value) ?? known ?? `${PREFIX[kind]}${lastNumber[kind] + 1}`
       named.set(value, alias)
+      // A name that was taken over is not given out again.
+      lastNumber[kind] = Math.max(lastNumber[kind], Number(alias.slice(1)) || 0)
       return alias
     },
     redact(text) {

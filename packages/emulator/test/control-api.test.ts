@@ -1,0 +1,94 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createClock } from '../src/clock.ts'
+import { controlApi } from '../src/http/control-api.ts'
+import { createWorld, DEMO_APP, type World } from '../src/world.ts'
+import { createDevice } from '../src/wx/device.ts'
+import { remoteLink } from '../src/wx/link.ts'
+import { outcomeOf } from './phone.ts'
+
+const { appid, secret } = DEMO_APP
+let world: World
+let app: FastifyInstance
+
+beforeEach(async () => {
+  world = createWorld({ clock: createClock({ startMs: 1_000, running: false }) })
+  app = Fastify({ forceCloseConnections: true })
+  await app.register(controlApi, { prefix: '/emulator', world })
+})
+afterEach(() => app.close())
+
+const post = (path: string, payload?: unknown) =>
+  app.inject({
+    method: 'POST',
+    url: `/emulator${path}`,
+    headers: { 'content-type': 'application/json' },
+    payload: JSON.stringify(payload),
+  })
+
+test('wx-login answers what wx.login would give that user', async () => {
+  const response = await post('/wx-login', { user: 'alice' })
+  const { code } = response.json()
+  expect(response.json()).toEqual({ appid, code })
+  const session = world.code2Session({ appid, secret, js_code: code, grant_type: 'authorization_code' })
+  expect(session.openid).toBe(world.openid('alice', appid))
+})
+
+test.each([
+  ['/wx-login', {}, 'user must be a name of 1 to 64 characters'],
+  ['/wx-login', { user: 'a'.repeat(65) }, 'user must be a name of 1 to 64 characters'],
+  ['/wx-login', { user: 'alice', appid: 'wx1' }, 'invalid appid'],
+  ['/wx-login', [], 'the body must be a JSON object'],
+  ['/clock', { advanceMs: '5' }, 'advanceMs must be a number'],
+  ['/clock', { advanceMs: -1 }, 'a clock only moves forward'],
+  ['/faults', { point: 'nowhere', hang: true }, 'there is no fault point "nowhere"'],
+  ['/faults', { point: 'jscode2session', explode: true }, 'a fault has no "explode"'],
+])('POST %s %o is refused and told why', async (path, body, message) => {
+  const response = await post(path, body)
+  expect(response.statusCode).toBe(400)
+  expect(response.json().error).toContain(message)
+})
+
+test('check-session tells whether the session key is alive', async () => {
+  expect((await post('/check-session', { user: 'alice' })).json()).toEqual({ valid: false })
+  await post('/wx-login', { user: 'alice' })
+  expect((await post('/check-session', { user: 'alice' })).json()).toEqual({ valid: true })
+})
+
+test('the clock moves on, and the ledger says so', async () => {
+  expect((await post('/clock', { advanceMs: 500 })).json()).toEqual({ nowMs: 1_500 })
+  expect(world.ledger.count('clock.advance', { clock: 'wechat', ms: 500 })).toBe(1)
+})
+
+test('faults are switched on and off', async () => {
+  await post('/faults', { point: 'jscode2session', errcode: 40029 })
+  expect((await app.inject('/emulator/faults')).json()).toEqual({ jscode2session: { errcode: 40029 } })
+  await app.inject({ method: 'DELETE', url: '/emulator/faults?point=jscode2session' })
+  expect(world.faults.take('jscode2session')).toBeNull()
+})
+
+test('a phone in another process logs in over it, and both ledgers call the code the same', async () => {
+  world.login('bob', appid)
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 })
+  const link = remoteLink(`${origin}/emulator`)
+  expect(await link.appids()).toEqual([appid])
+
+  const device = createDevice({ link, appid })
+  const { code } = await outcomeOf<{ code: string }>(device.wx.login)
+  expect(device.ledger.entries()).toMatchObject([{ side: 'device', event: 'wx.login', code: 'c2' }])
+  expect(await link.entries?.()).toMatchObject([{ code: 'c1' }, { event: 'code.issued', user: 'alice', code: 'c2' }])
+  expect(world.code2Session({ appid, secret, js_code: code, grant_type: 'authorization_code' })).toHaveProperty(
+    'openid',
+  )
+  expect(await device.wx.checkSession()).toEqual({ errMsg: 'checkSession:ok' })
+})
+
+test('a link to where there is no emulator says so', async () => {
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 })
+  await expect(remoteLink(`${origin}/elsewhere`).appids()).rejects.toThrow(/answered 404 to \/world/)
+})
+
+test('a service that is gone looks like a network error to wx.login', async () => {
+  const device = createDevice({ link: remoteLink('http://127.0.0.1:1/emulator'), appid })
+  await expect(outcomeOf(device.wx.login)).rejects.toMatchObject({ errno: 600001 })
+})

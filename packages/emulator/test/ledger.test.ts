@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { createLedger } from '../src/ledger.ts'
+
+test('entries are numbered in the order they happened', () => {
+  const ledger = createLedger()
+  ledger.add({ side: 'device', event: 'app.launch' })
+  ledger.add({ side: 'wechat', event: 'code.issued', user: 'alice' })
+  expect(ledger.entries().map(({ seq, event }) => [seq, event])).toEqual([
+    [1, 'app.launch'],
+    [2, 'code.issued'],
+  ])
+})
+
+test('a secret has one alias, different for each secret and kind', () => {
+  const ledger = createLedger()
+  expect(ledger.alias('code', 'one')).toBe('c1')
+  expect(ledger.alias('code', 'two')).toBe('c2')
+  expect(ledger.alias('code', 'one')).toBe('c1')
+  expect(ledger.alias('token', 'one')).toBe('#1')
+  expect(ledger.alias('key', 'one')).toBe('k1')
+})
+
+test('a name from another ledger is taken over, and a new secret never gets the same', () => {
+  const ledger = createLedger()
+  expect(ledger.alias('code', 'far away', 'c2')).toBe('c2')
+  expect(ledger.alias('code', 'far away')).toBe('c2')
+  expect(ledger.alias('code', 'here')).not.toBe('c2')
+})
+
+test('redact puts aliases in the place of secrets', () => {
+  const ledger = createLedger()
+  ledger.alias('code', '0aBcDeF')
+  expect(ledger.redact('invalid code 0aBcDeF (0aBcDeF)')).toBe('invalid code c1 (c1)')
+})
+
+test('count compares the details it is given', () => {
+  const ledger = createLedger()
+  ledger.add({ side: 'wechat', event: 'jscode2session', code: 'c1', errcode: 0 })
+  ledger.add({ side: 'wechat', event: 'jscode2session', code: 'c1', errcode: 40163 })
+  expect(ledger.count('jscode2session')).toBe(2)
+  expect(ledger.count('jscode2session', { code: 'c1', errcode: 0 })).toBe(1)
+  expect(ledger.count('jscode2session', { code: 'c2' })).toBe(0)
+})
+
+test('listeners hear of new entries until they are removed', () => {
+  const ledger = createLedger()
+  const heard: string[] = []
+  const stop = ledger.onEntry(({ event }) => heard.push(event))
+  ledger.add({ side: 'device', event: 'first' })
+  stop()
+  ledger.add({ side: 'device', event: 'second' })
+  expect(heard).toEqual(['first'])
+})

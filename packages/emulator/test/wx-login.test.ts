@@ -1,0 +1,156 @@
+import { describe, expect, test, vi } from 'vitest'
+import { createClock } from '../src/clock.ts'
+import { createWorld, DEMO_APP } from '../src/world.ts'
+import { createPhone, outcomeOf, turns } from './phone.ts'
+
+const { appid, secret } = DEMO_APP
+
+describe('wx.login', () => {
+  test('gives a code that WeChat accepts once', async () => {
+    const { wx, world } = createPhone({ user: 'bob' })
+    const result = await outcomeOf<{ code: string; errMsg: string }>(wx.login)
+    expect(result).toEqual({ code: expect.stringMatching(/^[\w-]{32}$/), errMsg: 'login:ok' })
+    const params = { appid, secret, js_code: result.code, grant_type: 'authorization_code' }
+    expect(world.code2Session(params).openid).toBe(world.openid('bob', appid))
+    expect(() => world.code2Session(params)).toThrow('code been used')
+  })
+
+  test('calls back after it returned: success, then complete', async () => {
+    const { wx, device } = createPhone()
+    const calls: string[] = []
+    wx.login({
+      success: () => calls.push('success'),
+      fail: () => calls.push('fail'),
+      complete: () => calls.push('complete'),
+    })
+    calls.push('returned')
+    await device.idle()
+    expect(calls).toEqual(['returned', 'success', 'complete'])
+  })
+
+  test('has no promise style', async () => {
+    const { wx, device } = createPhone()
+    expect(wx.login()).toBeUndefined()
+    await device.idle()
+  })
+
+  test('fails while offline, without reaching WeChat', async () => {
+    const { wx, device, world } = createPhone()
+    device.network.setOnline(false)
+    await expect(outcomeOf(wx.login)).rejects.toEqual({
+      errMsg: expect.stringMatching(/^login:fail .*ERR_INTERNET_DISCONNECTED$/),
+      errno: 600001,
+    })
+    expect(world.ledger.count('code.issued')).toBe(0)
+  })
+
+  test('fails when the connection is lost under way', async () => {
+    const { wx, device } = createPhone({
+      link: { appids: async () => [], login: () => new Promise(() => {}), checkSession: async () => true },
+    })
+    const login = outcomeOf(wx.login)
+    await turns(2)
+    device.network.setOnline(false)
+    await expect(login).rejects.toMatchObject({ errMsg: expect.stringContaining('ERR_NETWORK_CHANGED') })
+  })
+
+  test('fails in single-page mode', async () => {
+    const { wx } = createPhone({ scene: 1154 })
+    await expect(outcomeOf(wx.login)).rejects.toEqual({ errMsg: 'login:fail can not be called in single page mode' })
+  })
+
+  test('fails with WeChat’s errcode for an appid it does not know', async () => {
+    const { wx } = createPhone({ appid: 'wx9' })
+    await expect(outcomeOf(wx.login)).rejects.toEqual({ errMsg: 'login:fail 系统错误，错误码：40013,invalid appid' })
+  })
+
+  test('fails the way a fault tells it to', async () => {
+    const { wx, device } = createPhone()
+    device.faults.set('wx.login', { errMsg: 'system busy', errno: 7, times: 1 })
+    await expect(outcomeOf(wx.login)).rejects.toEqual({ errMsg: 'login:fail system busy', errno: 7 })
+    await expect(outcomeOf(wx.login)).resolves.toHaveProperty('code')
+  })
+
+  test('a hang lasts for ever, or until the timeout it was given', async () => {
+    const { wx, device, clock } = createPhone()
+    device.faults.set('wx.login', { hang: true })
+    const [forever, bounded] = [vi.fn(), vi.fn()]
+    wx.login({ complete: forever })
+    wx.login({ timeout: 3_000, complete: bounded })
+    await turns()
+    clock.advance(2_999)
+    await turns()
+    expect(bounded).not.toHaveBeenCalled()
+    clock.advance(86_400_000)
+    await turns()
+    expect(bounded).toHaveBeenCalledWith({ errMsg: 'login:fail timeout', errno: 5 })
+    expect(forever).not.toHaveBeenCalled()
+  })
+
+  test('a delay lasts as long as the phone’s clock says', async () => {
+    const { wx, device, clock } = createPhone()
+    device.faults.set('wx.login', { delayMs: 1_000 })
+    const success = vi.fn()
+    wx.login({ success })
+    await turns()
+    expect(success).not.toHaveBeenCalled()
+    clock.advance(1_000)
+    await turns()
+    expect(success).toHaveBeenCalledOnce()
+  })
+
+  test('the ledger tells the code by its alias, and failures by their text', async () => {
+    const { wx, device, world } = createPhone({ name: 'phone-1' })
+    const { code } = await outcomeOf<{ code: string }>(wx.login)
+    device.faults.set('wx.login', { errMsg: 'busy' })
+    await outcomeOf(wx.login).catch(() => {})
+    expect(world.ledger.entries().filter(({ event }) => event === 'wx.login')).toMatchObject([
+      { side: 'device', device: 'phone-1', code: 'c1' },
+      { side: 'device', device: 'phone-1', errMsg: 'busy' },
+    ])
+    expect(JSON.stringify(world.ledger.entries())).not.toContain(code)
+  })
+})
+
+describe('wx.checkSession', () => {
+  test('succeeds while the session key of the last login is alive', async () => {
+    const { wx } = createPhone()
+    await outcomeOf(wx.login)
+    expect(await outcomeOf(wx.checkSession)).toEqual({ errMsg: 'checkSession:ok' })
+  })
+
+  test('fails when there was no login, or the key expired', async () => {
+    const expired = { errMsg: 'checkSession:fail session time out, need relogin' }
+    const { wx, world } = createPhone()
+    await expect(outcomeOf(wx.checkSession)).rejects.toEqual(expired)
+    await outcomeOf(wx.login)
+    world.expireSessionKey('alice', appid)
+    await expect(wx.checkSession()).rejects.toEqual(expired)
+  })
+
+  test('offline it fails as a network error, which an expired key is not', async () => {
+    const { wx, device } = createPhone()
+    await outcomeOf(wx.login)
+    device.network.setOnline(false)
+    await expect(outcomeOf(wx.checkSession)).rejects.toMatchObject({
+      errMsg: expect.stringMatching(/^checkSession:fail errcode:-106 /),
+      errno: 600001,
+    })
+  })
+
+  test('gives a promise only when no callback is passed', async () => {
+    const { wx } = createPhone()
+    await outcomeOf(wx.login)
+    expect(wx.checkSession({ success: () => {} })).toBeUndefined()
+    await expect(wx.checkSession()).resolves.toEqual({ errMsg: 'checkSession:ok' })
+  })
+})
+
+test('two phones of one world are told apart', async () => {
+  const world = createWorld({ clock: createClock({ running: false }) })
+  const { localLink } = await import('../src/wx/link.ts')
+  const phones = ['alice', 'bob'].map((user) => createPhone({ link: localLink(world), user, name: `${user}’s` }))
+  await Promise.all(phones.map(({ wx }) => outcomeOf(wx.login)))
+  expect(world.ledger.count('wx.login', { device: 'alice’s' })).toBe(1)
+  expect(world.ledger.count('wx.login', { device: 'bob’s' })).toBe(1)
+})

@@ -1,0 +1,486 @@
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import fc from 'fast-check'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { DEMO_APP } from '../src/world.ts'
+import type { RequestOptions, RequestResult } from '../src/wx/request.ts'
+import { createPhone, outcomeOf, type Phone, turns } from './phone.ts'
+
+const URL_1 = 'https://api.example.com/items'
+
+/** Sends one request and answers what went out. */
+async function sentBy(options: Omit<RequestOptions, 'url'> & { url?: string }) {
+  const { wx, sent } = createPhone()
+  wx.request({ url: URL_1, ...options })
+  await turns()
+  return sent[0]
+}
+
+function send({ wx }: Phone, options: Partial<RequestOptions> = {}): Promise<RequestResult & { errMsg: string }> {
+  return outcomeOf((callbacks) => wx.request({ url: URL_1, ...options, ...callbacks }))
+}
+
+describe('what goes out', () => {
+  test('by default a GET with a JSON content type, WeChat’s Referer and no body', async () => {
+    const request = await sentBy({})
+    expect(request).toMatchObject({ url: URL_1, method: 'GET', timeoutMs: 60_000 })
+    expect(request?.header).toEqual({
+      'content-type': 'application/json',
+      referer: `https://servicewechat.com/${DEMO_APP.appid}/0/page-frame.html`,
+    })
+    expect(request).not.toHaveProperty('body')
+  })
+
+  test('the Referer cannot be set and names the version of a release', async () => {
+    const { wx, sent } = createPhone({ envVersion: 'release' })
+    wx.request({ url: URL_1, header: { Referer: 'https://evil.example/' } })
+    await turns()
+    expect(sent[0]?.header.referer).toBe(`https://servicewechat.com/${DEMO_APP.appid}/1.0.0/page-frame.html`)
+  })
+
+  test('header names merge without regard to case', async () => {
+    const request = await sentBy({
+      header: { 'Content-Type': 'text/plain', AUTHORIZATION: 'Bearer t', 'X-Count': 5, 'X-None': undefined },
+    })
+    expect(request?.header).toMatchObject({ 'content-type': 'text/plain', authorization: 'Bearer t', 'x-count': '5' })
+    expect(Object.keys(request?.header ?? {})).toHaveLength(4)
+  })
+
+  test.each([
+    [URL_1, { a: 1, b: 'x y&z' }, `${URL_1}?a=1&b=x%20y%26z`],
+    [`${URL_1}?a=1`, { b: { c: 2 }, d: undefined }, `${URL_1}?a=1&b=%7B%22c%22%3A2%7D`],
+    [`${URL_1}#top`, { a: 1 }, `${URL_1}?a=1#top`],
+    [URL_1, {}, URL_1],
+    [URL_1, 'a=1', URL_1],
+  ])('a GET of %s with data %o goes to %s', async (url, data, expected) => {
+    expect((await sentBy({ url, data }))?.url).toBe(expected)
+  })
+
+  test.each([
+    [undefined, { a: [1] }, '{"a":[1]}'],
+    ['application/x-www-form-urlencoded', { a: 'x y', b: 2 }, 'a=x%20y&b=2'],
+    [undefined, 'as it is', 'as it is'],
+    [undefined, undefined, undefined],
+    ['application/octet-stream', new Uint8Array([1, 2]).buffer, new Uint8Array([1, 2])],
+  ])('a POST as %s with data %o has the body %o', async (type, data, body) => {
+    const request = await sentBy({ method: 'POST', data, ...(type && { header: { 'content-type': type } }) })
+    expect(request?.body).toEqual(body)
+  })
+
+  test('the phone’s DNS decides where a request really goes', async () => {
+    const { wx, sent } = createPhone({
+      resolve: (url) => (url.hostname === 'api.example.com' ? new URL(url.pathname, 'http://127.0.0.1:9') : url),
+    })
+    wx.request({ url: URL_1 })
+    await turns()
+    expect(sent[0]?.url).toBe('http://127.0.0.1:9/items')
+  })
+
+  test.each(['ftp://example.com', '/items', 'nonsense', undefined])('the url %s is refused', async (url) => {
+    await expect(send(createPhone(), { url: url as string })).rejects.toMatchObject({
+      errMsg: expect.stringContaining('request:fail invalid url'),
+      errno: 600009,
+    })
+  })
+
+  test('there is no PATCH', async () => {
+    const phone = createPhone()
+    await expect(send(phone, { method: 'PATCH' })).rejects.toMatchObject({
+      errMsg: 'request:fail invalid method "PATCH"',
+    })
+    expect(phone.sent).toHaveLength(0)
+  })
+})
+
+describe('what comes back', () => {
+  test.each([200, 204, 401, 404, 500])('status %i is a success', async (statusCode) => {
+    const phone = createPhone()
+    const answer = send(phone)
+    await turns()
+    phone.sent[0]?.answer({ statusCode, header: { 'X-A': 'b' }, cookies: ['c=d'], body: '{"ok":true}' })
+    expect(await answer).toEqual({
+      statusCode,
+      header: { 'X-A': 'b' },
+      cookies: ['c=d'],
+      data: { ok: true },
+      errMsg: 'request:ok',
+    })
+  })
+
+  test.each([
+    [{}, '{"a":1}', { a: 1 }],
+    [{}, '<html>', '<html>'],
+    [{}, '', ''],
+    [{ dataType: 'text' }, '{"a":1}', '{"a":1}'],
+    [{ responseType: 'arraybuffer' as const }, 'ab', new Uint8Array([97, 98]).buffer],
+  ])('with %o the body %s is given as %o', async (options, body, data) => {
+    const phone = createPhone()
+    const answer = send(phone, options)
+    await turns()
+    phone.sent[0]?.answer({ body })
+    expect((await answer).data).toEqual(data)
+  })
+
+  test('callbacks run later, success before complete, once each', async () => {
+    const { wx, device, sent } = createPhone()
+    const calls: string[] = []
+    wx.request({ url: 'nonsense', fail: () => calls.push('fail'), complete: () => calls.push('complete') })
+    calls.push('returned')
+    wx.request({ url: URL_1, success: () => calls.push('success'), complete: () => calls.push('complete') })
+    await turns()
+    sent[0]?.answer()
+    await device.idle()
+    expect(calls).toEqual(['returned', 'fail', 'complete', 'success', 'complete'])
+  })
+
+  test('what it returns is a task and never a promise', () => {
+    const task = createPhone().wx.request({ url: URL_1 })
+    expect(task).toHaveProperty('abort')
+    expect(task).not.toHaveProperty('then')
+  })
+
+  test('onHeadersReceived comes before success, and not after offHeadersReceived', async () => {
+    const { wx, device, sent } = createPhone()
+    const calls: unknown[] = []
+    const task = wx.request({ url: URL_1, success: () => calls.push('success') })
+    const removed = vi.fn()
+    task.onHeadersReceived((headers) => calls.push(headers))
+    task.onHeadersReceived(removed)
+    task.offHeadersReceived(removed)
+    await turns()
+    sent[0]?.answer({ statusCode: 201, header: { a: 'b' } })
+    await device.idle()
+    expect(calls).toEqual([{ statusCode: 201, header: { a: 'b' }, cookies: [] }, 'success'])
+    expect(removed).not.toHaveBeenCalled()
+  })
+
+  test.each([
+    ['ECONNREFUSED', 'errcode:-102 cronet_error_code:-102 error_msg:net::ERR_CONNECTION_REFUSED'],
+    ['ECONNRESET', 'errcode:-101 cronet_error_code:-101 error_msg:net::ERR_CONNECTION_RESET'],
+    ['ENOTFOUND', 'errcode:-105 cronet_error_code:-105 error_msg:net::ERR_NAME_NOT_RESOLVED'],
+    ['ESTRANGE', 'errcode:-2 cronet_error_code:-2 error_msg:net::ERR_FAILED'],
+  ])('%s fails as %s', async (code, reason) => {
+    const phone = createPhone()
+    const answer = send(phone)
+    await turns()
+    phone.sent[0]?.refuse(Object.assign(new Error('no'), { code }))
+    await expect(answer).rejects.toEqual({ errMsg: `request:fail ${reason}`, errno: 600001 })
+  })
+
+  test('redirects are followed: a 302 as GET without a body, a 307 as it was', async () => {
+    const phone = createPhone()
+    const answer = send(phone, { method: 'POST', data: 'body' })
+    await turns()
+    phone.sent[0]?.answer({ statusCode: 307, header: { Location: '/elsewhere' } })
+    await turns()
+    expect(phone.sent[1]).toMatchObject({ url: 'https://api.example.com/elsewhere', method: 'POST', body: 'body' })
+    phone.sent[1]?.answer({ statusCode: 302, header: { location: 'https://other.example/' } })
+    await turns()
+    expect(phone.sent[2]).toMatchObject({ url: 'https://other.example/', method: 'GET' })
+    expect(phone.sent[2]).not.toHaveProperty('body')
+    phone.sent[2]?.answer({ statusCode: 200 })
+    expect((await answer).statusCode).toBe(200)
+  })
+
+  test('redirect: manual gives the 3xx itself', async () => {
+    const phone = createPhone()
+    const answer = send(phone, { redirect: 'manual' })
+    await turns()
+    phone.sent[0]?.answer({ statusCode: 302, header: { location: '/elsewhere' } })
+    expect((await answer).statusCode).toBe(302)
+  })
+
+  test('redirects in a circle end in a failure', async () => {
+    const phone = createPhone({ send: async () => ({ statusCode: 302, header: { location: URL_1 }, body: '' }) })
+    await expect(send(phone)).rejects.toMatchObject({ errMsg: expect.stringContaining('ERR_TOO_MANY_REDIRECTS') })
+  })
+})
+
+describe('timeout', () => {
+  test('is 60 seconds unless told otherwise, and never more', async () => {
+    const phone = createPhone()
+    const ends = [send(phone), send(phone, { timeout: 1_000 }), send(phone, { timeout: 600_000 })].map((end) =>
+      end.catch((failure: unknown) => failure),
+    )
+    await turns()
+    phone.clock.advance(1_000)
+    expect(await ends[1]).toEqual({ errMsg: 'request:fail timeout', errno: 5 })
+    phone.clock.advance(58_999)
+    await turns()
+    expect(phone.device.thread.pending()).toBe(2)
+    phone.clock.advance(1)
+    expect(await Promise.all(ends)).toEqual(Array(3).fill({ errMsg: 'request:fail timeout', errno: 5 }))
+  })
+
+  test('tells the transport to stop', async () => {
+    const phone = createPhone()
+    const end = send(phone, { timeout: 10 }).catch(() => {})
+    await turns()
+    phone.clock.advance(10)
+    await end
+    expect(phone.sent[0]?.signal.aborted).toBe(true)
+  })
+})
+
+describe('abort', () => {
+  test('fails the request once, however often it is called', async () => {
+    const { wx, device, sent } = createPhone()
+    const [fail, complete] = [vi.fn(), vi.fn()]
+    const task = wx.request({ url: URL_1, fail, complete })
+    await turns()
+    task.abort()
+    task.abort()
+    expect(fail).not.toHaveBeenCalled()
+    await device.idle()
+    task.abort()
+    await device.idle()
+    expect(fail.mock.calls).toEqual([[{ errMsg: 'request:fail abort' }]])
+    expect(complete).toHaveBeenCalledOnce()
+    expect(sent[0]?.signal.aborted).toBe(true)
+  })
+
+  test('at once, or while it waits for a slot, sends nothing', async () => {
+    const phone = createPhone()
+    phone.wx.request({ url: `${URL_1}/at-once` }).abort()
+    for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
+    phone.wx.request({ url: `${URL_1}/queued` }).abort()
+    await turns()
+    for (const request of phone.sent) request.answer()
+    await phone.device.idle()
+    expect(phone.sent.map(({ url }) => url)).toEqual(Array(10).fill(URL_1))
+  })
+
+  test('after the end does nothing', async () => {
+    const { wx, device, sent } = createPhone()
+    const [success, fail] = [vi.fn(), vi.fn()]
+    const task = wx.request({ url: URL_1, success, fail })
+    await turns()
+    sent[0]?.answer()
+    await device.idle()
+    task.abort()
+    await device.idle()
+    expect([success.mock.calls.length, fail.mock.calls.length]).toEqual([1, 0])
+  })
+
+  test('by a listener for the headers still wins over success', async () => {
+    const { wx, device, sent } = createPhone()
+    const [success, fail] = [vi.fn(), vi.fn()]
+    const task = wx.request({ url: URL_1, success, fail })
+    task.onHeadersReceived(() => task.abort())
+    await turns()
+    sent[0]?.answer()
+    await device.idle()
+    expect([success.mock.calls.length, fail.mock.calls.length]).toEqual([0, 1])
+  })
+})
+
+describe('slots', () => {
+  test('ten requests go out at a time, the rest in order as places become free', async () => {
+    const phone = createPhone()
+    for (let i = 0; i < 13; i++) phone.wx.request({ url: `${URL_1}/${i}` })
+    await turns()
+    expect(phone.sent).toHaveLength(10)
+    phone.sent[3]?.answer()
+    phone.sent[7]?.refuse(new Error('no'))
+    await turns()
+    expect(phone.sent.slice(10).map(({ url }) => url)).toEqual([`${URL_1}/10`, `${URL_1}/11`])
+  })
+
+  test('the timeout of a waiting request begins when it is sent', async () => {
+    const phone = createPhone()
+    for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
+    const fail = vi.fn()
+    phone.wx.request({ url: URL_1, timeout: 1_000, fail })
+    await turns()
+    phone.clock.advance(1_000)
+    await turns()
+    expect(fail).not.toHaveBeenCalled()
+    phone.sent[0]?.answer()
+    await turns()
+    phone.clock.advance(1_000)
+    await turns()
+    expect(fail).toHaveBeenCalledOnce()
+  })
+
+  test('a request that hangs gives its slot back when it ends', async () => {
+    const phone = createPhone()
+    phone.device.faults.set('wx.request', { hang: true, times: 10 })
+    for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1, timeout: 1_000 })
+    phone.wx.request({ url: `${URL_1}/last` })
+    await turns()
+    phone.clock.advance(1_000)
+    await turns()
+    expect(phone.sent.map(({ url }) => url)).toEqual([`${URL_1}/last`])
+  })
+
+  test('whatever happens to them, at most ten are out and every request ends exactly once', async () => {
+    const step = fc.oneof(
+      fc.constant({ kind: 'request' as const }),
+      fc.record({ kind: fc.constantFrom('answer' as const, 'refuse' as const, 'abort' as const), which: fc.nat() }),
+      fc.record({ kind: fc.constant('advance' as const), ms: fc.nat(40_000) }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { wx, device, clock, sent } = createPhone()
+        const ends: (() => void)[] = []
+        const tasks: { abort(): void }[] = []
+        const open = () => sent.filter(({ signal }) => !signal.aborted).length
+        for (const next of steps) {
+          if (next.kind === 'request') {
+            const complete = vi.fn()
+            ends.push(complete)
+            tasks.push(wx.request({ url: URL_1, complete }))
+          } else if (next.kind === 'advance') clock.advance(next.ms)
+          else if (next.kind === 'abort') tasks[next.which % tasks.length]?.abort()
+          else if (next.kind === 'answer') sent[next.which % sent.length]?.answer()
+          else sent[next.which % sent.length]?.refuse(new Error('no'))
+          await turns(2)
+          expect(open()).toBeLessThanOrEqual(10)
+        }
+        // Each round ends the ten that are out.
+        for (let round = 0; round < 8; round++) {
+          clock.advance(60_000)
+          await turns(4)
+        }
+        for (const complete of ends) expect(complete).toHaveBeenCalledOnce()
+        expect(device.thread.pending()).toBe(0)
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+describe('faults and the network', () => {
+  test('offline a request fails at once and sends nothing', async () => {
+    const phone = createPhone()
+    phone.device.network.setOnline(false)
+    await expect(send(phone)).rejects.toEqual({
+      errMsg: 'request:fail errcode:-106 cronet_error_code:-106 error_msg:net::ERR_INTERNET_DISCONNECTED',
+      errno: 600001,
+    })
+    expect(phone.sent).toHaveLength(0)
+  })
+
+  test('going offline fails what is under way', async () => {
+    const phone = createPhone()
+    const answer = send(phone)
+    await turns()
+    phone.device.network.setOnline(false)
+    await expect(answer).rejects.toMatchObject({ errMsg: expect.stringContaining('ERR_NETWORK_CHANGED') })
+  })
+
+  test('a fault forces an answer or a failure', async () => {
+    const phone = createPhone()
+    phone.device.faults.set('wx.request', { status: 502, body: '<html>', times: 1 })
+    expect(await send(phone)).toMatchObject({ statusCode: 502, data: '<html>' })
+    phone.device.faults.set('wx.request', { errMsg: 'ssl hand shake error' })
+    await expect(send(phone)).rejects.toEqual({ errMsg: 'request:fail ssl hand shake error' })
+  })
+})
+
+describe('the ledger', () => {
+  test('tells method, address without query, status and problem code, and tokens by their alias', async () => {
+    const phone = createPhone()
+    const answers = ['token-one', 'token-two', 'token-one'].map((token) =>
+      send(phone, { url: `${URL_1}?code=secret`, header: { Authorization: `Bearer ${token}` } }),
+    )
+    await turns()
+    const problem = JSON.stringify({ code: 'session_revoked', reason: 'admin', status: 401 })
+    for (const request of phone.sent) request.answer({ statusCode: 401, body: problem })
+    await Promise.all(answers)
+    await send(phone, { url: 'nonsense' }).catch(() => {})
+    const entries = phone.device.ledger.entries()
+    expect(entries).toMatchObject([
+      {
+        event: 'wx.request',
+        method: 'GET',
+        url: URL_1,
+        statusCode: 401,
+        code: 'session_revoked',
+        reason: 'admin',
+        bearer: '#1',
+      },
+      { bearer: '#2' },
+      { bearer: '#1' },
+      { event: 'wx.request', errMsg: 'request:fail invalid url "nonsense"' },
+    ])
+    expect(JSON.stringify(entries)).not.toMatch(/token-|secret/)
+  })
+})
+
+describe('over real HTTP', () => {
+  const servers: http.Server[] = []
+  afterEach(async () => {
+    for (const server of servers.splice(0)) {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    }
+  })
+
+  async function serve(handler: http.RequestListener): Promise<string> {
+    const server = http.createServer(handler)
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
+  test('a body goes up, and what comes down has its header names as the server wrote them', async () => {
+    const { httpTransport } = await import('../src/wx/http-transport.ts')
+    const url = await serve((request, response) => {
+      let body = ''
+      request.on('data', (chunk) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        response.writeHead(201, [
+          ['X-Method', request.method ?? ''],
+          ['Set-Cookie', 'a=1'],
+          ['Set-Cookie', 'b=2'],
+        ])
+        response.end(JSON.stringify({ body, type: request.headers['content-type'], referer: request.headers.referer }))
+      })
+    })
+    const result = await send(createPhone({ send: httpTransport }), { url, method: 'PUT', data: { 名: '值' } })
+    expect(result).toMatchObject({
+      statusCode: 201,
+      header: { 'X-Method': 'PUT', 'Set-Cookie': 'a=1,b=2' },
+      cookies: ['a=1', 'b=2'],
+      data: { body: '{"名":"值"}', type: 'application/json', referer: expect.stringContaining('servicewechat.com') },
+    })
+  })
+
+  test('a refused connection, a reset and a server that hangs up fail', async () => {
+    const { httpTransport } = await import('../src/wx/http-transport.ts')
+    const phone = createPhone({ send: httpTransport })
+    await expect(send(phone, { url: 'http://127.0.0.1:1/' })).rejects.toMatchObject({
+      errMsg: expect.stringContaining('ERR_CONNECTION_REFUSED'),
+      errno: 600001,
+    })
+    const url = await serve(({ socket }) => socket.destroy())
+    await expect(send(phone, { url })).rejects.toMatchObject({
+      errMsg: expect.stringContaining('ERR_CONNECTION_RESET'),
+    })
+  })
+
+  test('an answer that stops in the middle of its body fails', async () => {
+    const { httpTransport } = await import('../src/wx/http-transport.ts')
+    const url = await serve(({ socket }, response) => {
+      response.writeHead(200, { 'content-length': 100 })
+      response.write('half', () => socket.destroy())
+    })
+    await expect(send(createPhone({ send: httpTransport }), { url })).rejects.toMatchObject({
+      errMsg: expect.stringContaining('ERR_CONNECTION_RESET'),
+    })
+  })
+
+  test('an abort closes the connection', async () => {
+    const { httpTransport } = await import('../src/wx/http-transport.ts')
+    const closed = new Promise<void>((resolve) => {
+      void serve((request) => request.socket.on('close', () => resolve())).then((url) => {
+        const task = createPhone({ send: httpTransport }).wx.request({ url })
+        setTimeout(() => task.abort(), 50)
+      })
+    })
+    await closed
+  })
+})

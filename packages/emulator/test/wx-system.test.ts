@@ -1,0 +1,104 @@
+import { describe, expect, test, vi } from 'vitest'
+import { DEMO_APP } from '../src/world.ts'
+import { createPhone, turns } from './phone.ts'
+
+describe('account and system', () => {
+  test.each([
+    ['develop', ''],
+    ['trial', ''],
+    ['release', '1.0.0'],
+  ] as const)('a %s version is numbered "%s"', (envVersion, version) => {
+    const { wx } = createPhone({ envVersion })
+    expect(wx.getAccountInfoSync()).toEqual({ miniProgram: { appId: DEMO_APP.appid, envVersion, version } })
+  })
+
+  test('system info is the sum of its newer parts', async () => {
+    const { wx } = createPhone()
+    const whole = { ...wx.getDeviceInfo(), ...wx.getAppBaseInfo(), ...wx.getWindowInfo() }
+    expect(wx.getSystemInfoSync()).toEqual(whole)
+    expect(await wx.getSystemInfo()).toEqual({ ...whole, errMsg: 'getSystemInfo:ok' })
+    expect(whole).toMatchObject({ platform: 'android', SDKVersion: expect.any(String), version: expect.any(String) })
+  })
+
+  test('canIUse knows what this wx has; what it has not is undefined', () => {
+    const { wx } = createPhone()
+    expect([
+      wx.canIUse('request'),
+      wx.canIUse('request.object.timeout'),
+      wx.canIUse('button.open-type.chooseAvatar'),
+    ]).toEqual([true, true, true])
+    expect(wx.canIUse('startBluetoothDevicesDiscovery')).toBe(false)
+    expect((wx as Record<string, unknown>).startBluetoothDevicesDiscovery).toBeUndefined()
+  })
+
+  test('base64 and bytes become each other', () => {
+    const { wx } = createPhone()
+    const bytes = new Uint8Array([0, 127, 255]).buffer
+    expect(wx.arrayBufferToBase64(bytes)).toBe('AH//')
+    expect(wx.base64ToArrayBuffer('AH//')).toEqual(bytes)
+  })
+
+  test('nextTick runs later', async () => {
+    const { wx } = createPhone()
+    const tick = vi.fn()
+    wx.nextTick(tick)
+    expect(tick).not.toHaveBeenCalled()
+    await turns(1)
+    expect(tick).toHaveBeenCalledOnce()
+  })
+})
+
+describe('network', () => {
+  test('its type and its changes are told', async () => {
+    const { wx, device } = createPhone()
+    const [changed, removed] = [vi.fn(), vi.fn()]
+    wx.onNetworkStatusChange(changed)
+    wx.onNetworkStatusChange(removed)
+    wx.offNetworkStatusChange(removed)
+    expect(await wx.getNetworkType()).toEqual({ networkType: 'wifi', errMsg: 'getNetworkType:ok' })
+    device.network.setOnline(true)
+    device.network.setOnline(false)
+    expect(device.network.online).toBe(false)
+    device.network.setOnline(true, '5g')
+    await turns()
+    expect(changed.mock.calls).toEqual([
+      [{ isConnected: false, networkType: 'none' }],
+      [{ isConnected: true, networkType: '5g' }],
+    ])
+    expect(removed).not.toHaveBeenCalled()
+  })
+})
+
+describe('what wx draws', () => {
+  test('is written to the ledger', async () => {
+    const { wx, device } = createPhone()
+    await wx.showToast({ title: 'Saved' })
+    await wx.showLoading({ title: 'Loading' })
+    await wx.hideLoading()
+    await wx.setNavigationBarTitle({ title: 'Home' })
+    await wx.stopPullDownRefresh()
+    expect(device.ledger.entries()).toMatchObject([
+      { event: 'ui.toast', title: 'Saved' },
+      { event: 'ui.loading', title: 'Loading' },
+      { event: 'ui.hideLoading' },
+      { event: 'ui.title', title: 'Home' },
+      { event: 'ui.stopPullDownRefresh' },
+    ])
+  })
+
+  test('a dialog is answered as the user chooses', async () => {
+    const { wx, device } = createPhone()
+    expect(await wx.showModal({ title: 'Sign out?' })).toMatchObject({ confirm: true, cancel: false })
+    device.choices.confirm = false
+    expect(await wx.showModal({ title: 'Sign out?' })).toMatchObject({ confirm: false, cancel: true })
+  })
+})
+
+test('wx is a plain object of functions, none of which needs it as this', async () => {
+  const { login, setStorageSync, getStorageSync, request, canIUse } = createPhone().wx
+  setStorageSync('a', 1)
+  expect(getStorageSync('a')).toBe(1)
+  expect(canIUse('login')).toBe(true)
+  expect(() => request({ url: 'https://example.com' })).not.toThrow()
+  expect(() => login()).not.toThrow()
+})
