@@ -32,10 +32,13 @@ export function createAppComponents(
   const codeSpace = env.createCodeSpace('app', true)
   let definingPath = ''
 
+  codeSpace.getComponentSpace().updateComponentOptions({ writeIdToDOM: true })
   addReadyLifetime()
   const compiled = realm.compile(`${WXS_GLOBALS} return ${templates}`, [], 'app.wxml')() as Record<string, Template>
   for (const [path, config] of app.components) {
     codeSpace.addComponentStaticConfig(path, config)
+    // Class names show which component they belong to, where WeChat's would show a hash.
+    codeSpace.addStyleSheet(path, undefined, path.replaceAll('/', '_'))
     const content = compiled[path]
     if (content)
       codeSpace.addCompiledTemplate(path, { groupList: compiled, content, fallbackListenerOnNativeNode: true })

@@ -9,12 +9,12 @@ import { type AppConsole, runApp } from './run-app.ts'
 import type { RunningApp } from './running-app.ts'
 import { createVmRealm } from './vm-realm.ts'
 
-export interface LaunchOptions {
+export interface LaunchAppOptions {
   /** A WeChat DevTools project or a built mini-program. */
   folder: string
   /** The phone it runs on. */
   device: Device
-  /** The page to open. Default: the app's entry page. */
+  /** The page to open, with a query if need be: `pages/a/a?id=1`. Default: the app's entry page. */
   path?: string
   query?: Query
   /** Where the app's `console` leads. Default: stderr. */
@@ -28,7 +28,7 @@ export interface LaunchOptions {
  *
  * @throws LaunchError when the folder holds no complete mini-program
  */
-export async function launchApp(options: LaunchOptions): Promise<RunningApp> {
+export async function launchApp(options: LaunchAppOptions): Promise<RunningApp> {
   const { folder, device, console = new Console(process.stderr), ...page } = options
   const app = readAppPackage(openAppFolder(folder).files)
   // Loaded on demand: half a second that somebody who only wants WeChat's HTTP side should not pay.

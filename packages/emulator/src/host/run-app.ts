@@ -6,7 +6,7 @@ import { createDomBackend, type DomDocument } from './dom-backend.ts'
 import { createModuleLoader } from './module-loader.ts'
 import { createNavigationApi } from './navigation-api.ts'
 import { createPageStack } from './page-stack.ts'
-import type { Query } from './paths.ts'
+import { type Query, resolvePath, splitUrl } from './paths.ts'
 import type { Realm } from './realm.ts'
 import { createRunningApp, type RunningApp } from './running-app.ts'
 import { createAppTimers } from './timers.ts'
@@ -22,7 +22,7 @@ export interface RunAppOptions {
   document: DomDocument
   device: Device
   console: AppConsole
-  /** The page to open. Default: the app's entry page. */
+  /** The page to open, with a query if need be: `pages/a/a?id=1`. Default: the app's entry page. */
   path?: string
   query?: Query
   onClose?: () => void
@@ -36,8 +36,11 @@ type AppInstance = Record<string, unknown>
  * components, then the first page.
  */
 export async function runApp(options: RunAppOptions): Promise<RunningApp> {
-  const { app, templates, realm, document, device, path = app.entryPage, query = {}, onClose } = options
+  const { app, templates, realm, document, device, onClose } = options
   const { thread, lifecycle } = device
+  const target = splitUrl(options.path ?? app.entryPage)
+  const path = resolvePath('', target.path)
+  const query = { ...target.query, ...options.query }
   const launched = lifecycle.launch({ path, query })
 
   const errors: Error[] = []

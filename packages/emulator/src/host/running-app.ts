@@ -23,7 +23,9 @@ export interface RunningPage {
  * when nothing matches. An action resolves when the app's handlers have returned; `settled()` waits for what they began.
  */
 export interface RunningApp {
+  /** @throws Error when no page is open: the app's own script may have failed */
   page(): RunningPage
+  hasPage(): boolean
   tap(selector: string): Promise<void>
   /** Enters a text, switches a `switch` (boolean), or chooses in a `picker`, `radio-group` or `checkbox-group`. */
   input(selector: string, value: unknown): Promise<void>
@@ -88,7 +90,8 @@ export function createRunningApp(deps: RunningAppDeps): RunningApp {
     return node
   }
 
-  const html = () => current().element.innerHTML
+  // The framework makes ids unique in the document; a tester knows them as they were written.
+  const html = () => current().element.innerHTML.replace(/( id=")[^"]*--/g, '$1')
 
   /** Does on the app's thread what the user does. */
   function act(event: string, selector: string | null, action: () => void): Promise<void> {
@@ -122,6 +125,7 @@ export function createRunningApp(deps: RunningAppDeps): RunningApp {
       const { path, query, instance } = current()
       return { route: path, query, instance, data: instance.data }
     },
+    hasPage: () => pages.current() !== null,
     tap: async (selector) => act('ui.tap', selector, () => elements.tap(get(selector))),
     input: async (selector, value) => act('ui.input', selector, () => elements.enter(get(selector), value)),
     submit: async (selector) => act('ui.submit', selector, () => elements.submit(get(selector))),
