@@ -4,7 +4,7 @@ import { AuthError } from './errors.ts'
 import { createEvents } from './events.ts'
 import { createLogin } from './login.ts'
 import { type AuthOptions, createPipeline } from './pipeline.ts'
-import { createService } from './service.ts'
+import { createService, isPositive } from './service.ts'
 import { createSession } from './session.ts'
 import { type ActiveSession, createSessionStorage, type SignOutReason } from './storage.ts'
 import { createTargets } from './url.ts'
@@ -99,7 +99,7 @@ export interface Auth<User = SessionUser> {
   /** Signs out on this device at once, also offline, until `ensureLogin({ force: true })`; then tells the service. */
   logout(): Promise<void>
   /** Calls `handler` after each such event; returns what ends that. */
-  on<Name extends keyof AuthEvents<User>>(name: Name, handler: (detail: AuthEvents<User>[Name]) => void): () => void
+  on<Name extends keyof AuthEvents<User>>(name: Name, handler: (detail: AuthEvents<User>[Name]) => unknown): () => void
 }
 
 /** How long `ensureLogin` waits for WeChat's word on its session_key. */
@@ -125,9 +125,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   } = options
   const baseUrl = String(options.baseUrl).replace(/\/+$/, '')
   const target = createTargets(baseUrl, allowOrigins)
-  if (!(loginTimeoutMs > 0 && loginTimeoutMs < Infinity)) {
-    throw new TypeError('loginTimeoutMs must be a positive number of milliseconds')
-  }
+  if (!isPositive(loginTimeoutMs)) throw new TypeError('loginTimeoutMs must be a positive number of milliseconds')
   if (checkSession !== 'launch' && checkSession !== 'never')
     throw new TypeError("checkSession must be 'launch' or 'never'")
 

@@ -1,11 +1,11 @@
 /** Handlers by event. They run later, outside whatever is going on, so that one may call the package again. */
 export interface Events<Map> {
-  on<Name extends keyof Map>(name: Name, handler: (detail: Map[Name]) => void): () => void
+  on<Name extends keyof Map>(name: Name, handler: (detail: Map[Name]) => unknown): () => void
   emit<Name extends keyof Map>(name: Name, detail: Map[Name]): void
 }
 
 export function createEvents<Map>(names: readonly (keyof Map)[], log: (message: string) => void): Events<Map> {
-  const handlers: { name: keyof Map; handler: (detail: never) => void }[] = []
+  const handlers: { name: keyof Map; handler: (detail: never) => unknown }[] = []
 
   return {
     on(name, handler) {

@@ -53,13 +53,10 @@ export function createLogin<User>({ wechat, service, appid, device, loginData }:
 
   return {
     refusal(force) {
-      if (recentLogins >= CEILING) {
-        return new AuthError(
-          'login_throttled',
-          `login:fail more than ${CEILING} logins in ${CEILING_WINDOW_MS / 1000} s`,
-        )
-      }
-      return force ? null : cooldown
+      if (cooldown && !force) return cooldown
+      return recentLogins < CEILING
+        ? null
+        : new AuthError('login_throttled', `login:fail more than ${CEILING} logins in ${CEILING_WINDOW_MS / 1000} s`)
     },
 
     async run(isCurrent, timeLeftMs) {

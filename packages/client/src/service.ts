@@ -102,5 +102,5 @@ export function isIssued<User>(value: unknown): value is Issued<User> {
 }
 
 export function isPositive(value: unknown): value is number {
-  return typeof value === 'number' && value > 0
+  return typeof value === 'number' && value > 0 && value < Infinity
 }

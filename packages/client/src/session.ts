@@ -2,7 +2,7 @@ import { ignore, within } from './deadline.ts'
 import { AuthError } from './errors.ts'
 import type { Login } from './login.ts'
 import type { Issued, Service } from './service.ts'
-import type { ActiveSession, SessionStorage, SignOutReason } from './storage.ts'
+import type { ActiveSession, SessionStorage, SignOutReason, StoredState } from './storage.ts'
 
 /** The one session on this device. */
 export interface SessionKeeper<User> {
@@ -15,7 +15,7 @@ export interface SessionKeeper<User> {
   /** A new session, or that of the login under way. `force` also ends the signed-out state. */
   login(options?: LoginCall): Promise<ActiveSession<User>>
   /** Waits until the storage was read. */
-  load(): Promise<unknown>
+  load(): Promise<void>
   /** The service accepted `token`: the session lives on from now. */
   accepted(token: string): void
   /** The service answered 401 to `token`. False when no login may follow. */
@@ -70,28 +70,26 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   let signedOut: SignOutReason | null = null
   let generation = 0
   let flight: Flight<User> | null = null
-  let loading: Promise<string | null> | null = null
+  let loading: Promise<void> | null = null
+  let orphan: string | null = null
   let savedExpiresAtMs = 0
   let refusedBefore = false
   let unproven: string | null = null
 
-  /** Reads the storage once; gives the token of a stored session that a logout came before. */
-  function load(): Promise<string | null> {
-    if (!loading) {
-      loading = storage.read().then((stored) => {
-        const token = stored?.active ? stored.active.issued.token : null
-        if (generation > 0 || !stored) return token
-        if (stored.active) {
-          active = stored.active
-          savedExpiresAtMs = active.expiresAtMs
-          restored = true
-        } else {
-          signedOut = stored.signedOut
-        }
-        return null
-      })
-    }
+  /** Reads the storage once. */
+  function load(): Promise<void> {
+    if (!loading) loading = storage.read().then(restore)
     return loading
+  }
+
+  function restore(stored: StoredState<User> | null): void {
+    // A logout was faster; it still has to revoke what it found stored.
+    if (generation > 0) orphan = stored?.active ? stored.active.issued.token : null
+    else if (stored?.active) {
+      active = stored.active
+      savedExpiresAtMs = active.expiresAtMs
+      restored = true
+    } else if (stored) signedOut = stored.signedOut
   }
 
   function current(): ActiveSession<User> | null {
@@ -228,9 +226,11 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 
   async function logout(): Promise<void> {
     const token = active?.issued.token
-    const unread = load()
+    const read = load()
     const saved = signOut('signed_out')
-    const stale = token || (await unread)
+    await read
+    const stale = token || orphan
+    orphan = null
     await saved
     if (stale) await deps.revoke(stale)
   }

@@ -1,0 +1,87 @@
+// Writes miniprogram_dist/: one CommonJS file that any supported WeChat can run, and types that need no other package.
+// Runs after `tsc -b`, which has put the types of client and shared in place.
+/// <reference path="./acorn-globals.d.ts" />
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { parse } from 'acorn'
+import findGlobals from 'acorn-globals'
+import { type BuildOptions, build } from 'esbuild'
+
+const FOLDER = dirname(fileURLToPath(import.meta.url))
+const DIST = join(FOLDER, 'miniprogram_dist')
+const SHARED_DIST = join(FOLDER, '..', 'shared', 'dist')
+
+/** What a mini-program has to download for us, minified and gzipped. */
+const SIZE_LIMIT_BYTES = 4_000
+
+/** All a mini-program of base library 2.11.0 offers that this package uses. */
+const ALLOWED_GLOBALS = [
+  ...['wx', 'module', 'setTimeout', 'clearTimeout'],
+  ...['Date', 'Error', 'JSON', 'Infinity', 'Math', 'Number', 'Object', 'Promise', 'String', 'TypeError', 'undefined'],
+]
+
+// As CommonJS from the start: esbuild's conversion of `export` brings half a kilobyte of helpers.
+const ENTRY = `
+  import { AuthError, createAuth, isAuthError } from './src/index.ts'
+  module.exports = { AuthError, createAuth, isAuthError }
+`
+
+/** @throws Error when the file is too large, not ES2015, or uses a global that mini-programs may not have */
+export async function buildClient(): Promise<void> {
+  const bundled = await bundle({ minify: false })
+  checkSyntaxAndGlobals(bundled)
+  const size = gzipSync(await bundle({ minify: true }), { level: 9 }).length
+  const figure = `${(size / 1000).toFixed(2)} kB minified and gzipped (limit ${(SIZE_LIMIT_BYTES / 1000).toFixed(1)} kB)`
+  if (size > SIZE_LIMIT_BYTES) throw new Error(`@weapp-auth/client is ${figure}`)
+  mkdirSync(DIST, { recursive: true })
+  writeFileSync(join(DIST, 'index.js'), bundled)
+  bundleTypes()
+  process.stderr.write(`@weapp-auth/client: ${figure}, dependencies: none\n`)
+}
+
+async function bundle(options: BuildOptions): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: ENTRY, resolveDir: FOLDER, loader: 'ts' },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'neutral',
+    target: 'es2015',
+    charset: 'utf8',
+    logLevel: 'warning',
+    logOverride: { 'commonjs-variable-in-esm': 'silent' },
+    ...options,
+  })
+  return `'use strict'\n${outputFiles?.[0]?.text ?? ''}`
+}
+
+/** Lint does not see what esbuild leaves in, such as `fetch` or a method newer than the oldest engine's syntax. */
+export function checkSyntaxAndGlobals(source: string): void {
+  const tree = parse(source, { ecmaVersion: 2015, sourceType: 'script' })
+  const unknown = findGlobals(tree)
+    .map(({ name }) => name)
+    .filter((name) => !ALLOWED_GLOBALS.includes(name))
+  if (unknown.length > 0) throw new Error(`the client's bundle uses globals WeChat may not have: ${unknown.join(', ')}`)
+}
+
+/** `./x.ts` becomes `./x.js`, which every TypeScript resolves to `x.d.ts`, and `shared` a folder beside. */
+function bundleTypes(): void {
+  for (const file of globSync('*.d.ts', { cwd: DIST }))
+    rewriteTypes(join(DIST, file), join(DIST, file), './shared/index.js')
+  mkdirSync(join(DIST, 'shared'), { recursive: true })
+  for (const file of globSync('*.d.ts', { cwd: SHARED_DIST })) {
+    rewriteTypes(join(SHARED_DIST, file), join(DIST, 'shared', file), './index.js')
+  }
+}
+
+function rewriteTypes(from: string, to: string, shared: string): void {
+  const text = readFileSync(from, 'utf8')
+    .replace(/(from\s+'\.\/[\w-]+)\.ts'/g, "$1.js'")
+    .replaceAll("'@weapp-auth/shared'", `'${shared}'`)
+    .replace(/\n\/\/# sourceMappingURL=.*/, '')
+  writeFileSync(to, text)
+}
+
+if (import.meta.main) await buildClient()

@@ -1,0 +1,364 @@
+import { describe, expect, test } from 'vitest'
+import { createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
+
+describe('ensureLogin', () => {
+  test('logs in once when nothing is stored, and asks nothing of the session_key', async () => {
+    const { auth, count, service } = createPhone()
+    expect(auth.getSession()).toBeNull()
+    const session = await auth.ensureLogin()
+    expect(session).toMatchObject({ id: 's1', user: { id: 'u1', isNew: true } })
+    expect(JSON.stringify(session)).not.toContain('token')
+    expect(auth.getSession()).toEqual(session)
+    expect(count('wx.login')).toBe(1)
+    expect(count('wx.checkSession')).toBe(0)
+    expect(service.paths()).toEqual(['POST /v1/sessions'])
+  })
+
+  test('many calls at once cause one login', async () => {
+    const { auth, count } = createPhone()
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => auth.ensureLogin()))
+    expect(new Set(sessions.map(({ id }) => id))).toEqual(new Set(['s1']))
+    expect(count('wx.login')).toBe(1)
+  })
+
+  test('a stored session that is valid needs neither a login nor an exchange', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    const auth = phone.restart()
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1', user: { id: 'u1', isNew: false } })
+    await auth.ensureLogin()
+    await auth.request({ url: '/products' })
+    expect(phone.count('wx.login')).toBe(1)
+    expect(phone.count('wx.checkSession')).toBe(1)
+    expect(phone.service.paths()).toEqual(['POST /v1/sessions', 'GET /products'])
+  })
+
+  test('a dead session_key costs one login', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.world.expireSessionKey(phone.device.user, phone.device.appid)
+    const auth = phone.restart()
+    expect(await Promise.all([auth.ensureLogin(), auth.ensureLogin()])).toMatchObject([{ id: 's2' }, { id: 's2' }])
+    await auth.ensureLogin()
+    expect(phone.count('wx.login')).toBe(2)
+    expect(phone.count('wx.checkSession')).toBe(1)
+  })
+
+  test('a session_key that cannot be checked offline keeps the session and causes no login', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.device.network.setOnline(false)
+    const auth = phone.restart()
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+    expect(phone.count('wx.checkSession')).toBe(1)
+    expect(phone.count('wx.login')).toBe(1)
+  })
+
+  test.each([
+    ['the network', 'lose' as const, 'lose' as const],
+    ['a 5xx', problem(503, 'store_unavailable'), problem(503, 'store_unavailable')],
+  ])('the old session stays when the login after a dead session_key fails by %s', async (_, first, second) => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.world.expireSessionKey(phone.device.user, phone.device.appid)
+    phone.service.exchanges.push(first, second)
+    const auth = phone.restart()
+    const ensured = watch(auth.ensureLogin())
+    await phone.advance(300)
+    expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+  })
+
+  test('a sign-in refused after a dead session_key ends the session', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.world.expireSessionKey(phone.device.user, phone.device.appid)
+    phone.service.exchanges.push(problem(403, 'wechat_user_blocked'))
+    const auth = phone.restart()
+    await expect(auth.ensureLogin()).rejects.toMatchObject({
+      code: 'login_rejected',
+      statusCode: 403,
+      retryable: false,
+    })
+    expect(auth.getSession()).toBeNull()
+  })
+
+  test('a silent wx.checkSession is waited for two seconds, and by no request', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.device.faults.set('wx.checkSession', { hang: true })
+    const auth = phone.restart()
+    const ensured = watch(auth.ensureLogin())
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    await phone.advance(1_999)
+    expect(ensured.state).toBe('pending')
+    await phone.advance(1)
+    expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
+    expect(phone.count('wx.login')).toBe(1)
+  })
+
+  test("checkSession: 'never' asks nothing of the session_key", async () => {
+    const phone = createPhone({ checkSession: 'never' })
+    await phone.auth.ensureLogin()
+    await flush()
+    await phone.restart().ensureLogin()
+    expect(phone.count('wx.checkSession')).toBe(0)
+  })
+
+  test('force logs in although there is a session', async () => {
+    const { auth, count } = createPhone()
+    await auth.ensureLogin()
+    expect(await auth.ensureLogin({ force: true })).toMatchObject({ id: 's2' })
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('timeoutMs limits the caller, not the login', async () => {
+    const { auth, service, advance } = createPhone()
+    service.exchanges.push('hold')
+    const impatient = watch(auth.ensureLogin({ timeoutMs: 1_000 }))
+    const patient = watch(auth.ensureLogin())
+    await advance(1_000)
+    expect(impatient).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
+    await service.held[0]?.answer(201, service.issue())
+    expect(patient).toMatchObject({ state: 'resolved', value: { id: 's1' } })
+  })
+
+  test('sends what loginData and device ask for', async () => {
+    const { auth, service } = createPhone({ loginData: () => ({ inviter: 'bob' }), device: true })
+    await auth.ensureLogin()
+    expect(service.calls[0]?.body).toMatchObject({
+      appid: 'wx0000000000000000',
+      data: { inviter: 'bob' },
+      device: { platform: expect.any(String), sdkVersion: expect.any(String) },
+    })
+  })
+
+  test('a loginData that throws spends no code', async () => {
+    const { auth, count } = createPhone({
+      loginData() {
+        throw new Error('no inviter')
+      },
+    })
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'invalid_argument' })
+    expect(count('wx.login')).toBe(0)
+  })
+})
+
+describe('a failing login', () => {
+  test.each([
+    [problem(400, 'code_invalid'), 'login_rejected', false],
+    [problem(403, 'wechat_user_blocked'), 'login_rejected', false],
+    [problem(429, 'rate_limited'), 'login_throttled', true],
+    [{ ...problem(503, 'wechat_busy'), header: { 'retry-after': '3' } }, 'unavailable', true],
+    [{ status: 200, data: '<html>captive portal</html>' }, 'bad_response', false],
+    [{ status: 201, data: { token: 'a b' } }, 'bad_response', false],
+  ] as const)('is told by its code and made once: %o', async (answer, code, retryable) => {
+    const { auth, service, advance, count } = createPhone()
+    service.exchanges.push(answer)
+    const ensured = watch(auth.ensureLogin())
+    await advance(400)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code, retryable } })
+    expect(count('wx.login')).toBe(1)
+  })
+
+  test.each([
+    ['network', 'lose' as const],
+    ['unavailable', problem(502, 'wechat_unreachable')],
+  ])('is repeated once after 300 ms with a new code: %s', async (code, answer) => {
+    const { auth, service, advance } = createPhone()
+    service.exchanges.push(answer, answer)
+    const ensured = watch(auth.ensureLogin())
+    await advance(299)
+    expect(service.usedCodes).toHaveLength(1)
+    await advance(1)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code, retryable: true } })
+    expect(new Set(service.usedCodes).size).toBe(2)
+  })
+
+  test('is repeated once when wx.login failed', async () => {
+    const { auth, device, advance } = createPhone()
+    device.faults.set('wx.login', { errMsg: 'system error', times: 1 })
+    const ensured = watch(auth.ensureLogin())
+    await advance(300)
+    expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
+  })
+
+  test('ends at its deadline when wx.login never calls back, and a late code is not sent', async () => {
+    const { auth, device, service, advance } = createPhone({ loginTimeoutMs: 5_000 })
+    device.faults.set('wx.login', { delayMs: 6_000, times: 1 })
+    const ensured = watch(auth.ensureLogin())
+    const fails: unknown[] = []
+    auth.on('loginFail', (error) => fails.push(error))
+    await advance(5_000)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
+    await advance(5_000)
+    expect(service.calls).toEqual([])
+    expect(fails).toMatchObject([{ code: 'login_timeout' }])
+  })
+
+  test('a session that comes after the deadline is not taken, and revoked', async () => {
+    const phone = createPhone()
+    const { wx } = phone.device
+    // A network layer that knows no timeout.
+    const deaf = { ...wx, request: (options: object) => wx.request({ ...options, timeout: 60_000 } as never) }
+    const auth = phone.restart({ wx: deaf, loginTimeoutMs: 5_000 })
+    phone.service.exchanges.push('hold')
+    const ensured = watch(auth.ensureLogin())
+    await phone.advance(5_000)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
+    await phone.service.held[0]?.answer(201, phone.service.issue())
+    expect(auth.getSession()).toBeNull()
+    expect(phone.service.sessions.get('wxs1.000.token-1')).toBe('signed_out')
+  })
+
+  test('answers the following callers at once for 1, 2, 4, 8 s, then tries again', async () => {
+    const { auth, service, advance, count } = createPhone()
+    service.exchanges.push(...Array.from({ length: 6 }, () => problem(403, 'wechat_user_blocked')))
+    let logins = 0
+    for (const [pauseMs, laterMs] of [
+      [1_000, 10_000],
+      [2_000, 10_000],
+      [4_000, 10_000],
+      [8_000, 10_000],
+      [8_000, 10_000],
+    ] as const) {
+      await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
+      expect(count('wx.login')).toBe(++logins)
+      await advance(pauseMs - 1)
+      await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
+      expect(count('wx.login')).toBe(logins)
+      await advance(laterMs)
+    }
+  })
+
+  test('tries again right after the pause', async () => {
+    const { auth, service, advance, count } = createPhone()
+    service.exchanges.push(problem(403, 'user_disabled'), problem(403, 'user_disabled'))
+    for (const pauseMs of [1_000, 2_000]) {
+      await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
+      await advance(pauseMs)
+    }
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
+    expect(count('wx.login')).toBe(3)
+  })
+
+  test('waits as long as Retry-After says', async () => {
+    const { auth, service, advance, count } = createPhone()
+    service.exchanges.push({ ...problem(429, 'rate_limited'), header: { 'Retry-After': '30' } })
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_throttled', retryAfterMs: 30_000 })
+    await advance(29_999)
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_throttled' })
+    expect(count('wx.login')).toBe(1)
+    await advance(1)
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
+  })
+
+  test('force skips the pause, never the ceiling of three logins in ten seconds', async () => {
+    const { auth, service, advance, count } = createPhone()
+    service.exchanges.push(...Array.from({ length: 3 }, () => problem(403, 'user_disabled')))
+    for (let i = 0; i < 3; i++) {
+      await expect(auth.ensureLogin({ force: true })).rejects.toMatchObject({ code: 'login_rejected' })
+    }
+    await expect(auth.ensureLogin({ force: true })).rejects.toMatchObject({ code: 'login_throttled' })
+    expect(count('wx.login')).toBe(3)
+    await advance(10_000)
+    expect(await auth.ensureLogin({ force: true })).toMatchObject({ id: 's1' })
+  })
+})
+
+describe('the expiry', () => {
+  test('a passed hint leads to one login before the request is sent', async () => {
+    const { auth, service, advance, count } = createPhone()
+    await auth.ensureLogin()
+    await advance(IDLE_SECONDS * 1_000)
+    expect(auth.getSession()).toBeNull()
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    expect(count('wx.login')).toBe(2)
+    expect(service.paths()).toEqual(['POST /v1/sessions', 'POST /v1/sessions', 'GET /products'])
+  })
+
+  test('moves with use, up to the absolute lifetime', async () => {
+    const phone = createPhone()
+    phone.service.absoluteSeconds = 3 * IDLE_SECONDS
+    await phone.auth.ensureLogin()
+    for (let i = 0; i < 5; i++) {
+      await phone.advance((IDLE_SECONDS / 2) * 1_000)
+      await phone.auth.request({ url: '/products' })
+    }
+    expect(phone.count('wx.login')).toBe(1)
+    await phone.advance((IDLE_SECONDS / 2) * 1_000)
+    await phone.auth.request({ url: '/products' })
+    expect(phone.count('wx.login')).toBe(2)
+  })
+
+  test('does not move with a 5xx', async () => {
+    const { auth, service, advance } = createPhone()
+    const { expiresAtMs } = await auth.ensureLogin()
+    await advance(60_000)
+    service.business = () => problem(503, 'store_unavailable')
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(503)
+    expect(auth.getSession()?.expiresAtMs).toBe(expiresAtMs)
+  })
+
+  test('is written at most every tenth of the lifetime', async () => {
+    const { auth, device, advance } = createPhone()
+    await auth.ensureLogin()
+    await flush()
+    let writes = 0
+    const { setStorage } = device.wx
+    Object.assign(device.wx, {
+      setStorage: (options: Parameters<typeof setStorage>[0]) => {
+        writes++
+        return setStorage(options)
+      },
+    })
+    for (let i = 0; i < 20; i++) {
+      await advance((IDLE_SECONDS / 20) * 1_000)
+      await auth.request({ url: '/products' })
+    }
+    expect(writes).toBe(10)
+  })
+})
+
+describe('events', () => {
+  test('a handler may call the package again, and one that throws hides nothing', async () => {
+    const { auth } = createPhone()
+    const seen: string[] = []
+    auth.on('login', () => {
+      throw new Error('from a handler')
+    })
+    const off = auth.on('login', async ({ id }) => {
+      seen.push(id, (await auth.ensureLogin()).id)
+    })
+    await auth.ensureLogin()
+    await flush()
+    expect(seen).toEqual(['s1', 's1'])
+    off()
+    await auth.ensureLogin({ force: true })
+    await flush()
+    expect(seen).toHaveLength(2)
+  })
+
+  test('a handler of loginFail that forces a login does not loop', async () => {
+    const { auth, service, count, advance } = createPhone()
+    service.exchanges.push(...Array.from({ length: 9 }, () => problem(403, 'user_disabled')))
+    auth.on('loginFail', () => {
+      auth.ensureLogin({ force: true }).catch(() => {})
+    })
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
+    await advance(0)
+    expect(count('wx.login')).toBe(3)
+  })
+
+  test('an unknown event is refused', () => {
+    const { auth } = createPhone()
+    expect(() => auth.on('signin' as 'login', () => {})).toThrow(TypeError)
+  })
+})

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest'
+import { createPhone, flush, watch } from './phone.ts'
+
+describe('logout', () => {
+  test('forgets the session at once, tells the service, and lasts until the next tap', async () => {
+    const phone = createPhone()
+    const { auth, service } = phone
+    const reasons: string[] = []
+    auth.on('logout', ({ reason }) => reasons.push(reason))
+    await auth.ensureLogin()
+    const done = auth.logout()
+    expect(auth.getSession()).toBeNull()
+    await done
+    expect(service.sessions.get('wxs1.000.token-1')).toBe('signed_out')
+    expect(reasons).toEqual(['signed_out'])
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'logged_out' })
+    const later = phone.restart()
+    await expect(later.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
+    expect(phone.count('wx.login')).toBe(1)
+    expect(await later.ensureLogin({ force: true })).toMatchObject({ id: 's2' })
+    expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's2' })
+  })
+
+  test('works offline', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    phone.device.network.setOnline(false)
+    await phone.auth.logout()
+    phone.device.network.setOnline(true)
+    await expect(phone.restart().ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
+  })
+
+  test('before the storage was read revokes the stored session', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    const auth = phone.restart()
+    await auth.logout()
+    expect(auth.getSession()).toBeNull()
+    expect(phone.service.sessions.get('wxs1.000.token-1')).toBe('signed_out')
+    await auth.logout()
+    expect(phone.service.paths()).toEqual(['POST /v1/sessions', 'DELETE /v1/session'])
+  })
+
+  test('during the wx.login of a login: the code is never sent', async () => {
+    const { auth, device, service, advance } = createPhone()
+    device.faults.set('wx.login', { delayMs: 1_000 })
+    const ensured = watch(auth.ensureLogin())
+    const request = watch(auth.request({ url: '/products' }))
+    await flush()
+    await auth.logout()
+    await flush()
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    await advance(2_000)
+    expect(service.calls).toEqual([])
+    expect(auth.getSession()).toBeNull()
+  })
+
+  test('during the exchange of a login: its session is never taken, and revoked', async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push('hold')
+    const ensured = watch(auth.ensureLogin())
+    await flush()
+    await auth.logout()
+    await service.held[0]?.answer(201, service.issue())
+    await flush()
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(auth.getSession()).toBeNull()
+    expect(service.sessions.get('wxs1.000.token-1')).toBe('signed_out')
+  })
+
+  test('a tap right after it waits for the overtaken login, then signs in anew', async () => {
+    const { auth, service, count } = createPhone()
+    service.exchanges.push('hold')
+    const first = watch(auth.ensureLogin())
+    await flush()
+    await auth.logout()
+    const tapped = watch(auth.ensureLogin({ force: true }))
+    await flush()
+    expect(count('wx.login')).toBe(1)
+    await service.held[0]?.answer(201, service.issue())
+    await flush()
+    expect(first).toMatchObject({ state: 'rejected' })
+    expect(tapped).toMatchObject({ state: 'resolved', value: { id: 's2' } })
+    expect(auth.getSession()).toMatchObject({ id: 's2' })
+  })
+
+  test('wins over an ensureLogin that has not begun its login yet', async () => {
+    const { auth, count } = createPhone()
+    const ensured = watch(auth.ensureLogin({ force: true }))
+    await auth.logout()
+    await flush()
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(count('wx.login')).toBe(0)
+  })
+
+  test('a request that was under way does not go on as whoever signs in next', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.business = (call) => (service.held.length === 0 ? 'hold' : service.judge(call.token))
+    const request = watch(auth.request({ url: '/transfer', method: 'POST' }))
+    await flush()
+    await auth.logout()
+    await auth.ensureLogin({ force: true })
+    await service.held[0]?.answer(401, { code: 'session_revoked', reason: 'signed_out' })
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(service.paths().filter((path) => path === 'POST /transfer')).toHaveLength(1)
+  })
+})

@@ -1,0 +1,296 @@
+import type { RevocationReason } from '@weapp-auth/shared'
+import { describe, expect, test } from 'vitest'
+import { isAuthError } from '../src/index.ts'
+import { type Call, createPhone, flush, problem, watch } from './phone.ts'
+
+describe('request', () => {
+  test('signs in first and carries the token in the Authorization header only', async () => {
+    const { auth, service } = createPhone()
+    const { data, statusCode } = await auth.request<{ ok: boolean }>({ url: '/products?page=2' })
+    expect({ data, statusCode }).toEqual({ data: { ok: true }, statusCode: 200 })
+    const call = service.calls[1]
+    expect(call).toMatchObject({ url: 'https://api.example.com/products?page=2', token: 'wxs1.000.token-1' })
+    expect(JSON.stringify({ ...call, header: null, token: null })).not.toContain('token-1')
+  })
+
+  test('fifty first requests cause one wx.login and one exchange', async () => {
+    const { auth, service, count } = createPhone()
+    await Promise.all(Array.from({ length: 50 }, (_, i) => auth.request({ url: `/products/${i}` })))
+    expect(count('wx.login')).toBe(1)
+    expect(service.paths().filter((path) => path === 'POST /v1/sessions')).toHaveLength(1)
+  })
+
+  test('fifty 401s cause one wx.login, and every request is replayed once', async () => {
+    const { auth, service, count } = createPhone()
+    await auth.ensureLogin()
+    service.revokeAll()
+    const results = await Promise.all(Array.from({ length: 50 }, (_, i) => auth.request({ url: `/products/${i}` })))
+    expect(results.every(({ statusCode }) => statusCode === 200)).toBe(true)
+    expect(count('wx.login')).toBe(2)
+    expect(service.calls.filter(({ path }) => path.startsWith('/products'))).toHaveLength(100)
+  })
+
+  test('a 401 that arrives late for an old token causes no login', async () => {
+    const { auth, service, count } = createPhone()
+    await auth.ensureLogin()
+    service.business = (call) =>
+      call.path === '/slow' && service.held.length === 0 ? 'hold' : service.judge(call.token)
+    const slow = watch(auth.request({ url: '/slow' }))
+    await flush()
+    service.revokeAll()
+    await auth.request({ url: '/products' })
+    expect(count('wx.login')).toBe(2)
+    await service.held[0]?.answer(401, problem(401, 'session_invalid').data)
+    expect(slow).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('a service that answers 401 for ever gets two calls and one login, then one call and no login', async () => {
+    const { auth, service, count, advance } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => problem(401, 'session_invalid')
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'unauthorized', statusCode: 401 })
+    expect(service.paths().slice(1)).toEqual(['GET /products', 'POST /v1/sessions', 'GET /products'])
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(service.calls).toHaveLength(5)
+    expect(count('wx.login')).toBe(2)
+    await advance(10_000)
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(count('wx.login')).toBe(3)
+  })
+
+  test.each([400, 403, 404, 409, 429, 500, 503])(
+    'resolves on %i, as wx does, and keeps the session',
+    async (status) => {
+      const { auth, service, count } = createPhone()
+      service.business = () => ({ status, data: { code: 'x' } })
+      expect((await auth.request({ url: '/products' })).statusCode).toBe(status)
+      expect(auth.getSession()).not.toBeNull()
+      expect(count('wx.login')).toBe(1)
+    },
+  )
+
+  test('a lost connection rejects network and keeps the session', async () => {
+    const { auth, service } = createPhone()
+    service.business = () => 'lose'
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'network', retryable: true })
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+  })
+
+  test('replay: false gives the 401 to the caller; the next request signs in', async () => {
+    const { auth, service, count } = createPhone()
+    await auth.ensureLogin()
+    service.revokeAll()
+    await expect(auth.request({ url: '/pay', method: 'POST', replay: false })).rejects.toMatchObject({
+      code: 'unauthorized',
+    })
+    expect(count('wx.login')).toBe(1)
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('its own Authorization gives way to the token, whatever its case', async () => {
+    const { auth, service } = createPhone()
+    await auth.request({ url: '/products', header: { authorization: 'Basic x', 'X-Trace': '1' } })
+    const header = service.calls[1]?.header ?? {}
+    expect(Object.entries(header).filter(([name]) => name.toLowerCase() === 'authorization')).toEqual([
+      [expect.any(String), 'Bearer wxs1.000.token-1'],
+    ])
+    expect(Object.keys(header).map((name) => name.toLowerCase())).toContain('x-trace')
+  })
+
+  test('the header option names the header that carries the token', async () => {
+    const { auth, service } = createPhone({ header: (token) => ({ 'X-Session': token }) })
+    service.business = () => ({ status: 200 })
+    await auth.request({ url: '/products' })
+    expect(service.calls[1]?.token).toBeNull()
+    expect(Object.values(service.calls[1]?.header ?? {})).toContain('wxs1.000.token-1')
+  })
+
+  test('isUnauthorized tells a 401 that comes as HTTP 200', async () => {
+    const { auth, service, count } = createPhone({
+      isUnauthorized: ({ data }) => (data as { code?: number }).code === 401,
+    })
+    service.business = ({ token }) => ({ status: 200, data: { code: token === 'wxs1.000.token-1' ? 401 : 0 } })
+    expect((await auth.request({ url: '/products' })).data).toEqual({ code: 0 })
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('does not pass its own options on to wx', async () => {
+    const phone = createPhone()
+    const seen: object[] = []
+    const { wx } = phone.device
+    const auth = phone.restart({
+      wx: { ...wx, request: (options) => wx.request(seen[seen.push(options) - 1] as never) },
+    })
+    const options = { url: '/products', auth: 'optional', replay: true } as const
+    await auth.request(options)
+    expect(seen[1]).not.toHaveProperty('auth')
+    expect(seen[1]).not.toHaveProperty('replay')
+    expect(seen[1]).not.toHaveProperty('timeout')
+    expect(options).toEqual({ url: '/products', auth: 'optional', replay: true })
+  })
+})
+
+describe("auth: 'optional'", () => {
+  test('sends the token when there can be one', async () => {
+    const { auth, service } = createPhone()
+    await auth.request({ url: '/news', auth: 'optional' })
+    expect(service.calls[1]?.token).toBe('wxs1.000.token-1')
+  })
+
+  test('goes without one when the login fails and when the user signed out', async () => {
+    const { auth, service } = createPhone()
+    service.business = () => ({ status: 200 })
+    service.exchanges.push(problem(403, 'user_disabled'))
+    expect((await auth.request({ url: '/news', auth: 'optional' })).statusCode).toBe(200)
+    await auth.logout()
+    expect((await auth.request({ url: '/news', auth: 'optional' })).statusCode).toBe(200)
+    expect(service.calls.map(({ token }) => token)).toEqual([null, null, null])
+  })
+})
+
+describe("auth: 'none'", () => {
+  test('never signs in, never carries the token, and resolves a 401', async () => {
+    const { auth, service, count } = createPhone()
+    expect((await auth.request({ url: '/news', auth: 'none' })).statusCode).toBe(401)
+    expect(count('wx.login')).toBe(0)
+    await auth.ensureLogin()
+    await auth.request({ url: 'https://cdn.example.net/x.json', auth: 'none' })
+    expect(service.calls.at(-1)?.token).toBeNull()
+  })
+})
+
+describe('a session that was revoked', () => {
+  test.each(['signed_out_elsewhere', 'erased', 'admin'] as const)(
+    'for "%s" stays ended until the user taps',
+    async (reason) => {
+      const phone = createPhone()
+      const { auth, service } = phone
+      const reasons: string[] = []
+      auth.on('logout', (event) => reasons.push(event.reason))
+      await auth.ensureLogin()
+      service.revokeAll(reason)
+      await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'logged_out', retryable: false })
+      await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
+      expect(auth.getSession()).toBeNull()
+      expect(reasons).toEqual([reason])
+
+      const later = phone.restart()
+      await expect(later.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
+      await expect(later.request({ url: '/products' })).rejects.toMatchObject({ code: 'logged_out' })
+      expect(phone.count('wx.login')).toBe(1)
+      expect(await later.ensureLogin({ force: true })).toMatchObject({ id: 's2' })
+      expect((await later.request({ url: '/products' })).statusCode).toBe(200)
+    },
+  )
+
+  test.each<RevocationReason>(['signed_out', 'replaced', 'limit'])('for "%s" is renewed silently', async (reason) => {
+    const { auth, service, count } = createPhone()
+    await auth.ensureLogin()
+    service.revokeAll(reason)
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('is told so from a body that was not parsed', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.revokeAll('admin')
+    await expect(auth.request({ url: '/file', dataType: 'text' })).rejects.toMatchObject({ code: 'logged_out' })
+  })
+})
+
+describe('a deadline', () => {
+  test('settles a request that wx never answers, with its own timeout after the login', async () => {
+    const phone = createPhone({ loginTimeoutMs: 5_000 })
+    const { wx } = phone.device
+    let aborted = 0
+    const mute = { ...wx, request: () => ({ abort: () => aborted++ }) }
+    await phone.auth.ensureLogin()
+    await flush()
+    const request = watch(phone.restart({ wx: mute as never }).request({ url: '/products', timeout: 1_000 }))
+    await phone.advance(5_999)
+    expect(request.state).toBe('pending')
+    await phone.advance(1)
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'timeout', retryable: true } })
+    expect(aborted).toBe(1)
+  })
+
+  test('gives the replay what is left', async () => {
+    const phone = createPhone({ loginTimeoutMs: 5_000 })
+    const { service } = phone
+    const timeouts: unknown[] = []
+    const { wx } = phone.device
+    await phone.auth.ensureLogin()
+    await flush()
+    service.revokeAll()
+    service.business = () => 'hold'
+    const spy = {
+      ...wx,
+      request(options: { url: string; timeout?: number }) {
+        if (options.url.endsWith('/products')) timeouts.push(options.timeout)
+        return wx.request(options as never)
+      },
+    }
+    const request = watch(phone.restart({ wx: spy as never }).request({ url: '/products', timeout: 10_000 }))
+    await phone.advance(9_000)
+    await service.held[0]?.answer(401, problem(401, 'session_invalid').data)
+    expect(timeouts).toEqual([10_000, 6_000])
+    await phone.advance(6_000)
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'timeout' } })
+  })
+
+  test('wx.request timing out is told as timeout', async () => {
+    const { auth, service, advance } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    const request = watch(auth.request({ url: '/products', timeout: 3_000 }))
+    await advance(3_000)
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'timeout' } })
+  })
+})
+
+describe('abort', () => {
+  test('while it waits for the login settles at once and sends nothing', async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push('hold')
+    const task = auth.request({ url: '/products' })
+    const request = watch(task)
+    await flush()
+    task.abort()
+    task.abort()
+    await flush()
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'aborted', errMsg: 'request:fail abort' } })
+    await service.held[0]?.answer(201, service.issue())
+    expect(service.paths()).toEqual(['POST /v1/sessions'])
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+  })
+
+  test('aborts the request that was sent, and does nothing after the end', async () => {
+    const { auth, service, device } = createPhone()
+    await auth.ensureLogin()
+    service.business = (call: Call) => (call.path === '/slow' ? 'hold' : { status: 200 })
+    const task = auth.request({ url: '/slow' })
+    const request = watch(task)
+    await flush()
+    task.abort()
+    await flush()
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'aborted' } })
+    expect(device.ledger.count('wx.request', { errMsg: 'request:fail abort' })).toBe(1)
+    const done = auth.request({ url: '/fast' })
+    await done
+    done.abort()
+    expect((await done).statusCode).toBe(200)
+  })
+})
+
+test('an error is an Error, told apart also across copies of the package', async () => {
+  const { auth } = createPhone()
+  const error: unknown = await auth.request({ url: 'nowhere' }).catch((reason: unknown) => reason)
+  expect(error).toBeInstanceOf(Error)
+  expect(isAuthError(error)).toBe(true)
+  expect(isAuthError(Object.assign(new Error('x'), { name: 'AuthError' }))).toBe(true)
+  expect(isAuthError(new Error('x'))).toBe(false)
+  expect(String(error)).toBe('AuthError: request:fail url must begin with one / or be an absolute URL')
+})

@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest'
+import { createPhone, flush, watch } from './phone.ts'
+
+const KEY = 'weapp-auth'
+
+describe('the stored session', () => {
+  test.each([
+    ['another service', { baseUrl: 'https://other.example.com' }],
+    ['another app', { appid: 'wx1111111111111111' }],
+  ])('is ignored by %s', async (_, options) => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    expect(await phone.restart(options).ensureLogin()).toMatchObject({ id: 's2' })
+  })
+
+  test('is ignored by another version of the app', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    const release = { miniProgram: { appId: phone.device.appid, envVersion: 'release' } }
+    const auth = phone.restart({ wx: { ...phone.device.wx, getAccountInfoSync: () => release } })
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's2' })
+  })
+
+  test('under another key is not seen', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    expect(await phone.restart({ storageKey: 'other' }).ensureLogin()).toMatchObject({ id: 's2' })
+  })
+
+  test.each([null, 0, '', 'x', [], {}, { format: 0 }, { token: 't' }])('that is %j is ignored', async (value) => {
+    const phone = createPhone()
+    phone.device.storage.set(KEY, value)
+    expect(await phone.auth.ensureLogin()).toMatchObject({ id: 's1' })
+  })
+
+  test.each([
+    ['issued', null],
+    ['issued', {}],
+    ['expiresAtMs', 'soon'],
+    ['expiresAtMs', null],
+    ['absoluteExpiresAtMs', -1],
+  ])('whose %s became %j is ignored', async (name, value) => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    const stored = phone.device.storage.get(KEY) as { active: object }
+    phone.device.storage.set(KEY, { ...stored, active: { ...stored.active, [name]: value } })
+    expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's2' })
+  })
+
+  test('is removed when the service refuses it', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.service.revokeAll()
+    phone.service.exchanges.push('lose', 'lose')
+    const request = watch(phone.auth.request({ url: '/products' }))
+    await phone.advance(300)
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'network' } })
+    expect(phone.device.storage.get(KEY)).toBeUndefined()
+  })
+})
+
+describe('a storage', () => {
+  test('that refuses to write leaves the session in memory', async () => {
+    const { auth, device, log } = createPhone()
+    device.faults.set('wx.setStorage', { errMsg: 'quota reached' })
+    await auth.ensureLogin()
+    await flush()
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    expect(log.join()).toContain('storage failed')
+  })
+
+  test('that never answers is given up after two seconds', async () => {
+    const { auth, device, advance } = createPhone()
+    device.faults.set('wx.getStorage', { hang: true })
+    const ensured = watch(auth.ensureLogin())
+    await advance(2_000)
+    expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
+  })
+
+  test('that throws at once is no obstacle', async () => {
+    const phone = createPhone()
+    const fail = () => {
+      throw new Error('no storage here')
+    }
+    const auth = phone.restart({ storage: { get: fail, set: fail, remove: fail } })
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
+    await auth.logout()
+  })
+
+  test('of another kind can be given', async () => {
+    const kept = new Map<string, unknown>()
+    const phone = createPhone({
+      storage: {
+        get: async (key) => kept.get(key),
+        set: async (key, value) => kept.set(key, JSON.parse(JSON.stringify(value))),
+        remove: async (key) => kept.delete(key),
+      },
+    })
+    await phone.auth.ensureLogin()
+    await flush()
+    expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's1' })
+    expect(phone.device.storage.keys()).toEqual([])
+  })
+
+  test('keeps what was written last, also when writes overtake each other', async () => {
+    const pending: (() => void)[] = []
+    const kept: unknown[] = []
+    const phone = createPhone({
+      storage: {
+        get: async () => undefined,
+        set: (_, value) =>
+          new Promise((resolve) => {
+            pending.push(() => resolve(kept.push(value)))
+          }),
+        remove: async () => {},
+      },
+    })
+    await phone.auth.ensureLogin()
+    await flush()
+    const done = phone.auth.logout()
+    await flush()
+    expect(pending).toHaveLength(1)
+    pending[0]?.()
+    await flush()
+    pending[1]?.()
+    await done
+    expect(kept.at(-1)).toMatchObject({ signedOut: 'signed_out' })
+  })
+})
+
+test('getSession is null until the storage was read, and says nothing of the token', async () => {
+  const phone = createPhone()
+  await phone.auth.ensureLogin()
+  await flush()
+  const auth = phone.restart()
+  expect(auth.getSession()).toBeNull()
+  await auth.request({ url: '/products' })
+  expect(auth.getSession()).toEqual({
+    id: 's1',
+    createdAt: '2026-01-01T00:00:00.000Z',
+    expiresAtMs: expect.any(Number),
+    user: expect.objectContaining({ id: 'u1' }),
+  })
+})
