@@ -3,9 +3,8 @@ import type { glassEasel } from 'glass-easel-miniprogram-adapter'
 type Context = glassEasel.domlikeBackend.Context
 export type Node = glassEasel.Element
 
-/** As much of the DOM as the host touches; a browser's and jsdom's elements are such. */
+/** As much of the DOM as the host itself touches; a browser's elements are such. */
 export interface DomElement {
-  readonly ownerDocument: DomDocument
   readonly parentElement: DomElement | null
   readonly innerHTML: string
   readonly textContent: string | null
@@ -13,7 +12,7 @@ export interface DomElement {
   remove(): void
   setAttribute(name: string, value: string): void
   removeAttribute(name: string): void
-  querySelectorAll(selectors: string): Iterable<DomElement>
+  querySelectorAll(all: '*'): Iterable<DomElement>
   __wxElement?: Node
 }
 
@@ -33,7 +32,7 @@ export function elementOf(node: Node): DomElement {
   return element
 }
 
-/** Renders a mini-program into `document`, be it a browser's or jsdom's. */
+/** Renders a mini-program into `document`, a browser's or the one of `createScreen`. */
 export interface DomBackend {
   context: Context
   /** Where pages are put. */

@@ -2,11 +2,11 @@ import { Console } from 'node:console'
 import type { Device } from '../wx/device.ts'
 import { openAppFolder } from './app-folder.ts'
 import { readAppPackage } from './app-package.ts'
-import type { DomDocument } from './dom-backend.ts'
 import type { Query } from './paths.ts'
 import { watchRejections } from './rejections.ts'
 import { type AppConsole, runApp } from './run-app.ts'
 import type { RunningApp } from './running-app.ts'
+import { createScreen } from './screen.ts'
 import { createVmRealm } from './vm-realm.ts'
 
 export interface LaunchAppOptions {
@@ -31,24 +31,20 @@ export interface LaunchAppOptions {
 export async function launchApp(options: LaunchAppOptions): Promise<RunningApp> {
   const { folder, device, console = new Console(process.stderr), ...page } = options
   const app = readAppPackage(openAppFolder(folder).files)
-  // Loaded on demand: half a second that somebody who only wants WeChat's HTTP side should not pay.
-  const [{ JSDOM }, { compileTemplates }] = await Promise.all([import('jsdom'), import('./templates.ts')])
+  // On demand: the compiler's WebAssembly is nothing for somebody who only wants WeChat's HTTP side.
+  const { compileTemplates } = await import('./templates.ts')
   const templates = compileTemplates(app)
   const realm = createVmRealm(device.clock.now)
-  const { window } = new JSDOM('')
   const stopWatching = watchRejections((promise) => promise instanceof realm.Promise, device.reportRejection)
 
   return runApp({
     app,
     templates,
     realm,
-    document: window.document as unknown as DomDocument,
+    document: createScreen(),
     device,
     console,
     ...page,
-    onClose() {
-      stopWatching()
-      window.close()
-    },
+    onClose: stopWatching,
   })
 }

@@ -38,6 +38,7 @@ export interface PageStackDeps {
   codeSpace: CodeSpace
   backend: AssociatedBackend
   screen: DomElement
+  createElement: (tagName: string) => DomElement
   thread: AppThread
   onOpen: (page: OpenPage) => void
 }
@@ -45,7 +46,15 @@ export interface PageStackDeps {
 /** @see https://developers.weixin.qq.com/miniprogram/dev/api/route/wx.navigateTo.html */
 const DEEPEST_STACK = 10
 
-export function createPageStack({ app, codeSpace, backend, screen, thread, onOpen }: PageStackDeps): PageStack {
+export function createPageStack({
+  createElement,
+  app,
+  codeSpace,
+  backend,
+  screen,
+  thread,
+  onOpen,
+}: PageStackDeps): PageStack {
   let stack: OpenPage[] = []
   /** Tab pages stay alive while another tab is shown. */
   const tabs = new Map<string, OpenPage>()
@@ -69,7 +78,7 @@ export function createPageStack({ app, codeSpace, backend, screen, thread, onOpe
     const instance = root.get() as unknown as PageInstance
     Object.assign(instance, { route: path, __route__: path, options: query })
     instance.getOpenerEventChannel = () => opener ?? createEventChannel()
-    const place = screen.ownerDocument.createElement('page')
+    const place = createElement('page')
     screen.append(place)
     type Parent = Parameters<Root['attach']>[0]
     root.attach(screen as unknown as Parent, place as unknown as Parent)

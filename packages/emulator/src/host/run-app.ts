@@ -57,6 +57,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     codeSpace: components.codeSpace,
     backend: components.env.associateBackend(dom.context),
     screen: dom.root,
+    createElement: (tagName) => document.createElement(tagName),
     thread,
     onOpen: (page) => device.record('page.open', { path: page.path }),
   })
