@@ -33,7 +33,9 @@ const BIDI = /\p{Bidi_Control}/u
  * @throws ApiError `request_invalid` with a detail that names the field
  */
 export function parseProfile(input: Partial<UserProfile>): UserProfile {
-  const profile = { ...EMPTY_PROFILE, ...input }
+  // Field by field: whatever else the request brought stays out of the store.
+  const { nickname = '', avatarUrl = '', gender = 0, country = '', province = '', city = '', language = '' } = input
+  const profile = { nickname, avatarUrl, gender, country, province, city, language }
   for (const [field, limit] of Object.entries(PROFILE_LIMITS)) {
     const text = profile[field as keyof typeof PROFILE_LIMITS]
     if ([...text].length > limit) throw invalid(field, `must not have more than ${limit} characters`)

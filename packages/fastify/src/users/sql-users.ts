@@ -89,8 +89,8 @@ function newUser(id: string, nowMs: number) {
   return { id, created_at: nowMs, ...columnsOf(EMPTY_PROFILE) }
 }
 
-function columnsOf({ avatarUrl, ...profile }: Readonly<UserProfile>) {
-  return { ...profile, avatar_url: avatarUrl }
+function columnsOf({ nickname, avatarUrl, gender, country, province, city, language }: Readonly<UserProfile>) {
+  return { nickname, avatar_url: avatarUrl, gender, country, province, city, language }
 }
 
 function parseUser(row: Selectable<UsersTable>): User {
