@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import type {} from '../../../../scripts/servers/provided.ts'
+import { createRedisSessionStore } from '../../src/index.ts'
+import { createSessions } from '../../src/sessions/sessions.ts'
+import { sessionStoreContract } from './session-store.contract.ts'
+
+const url = inject('redisUrl')
+
+/** A store of its own among whatever else lies in that Redis. */
+async function open() {
+  const redis = new Redis(url ?? '', { lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 1 })
+  redis.on('error', () => {})
+  await redis.connect()
+  const keyPrefix = `test-${randomUUID()}:`
+  const store = createRedisSessionStore({ redis, keyPrefix })
+  const keys = () => redis.keys(`${keyPrefix}*`)
+  let isDown = false
+  onTestFinished(async () => {
+    if (isDown) return
+    const left = await keys()
+    if (left.length > 0) await redis.del(left)
+    redis.disconnect()
+  })
+  return {
+    redis,
+    store,
+    keyPrefix,
+    keys,
+    breakDown: async () => {
+      isDown = true
+      redis.disconnect()
+    },
+    sessions: createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now }),
+  }
+}
+
+describe.skipIf(url === null)('sessions in Redis', () => {
+  sessionStoreContract(open)
+
+  it('are slim strings with a lifetime, the keys of one user on one slot', async () => {
+    const { redis, sessions, keyPrefix, keys } = await open()
+    const { token, session } = await sessions.issue('user', { appid: 'wx1' })
+    const bucket = token.split('.')[1]
+    const key = `${keyPrefix}{${bucket}}:s:${session.id}`
+    expect((await keys()).sort()).toEqual([key, `${keyPrefix}{${bucket}}:u:user`])
+    expect(JSON.parse((await redis.get(key)) ?? '')).toEqual({
+      u: 'user',
+      a: 'wx1',
+      c: session.createdAtMs,
+      l: session.lastSeenMs,
+    })
+    for (const each of await keys()) {
+      const ttlMs = await redis.pttl(each)
+      expect(ttlMs).toBeGreaterThan(59_000)
+      expect(ttlMs).toBeLessThanOrEqual(60_000)
+    }
+  })
+
+  it('leave nothing behind that has no lifetime, whatever happened to them', async () => {
+    const { redis, sessions, keys } = await open()
+    const { session } = await sessions.issue('user', { appid: 'wx1' })
+    await sessions.issue('user', { appid: 'wx1' })
+    await sessions.issue('user', { appid: 'wx1' })
+    await sessions.spendCode('wx1', 'code', async () => {})
+    await sessions.revoke('user', session.id, 'signed_out')
+    await sessions.revokeAll('user', 'admin', 'none')
+    const all = await keys()
+    expect(all).toHaveLength(4)
+    for (const key of all) expect(await redis.pttl(key)).toBeGreaterThan(0)
+  })
+
+  it('that expired in Redis are taken off the index by the next sign-in', async () => {
+    const { redis, sessions, keyPrefix, keys } = await open()
+    const { token, session } = await sessions.issue('user', { appid: 'wx1' })
+    const bucket = token.split('.')[1]
+    const index = `${keyPrefix}{${bucket}}:u:user`
+    await redis.del(`${keyPrefix}{${bucket}}:s:${session.id}`)
+    await redis.zadd(index, Date.now() - 1, session.id)
+    await sessions.issue('user', { appid: 'wx1' })
+    expect(await redis.zcard(index)).toBe(1)
+    expect(await keys()).toHaveLength(2)
+  })
+
+  it('stay on the index when a process with a fast clock signs somebody in', async () => {
+    const { store, sessions } = await open()
+    const { token } = await sessions.issue('user', { appid: 'wx1' })
+    const fast = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: () => Date.now() + 3_600_000 })
+    await fast.issue('user', { appid: 'wx1' })
+    expect(await sessions.revokeAll('user', 'admin')).toBe(2)
+    await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked' })
+  })
+
+  it('can be signed out of when their index was evicted', async () => {
+    const { redis, sessions, keyPrefix } = await open()
+    const { token, session } = await sessions.issue('user', { appid: 'wx1' })
+    await redis.del(`${keyPrefix}{${token.split('.')[1]}}:u:user`)
+    expect(await sessions.revoke('user', session.id, 'signed_out')).toBe(true)
+    await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'signed_out' })
+  })
+
+  it('go on when the server has forgotten the scripts', async () => {
+    const { redis, sessions } = await open()
+    await sessions.issue('user', { appid: 'wx1' })
+    await redis.script('FLUSH')
+    const { token } = await sessions.issue('user', { appid: 'wx1' })
+    expect(await sessions.get(token)).toMatchObject({ userId: 'user' })
+  })
+
+  it('refuse a client that changes keys behind the scripts, and braces in the prefix', async () => {
+    const redis = new Redis({ lazyConnect: true, keyPrefix: 'x:' })
+    expect(() => createRedisSessionStore({ redis })).toThrow('use the option keyPrefix')
+    expect(() => createRedisSessionStore({ redis: new Redis({ lazyConnect: true }), keyPrefix: '{x}' })).toThrow(
+      'braces',
+    )
+  })
+})

@@ -1,0 +1,274 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { ApiError, type Session, type SessionStore } from '../../src/index.ts'
+import { createSessions } from '../../src/sessions/sessions.ts'
+
+export interface OpenedSessionStore {
+  store: SessionStore
+  /** Makes the store fail from now on. */
+  breakDown(): Promise<void>
+}
+
+const IDLE_SECONDS = 1_000
+const ABSOLUTE_SECONDS = 3_000
+const APPID = 'wx1'
+
+/** What every SessionStore does, told through the one caller it has. `open` makes an empty store per test. */
+export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): void {
+  async function setUp() {
+    const { store, breakDown } = await open()
+    let nowMs = Date.now()
+    const sessions = createSessions({
+      store,
+      idleSeconds: IDLE_SECONDS,
+      absoluteSeconds: ABSOLUTE_SECONDS,
+      now: () => nowMs,
+    })
+    return {
+      store,
+      sessions,
+      breakDown,
+      userId: randomUUID(),
+      nowMs: () => nowMs,
+      advance: (seconds: number) => {
+        nowMs += seconds * 1000
+      },
+      issue: (userId: string) => sessions.issue(userId, { appid: APPID }),
+    }
+  }
+
+  describe('a session', () => {
+    it('is found by its token, with its device', async () => {
+      const { sessions, userId, nowMs } = await setUp()
+      const { token, session } = await sessions.issue(userId, { appid: APPID, device: { platform: 'ios' } })
+      expect(await sessions.get(token)).toEqual({
+        id: createHash('sha256').update(token).digest('base64url'),
+        userId,
+        appid: APPID,
+        createdAtMs: nowMs(),
+        lastSeenMs: nowMs(),
+        expiresAtMs: nowMs() + IDLE_SECONDS * 1000,
+        device: { platform: 'ios' },
+      } satisfies Session)
+      expect(session.id).not.toContain(token.split('.')[2])
+    })
+
+    it('is not found by another token', async () => {
+      const { sessions, userId, issue } = await setUp()
+      const { token } = await issue(userId)
+      const other = `${token.slice(0, -1)}${token.endsWith('A') ? 'E' : 'A'}`
+      await expect(sessions.get(other)).rejects.toMatchObject({ code: 'session_invalid' })
+    })
+
+    it('ends when it was not used for the idle lifetime', async () => {
+      const { sessions, userId, issue, advance } = await setUp()
+      const { token } = await issue(userId)
+      advance(IDLE_SECONDS - 1)
+      await sessions.get(token)
+      advance(IDLE_SECONDS)
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
+    })
+
+    it('lives on while it is used, until the absolute lifetime is over', async () => {
+      const { sessions, userId, issue, advance } = await setUp()
+      const { token } = await issue(userId)
+      for (let used = 0; used + 500 < ABSOLUTE_SECONDS; used += 500) {
+        advance(500)
+        await sessions.get(token)
+      }
+      advance(499)
+      await sessions.get(token)
+      advance(1)
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
+    })
+
+    it('is written at most every tenth of the idle lifetime', async () => {
+      const { store, sessions, userId, issue, advance } = await setUp()
+      const { token } = await issue(userId)
+      let writes = 0
+      const { touch } = store
+      store.touch = (...args) => {
+        writes++
+        return touch(...args)
+      }
+      advance(IDLE_SECONDS / 10 - 1)
+      await sessions.get(token)
+      expect(writes).toBe(0)
+      advance(1)
+      await sessions.get(token)
+      await sessions.get(token)
+      expect(writes).toBe(1)
+    })
+  })
+
+  describe('revocation', () => {
+    it('ends a session and says why, until it would have expired', async () => {
+      const { sessions, userId, issue, advance } = await setUp()
+      const { token, session } = await issue(userId)
+      expect(await sessions.revoke(userId, session.id, 'admin')).toBe(true)
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked', reason: 'admin' })
+      advance(IDLE_SECONDS)
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
+    })
+
+    it('of an ended, expired or unknown session does nothing', async () => {
+      const { sessions, userId, issue, advance } = await setUp()
+      const { token, session } = await issue(userId)
+      await sessions.revoke(userId, session.id, 'signed_out')
+      expect(await sessions.revoke(userId, session.id, 'admin')).toBe(false)
+      await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'signed_out' })
+      expect(await sessions.revoke(userId, 'unknown', 'admin')).toBe(false)
+      const late = await issue(userId)
+      advance(IDLE_SECONDS)
+      expect(await sessions.revoke(userId, late.session.id, 'admin')).toBe(false)
+      expect(await sessions.revokeAll(userId, 'admin')).toBe(0)
+    })
+
+    it('reaches the sessions of its user only', async () => {
+      const { sessions, userId, issue } = await setUp()
+      const mine = await issue(userId)
+      const theirs = await issue(randomUUID())
+      expect(await sessions.revoke(userId, theirs.session.id, 'admin')).toBe(false)
+      expect(await sessions.revokeAll(userId, 'admin')).toBe(1)
+      await expect(sessions.get(mine.token)).rejects.toMatchObject({ code: 'session_revoked' })
+      await sessions.get(theirs.token)
+    })
+
+    it('of all others keeps the one', async () => {
+      const { sessions, userId, issue } = await setUp()
+      const [kept, other] = [await issue(userId), await issue(userId)]
+      expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', kept.session.id)).toBe(1)
+      await sessions.get(kept.token)
+      await expect(sessions.get(other.token)).rejects.toMatchObject({ reason: 'signed_out_elsewhere' })
+      expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([kept.session.id])
+    })
+
+    it('of all leaves none of 50 concurrent logins alive that is not listed', async () => {
+      const { sessions, userId, issue } = await setUp()
+      const logins = Array.from({ length: 50 }, () => issue(userId))
+      const revoked = sessions.revokeAll(userId, 'admin')
+      const issued = await Promise.all(logins)
+      const count = await revoked
+      const listed = (await sessions.list(userId)).map(({ id }) => id)
+      const states = await Promise.all(
+        issued.map(({ token }) =>
+          sessions.get(token).then(
+            () => 'alive',
+            (error) => error.code,
+          ),
+        ),
+      )
+      const alive = issued.filter((_, i) => states[i] === 'alive').map(({ session }) => session.id)
+      expect(alive.sort()).toEqual(listed.sort())
+      expect(states.filter((state) => state === 'session_revoked')).toHaveLength(count)
+      expect(await sessions.revokeAll(userId, 'admin')).toBe(listed.length)
+      expect(await sessions.list(userId)).toEqual([])
+    })
+
+    it('is not undone by a touch that was under way', async () => {
+      const { store, sessions, userId, issue, advance, nowMs } = await setUp()
+      const { token, session } = await issue(userId)
+      advance(IDLE_SECONDS / 2)
+      const { expiresAtMs, ...record } = session
+      await sessions.revoke(userId, session.id, 'signed_out')
+      expect(await store.touch({ ...record, lastSeenMs: nowMs() }, { nowMs: nowMs(), expiresAtMs })).toBe(false)
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked' })
+      expect(await sessions.list(userId)).toEqual([])
+    })
+
+    it('between reading and touching is answered with its reason', async () => {
+      const { store, sessions, userId, issue, advance } = await setUp()
+      const { token, session } = await issue(userId)
+      advance(IDLE_SECONDS / 2)
+      const { find } = store
+      store.find = async (key) => {
+        const found = await find(key)
+        store.find = find
+        await sessions.revoke(userId, session.id, 'admin')
+        return found
+      }
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked', reason: 'admin' })
+    })
+
+    it('does not let a touch create a session that never was', async () => {
+      const { store, userId, nowMs } = await setUp()
+      const record = { id: 'x', userId, appid: APPID, createdAtMs: nowMs(), lastSeenMs: nowMs() }
+      expect(await store.touch(record, { nowMs: nowMs(), expiresAtMs: nowMs() + 1000 })).toBe(false)
+      expect(await store.list(userId)).toEqual([])
+    })
+  })
+
+  it('lists the live sessions of a user, oldest first', async () => {
+    const { sessions, userId, issue, advance } = await setUp()
+    const expired = await issue(userId)
+    advance(IDLE_SECONDS / 2)
+    const first = await issue(userId)
+    advance(1)
+    const second = await issue(userId)
+    advance(IDLE_SECONDS / 2 - 1)
+    await issue(randomUUID())
+    expect(await sessions.list(userId)).toEqual([first.session, second.session])
+    await expect(sessions.get(expired.token)).rejects.toMatchObject({ code: 'session_invalid' })
+  })
+
+  describe('a login code', () => {
+    it('is exchanged by one of 50 callers, and refused to the others', async () => {
+      const { sessions } = await setUp()
+      let exchanges = 0
+      const results = await Promise.allSettled(
+        Array.from({ length: 50 }, () =>
+          sessions.spendCode(APPID, 'c', async () => {
+            exchanges++
+            await new Promise((resolve) => setTimeout(resolve, 20))
+          }),
+        ),
+      )
+      expect(exchanges).toBe(1)
+      const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []))
+      expect(refused).toHaveLength(49)
+      expect(new Set(refused)).toEqual(new Set(['login_in_progress']))
+      await expect(sessions.spendCode(APPID, 'c', async () => 1)).rejects.toMatchObject({ code: 'code_used' })
+    })
+
+    it('is spent by a failed exchange too', async () => {
+      const { sessions } = await setUp()
+      const fail = () => Promise.reject(new ApiError('wechat_timeout', 'late'))
+      await expect(sessions.spendCode(APPID, 'c', fail)).rejects.toMatchObject({ code: 'wechat_timeout' })
+      await expect(sessions.spendCode(APPID, 'c', async () => 1)).rejects.toMatchObject({ code: 'code_used' })
+    })
+
+    it('whose exchange was never finished counts as used once the exchange cannot be running any more', async () => {
+      const { store, nowMs } = await setUp()
+      expect(await store.claimCode('digest', nowMs())).toBe('claimed')
+      expect(await store.claimCode('digest', nowMs() + 4_999)).toBe('in_progress')
+      expect(await store.claimCode('digest', nowMs() + 5_000)).toBe('used')
+    })
+
+    it('is told from the same code of another mini-program', async () => {
+      const { sessions } = await setUp()
+      await sessions.spendCode('wx1', 'c', async () => 1)
+      expect(await sessions.spendCode('wx2', 'c', async () => 2)).toBe(2)
+    })
+  })
+
+  it('that fails is unavailable and never answers that there is no session', async () => {
+    const { store, sessions, userId, issue, breakDown, nowMs } = await setUp()
+    const { token, session } = await issue(userId)
+    await store.ping()
+    await breakDown()
+    const calls = [
+      () => sessions.get(token),
+      () => issue(userId),
+      () => sessions.revoke(userId, session.id, 'admin'),
+      () => sessions.revokeAll(userId, 'admin'),
+      () => sessions.list(userId),
+      () => store.touch(session, { nowMs: nowMs(), expiresAtMs: nowMs() + 1000 }),
+      () => sessions.spendCode(APPID, 'c', async () => 1),
+      () => store.settleCode('digest'),
+      () => store.ping(),
+    ]
+    for (const call of calls) {
+      await expect(call()).rejects.toMatchObject({ code: 'store_unavailable', retryAfterSeconds: 1 })
+    }
+  })
+}

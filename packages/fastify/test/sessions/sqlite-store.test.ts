@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createSqliteSessionStore, openSqliteUsers } from '../../src/index.ts'
+import { createSessions } from '../../src/sessions/sessions.ts'
+import { sessionStoreContract } from './session-store.contract.ts'
+
+function tempFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+describe('sessions in SQLite', () => {
+  sessionStoreContract(async () => {
+    const store = createSqliteSessionStore({ file: ':memory:' })
+    onTestFinished(() => store.close())
+    return { store, breakDown: () => store.close() }
+  })
+
+  it('survive a restart', async () => {
+    const file = join(tempFolder(), 'sessions.sqlite')
+    const start = () => {
+      const store = createSqliteSessionStore({ file })
+      return { store, sessions: createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now }) }
+    }
+    const before = start()
+    const { token, session } = await before.sessions.issue('user', { appid: 'wx1' })
+    await before.store.close()
+    const after = start()
+    onTestFinished(() => after.store.close())
+    expect(await after.sessions.get(token)).toEqual(session)
+  })
+
+  it('survive the process being killed', async () => {
+    const file = join(tempFolder(), 'sessions.sqlite')
+    const script = `
+      import { createSqliteSessionStore } from '../../src/index.ts'
+      const store = createSqliteSessionStore({ file: ${JSON.stringify(file)} })
+      const nowMs = Date.now()
+      const record = { id: 'id', userId: 'u', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs }
+      await store.create(record, { nowMs, expiresAtMs: nowMs + 60000 })
+      process.kill(process.pid, 'SIGKILL')`
+    const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: import.meta.dirname,
+    })
+    await expect(run).rejects.toMatchObject({ signal: 'SIGKILL' })
+    const store = createSqliteSessionStore({ file })
+    onTestFinished(() => store.close())
+    expect(await store.list('u')).toMatchObject([{ id: 'id' }])
+  })
+
+  it('forget what has expired as new ones come', async () => {
+    const store = createSqliteSessionStore({ file: ':memory:' })
+    onTestFinished(() => store.close())
+    const at = (id: string, nowMs: number) =>
+      store.create(
+        { id, userId: 'u', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs },
+        { nowMs, expiresAtMs: nowMs + 10 },
+      )
+    await at('old', 1_000)
+    await at('new', 1_010)
+    expect((await store.list('u')).map(({ id }) => id)).toEqual(['new'])
+  })
+})
+
+describe('an embedded database', () => {
+  it.each([
+    ['sessions', (file: string) => createSqliteSessionStore({ file }).close],
+    ['users', (file: string) => () => openSqliteUsers(file).destroy()],
+  ])('of %s is refused to a second process, by its name', async (_, open) => {
+    const file = join(tempFolder(), 'data.sqlite')
+    const first = createSqliteSessionStore({ file })
+    expect(() => open(file)()).toThrow(`${file} is in use by another process`)
+    await first.close()
+    await open(file)()
+  })
+
+  it('in a folder that does not exist is refused by its name', () => {
+    const file = join(tempFolder(), 'missing', 'sessions.sqlite')
+    expect(() => createSqliteSessionStore({ file })).toThrow(`cannot open the database ${file}: unable to open`)
+  })
+})

@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto'
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import type {} from '../../../../scripts/servers/provided.ts'
+import { createSessionKeyVault, createSqlUserStore, generateVaultKey, type UsersDatabase } from '../../src/index.ts'
+import { userStoreContract } from './user-store.contract.ts'
+
+const url = inject('databaseUrl')
+
+/** A database of its own on that server: migrations see every schema of one. */
+async function open(): Promise<Kysely<UsersDatabase>> {
+  const name = `test_${randomUUID().replaceAll('-', '')}`
+  await administrate(`CREATE DATABASE ${name}`)
+  const own = new URL(url ?? '')
+  own.pathname = `/${name}`
+  const pool = new pg.Pool({ connectionString: own.href, max: 5 })
+  pool.on('error', () => {})
+  const db = new Kysely<UsersDatabase>({ dialect: new PostgresDialect({ pool }) })
+  onTestFinished(async () => {
+    await db.destroy()
+    await administrate(`DROP DATABASE ${name} WITH (FORCE)`)
+  })
+  return db
+}
+
+async function administrate(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url ?? '' })
+  await client.connect()
+  await client.query(statement)
+  await client.end()
+}
+
+describe.skipIf(url === null)('users in PostgreSQL', () => {
+  userStoreContract(open)
+})
+
+it('a PostgreSQL that refuses connections is unavailable', async () => {
+  const pool = new pg.Pool({ host: '127.0.0.1', port: 1 })
+  const db = new Kysely<UsersDatabase>({ dialect: new PostgresDialect({ pool }) })
+  onTestFinished(() => db.destroy())
+  const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
+  await expect(users.ping()).rejects.toMatchObject({
+    code: 'store_unavailable',
+    message: expect.stringContaining('ECONNREFUSED'),
+  })
+})

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import { createSessionKeyVault, generateVaultKey } from '../../src/index.ts'
+
+const SESSION_KEY = 'tiihtNczf5v6AKRyjwEUhQ=='
+const OWNER = { appid: 'wx1', openid: 'o1' }
+
+describe('the vault', () => {
+  it('opens what it sealed, and seals differently each time', () => {
+    const vault = createSessionKeyVault({ keys: generateVaultKey() })
+    const sealed = vault.seal(SESSION_KEY, OWNER)
+    expect(vault.open(sealed, OWNER)).toBe(SESSION_KEY)
+    expect(vault.seal(SESSION_KEY, OWNER)).not.toBe(sealed)
+  })
+
+  it.each([
+    { appid: 'wx2', openid: 'o1' },
+    { appid: 'wx1', openid: 'o2' },
+    { appid: 'wx1","o1', openid: '' },
+  ])('does not open it for %j', (other) => {
+    const vault = createSessionKeyVault({ keys: generateVaultKey() })
+    expect(() => vault.open(vault.seal(SESSION_KEY, OWNER), other)).toThrow()
+  })
+
+  it('does not open what was changed in any byte', () => {
+    const vault = createSessionKeyVault({ keys: generateVaultKey() })
+    const [kid, text = ''] = vault.seal(SESSION_KEY, OWNER).split('.')
+    const bytes = Buffer.from(text, 'base64url')
+    for (let i = 0; i < bytes.length; i++) {
+      const changed = Buffer.from(bytes)
+      changed[i] = (changed[i] ?? 0) ^ 1
+      expect(() => vault.open(`${kid}.${changed.toString('base64url')}`, OWNER)).toThrow()
+    }
+    expect(() => vault.open(`${kid}.AAAA`, OWNER)).toThrow('too short')
+  })
+
+  it('opens what an older key sealed, while that key is in the ring', () => {
+    const [old, fresh] = [generateVaultKey(), generateVaultKey()]
+    const sealed = createSessionKeyVault({ keys: old }).seal(SESSION_KEY, OWNER)
+    const rotated = createSessionKeyVault({ keys: `${fresh},${old}` })
+    expect(rotated.open(sealed, OWNER)).toBe(SESSION_KEY)
+    expect(rotated.seal(SESSION_KEY, OWNER).split('.')[0]).toBe(fresh.split(':')[0])
+    expect(() => createSessionKeyVault({ keys: fresh }).open(sealed, OWNER)).toThrow('not in the ring')
+  })
+
+  it('tells a rotated session_key by its fingerprint', () => {
+    const vault = createSessionKeyVault({ keys: generateVaultKey() })
+    const fingerprint = vault.fingerprint(SESSION_KEY, OWNER)
+    expect(vault.fingerprint(SESSION_KEY, OWNER)).toBe(fingerprint)
+    expect(vault.fingerprint('AAAAAAAAAAAAAAAAAAAAAA==', OWNER)).not.toBe(fingerprint)
+    expect(vault.fingerprint(SESSION_KEY, { ...OWNER, openid: 'o2' })).not.toBe(fingerprint)
+  })
+
+  it.each(['', 'k1', 'k1:short', `k1:${'A'.repeat(44)}`, `k 1:${'A'.repeat(43)}=`, `k1:${'A'.repeat(43)}=,`])(
+    'refuses the ring %j and does not repeat it',
+    (keys) => {
+      const create = () => createSessionKeyVault({ keys })
+      expect(create).toThrow(TypeError)
+      expect(create).toThrow('keys must be kid:base64,kid:base64')
+      expect(create).not.toThrow(/AAAA|short/)
+    },
+  )
+
+  it('refuses a ring that names a key twice', () => {
+    const [, key] = generateVaultKey().split(':')
+    expect(() => createSessionKeyVault({ keys: `k1:${key},k1:${key}` })).toThrow('must not name a kid twice')
+  })
+})
