@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import { startService } from '../service.ts'
+
+const PROFILE = {
+  nickname: '小明👍',
+  avatarUrl: 'https://example.com/a.png',
+  gender: 1,
+  country: 'CN',
+  province: '浙江',
+  city: '杭州',
+  language: 'zh_CN',
+}
+
+describe('PUT /v1/me/profile', () => {
+  it('replaces the whole profile, and GET /v1/me shows it', async () => {
+    const { app, signIn } = await startService()
+    const { headers, userId } = await signIn()
+    const put = (payload: object) => app.inject({ method: 'PUT', url: '/v1/me/profile', headers, payload })
+    const answer = await put({ ...PROFILE, id: 'x', isAdmin: true })
+    expect([answer.statusCode, answer.json()]).toEqual([200, { user: { id: userId, profile: PROFILE } }])
+    expect((await app.inject({ url: '/v1/me', headers })).json()).toEqual(answer.json())
+    const bare = await put({ nickname: 'x' })
+    expect(bare.json().user.profile).toEqual({
+      nickname: 'x',
+      avatarUrl: '',
+      gender: 0,
+      country: '',
+      province: '',
+      city: '',
+      language: '',
+    })
+  })
+
+  it.each([
+    [{ gender: 3 }, 'gender must be one of 0, 1, 2'],
+    [{ gender: '1' }, 'gender must be one of 0, 1, 2'],
+    [{ nickname: null }, 'nickname must be string'],
+    [{ nickname: 'x'.repeat(65) }, 'nickname must not have more than 64 characters'],
+    [{ city: 'a\nb' }, 'city must not contain control characters'],
+    [{ nickname: '\u202eevil' }, 'nickname must not contain characters that change the direction of text'],
+    [{ avatarUrl: 'javascript:alert(1)' }, 'avatarUrl must be an https address without credentials, or empty'],
+  ])('refuses %j and keeps what was there', async (payload, detail) => {
+    const { app, signIn } = await startService()
+    const { headers } = await signIn()
+    await app.inject({ method: 'PUT', url: '/v1/me/profile', headers, payload: PROFILE })
+    const answer = await app.inject({ method: 'PUT', url: '/v1/me/profile', headers, payload })
+    expect(answer.json()).toMatchObject({ status: 400, code: 'request_invalid', detail })
+    expect((await app.inject({ url: '/v1/me', headers })).json().user.profile).toEqual(PROFILE)
+  })
+})
+
+describe('a user who is gone', () => {
+  it('has no valid session, on any route', async () => {
+    const { app, signIn, users } = await startService()
+    const { headers } = await signIn()
+    users.findUser = async () => null
+    users.replaceProfile = async () => null
+    for (const request of [
+      { url: '/v1/me' },
+      { url: '/v1/session' },
+      { method: 'PUT', url: '/v1/me/profile', payload: {} },
+    ] as const) {
+      expect((await app.inject({ ...request, headers })).json()).toMatchObject({ status: 401, code: 'session_invalid' })
+    }
+  })
+})

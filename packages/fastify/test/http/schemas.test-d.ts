@@ -1,0 +1,36 @@
+import type * as Wire from '@weapp-auth/shared'
+import type { Static } from 'typebox'
+import type * as Schemas from '../../src/http/schemas.ts'
+
+/*
+ * The schemas and the wire types say the same. Compiled with the tests and never run: where the two part, this does not
+ * compile.
+ */
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+/** Evens out how a type was written (intersections, interfaces), not what it says. */
+type Plain<T> = T extends object ? { [K in keyof T]: Plain<T[K]> } : T
+type Same<Schema, Type> = Equal<Plain<Schema>, Plain<Type>>
+
+type Of<Name extends keyof typeof Schemas> = Static<(typeof Schemas)[Name]>
+
+export type Proof = [
+  Assert<Same<Of<'CreateSessionRequest'>, Wire.CreateSessionRequest>>,
+  Assert<Same<Of<'CreateSessionResponse'>, Wire.CreateSessionResponse>>,
+  Assert<Same<Of<'GetSessionResponse'>, Wire.GetSessionResponse>>,
+  Assert<Same<Of<'RevokeSessionsResponse'>, Wire.RevokeSessionsResponse>>,
+  Assert<Same<Of<'GetMeResponse'>, Wire.GetMeResponse>>,
+  Assert<Same<Of<'PutProfileRequest'>, Wire.PutProfileRequest>>,
+  Assert<Same<Of<'PutProfileResponse'>, Wire.PutProfileResponse>>,
+  Assert<Same<Of<'ReadinessResponse'>, Wire.ReadinessResponse>>,
+  Assert<Same<Of<'Device'>, Wire.Device>>,
+  Assert<Same<Of<'UserProfile'>, Wire.UserProfile>>,
+  // The comparison itself tells apart what it should.
+  Refute<Same<{ a: string }, { a: number }>>,
+  Refute<Same<{ a: string }, { a?: string }>>,
+  Refute<Same<{ a: string }, { a: string; b: string }>>,
+  Refute<Same<{ a: { b: string } }, { a: { b: unknown } }>>,
+]
+
+type Assert<T extends true> = T
+type Refute<T extends false> = T

@@ -1,0 +1,186 @@
+import Fastify from 'fastify'
+import { describe, expect, it } from 'vitest'
+import { ApiError, problems, type WeappAuthOptions, weappAuth } from '../src/index.ts'
+import { APPID, startService } from './service.ts'
+
+describe('in a host application', () => {
+  it('every route of the host keeps the error handling of the host', async () => {
+    const seen: string[] = []
+    const { app } = await startService({
+      early: (app) => {
+        app.setErrorHandler((error, _request, reply) => reply.code(418).send({ host: (error as Error).message }))
+        app.addHook('onError', async (_request, _reply, error) => void seen.push(error.message))
+      },
+      host: (app) => {
+        app.get('/fails', async () => {
+          throw new Error('boom')
+        })
+        app.get(
+          '/own',
+          { errorHandler: (error, _request, reply) => reply.code(419).send({ own: error.message }) },
+          async () => {
+            throw new Error('boom')
+          },
+        )
+        app.post(
+          '/typed',
+          { schema: { body: { type: 'object', properties: { n: { type: 'number' } } } } },
+          async (request) => request.body,
+        )
+      },
+    })
+    const fails = await app.inject('/fails')
+    expect([fails.statusCode, fails.json()]).toEqual([418, { host: 'boom' }])
+    expect(seen).toEqual(['boom'])
+    const own = await app.inject('/own')
+    expect([own.statusCode, own.json()]).toEqual([419, { own: 'boom' }])
+    const typed = await app.inject({ method: 'POST', url: '/typed', payload: { n: '5' } })
+    expect(typed.json()).toEqual({ n: 5 })
+    const text = await app.inject({
+      method: 'POST',
+      url: '/typed',
+      payload: 'x',
+      headers: { 'content-type': 'text/plain' },
+    })
+    expect(text.statusCode).toBe(418)
+    expect((await app.inject('/nowhere')).json()).toMatchObject({ message: 'Route GET:/nowhere not found' })
+  })
+
+  it('a route without an error handler of the host fails as Fastify fails', async () => {
+    const { app } = await startService({
+      host: (app) =>
+        app.get('/fails', async () => {
+          throw Object.assign(new Error('teapot'), { statusCode: 418 })
+        }),
+    })
+    expect((await app.inject('/fails')).json()).toEqual({ statusCode: 418, error: "I'm a Teapot", message: 'teapot' })
+  })
+
+  it('a refusal of the guard is a problem, by route or by scope, whatever handler and schemas the host has', async () => {
+    const response = { '4xx': { type: 'object', properties: { host: { type: 'string' } } } }
+    const { app } = await startService({
+      early: (app) => {
+        app.setErrorHandler((_error, _request, reply) => reply.code(418).send({ host: 'mine' }))
+      },
+      host: (app) => {
+        app.get('/route', { onRequest: app.authenticate, schema: { response } }, async () => 'no')
+        app.register(async (scope) => {
+          scope.addHook('onRequest', app.authenticate)
+          scope.get('/scope', async () => 'no')
+        })
+      },
+    })
+    for (const url of ['/route', '/scope']) {
+      const answer = await app.inject(url)
+      expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
+      expect(answer.headers['www-authenticate']).toBe('Bearer realm="weapp-auth"')
+      expect(answer.json()).toMatchObject({ status: 401, code: 'session_missing' })
+    }
+  })
+
+  it('compilers of the host do not reach our routes', async () => {
+    const { app, signIn } = await startService({
+      early: (app) => {
+        app.setValidatorCompiler(() => () => ({ error: new Error('host') }))
+        app.setSerializerCompiler(() => () => 'host')
+      },
+    })
+    const { headers, userId } = await signIn()
+    expect((await app.inject({ url: '/v1/me', headers })).json().user.id).toBe(userId)
+  })
+
+  it('request.auth on a route without the guard says what is missing', async () => {
+    const { app } = await startService({ host: (app) => app.get('/open', async (request) => request.auth) })
+    expect((await app.inject('/open')).json().message).toContain('{ onRequest: app.authenticate }')
+  })
+
+  it('an error nobody expected tells the caller nothing', async () => {
+    const { app, users, signIn } = await startService()
+    const { headers } = await signIn()
+    users.findUser = () => Promise.reject(new Error('column "openid" of o123 is odd'))
+    const answer = await app.inject({ url: '/v1/me', headers })
+    expect(answer.json()).toEqual({
+      type: 'urn:weapp-auth:problem:internal',
+      title: 'Something went wrong on the server',
+      status: 500,
+      code: 'internal',
+      requestId: expect.any(String),
+    })
+  })
+})
+
+describe('the problems plugin', () => {
+  it('makes every error and every unknown path of an application a problem', async () => {
+    const app = Fastify()
+    await app.register(problems)
+    app.get('/fails', async () => {
+      throw new Error('secret detail')
+    })
+    app.get('/limited', async () => {
+      throw Object.assign(new Error('slow down'), { statusCode: 429 })
+    })
+    const codes = ['/fails', '/limited', '/nowhere'].map(async (url) => (await app.inject(url)).json().code)
+    expect(await Promise.all(codes)).toEqual(['internal', 'rate_limited', 'not_found'])
+    expect((await app.inject('/fails')).body).not.toContain('secret')
+  })
+})
+
+describe('app.weappAuth', () => {
+  it('finds the openid behind a user, on the server', async () => {
+    const { app, signIn, world } = await startService()
+    const { userId } = await signIn()
+    const openid = world.openid('alice', APPID)
+    expect(await app.weappAuth.findIdentity(userId, APPID)).toEqual({ openid, unionid: null })
+    expect(await app.weappAuth.findIdentity(userId, 'wx2')).toBeNull()
+    expect(await app.weappAuth.findIdentity('nobody', APPID)).toBeNull()
+  })
+
+  it('starts a session for a user who proved themselves in another way', async () => {
+    const { app, signIn } = await startService()
+    const { userId } = await signIn()
+    const issued = await app.weappAuth.issue(userId, { appid: APPID })
+    expect(issued).toMatchObject({ tokenType: 'Bearer', expiresIn: 7_200, user: { id: userId, isNew: false } })
+    const headers = { authorization: `Bearer ${issued.token}` }
+    expect((await app.inject({ url: '/v1/me', headers })).json().user.id).toBe(userId)
+    await expect(app.weappAuth.issue('nobody', { appid: APPID })).rejects.toThrow(RangeError)
+  })
+
+  it('lists sessions and ends them', async () => {
+    const { app, signIn } = await startService()
+    const [first, second] = [await signIn(), await signIn()]
+    const listed = await app.weappAuth.list(first.userId)
+    expect(listed.map(({ id }) => id).sort()).toEqual([first.sessionId, second.sessionId].sort())
+    expect(await app.weappAuth.revoke(first.userId, first.sessionId, 'replaced')).toBe(true)
+    expect(await app.weappAuth.revokeAll(first.userId)).toBe(1)
+    const reasons = [first, second].map(
+      async ({ headers }) => (await app.inject({ url: '/v1/me', headers })).json().reason,
+    )
+    expect(await Promise.all(reasons)).toEqual(['replaced', 'admin'])
+  })
+})
+
+it.each<[Partial<WeappAuthOptions>, string]>([
+  [{ apps: [] }, 'apps must name at least one mini-program'],
+  [{ apps: [{ appid: 'wx 1', secrets: ['s'] }] }, 'an appid must have 1 to 64'],
+  [{ apps: [{ appid: 'wx1', secrets: [] }] }, 'wx1 must have a secret'],
+  [
+    {
+      apps: [
+        { appid: 'wx1', secrets: ['s'] },
+        { appid: 'wx1', secrets: ['t'] },
+      ],
+    },
+    'must not name an appid twice',
+  ],
+  [{ sessionIdleSeconds: 0 }, 'sessionIdleSeconds must be a whole number of seconds'],
+  [{ sessionAbsoluteSeconds: 1.5 }, 'sessionAbsoluteSeconds must be a whole number of seconds'],
+  [{ wechatApiBaseUrl: 'api.weixin.qq.com' }, 'wechatApiBaseUrl must be an http or https URL'],
+])('the options %j are refused by name', async (options, message) => {
+  const app = Fastify()
+  const good = { apps: [{ appid: 'wx1', secrets: ['s'] }], sessions: {}, users: {} } as unknown as WeappAuthOptions
+  await expect(app.register(weappAuth, { ...good, ...options })).rejects.toThrow(message)
+})
+
+it('an ApiError carries the status of its code', () => {
+  expect(new ApiError('store_unavailable', 'x')).toMatchObject({ statusCode: 503, name: 'ApiError', message: 'x' })
+})

@@ -1,0 +1,230 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import { createWorld, startWechat } from '@weapp-auth/emulator'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createWechatGateway, type WechatGatewayOptions } from '../../src/wechat/gateway.ts'
+
+const APPID = 'wx1'
+const SECRET = 'canary-secret&+='
+const CODE = 'canary-code'
+const SESSION_KEY = 'tiihtNczf5v6AKRyjwEUhQ=='
+const SUCCESS = { openid: 'o1', session_key: SESSION_KEY }
+
+/** An upstream that answers as it is told, and remembers what it was asked. */
+async function upstream(answer: RequestListener) {
+  const asked: URL[] = []
+  const server = createServer((request, response) => {
+    asked.push(new URL(request.url ?? '', 'http://upstream'))
+    answer(request, response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { asked, baseUrl }
+}
+
+function gatewayTo(baseUrl: string, options: Partial<WechatGatewayOptions> = {}) {
+  return createWechatGateway({ apps: [{ appid: APPID, secrets: [SECRET] }], baseUrl, ...options })
+}
+
+const json =
+  (body: unknown): RequestListener =>
+  (_, response) =>
+    response.setHeader('content-type', 'text/plain').end(JSON.stringify(body))
+
+describe('an exchange with WeChat', () => {
+  it('yields the identity behind a code of wx.login', async () => {
+    const world = createWorld({ apps: [{ appid: APPID, secret: SECRET, platform: 'p' }] })
+    const wechat = await startWechat(world)
+    onTestFinished(() => wechat.close())
+    const { code } = world.login('alice', APPID)
+    expect(await gatewayTo(wechat.baseUrl).code2Session(APPID, code)).toEqual({
+      openid: world.openid('alice', APPID),
+      unionid: expect.stringMatching(/^o/),
+      sessionKey: expect.stringMatching(/==$/),
+    })
+    expect(world.ledger.count('jscode2session')).toBe(1)
+  })
+
+  it('sends every parameter as one parameter, below the path of the base URL', async () => {
+    const { asked, baseUrl } = await upstream(json(SUCCESS))
+    await gatewayTo(`${baseUrl}/proxy`).code2Session(APPID, 'x&appid=evil#+/?')
+    expect(asked[0]?.pathname).toBe('/proxy/sns/jscode2session')
+    expect([...(asked[0]?.searchParams ?? [])]).toEqual([
+      ['appid', APPID],
+      ['secret', SECRET],
+      ['js_code', 'x&appid=evil#+/?'],
+      ['grant_type', 'authorization_code'],
+    ])
+  })
+
+  it.each([
+    ['without errcode', SUCCESS],
+    ['with errcode 0', { ...SUCCESS, errcode: 0, errmsg: 'ok' }],
+    ['with errcode "0"', { ...SUCCESS, errcode: '0' }],
+    ['with an empty unionid', { ...SUCCESS, unionid: '' }],
+    ['with fields of a later day', { ...SUCCESS, is_limit: false }],
+  ])('takes a success %s', async (_, body) => {
+    const { baseUrl } = await upstream(json(body))
+    expect(await gatewayTo(baseUrl).code2Session(APPID, CODE)).toEqual({
+      openid: 'o1',
+      unionid: null,
+      sessionKey: SESSION_KEY,
+    })
+  })
+
+  it.each([
+    [-1, 'wechat_busy', 1],
+    [40029, 'code_invalid', undefined],
+    ['40029', 'code_invalid', undefined],
+    [41008, 'code_invalid', undefined],
+    [40163, 'code_used', undefined],
+    [40226, 'wechat_user_blocked', undefined],
+    [45011, 'wechat_rate_limited', 60],
+    [40013, 'wechat_misconfigured', undefined],
+    [40125, 'wechat_misconfigured', undefined],
+    [40164, 'wechat_misconfigured', undefined],
+    [40243, 'wechat_misconfigured', undefined],
+    [12345, 'internal', undefined],
+  ])('answers errcode %j as %s', async (errcode, code, retryAfterSeconds) => {
+    const { asked, baseUrl } = await upstream(json({ errcode, errmsg: `text ${SECRET}, rid: 6a-7b-8c` }))
+    const failure = gatewayTo(baseUrl).code2Session(APPID, CODE)
+    await expect(failure).rejects.toMatchObject({
+      code,
+      retryAfterSeconds,
+      message: expect.stringContaining(`${errcode}`),
+    })
+    expect(asked).toHaveLength(1)
+  })
+
+  it("keeps WeChat's request id for the operator", async () => {
+    const { baseUrl } = await upstream(json({ errcode: 40029, errmsg: 'invalid code, rid: 6a-7b-8c' }))
+    await expect(gatewayTo(baseUrl).code2Session(APPID, CODE)).rejects.toThrow('rid: 6a-7b-8c')
+  })
+
+  const html: RequestListener = (_, response) => response.setHeader('content-type', 'text/html').end('<html>')
+  const shapes: Record<string, [RequestListener, string]> = {
+    'an HTML page': [html, 'wechat_bad_response'],
+    'an empty body': [(_, response) => response.end(), 'wechat_bad_response'],
+    'a JSON null': [json(null), 'wechat_bad_response'],
+    'a JSON list': [json([]), 'wechat_bad_response'],
+    'an errcode that is no number': [json({ errcode: 'x' }), 'wechat_bad_response'],
+    'no openid': [json({ session_key: SESSION_KEY }), 'wechat_bad_response'],
+    'no session_key': [json({ openid: 'o1', errcode: 0 }), 'wechat_bad_response'],
+    'a session_key of 15 bytes': [json({ openid: 'o1', session_key: 'tiihtNczf5v6AKRyjwEU' }), 'wechat_bad_response'],
+    'a unionid that is a number': [json({ ...SUCCESS, unionid: 5 }), 'wechat_bad_response'],
+    'an openid longer than any': [json({ ...SUCCESS, openid: 'o'.repeat(65) }), 'wechat_bad_response'],
+    'a 502': [(_, response) => response.writeHead(502).end('<html>'), 'wechat_bad_response'],
+    'a 404 with a success in it': [
+      (_, response) => response.writeHead(404).end(JSON.stringify(SUCCESS)),
+      'wechat_bad_response',
+    ],
+    'a redirect': [(_, response) => response.writeHead(302, { location: '/elsewhere' }).end(), 'wechat_bad_response'],
+    '10 MB': [(_, response) => response.end(Buffer.alloc(10_000_000, ' ')), 'wechat_bad_response'],
+    'a reset': [(request) => request.socket.resetAndDestroy(), 'wechat_unreachable'],
+    'a reset in the middle of the answer': [
+      (request, response) => {
+        response.writeHead(200, { 'content-length': 100 }).write('{')
+        setTimeout(() => request.socket.resetAndDestroy(), 20)
+      },
+      'wechat_unreachable',
+    ],
+  }
+
+  it.each(Object.entries(shapes))(
+    'that yields %s fails once, without a secret in the error',
+    async (_, [answer, code]) => {
+      const { asked, baseUrl } = await upstream(answer)
+      const error = await gatewayTo(baseUrl)
+        .code2Session(APPID, CODE)
+        .catch((error: unknown) => error)
+      expect(error).toMatchObject({ code })
+      const told = inspect(error, { depth: 20, showHidden: true })
+      for (const secret of ['canary', SESSION_KEY]) expect(told).not.toContain(secret)
+      expect(asked).toHaveLength(1)
+    },
+  )
+
+  it('with nobody listening is unreachable', async () => {
+    const gone = createServer().listen(0, '127.0.0.1')
+    await once(gone, 'listening')
+    const { port } = gone.address() as AddressInfo
+    gone.close()
+    await once(gone, 'close')
+    const error = await gatewayTo(`http://127.0.0.1:${port}`)
+      .code2Session(APPID, CODE)
+      .catch((error: unknown) => error)
+    expect(error).toMatchObject({ code: 'wechat_unreachable', message: expect.stringContaining('ECONNREFUSED') })
+    expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('canary')
+  })
+
+  it('is given up 5 s after it began: before the answer, inside it, and however many secrets are tried', async () => {
+    const upstreams = await Promise.all([
+      upstream(() => {}),
+      upstream((_, response) => {
+        response.writeHead(200, { 'content-length': 100 }).write('{')
+      }),
+      upstream((_, response) => {
+        void sleep(2_800).then(() => response.end(JSON.stringify({ errcode: 40125 })))
+      }),
+    ])
+    const startedMs = performance.now()
+    const apps = [{ appid: APPID, secrets: ['a', 'b'] }]
+    const exchanges = upstreams.map(({ baseUrl }) => gatewayTo(baseUrl, { apps }).code2Session(APPID, CODE))
+    const results = await Promise.allSettled(exchanges)
+    const tookMs = performance.now() - startedMs
+    expect(results).toMatchObject(upstreams.map(() => ({ reason: { code: 'wechat_timeout' } })))
+    expect(upstreams.map(({ asked }) => asked.length)).toEqual([1, 1, 2])
+    expect(tookMs).toBeGreaterThan(4_900)
+    expect(tookMs).toBeLessThan(5_900)
+  })
+
+  it('of an unknown appid asks nobody', async () => {
+    const { asked, baseUrl } = await upstream(json(SUCCESS))
+    const gateway = gatewayTo(baseUrl)
+    expect(gateway.hasApp('wx2')).toBe(false)
+    await expect(gateway.code2Session('wx2', CODE)).rejects.toMatchObject({ code: 'appid_unknown' })
+    expect(asked).toHaveLength(0)
+  })
+})
+
+describe('several secrets', () => {
+  /** WeChat knows the new secret only. */
+  const rotated: RequestListener = (request, response) => {
+    const isKnown = new URL(request.url ?? '', 'http://x').searchParams.get('secret') === 'new'
+    response.end(JSON.stringify(isKnown ? SUCCESS : { errcode: 40125, errmsg: 'invalid appsecret' }))
+  }
+
+  it('are tried in turn, the operator is told, and the one that works comes first from then on', async () => {
+    const { asked, baseUrl } = await upstream(rotated)
+    const warnings: string[] = []
+    const gateway = gatewayTo(baseUrl, {
+      apps: [{ appid: APPID, secrets: ['old', 'new'] }],
+      warn: (message) => warnings.push(message),
+    })
+    await gateway.code2Session(APPID, CODE)
+    await gateway.code2Session(APPID, CODE)
+    expect(asked.map((url) => url.searchParams.get('secret'))).toEqual(['old', 'new', 'new'])
+    expect(warnings).toEqual(['WeChat refuses appSecret 1 of 2 of wx1 (errcode 40125): remove it or correct it'])
+  })
+
+  it('are not a reason to send a code again after any other failure', async () => {
+    const { asked, baseUrl } = await upstream(json({ errcode: -1 }))
+    const gateway = gatewayTo(baseUrl, { apps: [{ appid: APPID, secrets: ['old', 'new'] }] })
+    await expect(gateway.code2Session(APPID, CODE)).rejects.toMatchObject({ code: 'wechat_busy' })
+    expect(asked).toHaveLength(1)
+  })
+
+  it('that are all refused are a misconfiguration', async () => {
+    const { asked, baseUrl } = await upstream(json({ errcode: 40125 }))
+    const gateway = gatewayTo(baseUrl, { apps: [{ appid: APPID, secrets: ['a', 'b'] }] })
+    await expect(gateway.code2Session(APPID, CODE)).rejects.toMatchObject({ code: 'wechat_misconfigured' })
+    expect(asked).toHaveLength(2)
+  })
+})
