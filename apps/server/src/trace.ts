@@ -1,12 +1,28 @@
 import type { LedgerEntry } from '@weapp-auth/emulator'
 
-/** One line of the trace, or null for what a reader does not need. Nothing comes from elsewhere than the entry. */
-export function renderEntry(entry: LedgerEntry): string | null {
-  if (entry.event === 'clock.advance') return `\n   ${duration(Number(entry.ms))} pass ${whereClock(entry)}\n`
+const ACTORS = { wechat: 'WeChat', control: '', device: '' } as const
+
+/**
+ * Prints ledger entries as a trace, a line each, with a gap before whatever the user or the clock begins. Nothing in a line
+ * comes from elsewhere than its entry.
+ */
+export function createTrace(print: (line: string) => void): (entry: LedgerEntry) => void {
+  let wasBeginning = true
+  return (entry) => {
+    const line = renderEntry(entry)
+    if (line === null) return
+    const isBeginning = /^(app\.launch|ui\.|clock\.|session_key\.)/.test(entry.event)
+    print(isBeginning && !wasBeginning ? `\n${line}` : line)
+    wasBeginning = isBeginning
+  }
+}
+
+/** Null for what a reader does not need. */
+function renderEntry(entry: LedgerEntry): string | null {
   const [action, outcome] = describe(entry) ?? []
   if (!action) return null
-  const actor = entry.side === 'device' ? String(entry.device) : entry.side === 'wechat' ? 'WeChat' : 'test'
-  const line = `   ${actor.padEnd(9)} ${action}`
+  const actor = entry.side === 'device' ? entry.device : ACTORS[entry.side]
+  const line = `   ${String(actor).padEnd(9)} ${action}`
   return outcome ? `${line.padEnd(56)} → ${outcome}` : line
 }
 
@@ -21,6 +37,10 @@ export function renderSummary(entries: readonly LedgerEntry[]): string {
 function describe(entry: LedgerEntry): [action: string, outcome?: string] | null {
   const { event } = entry
   switch (event) {
+    case 'clock.advance':
+      return [
+        `${duration(Number(entry.ms))} pass ${entry.clock === 'wechat' ? 'at WeChat and at the service' : `on ${entry.clock}`}`,
+      ]
     case 'app.launch':
       return ['opens the mini-program']
     case 'ui.tap':
@@ -28,9 +48,9 @@ function describe(entry: LedgerEntry): [action: string, outcome?: string] | null
     case 'ui.pullDownRefresh':
       return ['pulls the page down to refresh it']
     case 'wx.login':
-      return ['wx.login', entry.errMsg === undefined ? `code ${entry.code}` : String(entry.errMsg)]
+      return ['wx.login', entry.errMsg === undefined ? `code ${entry.code}` : failure(entry)]
     case 'wx.checkSession':
-      return ['wx.checkSession', entry.errMsg === undefined ? 'the session_key lives' : String(entry.errMsg)]
+      return ['wx.checkSession', entry.errMsg === undefined ? 'the session_key lives' : failure(entry)]
     case 'wx.request':
       return [request(entry), answer(entry)]
     case 'jscode2session':
@@ -38,6 +58,8 @@ function describe(entry: LedgerEntry): [action: string, outcome?: string] | null
         `jscode2session, code ${entry.code}`,
         entry.errcode === 0 ? 'openid, session_key' : `errcode ${entry.errcode}`,
       ]
+    case 'session_key.expired':
+      return [`the session_key of ${entry.user} dies at WeChat`]
     case 'fault.set':
       return [`switches a fault on: ${entry.point} ${entry.fault}`]
     case 'app.error':
@@ -52,12 +74,14 @@ function request({ method, url, bearer }: LedgerEntry): string {
   return `${method} ${pathname}${bearer ? `, token ${bearer}` : ''}`
 }
 
-function answer({ statusCode, code, reason, errMsg }: LedgerEntry): string {
-  return [statusCode ?? errMsg, code, reason && `(${reason})`].filter(Boolean).join(' ')
+function answer(entry: LedgerEntry): string {
+  const { statusCode, code, reason } = entry
+  return [statusCode ?? failure(entry), code, reason && `(${reason})`].filter(Boolean).join(' ')
 }
 
-function whereClock({ clock }: LedgerEntry): string {
-  return clock === 'wechat' ? 'at WeChat and at the service' : 'on the phone'
+/** The network stack's own name for what happened, where there is one. */
+function failure({ errMsg }: LedgerEntry): string {
+  return String(errMsg).replace(/^.*net::/, '')
 }
 
 function duration(ms: number): string {

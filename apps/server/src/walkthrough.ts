@@ -1,9 +1,13 @@
 import { fileURLToPath } from 'node:url'
-import { createClock, createDevice, type Device, launchApp, localLink, type RunningApp } from '@weapp-auth/emulator'
+import { type Clock, createDevice, type Device, launchApp, localLink, type RunningApp } from '@weapp-auth/emulator'
 import type { Emulation } from './emulation.ts'
-import { renderEntry, renderSummary } from './trace.ts'
+import { createTrace, renderSummary } from './trace.ts'
 
 const EXAMPLE = fileURLToPath(new URL('../../miniprogram/dist', import.meta.url))
+const USER = 'alice'
+
+/** What the app logs is not part of the trace; its errors are in the ledger. */
+const SILENT = { log() {}, info() {}, debug() {}, warn() {}, error() {} }
 
 export interface WalkthroughOptions {
   emulation: Emulation
@@ -15,93 +19,99 @@ export interface WalkthroughOptions {
 
 /**
  * Runs the example mini-program on emulated phones against the service that has just started, and prints what the
- * emulator's ledger recorded: sign-in, two silent re-logins, a sign-out from another phone that stays.
- *
- * Resolves to whether the user saw what a user should see at every step.
+ * emulator's ledger recorded. Resolves to whether the user saw what a user should see at every step.
  */
-export async function walkThrough({
-  emulation,
-  address,
-  sessionIdleSeconds,
-  print,
-}: WalkthroughOptions): Promise<boolean> {
-  const { world } = emulation
-  const { ledger } = world
-  const apps: RunningApp[] = []
-  const stopPrinting = ledger.onEntry((entry) => {
-    const line = renderEntry(entry)
-    if (line !== null) print(line)
-  })
+export async function walkThrough(options: WalkthroughOptions): Promise<boolean> {
+  const { ledger } = options.emulation.world
+  const stopPrinting = ledger.onEntry(createTrace(options.print))
   const from = ledger.entries().length
-
-  async function open(name: string): Promise<{ app: RunningApp; device: Device }> {
-    const device = createDevice({
-      link: localLink(world),
-      appid: emulation.apps[0]?.appid ?? '',
-      name,
-      clock: createClock(),
-      resolve: (url) => new URL(url.pathname + url.search, address),
-    })
-    const app = await launchApp({ folder: EXAMPLE, device, console: { ...console, log: () => {}, warn: () => {} } })
-    apps.push(app)
-    return { app, device }
-  }
-
-  function passIdleLifetime(device: Device | null): void {
-    const ms = (sessionIdleSeconds + 60) * 1000
-    for (const [clock, owner] of device
-      ? [[device.clock, 'phone'] as const, [world.clock, 'wechat'] as const]
-      : [[world.clock, 'wechat'] as const]) {
-      clock.advance(ms)
-      ledger.add({ side: 'control', event: 'clock.advance', clock: owner, ms })
-    }
-  }
-
+  const running = new Map<Device, RunningApp>()
   try {
-    const a = await open('phone A')
-    await shows(a.app, '#products')
-
-    passIdleLifetime(a.device)
-    await refresh(a.app)
-    await shows(a.app, '#products')
-
-    passIdleLifetime(null)
-    await refresh(a.app)
-    await shows(a.app, '#products')
-
-    const b = await open('phone B')
-    await shows(b.app, '#products')
-    await b.app.tap('#to-profile')
-    await b.app.settled()
-    await b.app.tap('#sign-out-others')
-    await b.app.settled()
-
-    await refresh(a.app)
-    await shows(a.app, '#signed-out')
-    await refresh(a.app)
-    await shows(a.app, '#signed-out')
-    await a.app.tap('#login >>> .login')
-    await shows(a.app, '#products')
+    await tell(options, running)
     return true
   } catch (error) {
-    if (!(error instanceof StepFailed)) throw error
-    print(`\n   ${error.message}`)
+    options.print(`\n   ${error instanceof Error ? error.message : String(error)}`)
     return false
   } finally {
     stopPrinting()
-    for (const app of apps) await app.close()
-    print(`\n${renderSummary(ledger.entries().slice(from))}\n`)
+    for (const app of running.values()) await app.close()
+    options.print(`\n${renderSummary(ledger.entries().slice(from))}\n`)
   }
 }
 
-/** What the user should see is not there. */
-class StepFailed extends Error {}
+async function tell(
+  { emulation, address, sessionIdleSeconds }: WalkthroughOptions,
+  running: Map<Device, RunningApp>,
+): Promise<void> {
+  const { world } = emulation
+  const appid = emulation.apps[0]?.appid ?? ''
 
-async function refresh(app: RunningApp): Promise<void> {
+  function createPhone(name: string): Device {
+    const resolve = (url: URL) => new URL(url.pathname + url.search, address)
+    return createDevice({ link: localLink(world), appid, user: USER, name, resolve })
+  }
+
+  /** Opens the mini-program on a phone, anew if it is open there. */
+  async function open(device: Device): Promise<RunningApp> {
+    await running.get(device)?.close()
+    const app = await launchApp({ folder: EXAMPLE, device, console: SILENT })
+    running.set(device, app)
+    return app
+  }
+
+  function passIdleLifetime(clock: Clock, name: string): void {
+    const ms = (sessionIdleSeconds + 1) * 1000
+    clock.advance(ms)
+    world.ledger.add({ side: 'control', event: 'clock.advance', clock: name, ms })
+  }
+
+  // Nothing stored: one login.
+  const phone = createPhone('phone A')
+  let app = await open(phone)
+  await shows(app, '#products')
+
+  // Stored and valid: no login, no exchange.
+  app = await open(phone)
+  await shows(app, '#products')
+
+  // WeChat's session_key has died: one login.
+  world.expireSessionKey(USER, appid)
+  app = await open(phone)
+  await shows(app, '#products')
+
+  // Offline, the check says nothing, and the session is there when the network is.
+  phone.network.setOnline(false)
+  app = await open(phone)
+  await shows(app, '#error')
+  phone.network.setOnline(true)
+  await app.tap('#retry')
+  await shows(app, '#products')
+
+  // The session ends by use of neither: the phone's own clock says so, then the service's alone.
+  passIdleLifetime(phone.clock, phone.name)
+  passIdleLifetime(world.clock, 'wechat')
   await app.pullDownRefresh()
+  await shows(app, '#products')
+  passIdleLifetime(world.clock, 'wechat')
+  await app.pullDownRefresh()
+  await shows(app, '#products')
+
+  // Signed out from another phone: no login until the user taps.
+  const other = await open(createPhone('phone B'))
+  await shows(other, '#products')
+  await other.tap('#to-profile')
+  await shows(other, '#sign-out-others')
+  await other.tap('#sign-out-others')
+  await other.settled()
+  await app.pullDownRefresh()
+  await shows(app, '#signed-out')
+  await app.pullDownRefresh()
+  await shows(app, '#signed-out')
+  await app.tap('#login >>> .login')
+  await shows(app, '#products')
 }
 
 async function shows(app: RunningApp, selector: string): Promise<void> {
   await app.settled()
-  if (!app.exists(selector)) throw new StepFailed(`the page should show ${selector} and shows: ${app.text('.card')}`)
+  if (!app.exists(selector)) throw new Error(`the page should show ${selector}, and shows:\n${app.html()}`)
 }

@@ -1,6 +1,6 @@
 import { isAuthError } from '@weapp-auth/client'
-import { auth } from '../../auth.ts'
-import { explain } from '../../explain.ts'
+import { auth } from '../../auth'
+import { explain } from '../../explain'
 
 /** One tap: wx.login, the service, the token kept. Tells the page with a `login` event. */
 Component({

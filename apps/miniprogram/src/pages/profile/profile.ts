@@ -1,6 +1,6 @@
 import { isAuthError, type User, type UserProfile } from '@weapp-auth/client'
-import { auth } from '../../auth.ts'
-import { explain } from '../../explain.ts'
+import { auth } from '../../auth'
+import { explain } from '../../explain'
 
 Page({
   data: {
