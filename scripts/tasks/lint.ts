@@ -1,0 +1,24 @@
+// Everything about the code that is not a test: build, types and size, format, lint and dependency rules, unused code,
+// and what the packages look like to those who install them.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../root.ts'
+import { runTool } from '../tool.ts'
+import { build } from './build.ts'
+
+const CHECKS: readonly (readonly [tool: string, ...args: string[]])[] = [
+  ['biome', 'ci', '--error-on-warnings', '.'],
+  ['knip'],
+  ...['shared', 'client', 'fastify', 'emulator'].map((name) => ['publint', '--strict', `packages/${name}`] as const),
+]
+
+await build()
+const results = { passed: 1, failed: 0 }
+for (const [tool, ...args] of CHECKS) {
+  const passed = (await runTool(tool, args)) === 0
+  process.stdout.write(`${passed ? 'ok  ' : 'FAIL'} ${tool} ${args.join(' ')}\n`)
+  results[passed ? 'passed' : 'failed'] += 1
+}
+mkdirSync(join(ROOT, '.cache'), { recursive: true })
+writeFileSync(join(ROOT, '.cache', 'lint-results.json'), JSON.stringify(results))
+process.exitCode = results.failed === 0 ? 0 : 1
