@@ -72,7 +72,7 @@ export interface AuthEvents<User = SessionUser> {
 export interface EnsureLoginOptions {
   /** Signs in anew although there is a session, or although the user signed out: for the tap on a login button. */
   force?: boolean
-  /** How long this call waits, in milliseconds. Default: `loginTimeoutMs`. */
+  /** How long this call waits, in milliseconds, while the login goes on for others. Default and most: `loginTimeoutMs`. */
   timeoutMs?: number
 }
 
@@ -102,9 +102,6 @@ export interface Auth<User = SessionUser> {
   on<Name extends keyof AuthEvents<User>>(name: Name, handler: (detail: AuthEvents<User>[Name]) => unknown): () => void
 }
 
-/** How long `ensureLogin` waits for WeChat's word on its session_key. */
-const CHECK_SESSION_TIMEOUT_MS = 2_000
-
 /**
  * Makes the one object a mini-program signs in and sends requests with.
  *
@@ -126,17 +123,15 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   const baseUrl = String(options.baseUrl).replace(/\/+$/, '')
   const target = createTargets(baseUrl, allowOrigins)
   if (!isPositive(loginTimeoutMs)) throw new TypeError('loginTimeoutMs must be a positive number of milliseconds')
-  if (checkSession !== 'launch' && checkSession !== 'never')
-    throw new TypeError("checkSession must be 'launch' or 'never'")
-
   const wechat = createWeChat(options.wx)
   const service = createService<User>(wechat, baseUrl, bearer)
-  const events = createEvents<AuthEvents<User>>(['login', 'logout', 'loginFail'], log)
-  const appid = () => options.appid || wechat.account().appid || missingAppid()
+  const events = createEvents<AuthEvents<User>>({ login: [], logout: [], loginFail: [] }, log)
+  const appid = () => options.appid || wechat.account().appId
   const session = createSession<User>({
     storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope, log),
-    login: createLogin({ wechat, service, appid, device, loginData }),
+    login: createLogin({ wechat, service, appid, device, loginData, timeoutMs: loginTimeoutMs }),
     revoke: service.revoke,
+    isSessionKeyAlive: checkSession === 'launch' ? wechat.isSessionKeyAlive : null,
     loginTimeoutMs,
     now,
     onLogin: (active) => events.emit('login', view(active)),
@@ -144,53 +139,24 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     onLogout: (reason) => events.emit('logout', { reason }),
   })
   const through = createPipeline({ session, target, bearer, isUnauthorized, loginTimeoutMs, now })
-  let launchCheck: Promise<void> | null = null
 
   function log(message: string): void {
     try {
-      if (options.logger) options.logger(`weapp-auth: ${message}`)
+      if (options.logger) options.logger(message)
     } catch {
       // Whoever logs must not change what happens.
     }
   }
 
   function scope() {
-    return { baseUrl, appid: appid(), envVersion: wechat.account().envVersion }
-  }
-
-  async function ensure({ force = false, timeoutMs }: EnsureLoginOptions): Promise<Session<User>> {
-    const since = session.generation()
-    await session.load()
-    const restored = session.isRestored() ? session.current() : null
-    if (restored && !force && checkSession === 'launch') {
-      if (!launchCheck) launchCheck = checkAtLaunch(restored)
-      await launchCheck
-    }
-    // A logout that came in between is the later wish.
-    const isForced = force && since === session.generation()
-    return view(isForced ? await session.login({ force, timeoutMs }) : await session.obtain(since))
-  }
-
-  /** A dead session_key costs one login. That it fails is no reason to give up a token the service may still accept. */
-  async function checkAtLaunch({ issued: { token } }: ActiveSession<User>): Promise<void> {
-    const alive = wechat.isSessionKeyAlive()
-    const renewed = alive.then(async (isAlive) => {
-      if (isAlive || session.current()?.issued.token !== token) return
-      log('the session_key is dead')
-      await session.login().catch((error: AuthError) => {
-        if (error.code === 'login_rejected') session.drop(token)
-      })
-    })
-    if (!(await within(CHECK_SESSION_TIMEOUT_MS, alive, () => true))) await renewed
+    return { baseUrl, appid: appid(), envVersion: wechat.account().envVersion || '' }
   }
 
   return {
-    ensureLogin(given = {}) {
-      const timeoutMs = given.timeoutMs === undefined ? loginTimeoutMs : given.timeoutMs
-      return within(timeoutMs, ensure(given), () => {
-        throw new AuthError('login_timeout', `ensureLogin:fail no session within ${timeoutMs} ms`)
-      })
-    },
+    ensureLogin: ({ force = false, timeoutMs = loginTimeoutMs } = {}) =>
+      within(timeoutMs, session.ensure(force).then(view), () => {
+        throw new AuthError('login_timeout', 'ensureLogin:fail timeout')
+      }),
     request: <T>(given: RequestOptions) => through(given, wechat.request) as Promise<RequestResult<T>> & RequestTask,
     getSession() {
       const active = session.current()
@@ -199,10 +165,6 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     logout: session.logout,
     on: events.on,
   }
-}
-
-function missingAppid(): never {
-  throw new AuthError('invalid_argument', 'login:fail appid is not known: pass it to createAuth')
 }
 
 function view<User>({ issued: { session, user }, expiresAtMs }: ActiveSession<User>): Session<User> {

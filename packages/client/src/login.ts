@@ -9,7 +9,7 @@ export interface Login<User> {
   /** Why no login may start now, or null. `force` is the user's own tap: it skips the cooldown, never the ceiling. */
   refusal(force: boolean): AuthError | null
   /** @param isCurrent false once nobody waits for the outcome: then nothing more is sent */
-  run(isCurrent: () => boolean, timeLeftMs: () => number): Promise<Issued<User>>
+  run(isCurrent: () => boolean): Promise<Issued<User>>
   succeeded(): void
   failed(error: AuthError): void
 }
@@ -20,6 +20,7 @@ export interface LoginOptions<User> {
   appid: () => string
   device: boolean
   loginData: unknown
+  timeoutMs: number
 }
 
 const RETRY_DELAY_MS = 300
@@ -30,46 +31,55 @@ const COOLDOWN_MS = [1_000, 2_000, 4_000, 8_000]
 const CEILING = 3
 const CEILING_WINDOW_MS = 10_000
 
-export function createLogin<User>({ wechat, service, appid, device, loginData }: LoginOptions<User>): Login<User> {
+export function createLogin<User>({
+  wechat,
+  service,
+  appid,
+  device,
+  loginData,
+  timeoutMs,
+}: LoginOptions<User>): Login<User> {
   // Both windows end by timers, not by comparing times: a phone's clock may jump.
   let recentLogins = 0
   let failures = 0
   let cooldown: AuthError | null = null
 
-  async function attempt(isCurrent: () => boolean, timeLeftMs: () => number): Promise<Issued<User>> {
-    const body: Omit<CreateSessionRequest, 'code'> = { appid: appid() }
-    // Before the code, so that none is spent when this throws.
-    if (device) body.device = deviceOf(wechat)
-    const data = await (typeof loginData === 'function' ? loginData() : loginData)
-    if (data !== undefined) body.data = data
+  async function describe(): Promise<Omit<CreateSessionRequest, 'code'>> {
+    return {
+      appid: appid(),
+      device: device ? wechat.device() : undefined,
+      data: typeof loginData === 'function' ? await loginData() : loginData,
+    }
+  }
 
+  async function attempt(isCurrent: () => boolean): Promise<Issued<User>> {
+    // Before the code, so that none is spent when this throws.
+    const body = await describe().catch((error) => {
+      throw new AuthError('invalid_argument', `login:fail appid, device or loginData: ${error}`, { cause: error })
+    })
     if (!isCurrent()) throw overtaken()
     recentLogins++
     setTimeout(() => recentLogins--, CEILING_WINDOW_MS)
-    const code = await wechat.login(timeLeftMs())
+    const code = await wechat.login(timeoutMs)
     if (!isCurrent()) throw overtaken()
-    return service.exchange(Object.assign({ code }, body), timeLeftMs())
+    return service.exchange(Object.assign({ code }, body), timeoutMs)
   }
 
   return {
     refusal(force) {
       if (cooldown && !force) return cooldown
-      return recentLogins < CEILING
-        ? null
-        : new AuthError('login_throttled', `login:fail more than ${CEILING} logins in ${CEILING_WINDOW_MS / 1000} s`)
+      return recentLogins < CEILING ? null : new AuthError('login_throttled', 'login:fail more than 3 logins in 10 s')
     },
 
-    async run(isCurrent, timeLeftMs) {
+    async run(isCurrent) {
       try {
-        return await attempt(isCurrent, timeLeftMs)
+        return await attempt(isCurrent)
       } catch (error) {
-        if (!isWorthRepeating(error)) throw asLoginError(error)
+        if (!isWorthRepeating(error)) throw error
         await sleep(RETRY_DELAY_MS)
         if (!isCurrent() || recentLogins >= CEILING) throw error
+        return attempt(isCurrent)
       }
-      return attempt(isCurrent, timeLeftMs).catch((error) => {
-        throw asLoginError(error)
-      })
     },
 
     succeeded() {
@@ -94,21 +104,6 @@ function isWorthRepeating(error: unknown): boolean {
   return code === 'network' || code === 'login_failed' || (code === 'unavailable' && retryAfterMs === undefined)
 }
 
-function asLoginError(error: unknown): AuthError {
-  if (!(error instanceof AuthError)) {
-    return new AuthError('invalid_argument', 'login:fail the loginData option threw', { cause: error })
-  }
-  return error.code === 'timeout' ? new AuthError('login_timeout', error.errMsg, error) : error
-}
-
 function overtaken(): AuthError {
-  return new AuthError('logged_out', 'login:fail overtaken by a logout or its own deadline')
-}
-
-function deviceOf(wechat: WeChat) {
-  try {
-    return wechat.device()
-  } catch {
-    return {}
-  }
+  return new AuthError('logged_out', 'login:fail overtaken')
 }

@@ -45,27 +45,28 @@ export function createPipeline({ session, target, bearer, isUnauthorized, loginT
     send: Send<Options, Result>,
   ): Promise<Result> & RequestTask {
     const timeoutMs = options.timeout || WX_TIMEOUT_MS
-    const deadlineMs = now() + loginTimeoutMs + timeoutMs
+    const limitMs = loginTimeoutMs + timeoutMs
+    const deadlineMs = now() + limitMs
     let task: RequestTask | null = null
     let ended = false
-    let end: (error: AuthError) => void = ignore
+    let end: (error: AuthError) => void
 
     async function run(): Promise<Result> {
-      const { url, trusted } = resolve(options, target)
-      const auth = trusted ? options.auth || 'required' : 'none'
+      const { url, trusted } = locate(options, target)
+      const auth = trusted ? options.auth : 'none'
       const since = session.generation()
 
       const token = await tokenFor(auth, since)
       const first = await sendWith(url, token)
-      if (auth === 'none' || !isUnauthorized(first)) return settle(first, token)
+      if (auth === 'none' || !isUnauthorized(first)) return accept(first, token)
 
-      if (!token || !refused(first, token) || options.replay === false) throw unauthorized()
+      if (!token || !invalidate(first, token) || options.replay === false) throw unauthorized()
       // A logout since the call began ends it here: it must not go on as whoever signs in next.
       const next = await tokenFor(auth, since)
       const second = await sendWith(url, next)
-      if (!isUnauthorized(second)) return settle(second, next)
+      if (!isUnauthorized(second)) return accept(second, next)
 
-      if (next) refused(second, next)
+      if (next) invalidate(second, next)
       throw unauthorized()
     }
 
@@ -80,71 +81,62 @@ export function createPipeline({ session, target, bearer, isUnauthorized, loginT
     }
 
     function sendWith(url: string, token: string | null): Promise<Result> {
-      const leftMs = deadlineMs - now()
-      // A caller that gave no timeout leaves it to app.json, as long as the deadline allows.
-      const timeout = options.timeout || leftMs < WX_TIMEOUT_MS ? Math.max(1, Math.min(timeoutMs, leftMs)) : undefined
-      const sent = Object.assign({}, options, { url })
-      if (token) sent.header = mergeHeader(options.header, bearer(token))
-      if (timeout) sent.timeout = timeout
-      delete sent.auth
-      delete sent.replay
       // Ended while it waited for a login: nothing is sent any more.
       if (ended) return new Promise(ignore)
+      const sent = Object.assign({}, options, { url })
+      delete sent.auth
+      delete sent.replay
+      if (token) sent.header = withoutAuthorization(options.header, bearer(token))
+      const leftMs = deadlineMs - now()
+      // A caller that gave no timeout leaves it to app.json, as long as the deadline allows.
+      if (options.timeout || leftMs < WX_TIMEOUT_MS) sent.timeout = Math.max(1, Math.min(timeoutMs, leftMs))
       return send(sent, (started) => {
         task = started
       })
     }
 
-    function settle(response: Result, token: string | null): Result {
+    function accept(response: Result, token: string | null): Result {
       // A service in trouble has not looked at the token.
-      if (token && !(Number(response.statusCode) >= 500)) session.accepted(token)
+      if (token && response.statusCode < 500) session.accepted(token)
       return response
     }
 
-    function refused(response: Result, token: string): boolean {
+    function invalidate(response: Result, token: string): boolean {
       return session.invalidate(token, problemOf(response).reason)
     }
 
     const promise = new Promise<Result>((resolve, reject) => {
-      const timer = setTimeout(() => end(new AuthError('timeout', 'request:fail timeout')), loginTimeoutMs + timeoutMs)
       end = (error) => {
-        if (ended) return
         ended = true
-        clearTimeout(timer)
         reject(error)
         if (task) task.abort()
       }
-      run().then((response) => {
-        if (ended) return
-        ended = true
-        clearTimeout(timer)
-        resolve(response)
-      }, end)
+      const timer = setTimeout(() => end(new AuthError('timeout', 'request:fail timeout')), limitMs)
+      const stop = () => clearTimeout(timer)
+      const running = run()
+      running.then(resolve, reject)
+      running.then(stop, stop)
     })
     return Object.assign(promise, { abort: () => end(new AuthError('aborted', 'request:fail abort')) })
   }
 }
 
-function resolve({ url, auth = 'required' }: CallOptions, target: PipelineDeps['target']): Target {
-  const found = typeof url === 'string' ? target(url) : null
-  if (!found) throw invalid('url must begin with one / or be an absolute URL')
+function locate({ url, auth = 'required' }: CallOptions, target: PipelineDeps['target']): Target {
+  const found = target(url)
+  if (!found) throw new AuthError('invalid_argument', 'request:fail url must begin with one / or be an absolute URL')
   if (!found.trusted && auth === 'required') {
-    throw invalid('that origin is not in allowOrigins; without the token: auth: "none"')
+    throw new AuthError('invalid_argument', 'request:fail the token may not go to that origin, see allowOrigins')
   }
   return found
 }
 
-/** `own` wins over the same names in any case: HTTP takes `authorization` for `Authorization`, `wx` would send both. */
-function mergeHeader(given: Record<string, string> | undefined, own: Record<string, string>): Record<string, string> {
-  const merged = Object.assign({}, given)
-  for (const name of Object.keys(merged)) {
-    if (Object.keys(own).some((ownName) => ownName.toLowerCase() === name.toLowerCase())) delete merged[name]
+/** HTTP takes `authorization` for `Authorization`; `wx` would send both. */
+function withoutAuthorization(given: Record<string, string> = {}, own: Record<string, string>): Record<string, string> {
+  const header: Record<string, string> = {}
+  for (const name of Object.keys(given)) {
+    if (!/^authorization$/i.test(name)) header[name] = given[name] as string
   }
-  return Object.assign(merged, own)
-}
-
-function invalid(what: string): AuthError {
-  return new AuthError('invalid_argument', `request:fail ${what}`)
+  return Object.assign(header, own)
 }
 
 function unauthorized(): AuthError {

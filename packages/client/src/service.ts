@@ -15,9 +15,6 @@ export interface Service<User> {
 
 const REVOKE_TIMEOUT_MS = 5_000
 
-/** A `Retry-After` beyond this is taken for a mistake; it would lock the user out. */
-const LONGEST_RETRY_AFTER_MS = 3_600_000
-
 export function createService<User>(
   wechat: WeChat,
   baseUrl: string,
@@ -52,7 +49,7 @@ export function createService<User>(
 }
 
 function refusal(response: RequestResult): AuthError {
-  const { statusCode, header } = response
+  const { statusCode, header = {} } = response
   const code =
     statusCode === 429
       ? 'login_throttled'
@@ -66,7 +63,8 @@ function refusal(response: RequestResult): AuthError {
     `login:fail the service at baseUrl answered ${statusCode} ${problemOf(response).code || ''}`,
     {
       statusCode,
-      retryAfterMs: retryAfterMs(header),
+      // In seconds; the form with a date would be read against the phone's clock.
+      retryAfterMs: Number(header['Retry-After'] || header['retry-after']) * 1000 || undefined,
     },
   )
 }
@@ -79,13 +77,6 @@ export function problemOf({ data }: RequestResult): Partial<Problem> {
   } catch {
     return {}
   }
-}
-
-function retryAfterMs(header: Record<string, string> = {}): number | undefined {
-  const name = Object.keys(header).filter((name) => /^retry-after$/i.test(name))[0]
-  const seconds = name && header[name]
-  // Only the form in seconds: the date form would be read against the phone's clock.
-  return seconds && /^\d+$/.test(seconds) ? Math.min(Number(seconds) * 1000, LONGEST_RETRY_AFTER_MS) : undefined
 }
 
 /** Lifetimes are relative, in seconds; a token is visible ASCII, which is what can stand in a header as it is. */

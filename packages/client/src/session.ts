@@ -6,37 +6,27 @@ import type { ActiveSession, SessionStorage, SignOutReason, StoredState } from '
 
 /** The one session on this device. */
 export interface SessionKeeper<User> {
-  /** The session by what is in memory, or null. */
+  /** The usable session by what is in memory, or null. */
   current(): ActiveSession<User> | null
-  /** Grows with every sign-out: what began before one must not end after it. */
+  /** Grows with every sign-out: what began before one must not go on after it. */
   generation(): number
-  /** A usable session: the current one, or that of one login however many ask. Rejects when a logout came after `since`. */
+  /** The usable session, or that of one login however many ask. Rejects when a sign-out came after `since`. */
   obtain(since: number): Promise<ActiveSession<User>>
-  /** A new session, or that of the login under way. `force` also ends the signed-out state. */
-  login(options?: LoginCall): Promise<ActiveSession<User>>
-  /** Waits until the storage was read. */
-  load(): Promise<void>
+  /** As `obtain`, but first asks WeChat about a session that was stored; `force` signs in anew, also when signed out. */
+  ensure(force: boolean): Promise<ActiveSession<User>>
   /** The service accepted `token`: the session lives on from now. */
   accepted(token: string): void
   /** The service answered 401 to `token`. False when no login may follow. */
   invalidate(token: string, reason?: string): boolean
-  /** Gives `token` up without a 401. */
-  drop(token: string): void
   logout(): Promise<void>
-  /** Whether the current session was read from storage, not made in this run of the app. */
-  isRestored(): boolean
-}
-
-interface LoginCall {
-  force?: boolean
-  /** How long the caller is willing to wait, when longer than the login's own limit. */
-  timeoutMs?: number
 }
 
 export interface SessionDeps<User> {
   storage: SessionStorage<User>
   login: Login<User>
   revoke: Service<User>['revoke']
+  /** WeChat's word on its session_key, or null when it is not to be asked. */
+  isSessionKeyAlive: (() => Promise<boolean>) | null
   loginTimeoutMs: number
   now: () => number
   onLogin(active: ActiveSession<User>): void
@@ -60,18 +50,22 @@ const FINAL_REASONS: readonly unknown[] = ['signed_out_elsewhere', 'erased', 'ad
 /** How long a token that came because of a 401 and is refused itself starts no further login. */
 const UNPROVEN_MS = 10_000
 
+/** How long `ensure` waits for WeChat's word on its session_key. */
+const CHECK_TIMEOUT_MS = 2_000
+
 /** Share of the lifetime by which the expiry must have moved before it is written again. */
 const WRITE_FRACTION = 1 / 10
 
 export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User> {
   const { storage, now } = deps
   let active: ActiveSession<User> | null = null
-  let restored = false
   let signedOut: SignOutReason | null = null
   let generation = 0
   let flight: Flight<User> | null = null
   let loading: Promise<void> | null = null
-  let orphan: string | null = null
+  let checking: Promise<void> | null = null
+  /** The token that was read from storage, not obtained in this run of the app. */
+  let storedToken: string | undefined
   let savedExpiresAtMs = 0
   let refusedBefore = false
   let unproven: string | null = null
@@ -83,13 +77,17 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   function restore(stored: StoredState<User> | null): void {
-    // A logout was faster; it still has to revoke what it found stored.
-    if (generation > 0) orphan = stored?.active ? stored.active.issued.token : null
-    else if (stored?.active) {
-      active = stored.active
-      savedExpiresAtMs = active.expiresAtMs
-      restored = true
-    } else if (stored) signedOut = stored.signedOut
+    if (!stored) return
+    storedToken = stored.active?.issued.token
+    // Only a logout can have been faster.
+    if (generation) return
+    active = stored.active || null
+    signedOut = stored.signedOut || null
+    savedExpiresAtMs = active ? active.expiresAtMs : 0
+  }
+
+  function holds(token: string | undefined): boolean {
+    return active?.issued.token === token
   }
 
   function current(): ActiveSession<User> | null {
@@ -99,74 +97,81 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   async function obtain(since: number): Promise<ActiveSession<User>> {
     await load()
     if (since !== generation) throw loggedOut(signedOut)
-    return current() || login()
+    return current() || login(false)
   }
 
-  async function login({ force = false, timeoutMs = 0 }: LoginCall = {}): Promise<ActiveSession<User>> {
-    if (flight && flight.generation === generation) return flight.outcome
-    if (signedOut && !force) throw loggedOut(signedOut)
-    const refusal = deps.login.refusal(force)
-    if (refusal) throw refusal
-    flight = takeOff(Math.max(timeoutMs, deps.loginTimeoutMs))
+  async function ensure(force: boolean): Promise<ActiveSession<User>> {
+    const since = generation
+    await load()
+    if (force && since === generation) return login(true)
+    if (current() && holds(storedToken) && deps.isSessionKeyAlive) {
+      if (!checking) checking = check(deps.isSessionKeyAlive())
+      await checking
+    }
+    return obtain(since)
+  }
+
+  /** A dead session_key costs one login. That it fails is no reason to give up a token the service may still accept. */
+  async function check(alive: Promise<boolean>): Promise<void> {
+    const renewed = alive.then((isAlive) => {
+      if (isAlive || !holds(storedToken)) return
+      return login(false).then(ignore, ({ code }) => {
+        if (code === 'login_rejected') drop(storedToken)
+      })
+    })
+    if (!(await within(CHECK_TIMEOUT_MS, alive, () => true))) await renewed
+  }
+
+  async function login(force: boolean): Promise<ActiveSession<User>> {
+    if (flight?.generation !== generation) {
+      if (signedOut && !force) throw loggedOut(signedOut)
+      const refusal = deps.login.refusal(force)
+      if (refusal) throw refusal
+      flight = takeOff(flight)
+    }
     return flight.outcome
   }
 
-  function takeOff(limitMs: number): Flight<User> {
-    const overtaken = flight
-    const startedAtMs = now()
+  /** @param overtaken the flight that a logout came into the middle of; it ends first, so that there are never two */
+  function takeOff(overtaken: Flight<User> | null): Flight<User> {
     let cancel: (error: AuthError) => void = ignore
     const cancelled = new Promise<never>((_, reject) => {
       cancel = reject
     })
     const isCurrent = () => flight === mine && mine.generation === generation
-    // Never negative or longer than at first, whatever happens to the phone's clock.
-    const timeLeftMs = () => Math.max(1, Math.min(limitMs, startedAtMs + limitMs - now()))
 
     async function fly(): Promise<ActiveSession<User>> {
-      // A login that a logout came into the middle of ends first, so that there is never a second one beside it.
       if (overtaken) await overtaken.ended
-      const issued = await deps.login.run(isCurrent, timeLeftMs)
-      if (!isCurrent()) {
-        void deps.revoke(issued.token)
-        throw loggedOut(signedOut)
-      }
-      return commit(issued)
+      const issued = await deps.login.run(isCurrent)
+      if (isCurrent()) return commit(issued)
+      void deps.revoke(issued.token)
+      throw loggedOut(signedOut)
     }
 
-    const landed = within(limitMs, Promise.resolve().then(fly), () => {
-      throw new AuthError('login_timeout', `login:fail no session within ${limitMs} ms`)
-    }).then(
-      (session) => {
-        if (flight === mine) flight = null
-        return session
-      },
-      (error) => {
-        const counts = isCurrent()
-        if (flight === mine) flight = null
-        if (counts) {
-          deps.login.failed(error)
-          deps.onLoginFail(error)
-        }
-        throw error
-      },
-    )
-    const mine: Flight<User> = {
-      generation,
-      outcome: Promise.race([landed, cancelled]),
-      ended: landed.then(ignore, ignore),
-      cancel,
+    function land(error?: AuthError): void {
+      const isAwaited = isCurrent()
+      if (flight === mine) flight = null
+      if (!error || !isAwaited) return
+      deps.login.failed(error)
+      deps.onLoginFail(error)
     }
+
+    const landed = within(deps.loginTimeoutMs, Promise.resolve().then(fly), () => {
+      throw new AuthError('login_timeout', 'login:fail timeout')
+    })
+    // Before anybody who waits for the outcome goes on.
+    const ended = landed.then(() => land(), land)
+    const mine: Flight<User> = { generation, outcome: Promise.race([landed, cancelled]), ended, cancel }
     mine.outcome.catch(ignore)
     return mine
   }
 
   function commit(issued: Issued<User>): ActiveSession<User> {
     active = { issued, expiresAtMs: 0, absoluteExpiresAtMs: now() + issued.absoluteExpiresIn * 1000 }
-    restored = false
     signedOut = null
+    savedExpiresAtMs = 0
     if (refusedBefore) distrust(issued.token)
     refusedBefore = false
-    savedExpiresAtMs = 0
     slide(active)
     deps.login.succeeded()
     deps.onLogin(active)
@@ -190,13 +195,13 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   function accepted(token: string): void {
-    if (active?.issued.token !== token) return
+    if (!active || !holds(token)) return
     unproven = null
     slide(active)
   }
 
   function invalidate(token: string, reason?: string): boolean {
-    if (active?.issued.token !== token) return true
+    if (!active || !holds(token)) return true
     if (FINAL_REASONS.indexOf(reason) >= 0) {
       void signOut(reason as SignOutReason)
       return true
@@ -208,8 +213,8 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   /** Forgets the session that holds `token`; a newer one is left alone. */
-  function drop(token: string): void {
-    if (active?.issued.token !== token) return
+  function drop(token: string | undefined): void {
+    if (!active || !holds(token)) return
     active = null
     void storage.write(null)
   }
@@ -217,41 +222,26 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   function signOut(reason: SignOutReason): Promise<void> {
     generation++
     if (flight) flight.cancel(loggedOut(reason))
-    const before = signedOut
+    if (!signedOut) deps.onLogout(reason)
     active = null
     signedOut = reason
-    if (!before) deps.onLogout(reason)
     return storage.write({ signedOut: reason })
   }
 
   async function logout(): Promise<void> {
-    const token = active?.issued.token
+    const isFirst = !signedOut
+    let token = active?.issued.token
     const read = load()
     const saved = signOut('signed_out')
     await read
-    const stale = token || orphan
-    orphan = null
+    if (!token && isFirst) token = storedToken
     await saved
-    if (stale) await deps.revoke(stale)
+    if (token) await deps.revoke(token)
   }
 
-  return {
-    current,
-    generation: () => generation,
-    obtain,
-    login,
-    load,
-    accepted,
-    invalidate,
-    drop,
-    logout,
-    isRestored: () => restored,
-  }
+  return { current, generation: () => generation, obtain, ensure, accepted, invalidate, logout }
 }
 
 function loggedOut(reason: SignOutReason | null): AuthError {
-  return new AuthError(
-    'logged_out',
-    `login:fail ${reason || 'signed_out'}; ensureLogin({ force: true }) signs in again`,
-  )
+  return new AuthError('logged_out', `login:fail ${reason || 'overtaken'}; ensureLogin({ force: true }) signs in again`)
 }

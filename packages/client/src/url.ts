@@ -1,8 +1,7 @@
-// WeChat has no URL class in any version. What this parser does not recognise counts as another origin, so being
-// stricter than the network layer can refuse a request, never hand over a token.
-const ABSOLUTE = /^(https?):\/\/([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?(?=[/?#]|$)/i
-
-const PRIVATE_HTTP = /^http:\/\/(localhost|\[::1\]|(127|10|192\.168|172\.(1[6-9]|2\d|3[01]))\.[\d.]+)(:\d+)?$/
+// WeChat has no URL class in any version. Only a url that begins with an allowed origin, letter for letter, gets the
+// token: a spelling that a network layer might take for the same origin is refused, and so can leak nothing.
+const ORIGIN =
+  /^(https:\/\/([\w.-]+|\[[\da-f:.]+])|http:\/\/(localhost|\[::1]|(127|10|192\.168|172\.(1[6-9]|2\d|3[01]))\.[\d.]+))(:\d+)?(?=\/|$)/
 
 /** Which absolute URL a caller's `url` means, and whether the token may go there. */
 export interface Target {
@@ -12,30 +11,24 @@ export interface Target {
 
 /** @throws TypeError naming the option that is not an address the token may travel to */
 export function createTargets(baseUrl: string, allowOrigins: readonly string[]): (url: string) => Target | null {
-  const origins = [secureOrigin('baseUrl', baseUrl)]
-  for (const origin of allowOrigins) origins.push(secureOrigin('allowOrigins', origin))
+  const origins = [originOf(baseUrl, 'baseUrl')]
+  for (const origin of allowOrigins) origins.push(originOf(origin, 'allowOrigins'))
 
-  return function target(url) {
+  return (url) => {
     // Neither `//host` nor anything else relative has a meaning in wx.request.
     if (/^\/(?![/\\])/.test(url)) return { url: baseUrl + url, trusted: true }
-    const origin = originOf(url)
-    return /^https?:/i.test(url) ? { url, trusted: origins.indexOf(origin) >= 0 } : null
+    if (!/^https?:\/\//i.test(url)) return null
+    return {
+      url,
+      trusted: origins.some((origin) => url.indexOf(origin) === 0 && /^([/?#]|$)/.test(url.slice(origin.length))),
+    }
   }
 }
 
-function secureOrigin(option: string, url: string): string {
-  const origin = originOf(url)
-  const isSecure = /^https:/.test(origin) || PRIVATE_HTTP.test(origin)
-  if (!isSecure || /[?#\\\s]/.test(url)) {
+function originOf(url: string, option: string): string {
+  const [origin] = ORIGIN.exec(url) || []
+  if (!origin || /[?#\\\s]/.test(url)) {
     throw new TypeError(`${option} must be an https URL (http for loopback and private hosts), not ${url}`)
   }
   return origin
-}
-
-/** In lower case and without the default port; empty for anything but a plain http(s) URL. */
-function originOf(url: string): string {
-  const [, scheme = '', host = '', port] = ABSOLUTE.exec(url) || []
-  const origin = `${scheme}://${host}`.toLowerCase()
-  if (!scheme) return ''
-  return !port || port === (origin[4] === 's' ? '443' : '80') ? origin : `${origin}:${port}`
 }

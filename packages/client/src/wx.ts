@@ -81,7 +81,7 @@ export interface WeChat {
   login(timeoutMs: number): Promise<string>
   isSessionKeyAlive(): Promise<boolean>
   request(options: WxRequestOptions, onTask?: (task: RequestTask) => void): Promise<RequestResult>
-  account(): { appid: string; envVersion: string }
+  account(): { appId: string; envVersion?: string }
   device(): Device
   storage: KeyValueStorage
 }
@@ -96,23 +96,29 @@ export function createWeChat(given?: Wx): WeChat {
     return wx
   }
 
+  function stored(name: 'getStorage' | 'setStorage' | 'removeStorage') {
+    return (key: string, data?: unknown) =>
+      call<{ data?: unknown }>((callbacks) => api()[name](Object.assign({ key, data }, callbacks))).then(
+        (result) => result.data,
+      )
+  }
+
   return {
     async login(timeoutMs) {
       const { code } = await call<{ code: string }>((callbacks) =>
         api().login(Object.assign({ timeout: timeoutMs }, callbacks)),
       ).catch((failure) => {
-        const error = failed('login', failure)
-        throw error.code === 'network' ? new AuthError('login_failed', error.errMsg, error) : error
+        throw failed(failure, 'login_failed')
       })
-      if (typeof code !== 'string' || !code) throw new AuthError('login_failed', 'login:fail wx.login gave no code')
+      if (!code) throw new AuthError('login_failed', 'login:fail wx.login gave no code')
       return code
     },
 
-    /** WeChat's word on its session_key, never on our token. A dead one fails as "session time out, need relogin". */
+    /** WeChat's word on its session_key, never on our token. What fails offline has told nothing of the key. */
     isSessionKeyAlive: () =>
       call((callbacks) => api().checkSession(callbacks)).then(
         () => true,
-        (failure) => isUnreachable(failure),
+        (failure) => UNREACHABLE.test(messageOf(failure)),
       ),
 
     request: (options, onTask) =>
@@ -120,34 +126,22 @@ export function createWeChat(given?: Wx): WeChat {
         const task = api().request(Object.assign({}, options, callbacks))
         if (onTask) onTask(task)
       }).catch((failure) => {
-        throw failed('request', failure)
+        throw failed(failure, 'network')
       }),
 
-    account() {
-      const wx = api()
-      try {
-        const { appId, envVersion } = wx.getAccountInfoSync().miniProgram
-        return { appid: appId, envVersion: envVersion || '' }
-      } catch {
-        return { appid: '', envVersion: '' }
-      }
-    },
+    account: () => api().getAccountInfoSync().miniProgram,
 
     device() {
       const { platform, model, system, version, SDKVersion } = api().getSystemInfoSync()
       return { platform, model, system, wechatVersion: version, sdkVersion: SDKVersion }
     },
 
-    storage: {
-      get: (key) =>
-        call<{ data: unknown }>((callbacks) => api().getStorage(Object.assign({ key }, callbacks))).then(
-          (result) => result.data,
-        ),
-      set: (key, data) => call((callbacks) => api().setStorage(Object.assign({ key, data }, callbacks))),
-      remove: (key) => call((callbacks) => api().removeStorage(Object.assign({ key }, callbacks))),
-    },
+    storage: { get: stored('getStorage'), set: stored('setStorage'), remove: stored('removeStorage') },
   }
 }
+
+// A dead key fails as "session time out, need relogin", so a timeout is only told by its own wording.
+const UNREACHABLE = /ERR_|network|offline|interrupt|fail:? ?timeout/i
 
 /** Callbacks always, never the promise style: it came with 2.10.2, and `wx.login` is documented without it. */
 function call<Result = object>(start: (callbacks: Required<Callbacks<Result>>) => unknown): Promise<Result> {
@@ -157,19 +151,13 @@ function call<Result = object>(start: (callbacks: Required<Callbacks<Result>>) =
 }
 
 /** A failure of `wx` as an AuthError; why it failed is only told by its text. */
-function failed(api: string, failure: unknown): AuthError {
+function failed(failure: unknown, otherwise: AuthErrorCode): AuthError {
   if (failure instanceof AuthError) return failure
-  const errMsg = messageOf(failure) || `${api}:fail`
-  const code: AuthErrorCode = /time(d )? ?out/i.test(errMsg) ? 'timeout' : /abort/i.test(errMsg) ? 'aborted' : 'network'
-  return new AuthError(code, errMsg, { errno: (failure as Partial<WxFailure> | undefined)?.errno, cause: failure })
-}
-
-function isUnreachable(failure: unknown): boolean {
-  const reason = messageOf(failure).replace(/^\w+:fail:?/, '')
-  return /network|offline|interrupt|time ?out|ERR_/i.test(reason) && !/session|relogin/i.test(reason)
+  const errMsg = messageOf(failure)
+  const code = /time(d )? ?out/i.test(errMsg) ? 'timeout' : /:fail abort/.test(errMsg) ? 'aborted' : otherwise
+  return new AuthError(code, errMsg, { errno: (failure as WxFailure).errno, cause: failure })
 }
 
 function messageOf(failure: unknown): string {
-  const { errMsg, message } = (failure || {}) as { errMsg?: unknown; message?: unknown }
-  return String(errMsg || message || '')
+  return (failure as WxFailure).errMsg || String(failure)
 }
