@@ -136,6 +136,14 @@ test('logins within the refresh period keep the session key, a later one replace
   expect(key()).not.toBe(first)
 })
 
+test('an exchange never replaces the session key', () => {
+  const world = createStoppedWorld({ sessionKeyRefreshMs: MINUTE_MS })
+  const [first, second] = [world.login('alice', appid), world.login('alice', appid)]
+  const { session_key } = exchange(world, first.code)
+  world.clock.advance(2 * MINUTE_MS)
+  expect(exchange(world, second.code).session_key).toBe(session_key)
+})
+
 test('checkSession is about the key of the last login: alive until unused for its lifetime', () => {
   const world = createStoppedWorld({ sessionKeyTtlMs: 1_000 })
   expect(world.checkSession('alice', appid)).toBe(false)

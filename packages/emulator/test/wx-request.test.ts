@@ -2,6 +2,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { type Clock, createClock } from '../src/clock.ts'
 import { DEMO_APP } from '../src/world.ts'
 import type { RequestOptions, RequestResult } from '../src/wx/request.ts'
 import { createPhone, outcomeOf, type Phone, turns } from './phone.ts'
@@ -222,6 +223,33 @@ describe('timeout', () => {
   })
 })
 
+test('a request that ended leaves no timer behind', async () => {
+  const clock = createClock({ startMs: 0, running: false })
+  const open = new Set<number>()
+  const counting: Clock = {
+    ...clock,
+    setTimeout(fn, delayMs) {
+      const id = clock.setTimeout(fn, delayMs)
+      open.add(id)
+      return id
+    },
+    clearTimeout(id) {
+      open.delete(id)
+      clock.clearTimeout(id)
+    },
+  }
+  const phone = createPhone({ clock: counting })
+  const answer = send(phone)
+  const aborted = phone.wx.request({ url: URL_1 })
+  await turns()
+  expect(open.size).toBe(2)
+  phone.sent[0]?.answer()
+  aborted.abort()
+  await answer
+  await turns()
+  expect(open.size).toBe(0)
+})
+
 describe('abort', () => {
   test('fails the request once, however often it is called', async () => {
     const { wx, device, sent } = createPhone()
@@ -237,6 +265,7 @@ describe('abort', () => {
     expect(fail.mock.calls).toEqual([[{ errMsg: 'request:fail abort' }]])
     expect(complete).toHaveBeenCalledOnce()
     expect(sent[0]?.signal.aborted).toBe(true)
+    expect(device.ledger.count('wx.request')).toBe(1)
   })
 
   test('at once, or while it waits for a slot, sends nothing', async () => {
@@ -248,6 +277,19 @@ describe('abort', () => {
     for (const request of phone.sent) request.answer()
     await phone.device.idle()
     expect(phone.sent.map(({ url }) => url)).toEqual(Array(10).fill(URL_1))
+  })
+
+  test('between the answer and its callbacks still wins, and no headers are told', async () => {
+    const { wx, device, sent } = createPhone()
+    const [headers, success, fail] = [vi.fn(), vi.fn(), vi.fn()]
+    const task = wx.request({ url: URL_1, success, fail })
+    task.onHeadersReceived(headers)
+    await turns()
+    sent[0]?.answer()
+    for (let i = 0; i < 20; i++) await null
+    task.abort()
+    await device.idle()
+    expect([headers, success, fail].map(({ mock }) => mock.calls.length)).toEqual([0, 0, 1])
   })
 
   test('after the end does nothing', async () => {
@@ -286,6 +328,36 @@ describe('slots', () => {
     expect(phone.sent.slice(10).map(({ url }) => url)).toEqual([`${URL_1}/10`, `${URL_1}/11`])
   })
 
+  test('one that gives up waiting takes no place with it', async () => {
+    const phone = createPhone()
+    for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
+    const givesUp = phone.wx.request({ url: `${URL_1}/gives-up` })
+    phone.wx.request({ url: `${URL_1}/waits` })
+    await turns()
+    givesUp.abort()
+    phone.sent[0]?.answer()
+    await turns()
+    expect(phone.sent[10]?.url).toBe(`${URL_1}/waits`)
+  })
+
+  test('one that waited, was sent and is aborted leaves those behind it in the queue', async () => {
+    const phone = createPhone()
+    for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
+    const second = phone.wx.request({ url: `${URL_1}/second` })
+    phone.wx.request({ url: `${URL_1}/third` })
+    phone.wx.request({ url: `${URL_1}/fourth` })
+    await turns()
+    phone.sent[0]?.answer()
+    await turns()
+    second.abort()
+    await turns()
+    phone.sent[1]?.answer()
+    await turns()
+    expect(phone.sent.slice(10).map(({ url }) => url)).toEqual(
+      ['second', 'third', 'fourth'].map((name) => `${URL_1}/${name}`),
+    )
+  })
+
   test('the timeout of a waiting request begins when it is sent', async () => {
     const phone = createPhone()
     for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
@@ -320,8 +392,9 @@ describe('slots', () => {
       fc.record({ kind: fc.constant('advance' as const), ms: fc.nat(40_000) }),
     )
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      fc.asyncProperty(fc.nat(15), fc.array(step, { maxLength: 60 }), async (atFirst, laterSteps) => {
         const { wx, device, clock, sent } = createPhone()
+        const steps = [...Array.from({ length: atFirst }, () => ({ kind: 'request' as const })), ...laterSteps]
         const ends: (() => void)[] = []
         const tasks: { abort(): void }[] = []
         const open = () => sent.filter(({ signal }) => !signal.aborted).length

@@ -48,6 +48,15 @@ describe('account and system', () => {
   })
 })
 
+test('promises settle between two callbacks', async () => {
+  const { wx } = createPhone()
+  const order: string[] = []
+  wx.nextTick(() => void Promise.resolve().then(() => order.push('promise')))
+  wx.nextTick(() => order.push('second callback'))
+  await turns()
+  expect(order).toEqual(['promise', 'second callback'])
+})
+
 describe('network', () => {
   test('its type and its changes are told', async () => {
     const { wx, device } = createPhone()
