@@ -89,6 +89,19 @@ describe('in a host application', () => {
     expect((await app.inject({ url: '/v1/me', headers })).json().user.id).toBe(userId)
   })
 
+  it('what a response schema does not name cannot leave', async () => {
+    const { app, users, signIn } = await startService()
+    const { headers } = await signIn()
+    const { findUser } = users
+    users.findUser = async (userId) => {
+      const user = await findUser(userId)
+      return user && { ...user, openid: 'o1', profile: { ...user.profile, openid: 'o1' } }
+    }
+    const answer = await app.inject({ url: '/v1/me', headers })
+    expect(answer.statusCode).toBe(200)
+    expect(answer.body).not.toContain('openid')
+  })
+
   it('request.auth on a route without the guard says what is missing', async () => {
     const { app } = await startService({ host: (app) => app.get('/open', async (request) => request.auth) })
     expect((await app.inject('/open')).json().message).toContain('{ onRequest: app.authenticate }')

@@ -126,7 +126,7 @@ describe('an exchange with WeChat', () => {
       'wechat_bad_response',
     ],
     'a redirect': [(_, response) => response.writeHead(302, { location: '/elsewhere' }).end(), 'wechat_bad_response'],
-    '10 MB': [(_, response) => response.end(Buffer.alloc(10_000_000, ' ')), 'wechat_bad_response'],
+    'a success of 10 MB': [json({ ...SUCCESS, padding: ' '.repeat(10_000_000) }), 'wechat_bad_response'],
     'a reset': [(request) => request.socket.resetAndDestroy(), 'wechat_unreachable'],
     'a reset in the middle of the answer': [
       (request, response) => {
