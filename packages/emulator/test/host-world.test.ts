@@ -2,9 +2,13 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { launchApp } from '../src/host/launch-app.ts'
 import type { RunningApp } from '../src/host/running-app.ts'
+import { createWorld, DEMO_APP } from '../src/world.ts'
+import { createDevice } from '../src/wx/device.ts'
+import { localLink } from '../src/wx/link.ts'
 import { createPhone } from './phone.ts'
 
 const SHOP = fileURLToPath(new URL('fixtures/shop', import.meta.url))
+const BROKEN = fileURLToPath(new URL('fixtures/broken', import.meta.url))
 const silent = { log() {}, info() {}, warn() {}, error() {}, debug() {} }
 
 const open: RunningApp[] = []
@@ -114,6 +118,21 @@ describe('errors of the app', () => {
     expect(app.errors.map(({ message }) => message)).toEqual(['broke later'])
   })
 
+  test('each script fails for itself, and the rest of the app goes on', async () => {
+    const device = createPhone().device
+    const app = await launchApp({ folder: BROKEN, device, console: silent })
+    open.push(app)
+    expect(app.errors.map(({ message }) => message)).toEqual([
+      'App() may be called only once',
+      'no launch',
+      'pages/modern/modern.js: Cannot use import statement outside a module',
+      'pages/silent/silent.js has registered nothing: it must call Page() or Component()',
+      'top level',
+      expect.stringContaining("reading 'nothing'"),
+    ])
+    expect(app.text('#shown')).toBe('shown')
+  })
+
   test('console goes to the hook', async () => {
     const printed: unknown[] = []
     const { app, device, call } = await openPage('pages/index/index', {
@@ -140,6 +159,16 @@ describe('waiting', () => {
     sent[0]?.answer({ body: '[]' })
     await wait
     expect(app.page().data.loading).toBe(false)
+  })
+
+  test('settled() waits for a short timer, not for a long one nor for an interval', async () => {
+    const device = createDevice({ link: localLink(createWorld()), appid: DEMO_APP.appid })
+    const app = await launchApp({ folder: SHOP, device, console: silent })
+    open.push(app)
+    const { instance } = app.page()
+    ;(instance.wait as (ms: number[]) => void).call(instance, [20, 60_000])
+    await app.settled()
+    expect(app.page().data.waited).toEqual([20])
   })
 
   test('waitFor tells what was on the screen when it gave up', async () => {

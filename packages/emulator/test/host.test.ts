@@ -81,6 +81,23 @@ describe('the start of an app', () => {
 
 const silent = { log() {}, info() {}, warn() {}, error() {}, debug() {} }
 
+describe('an app that is closed', () => {
+  test('starts again on the same phone with its storage and none of its former life', async () => {
+    const { app, device, sent } = await openShop()
+    device.wx.setStorageSync('kept', 1)
+    await app.tap('#refresh')
+    await app.close()
+    const again = await launchApp({ folder: SHOP, device, console: silent })
+    open.push(again)
+    sent[0]?.answer({ body: '[]' })
+    await again.settled()
+    expect(device.wx.getStorageSync('kept')).toBe(1)
+    expect(again.page().data.loading).toBe(false)
+    expect(device.ledger.count('app.launch')).toBe(2)
+    expect([...app.errors, ...again.errors]).toEqual([])
+  })
+})
+
 describe('what a page shows', () => {
   test('bindings, conditions, loops, templates, includes, WXS files and inline WXS', async () => {
     const { app, sent } = await openShop()
@@ -246,6 +263,12 @@ describe('pages', () => {
       'card.show',
       'index.onShow',
     ])
+  })
+
+  test('a page made by Component() gets its query as properties', async () => {
+    const { app } = await openShop('pages/detail/detail?id=7&size=3')
+    expect(app.page()).toMatchObject({ query: { id: '7', size: '3' }, data: { id: '7', size: 3 } })
+    expect(app.text('.id')).toBe('7')
   })
 
   test('no navigation is synchronous', async () => {

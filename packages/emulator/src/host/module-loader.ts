@@ -33,8 +33,7 @@ export function createModuleLoader(files: AppFiles, realm: Realm): LoadModule {
   }
 
   function run(path: string, source: string, module: { exports: unknown }): void {
-    // WeChat's own build puts every file into strict mode.
-    const body = realm.compile(`"use strict";${source}`, ['require', 'module', 'exports'], path)
+    const body = compile(path, source)
     const require = (reference: unknown) => {
       if (typeof reference !== 'string') throw new TypeError('require args must be a string')
       const found = find(folderOf(path), reference)
@@ -46,6 +45,15 @@ export function createModuleLoader(files: AppFiles, realm: Realm): LoadModule {
       return load(found)
     }
     body(require, module, module.exports)
+  }
+
+  function compile(path: string, source: string) {
+    try {
+      // WeChat's own build puts every file into strict mode.
+      return realm.compile(`"use strict";${source}`, ['require', 'module', 'exports'], path)
+    } catch (cause) {
+      throw new SyntaxError(`${path}: ${(cause as Error).message}`, { cause })
+    }
   }
 
   function find(folder: string, reference: string): string | null {

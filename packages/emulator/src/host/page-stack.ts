@@ -4,7 +4,7 @@ import type { AppThread } from '../wx/app-thread.ts'
 import type { AppPackage } from './app-package.ts'
 import type { DomElement } from './dom-backend.ts'
 import { createEventChannel, type EventChannel } from './event-channel.ts'
-import { folderOf, type Query, resolvePath, splitUrl } from './paths.ts'
+import { folderOf, joinUrl, type Query, resolvePath, splitUrl } from './paths.ts'
 
 /** The object a page's code knows as `this`. */
 export type PageInstance = Record<string, unknown> & { data: Record<string, unknown> }
@@ -74,7 +74,8 @@ export function createPageStack({
   }
 
   function open({ path, query }: { path: string; query: Query }, opener?: EventChannel): void {
-    const root = backend.createRoot('page', codeSpace, path)
+    // With the query: a page made by Component() gets it as properties too.
+    const root = backend.createRoot('page', codeSpace, joinUrl(path, query))
     const instance = root.get() as unknown as PageInstance
     Object.assign(instance, { route: path, __route__: path, options: query })
     instance.getOpenerEventChannel = () => opener ?? createEventChannel()

@@ -40,3 +40,8 @@ export function splitUrl(url: string): { path: string; query: Query } {
   }
   return { path, query }
 }
+
+export function joinUrl(path: string, query: Query): string {
+  const search = Object.entries(query).map(([name, value]) => `${name}=${value}`)
+  return search.length === 0 ? path : `${path}?${search.join('&')}`
+}

@@ -6,7 +6,7 @@ import { createDomBackend, type DomDocument } from './dom-backend.ts'
 import { createModuleLoader } from './module-loader.ts'
 import { createNavigationApi } from './navigation-api.ts'
 import { createPageStack } from './page-stack.ts'
-import { type Query, resolvePath, splitUrl } from './paths.ts'
+import { joinUrl, type Query, resolvePath, splitUrl } from './paths.ts'
 import type { Realm } from './realm.ts'
 import { createRunningApp, type RunningApp } from './running-app.ts'
 import { createAppTimers } from './timers.ts'
@@ -48,7 +48,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     errors.push(error)
     options.console.error(device.ledger.redact(error.stack ?? error.message))
   })
-  watchFramework()
+  const stopWatching = watchFramework()
 
   const components = createAppComponents(app, templates, realm, thread)
   const dom = createDomBackend(document, thread.post)
@@ -111,11 +111,10 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     thread.run(() => loadModule('app'))
     callApp('onLaunch', launched)
     callApp('onShow', lifecycle.show())
-    for (const component of app.components.keys())
-      thread.run(() => components.define(component, () => loadModule(component)))
     for (const component of app.components.keys()) {
-      if (components.isDefined(component)) continue
       thread.run(() => {
+        components.define(component, () => loadModule(component))
+        if (components.isDefined(component)) return
         throw new Error(`${component}.js has registered nothing: it must call Page() or Component()`)
       })
     }
@@ -123,22 +122,28 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
   }
 
   function openFirstPage(): void {
-    if (app.pages.includes(path)) pages.reLaunch(`/${withQuery(path, query)}`)
+    if (app.pages.includes(path)) pages.reLaunch(`/${joinUrl(path, query)}`)
     else if (typeof instance?.onPageNotFound !== 'function') throw new Error(`page "${path}" is not found`)
     else callApp('onPageNotFound', { path, query, isEntryPage: true })
   }
 
-  /** What throws inside the framework's calls of the app is the app's error as well. */
-  function watchFramework(): void {
+  /** What throws where the framework calls the app is the app's error as well. */
+  function watchFramework(): () => void {
     const { glassEasel } = realm.adapter
-    glassEasel.addGlobalErrorListener((error) => {
+    const onError = (error: unknown) => {
       device.reportError(error)
       return false
-    })
-    glassEasel.addGlobalWarningListener((message) => {
+    }
+    const onWarning = (message: string) => {
       options.console.warn(message)
       return false
-    })
+    }
+    glassEasel.addGlobalErrorListener(onError)
+    glassEasel.addGlobalWarningListener(onWarning)
+    return () => {
+      glassEasel.removeGlobalErrorListener(onError)
+      glassEasel.removeGlobalWarningListener(onWarning)
+    }
   }
 
   /** Promises that `wx` answers with are the app's own kind, so that `instanceof` and unhandled rejections work. */
@@ -157,6 +162,9 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
   function close(): void {
     pages.closeAll()
     timers.clearAll()
+    // Nothing comes back to an app that is gone.
+    thread.restart()
+    stopWatching()
     stopListening()
     onClose?.()
   }
@@ -177,9 +185,4 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     callApp,
     close,
   })
-}
-
-function withQuery(path: string, query: Query): string {
-  const search = Object.entries(query).map(([name, value]) => `${name}=${value}`)
-  return search.length === 0 ? path : `${path}?${search.join('&')}`
 }
