@@ -4,7 +4,7 @@ import { AuthError } from './errors.ts'
 import { createEvents } from './events.ts'
 import { createLogin } from './login.ts'
 import { type AuthOptions, createPipeline } from './pipeline.ts'
-import { createService, isPositive } from './service.ts'
+import { createService } from './service.ts'
 import { createSession } from './session.ts'
 import { type ActiveSession, createSessionStorage, type SignOutReason } from './storage.ts'
 import { createTargets } from './url.ts'
@@ -102,13 +102,14 @@ export interface Auth<User = SessionUser> {
   on<Name extends keyof AuthEvents<User>>(name: Name, handler: (detail: AuthEvents<User>[Name]) => unknown): () => void
 }
 
+const STORAGE_FORMAT = 1
+
 /**
  * Makes the one object a mini-program signs in and sends requests with.
  *
  * @throws TypeError naming the option that is wrong
  */
 export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth<User> {
-  if (typeof options !== 'object' || options === null) throw new TypeError('createAuth needs { baseUrl }')
   const {
     allowOrigins = [],
     storageKey = 'weapp-auth',
@@ -122,7 +123,8 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   } = options
   const baseUrl = String(options.baseUrl).replace(/\/+$/, '')
   const target = createTargets(baseUrl, allowOrigins)
-  if (!isPositive(loginTimeoutMs)) throw new TypeError('loginTimeoutMs must be a positive number of milliseconds')
+  if (!Number.isFinite(loginTimeoutMs) || loginTimeoutMs <= 0)
+    throw new TypeError('loginTimeoutMs must be a positive number')
   const wechat = createWeChat(options.wx)
   const service = createService<User>(wechat, baseUrl, bearer)
   const events = createEvents<AuthEvents<User>>({ login: [], logout: [], loginFail: [] }, log)
@@ -148,8 +150,8 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     }
   }
 
-  function scope() {
-    return { baseUrl, appid: appid(), envVersion: wechat.account().envVersion || '' }
+  function scope(): string {
+    return [STORAGE_FORMAT, baseUrl, appid(), wechat.account().envVersion].join(' ')
   }
 
   return {

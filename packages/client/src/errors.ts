@@ -31,36 +31,29 @@ export type AuthErrorCode =
 /** What an `AuthError` says besides its code and message. */
 export interface AuthErrorDetails {
   /** WeChat's own error number, where `wx` gave one. */
-  errno?: number | undefined
+  errno?: number
   /** The HTTP status, where an answer came. */
-  statusCode?: number | undefined
+  statusCode?: number
   /** What the service asked for with `Retry-After`. */
-  retryAfterMs?: number | undefined
+  retryAfterMs?: number
   cause?: unknown
 }
 
 /** What every rejected call of this package rejects with. It never holds a token or a code. */
 export class AuthError extends Error {
-  readonly code: AuthErrorCode
+  declare readonly code: AuthErrorCode
   /** As `wx` says it: `request:fail …`, `login:fail …`. */
-  readonly errMsg: string
-  readonly errno: number | undefined
-  readonly statusCode: number | undefined
-  readonly retryAfterMs: number | undefined
+  declare readonly errMsg: string
+  declare readonly errno?: number
+  declare readonly statusCode?: number
+  declare readonly retryAfterMs?: number
   /** Whether the same call may succeed later without anybody doing anything. */
-  readonly retryable: boolean
-  readonly cause: unknown
+  declare readonly retryable: boolean
+  declare readonly cause?: unknown
 
-  constructor(code: AuthErrorCode, errMsg: string, details: AuthErrorDetails = {}) {
+  constructor(code: AuthErrorCode, errMsg: string, details?: AuthErrorDetails) {
     super(errMsg)
-    this.name = 'AuthError'
-    this.code = code
-    this.errMsg = errMsg
-    this.errno = details.errno
-    this.statusCode = details.statusCode
-    this.retryAfterMs = details.retryAfterMs
-    this.retryable = RETRYABLE.indexOf(code) >= 0
-    this.cause = details.cause
+    Object.assign(this, { name: 'AuthError', code, errMsg, retryable: RETRYABLE.indexOf(code) >= 0 }, details)
   }
 }
 

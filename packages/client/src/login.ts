@@ -55,7 +55,7 @@ export function createLogin<User>({
   async function attempt(isCurrent: () => boolean): Promise<Issued<User>> {
     // Before the code, so that none is spent when this throws.
     const body = await describe().catch((error) => {
-      throw new AuthError('invalid_argument', `login:fail appid, device or loginData: ${error}`, { cause: error })
+      throw new AuthError('invalid_argument', `login:fail ${error}`, { cause: error })
     })
     if (!isCurrent()) throw overtaken()
     recentLogins++

@@ -1,4 +1,5 @@
 import { type CreateSessionRequest, type CreateSessionResponse, type Problem, ROUTES } from '@weapp-auth/shared'
+import { ignore } from './deadline.ts'
 import { AuthError } from './errors.ts'
 import type { RequestResult, WeChat } from './wx.ts'
 
@@ -33,18 +34,10 @@ export function createService<User>(
       throw refusal(response)
     },
 
-    async revoke(token) {
-      try {
-        await wechat.request({
-          url: baseUrl + ROUTES.session,
-          method: 'DELETE',
-          header: bearer(token),
-          timeout: REVOKE_TIMEOUT_MS,
-        })
-      } catch {
-        // Offline: the session is forgotten here and expires there.
-      }
-    },
+    revoke: (token) =>
+      wechat
+        .request({ url: baseUrl + ROUTES.session, method: 'DELETE', header: bearer(token), timeout: REVOKE_TIMEOUT_MS })
+        .then(ignore, ignore),
   }
 }
 
@@ -85,13 +78,9 @@ export function isIssued<User>(value: unknown): value is Issued<User> {
   return (
     typeof token === 'string' &&
     /^[!-~]+$/.test(token) &&
-    isPositive(expiresIn) &&
-    isPositive(absoluteExpiresIn) &&
+    Number(expiresIn) > 0 &&
+    Number(absoluteExpiresIn) > 0 &&
     typeof session?.id === 'string' &&
     typeof user === 'object'
   )
-}
-
-export function isPositive(value: unknown): value is number {
-  return typeof value === 'number' && value > 0 && value < Infinity
 }

@@ -1,5 +1,5 @@
 import { ignore, within } from './deadline.ts'
-import { type Issued, isIssued, isPositive } from './service.ts'
+import { type Issued, isIssued } from './service.ts'
 import type { KeyValueStorage } from './wx.ts'
 
 /** The session as the device keeps it. */
@@ -17,13 +17,6 @@ export type StoredState<User> =
   | { active: ActiveSession<User>; signedOut?: never }
   | { active?: never; signedOut: SignOutReason }
 
-/** What a stored value must agree on to be ours: sessions of another service, app or version are left alone. */
-export interface Scope {
-  baseUrl: string
-  appid: string
-  envVersion: string
-}
-
 /** Reads and writes never fail: without a storage the session lives in memory. */
 export interface SessionStorage<User> {
   read(): Promise<StoredState<User> | null>
@@ -33,15 +26,13 @@ export interface SessionStorage<User> {
 /** A storage that does not answer is given up, so that it cannot keep a user from signing in. */
 const STORAGE_TIMEOUT_MS = 2_000
 
-const FORMAT = 1
-const SCOPE = ['baseUrl', 'appid', 'envVersion'] as const
+type StoredRecord<User> = { scope: string; active?: ActiveSession<User>; signedOut?: SignOutReason }
 
-type StoredRecord<User> = Scope & { format: number; active?: ActiveSession<User>; signedOut?: SignOutReason }
-
+/** @param scope what a stored value must agree on to be ours: another service's, app's or version's is left alone */
 export function createSessionStorage<User>(
   storage: KeyValueStorage,
   key: string,
-  scope: () => Scope,
+  scope: () => string,
   log: (message: string) => void,
 ): SessionStorage<User> {
   let lastWrite: Promise<void> = Promise.resolve()
@@ -66,9 +57,7 @@ export function createSessionStorage<User>(
     write(state) {
       const write = lastWrite
         .then(() =>
-          answered(() =>
-            state ? storage.set(key, Object.assign({ format: FORMAT }, scope(), state)) : storage.remove(key),
-          ),
+          answered(() => (state ? storage.set(key, Object.assign({ scope: scope() }, state)) : storage.remove(key))),
         )
         .then(ignore, () => log('storage failed: the session lives in memory'))
       lastWrite = write
@@ -77,15 +66,13 @@ export function createSessionStorage<User>(
   }
 }
 
-function parse<User>(value: unknown, scope: Scope): StoredState<User> | null {
-  const stored = value as StoredRecord<User>
-  const isOurs = stored.format === FORMAT && SCOPE.every((name) => stored[name] === scope[name])
-  if (!isOurs) return null
-  const { active, signedOut } = stored
+function parse<User>(value: unknown, scope: string): StoredState<User> | null {
+  const { scope: storedScope, active, signedOut } = value as StoredRecord<User & { isNew?: boolean }>
+  if (storedScope !== scope) return null
   if (signedOut) return { signedOut }
-  if (!active || !isIssued<User & { isNew?: boolean }>(active.issued)) return null
-  if (!isPositive(active.expiresAtMs) || !isPositive(active.absoluteExpiresAtMs)) return null
+  if (!active || !isIssued<User>(active.issued) || !(active.expiresAtMs > 0 && active.absoluteExpiresAtMs > 0))
+    return null
   // New is a user once, in the answer to the first sign-in.
-  if (active.issued.user.isNew) active.issued.user.isNew = false
+  active.issued.user.isNew = false
   return { active }
 }

@@ -48,7 +48,7 @@ test.each([
   ['loginTimeoutMs', { loginTimeoutMs: 0 }],
   ['loginTimeoutMs', { loginTimeoutMs: '5' as unknown as number }],
   ['loginTimeoutMs', { loginTimeoutMs: Number.NaN }],
-  ['checkSession', { checkSession: true as unknown as 'never' }],
+  ['loginTimeoutMs', { loginTimeoutMs: Infinity }],
 ])('a wrong %s is a TypeError that names it', (name, options) => {
   expect(() => createAuth({ baseUrl: 'https://api.example.com', ...options })).toThrow(TypeError)
   expect(() => createAuth({ baseUrl: 'https://api.example.com', ...options })).toThrow(name)
@@ -64,9 +64,6 @@ describe('the token goes', () => {
     ['/', 'https://api.example.com/v0/'],
     ['/@evil.com', 'https://api.example.com/v0/@evil.com'],
     ['https://api.example.com/other', 'https://api.example.com/other'],
-    ['https://API.Example.COM/other', 'https://API.Example.COM/other'],
-    ['HTTPS://api.example.com/other', 'HTTPS://api.example.com/other'],
-    ['https://api.example.com:443/other', 'https://api.example.com:443/other'],
     ['https://api.example.com?x=1', 'https://api.example.com?x=1'],
     ['https://img.example.com:8443/a.png', 'https://img.example.com:8443/a.png'],
   ])('to %s', async (url, sentTo) => {
@@ -92,6 +89,9 @@ describe('the token goes', () => {
     'https://api.example.com:443@evil.com/',
     'https://user:pw@api.example.com/',
     'https://api.example.com:8443/',
+    'https://api.example.com:443/',
+    'https://API.example.com/',
+    'HTTPS://api.example.com/',
     'https://api.example.com./',
     'https://api.example.com\\@evil.com/',
     'https://api.example.com\n.evil.com/',
