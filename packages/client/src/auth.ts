@@ -127,17 +127,23 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     throw new TypeError('loginTimeoutMs must be a positive number')
   const wechat = createWeChat(options.wx)
   const service = createService<User>(wechat, baseUrl, bearer)
-  const events = createEvents<AuthEvents<User>>({ login: [], logout: [], loginFail: [] }, log)
+  const events = createEvents<AuthEvents<User>>({ login: [], logout: [], loginFail: [] })
   const appid = () => options.appid || wechat.account().appId
   const session = createSession<User>({
     storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope, log),
-    login: createLogin({ wechat, service, appid, device, loginData, timeoutMs: loginTimeoutMs }),
+    login: createLogin({
+      wechat,
+      service,
+      appid,
+      device,
+      loginData,
+      timeoutMs: loginTimeoutMs,
+      onFail: (error) => events.emit('loginFail', error),
+    }),
     revoke: service.revoke,
     isSessionKeyAlive: checkSession === 'launch' ? wechat.isSessionKeyAlive : null,
-    loginTimeoutMs,
     now,
     onLogin: (active) => events.emit('login', view(active)),
-    onLoginFail: (error) => events.emit('loginFail', error),
     onLogout: (reason) => events.emit('logout', { reason }),
   })
   const through = createPipeline({ session, target, bearer, isUnauthorized, loginTimeoutMs, now })

@@ -1,15 +1,13 @@
 type Handler = (detail: never) => unknown
 
-/** Handlers by event. They run later, outside whatever is going on, so that one may call the package again. */
+/** Handlers by event. */
 export interface Events<Details> {
   on<Name extends keyof Details>(name: Name, handler: (detail: Details[Name]) => unknown): () => void
+  /** Calls the handlers later, each by itself: one may call the package again, and what one throws reaches `App.onError`. */
   emit<Name extends keyof Details>(name: Name, detail: Details[Name]): void
 }
 
-export function createEvents<Details>(
-  handlers: Record<keyof Details, Handler[]>,
-  log: (message: string) => void,
-): Events<Details> {
+export function createEvents<Details>(handlers: Record<keyof Details, Handler[]>): Events<Details> {
   return {
     on(name, handler) {
       if (!handlers[name]) throw new TypeError(`on() knows ${Object.keys(handlers).join(', ')}`)
@@ -20,12 +18,7 @@ export function createEvents<Details>(
     },
 
     emit(name, detail) {
-      log(String(name))
-      for (const handler of handlers[name]) {
-        Promise.resolve(detail as never)
-          .then(handler)
-          .catch(() => log('a handler threw'))
-      }
+      for (const handler of handlers[name]) setTimeout(() => handler(detail as never), 0)
     },
   }
 }

@@ -27,10 +27,8 @@ export interface SessionDeps<User> {
   revoke: Service<User>['revoke']
   /** WeChat's word on its session_key, or null when it is not to be asked. */
   isSessionKeyAlive: (() => Promise<boolean>) | null
-  loginTimeoutMs: number
   now: () => number
   onLogin(active: ActiveSession<User>): void
-  onLoginFail(error: AuthError): void
   onLogout(reason: SignOutReason): void
 }
 
@@ -38,17 +36,17 @@ export interface SessionDeps<User> {
 interface Flight<User> {
   generation: number
   outcome: Promise<ActiveSession<User>>
+  /** Rejects `outcome` for those who wait, at once; the login itself still has to end. */
+  cancel(error: AuthError): void
   /** Settles, never rejects, when nothing of it is under way any more. */
   ended: Promise<void>
-  /** Rejects `outcome` for those who wait; the flight itself still has to end. */
-  cancel(error: AuthError): void
 }
 
 /** After a `session_revoked` with one of these only the user's own tap signs in again. */
 const FINAL_REASONS: readonly unknown[] = ['signed_out_elsewhere', 'erased', 'admin']
 
-/** How long a token that came because of a 401 and is refused itself starts no further login. */
-const UNPROVEN_MS = 10_000
+/** How long after a 401 the next one starts no login, unless the service has accepted something in between. */
+const DISTRUST_MS = 10_000
 
 /** How long `ensure` waits for WeChat's word on its session_key. */
 const CHECK_TIMEOUT_MS = 2_000
@@ -67,8 +65,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   /** The token that was read from storage, not obtained in this run of the app. */
   let storedToken: string | undefined
   let savedExpiresAtMs = 0
-  let refusedBefore = false
-  let unproven: string | null = null
+  let distrust: object | null = null
 
   /** Reads the storage once. */
   function load(): Promise<void> {
@@ -125,44 +122,25 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   async function login(force: boolean): Promise<ActiveSession<User>> {
     if (flight?.generation !== generation) {
       if (signedOut && !force) throw loggedOut(signedOut)
-      const refusal = deps.login.refusal(force)
-      if (refusal) throw refusal
-      flight = takeOff(flight)
+      flight = takeOff(force, flight)
     }
     return flight.outcome
   }
 
-  /** @param overtaken the flight that a logout came into the middle of; it ends first, so that there are never two */
-  function takeOff(overtaken: Flight<User> | null): Flight<User> {
+  /** @param before the flight that a logout came into the middle of; it ends first, so that there are never two */
+  function takeOff(force: boolean, before: Flight<User> | null): Flight<User> {
     let cancel: (error: AuthError) => void = ignore
     const cancelled = new Promise<never>((_, reject) => {
       cancel = reject
     })
-    const isCurrent = () => flight === mine && mine.generation === generation
-
-    async function fly(): Promise<ActiveSession<User>> {
-      if (overtaken) await overtaken.ended
-      const issued = await deps.login.run(isCurrent)
-      if (isCurrent()) return commit(issued)
-      void deps.revoke(issued.token)
-      throw loggedOut(signedOut)
-    }
-
-    function land(error?: AuthError): void {
-      const isAwaited = isCurrent()
+    const isCurrent = (): boolean => flight === mine && mine.generation === generation
+    const land = () => {
       if (flight === mine) flight = null
-      if (!error || !isAwaited) return
-      deps.login.failed(error)
-      deps.onLoginFail(error)
     }
-
-    const landed = within(deps.loginTimeoutMs, Promise.resolve().then(fly), () => {
-      throw new AuthError('login_timeout', 'login:fail timeout')
-    })
-    // Before anybody who waits for the outcome goes on.
-    const ended = landed.then(() => land(), land)
-    const mine: Flight<User> = { generation, outcome: Promise.race([landed, cancelled]), ended, cancel }
-    mine.outcome.catch(ignore)
+    const landed = Promise.resolve(before?.ended).then(() => deps.login(force, isCurrent, commit))
+    // Attached first, so that nobody who waited for the outcome still finds the flight.
+    const ended = landed.then(land, land)
+    const mine: Flight<User> = { generation, outcome: Promise.race([landed, cancelled]), cancel, ended }
     return mine
   }
 
@@ -170,20 +148,9 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     active = { issued, expiresAtMs: 0, absoluteExpiresAtMs: now() + issued.absoluteExpiresIn * 1000 }
     signedOut = null
     savedExpiresAtMs = 0
-    if (refusedBefore) distrust(issued.token)
-    refusedBefore = false
     slide(active)
-    deps.login.succeeded()
     deps.onLogin(active)
     return active
-  }
-
-  /** A service that refuses what it has just issued would otherwise be asked for ever. */
-  function distrust(token: string): void {
-    unproven = token
-    setTimeout(() => {
-      if (unproven === token) unproven = null
-    }, UNPROVEN_MS)
   }
 
   function slide(session: ActiveSession<User>): void {
@@ -196,25 +163,30 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 
   function accepted(token: string): void {
     if (!active || !holds(token)) return
-    unproven = null
+    distrust = null
     slide(active)
   }
 
   function invalidate(token: string, reason?: string): boolean {
-    if (!active || !holds(token)) return true
+    if (!holds(token)) return true
     if (FINAL_REASONS.indexOf(reason) >= 0) {
       void signOut(reason as SignOutReason)
       return true
     }
-    if (unproven === token) return false
-    refusedBefore = true
+    // A service that refuses what it has just issued would otherwise be asked for ever.
+    if (distrust) return false
+    const since = {}
+    distrust = since
+    setTimeout(() => {
+      if (distrust === since) distrust = null
+    }, DISTRUST_MS)
     drop(token)
     return true
   }
 
   /** Forgets the session that holds `token`; a newer one is left alone. */
   function drop(token: string | undefined): void {
-    if (!active || !holds(token)) return
+    if (!holds(token)) return
     active = null
     void storage.write(null)
   }
@@ -229,12 +201,12 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   async function logout(): Promise<void> {
-    const isFirst = !signedOut
     let token = active?.issued.token
+    const isFirst = !signedOut
     const read = load()
     const saved = signOut('signed_out')
     await read
-    if (!token && isFirst) token = storedToken
+    if (isFirst && !token) token = storedToken
     await saved
     if (token) await deps.revoke(token)
   }
@@ -243,5 +215,5 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 }
 
 function loggedOut(reason: SignOutReason | null): AuthError {
-  return new AuthError('logged_out', `login:fail ${reason || 'overtaken'}; ensureLogin({ force: true }) signs in again`)
+  return new AuthError('logged_out', `login:fail ${reason}; ensureLogin({ force: true }) signs in again`)
 }

@@ -73,6 +73,6 @@ function parse<User>(value: unknown, scope: string): StoredState<User> | null {
   if (!active || !isIssued<User>(active.issued) || !(active.expiresAtMs > 0 && active.absoluteExpiresAtMs > 0))
     return null
   // New is a user once, in the answer to the first sign-in.
-  active.issued.user.isNew = false
+  if (active.issued.user.isNew) active.issued.user.isNew = false
   return { active }
 }

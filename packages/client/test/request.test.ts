@@ -174,7 +174,8 @@ describe('a session that was revoked', () => {
       await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'logged_out', retryable: false })
       await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
       expect(auth.getSession()).toBeNull()
-      expect(reasons).toEqual([reason])
+      await phone.advance(0)
+    expect(reasons).toEqual([reason])
 
       const later = phone.restart()
       await expect(later.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
