@@ -72,6 +72,10 @@ describe('the world app code lives in', () => {
     expect(found).toMatchObject({ now: clock.now(), today: clock.now() })
   })
 
+  test('canIUse knows what there is', async () => {
+    expect((await worldOf()).found.canIUse).toEqual([true, false])
+  })
+
   test('getCurrentPages and a missing module answer as in WeChat', async () => {
     const { found } = await worldOf()
     expect(found).toMatchObject({

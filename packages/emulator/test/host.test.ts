@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { launchApp } from '../src/host/launch-app.ts'
 import type { RunningApp } from '../src/host/running-app.ts'
-import { createPhone, type Phone } from './phone.ts'
+import { createPhone, type Phone, turns } from './phone.ts'
 
 const SHOP = fileURLToPath(new URL('fixtures/shop', import.meta.url))
 
@@ -82,19 +82,26 @@ describe('the start of an app', () => {
 const silent = { log() {}, info() {}, warn() {}, error() {}, debug() {} }
 
 describe('an app that is closed', () => {
-  test('starts again on the same phone with its storage and none of its former life', async () => {
-    const { app, device, sent } = await openShop()
-    device.wx.setStorageSync('kept', 1)
+  test('gets no answer any more', async () => {
+    const { app, sent } = await openShop()
     await app.tap('#refresh')
+    const { instance } = app.page()
+    await app.close()
+    sent[0]?.answer({ body: '[]' })
+    await turns()
+    expect(instance.data.loading).toBe(true)
+  })
+
+  test('starts again on the same phone with its storage, its errors apart', async () => {
+    const { app, device } = await openShop()
+    device.wx.setStorageSync('kept', 1)
     await app.close()
     const again = await launchApp({ folder: SHOP, device, console: silent })
     open.push(again)
-    sent[0]?.answer({ body: '[]' })
-    await again.settled()
+    device.thread.run(() => (again.page().instance.breakDown as () => void)())
     expect(device.wx.getStorageSync('kept')).toBe(1)
-    expect(again.page().data.loading).toBe(false)
+    expect([app.errors.length, again.errors.length]).toEqual([0, 1])
     expect(device.ledger.count('app.launch')).toBe(2)
-    expect([...app.errors, ...again.errors]).toEqual([])
   })
 })
 

@@ -1,8 +1,14 @@
 import type { glassEasel } from 'glass-easel-miniprogram-adapter'
 import { type DomBackend, type DomElement, elementOf, type Node } from './dom-backend.ts'
 
-/** Opens a page, as `wx.navigateTo` and its kin do. */
-export type Navigate = (openType: string, url: string) => void
+/** What the `open-type` of a `navigator` calls. */
+const NAVIGATOR_APIS = {
+  navigate: 'navigateTo',
+  redirect: 'redirectTo',
+  switchTab: 'switchTab',
+  reLaunch: 'reLaunch',
+  navigateBack: 'navigateBack',
+} as const
 
 /** What WeChat's own elements (`button`, `form`, `input`, `switch`, ...) do when the user touches them. */
 export interface BuiltinElements {
@@ -17,7 +23,8 @@ export interface BuiltinElementsDeps {
   backend: DomBackend
   /** The behavior of components that take part in a form (`wx://form-field`). */
   formField: glassEasel.GeneralBehavior
-  navigate: Navigate
+  /** Calls an API of `wx` that moves between pages. */
+  navigate: (api: (typeof NAVIGATOR_APIS)[keyof typeof NAVIGATOR_APIS], to: { url: unknown; delta: unknown }) => void
   /** A new temporary file with the picture the user chose; its path. */
   chooseAvatar: () => string
 }
@@ -67,8 +74,11 @@ export function createBuiltinElements(deps: BuiltinElementsDeps): BuiltinElement
       const group = closest(node, (tag) => tag === 'checkbox-group')
       if (group) emit(group, 'change', { value: currentValue(group) })
     },
-    navigator: (node) =>
-      navigate(String(attribute(node, 'open-type') ?? 'navigate'), String(attribute(node, 'url') ?? '')),
+    navigator(node) {
+      const openType = attribute(node, 'open-type') ?? 'navigate'
+      if (!isNavigation(openType)) throw new Error(`<navigator open-type="${openType}"> leads out of this app`)
+      navigate(NAVIGATOR_APIS[openType], { url: attribute(node, 'url'), delta: attribute(node, 'delta') })
+    },
   }
 
   function enter(node: Node, value: unknown): void {
@@ -164,6 +174,10 @@ export function createBuiltinElements(deps: BuiltinElementsDeps): BuiltinElement
   }
 
   return { tap, enter, submit }
+}
+
+function isNavigation(openType: unknown): openType is keyof typeof NAVIGATOR_APIS {
+  return typeof openType === 'string' && openType in NAVIGATOR_APIS
 }
 
 function nodesIn(node: Node): Node[] {

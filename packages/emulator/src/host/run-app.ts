@@ -64,19 +64,15 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
   const wx: Record<string, unknown> = {
     ...ofRealm(device.wx),
     ...ofRealm(createNavigationApi(pages, thread)),
-    canIUse: (schema: string) =>
-      String(schema)
-        .split('.', 1)
-        .some((name) => name in wx) || device.wx.canIUse(schema),
+    canIUse: (schema: string) => (schema.split('.')[0] ?? '') in wx || device.wx.canIUse(schema),
   }
   const elements = createBuiltinElements({
     glassEasel: realm.adapter.glassEasel,
     backend: dom,
     formField: components.formField,
-    navigate(openType, url) {
-      const api = wx[openType === 'navigate' ? 'navigateTo' : openType === 'redirect' ? 'redirectTo' : openType]
-      if (typeof api === 'function')
-        api({ url, delta: 1, fail: ({ errMsg }: { errMsg: string }) => options.console.warn(errMsg) })
+    navigate(api, to) {
+      const fail = ({ errMsg }: { errMsg: string }) => options.console.warn(errMsg)
+      ;(wx[api] as (options: object) => void)({ ...to, fail })
     },
     chooseAvatar: () => `wxfile://tmp_avatar_${device.clock.now()}.jpeg`,
   })
