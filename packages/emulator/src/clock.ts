@@ -53,18 +53,20 @@ export function createClock({ startMs = Date.now(), running = true }: ClockOptio
   }
 
   function fireDue(): void {
+    const nowMs = now()
     try {
-      fireUntil(now())
+      fire(nowMs, nowMs)
     } finally {
       arm()
     }
   }
 
-  function fireUntil(untilMs: number): void {
+  function fire(fromMs: number, untilMs: number): void {
     try {
       for (let next = earliest(); next && next.dueMs <= untilMs; next = earliest()) {
         timers.delete(next.id)
-        firingAtMs = next.dueMs
+        // Of a timer that is late, now() must not go back to when it was due.
+        firingAtMs = Math.max(next.dueMs, fromMs)
         next.fn()
       }
     } finally {
@@ -85,10 +87,10 @@ export function createClock({ startMs = Date.now(), running = true }: ClockOptio
     },
     advance(ms) {
       if (!(ms >= 0 && ms < Infinity)) throw new RangeError(`a clock only moves forward: advance(${ms})`)
-      if (firingAtMs !== null) throw new Error('advance() was called by a timer that an advance() is firing')
-      const targetMs = now() + ms
+      if (firingAtMs !== null) throw new Error('advance() was called by a timer of the same clock')
+      const fromMs = now()
       try {
-        fireUntil(targetMs)
+        fire(fromMs, fromMs + ms)
       } finally {
         advancedMs += ms
         arm()

@@ -1,8 +1,10 @@
 import type { Ledger } from './ledger.ts'
 
-/** Where a fault can be switched on: a call of WeChat's HTTP API, or a call of the device's `wx`. */
-export const FAULT_POINTS = [
-  'jscode2session',
+/** The calls of WeChat's HTTP API that can go wrong. */
+export const WECHAT_FAULT_POINTS = ['jscode2session'] as const
+
+/** The calls of a device's `wx` that can go wrong. */
+export const DEVICE_FAULT_POINTS = [
   'wx.login',
   'wx.checkSession',
   'wx.request',
@@ -11,7 +13,7 @@ export const FAULT_POINTS = [
   'wx.removeStorage',
 ] as const
 
-export type FaultPoint = (typeof FAULT_POINTS)[number]
+export type FaultPoint = (typeof WECHAT_FAULT_POINTS | typeof DEVICE_FAULT_POINTS)[number]
 
 /** What goes wrong. The fields combine: `{ delayMs: 2000, status: 502 }` answers 502 after two seconds. */
 export interface Fault {
@@ -36,8 +38,9 @@ export interface Fault {
   errno?: number
 }
 
+/** The switches of one side: the world's are for its HTTP API, a device's for its `wx`. */
 export interface Faults {
-  /** @throws TypeError for a point or a field that does not exist */
+  /** @throws TypeError for a point this side does not have, or a field no fault has */
   set(point: FaultPoint, fault: Fault): void
   /** Clears one point, or all of them. */
   clear(point?: FaultPoint): void
@@ -60,19 +63,24 @@ const FIELDS: Record<keyof Fault, readonly string[]> = {
   errno: ['number'],
 }
 
-export function createFaults(ledger?: Ledger): Faults {
+export interface FaultsOptions {
+  points: readonly FaultPoint[]
+  ledger?: Ledger
+}
+
+export function createFaults({ points, ledger }: FaultsOptions): Faults {
   const active = new Map<FaultPoint, Fault>()
 
   return {
     set(point, fault) {
-      checkPoint(point)
+      checkPoint(point, points)
       checkFault(fault)
       active.set(point, { ...fault })
       ledger?.add({ side: 'control', event: 'fault.set', point, fault: Object.keys(fault).join(' ') })
     },
     clear(point) {
       if (point === undefined) active.clear()
-      else active.delete(checkPoint(point))
+      else active.delete(checkPoint(point, points))
       ledger?.add({ side: 'control', event: 'fault.cleared', point: point ?? 'all' })
     },
     take(point) {
@@ -85,10 +93,9 @@ export function createFaults(ledger?: Ledger): Faults {
   }
 }
 
-function checkPoint(point: string): FaultPoint {
-  const known = FAULT_POINTS.find((name) => name === point)
-  if (!known) throw new TypeError(`there is no fault point "${point}"; there are: ${FAULT_POINTS.join(', ')}`)
-  return known
+function checkPoint(point: FaultPoint, points: readonly FaultPoint[]): FaultPoint {
+  if (!points.includes(point)) throw new TypeError(`there is no fault point "${point}" here, only ${points.join(', ')}`)
+  return point
 }
 
 function checkFault(fault: Fault): void {
@@ -97,6 +104,7 @@ function checkFault(fault: Fault): void {
   for (const [name, value] of fields) {
     const types = FIELDS[name as keyof Fault]
     if (!types) throw new TypeError(`a fault has no "${name}"; it has: ${Object.keys(FIELDS).join(', ')}`)
+    if (name === 'times' && !(Number(value) >= 1)) throw new TypeError('fault.times must be at least 1')
     if (!types.includes(typeof value)) throw new TypeError(`fault.${name} must be a ${types.join(' or ')}`)
   }
 }

@@ -1,5 +1,13 @@
 export { type Clock, type ClockOptions, createClock } from './clock.ts'
-export { createFaults, FAULT_POINTS, type Fault, type FaultPoint, type Faults } from './faults.ts'
+export {
+  createFaults,
+  DEVICE_FAULT_POINTS,
+  type Fault,
+  type FaultPoint,
+  type Faults,
+  type FaultsOptions,
+  WECHAT_FAULT_POINTS,
+} from './faults.ts'
 export { LaunchError, type LaunchErrorCode } from './host/app-package.ts'
 export { type LaunchAppOptions, launchApp } from './host/launch-app.ts'
 export type { AppConsole } from './host/run-app.ts'

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type Clock, createClock } from './clock.ts'
-import { createFaults, type Faults } from './faults.ts'
+import { createFaults, type Faults, WECHAT_FAULT_POINTS } from './faults.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { WechatError } from './wechat-error.ts'
 
@@ -94,7 +94,7 @@ export function createWorld({
   sessionKeyRefreshMs = 60_000,
   exchangesPerMinute = 100,
 }: WorldOptions = {}): World {
-  const faults = createFaults(ledger)
+  const faults = createFaults({ points: WECHAT_FAULT_POINTS, ledger })
   const codes = new Map<string, Code>()
   const keys = new Map<string, SessionKey>()
   const blocked = new Set<string>()

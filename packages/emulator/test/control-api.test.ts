@@ -85,10 +85,22 @@ test('a phone in another process logs in over it, and both ledgers call the code
 
 test('a link to where there is no emulator says so', async () => {
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
-  await expect(remoteLink(`${origin}/elsewhere`).appids()).rejects.toThrow(/answered 404 to \/world/)
+  await expect(remoteLink(`${origin}/elsewhere`).appids()).rejects.toThrow(
+    /there is no emulator at .*: \/world answered 404/,
+  )
+})
+
+test('an app WeChat does not know is told as WeChat tells it, from afar too', async () => {
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 })
+  const device = createDevice({ link: remoteLink(`${origin}/emulator`), appid: 'wx9' })
+  await expect(outcomeOf(device.wx.login)).rejects.toEqual({
+    errMsg: 'login:fail 系统错误，错误码：40013,invalid appid',
+  })
 })
 
 test('a service that is gone looks like a network error to wx.login', async () => {
-  const device = createDevice({ link: remoteLink('http://127.0.0.1:1/emulator'), appid })
+  const link = remoteLink('http://127.0.0.1:1/emulator')
+  await expect(link.appids()).rejects.toThrow('cannot reach http://127.0.0.1:1/emulator')
+  const device = createDevice({ link, appid })
   await expect(outcomeOf(device.wx.login)).rejects.toMatchObject({ errno: 600001 })
 })

@@ -442,6 +442,17 @@ describe('faults and the network', () => {
     await expect(answer).rejects.toMatchObject({ errMsg: expect.stringContaining('ERR_NETWORK_CHANGED') })
   })
 
+  test('a request aborted while a fault delays it is never sent', async () => {
+    const phone = createPhone()
+    phone.device.faults.set('wx.request', { delayMs: 1_000 })
+    const task = phone.wx.request({ url: URL_1 })
+    await turns()
+    task.abort()
+    phone.clock.advance(1_000)
+    await turns()
+    expect(phone.sent).toHaveLength(0)
+  })
+
   test('a fault forces an answer or a failure', async () => {
     const phone = createPhone()
     phone.device.faults.set('wx.request', { status: 502, body: '<html>', times: 1 })
@@ -520,6 +531,13 @@ describe('over real HTTP', () => {
       cookies: ['a=1', 'b=2'],
       data: { body: '{"名":"值"}', type: 'application/json', referer: expect.stringContaining('servicewechat.com') },
     })
+  })
+
+  test('bytes come as a buffer of their own', async () => {
+    const { httpTransport } = await import('../src/wx/http-transport.ts')
+    const url = await serve((_request, response) => response.end(Buffer.from([1, 2, 3])))
+    const { data } = await send(createPhone({ send: httpTransport }), { url, responseType: 'arraybuffer' })
+    expect(data).toEqual(new Uint8Array([1, 2, 3]).buffer)
   })
 
   test('a refused connection, a reset and a server that hangs up fail', async () => {

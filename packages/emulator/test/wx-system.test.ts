@@ -27,7 +27,7 @@ describe('account and system', () => {
       wx.canIUse('request.object.timeout'),
       wx.canIUse('button.open-type.chooseAvatar'),
     ]).toEqual([true, true, true])
-    expect(wx.canIUse('startBluetoothDevicesDiscovery')).toBe(false)
+    expect([wx.canIUse('startBluetoothDevicesDiscovery'), wx.canIUse('telepathy')]).toEqual([false, false])
     expect((wx as Record<string, unknown>).startBluetoothDevicesDiscovery).toBeUndefined()
   })
 

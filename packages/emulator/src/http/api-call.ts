@@ -57,14 +57,11 @@ function errorBody({ errcode, message }: WechatError): Body {
   return { errcode, errmsg: `${message}, rid: ${rid}` }
 }
 
+/** Which kinds of fault hit the call: their values may be long, or carry what a ledger must not. */
 function describe(fault: Fault | null): LedgerDetail {
-  return fault
-    ? {
-        fault: Object.keys(fault)
-          .filter((field) => field !== 'times')
-          .join(' '),
-      }
-    : {}
+  if (!fault) return {}
+  const { times: _times, ...kinds } = fault
+  return { fault: Object.keys(kinds).join(' ') }
 }
 
 /** Below HTTP: a reset is a TCP RST; a hang leaves the socket open until the caller or the server closes it. */

@@ -13,7 +13,8 @@ export const controlApi: FastifyPluginAsync<{ world: World }> = async (app, { wo
   app.setErrorHandler((error, _request, reply) => {
     const status = error instanceof WechatError || error instanceof TypeError || error instanceof RangeError ? 400 : 500
     const message = error instanceof Error ? error.message : String(error)
-    return reply.code(statusCodeOf(error) ?? status).send({ error: message })
+    const errcode = error instanceof WechatError ? { errcode: error.errcode } : {}
+    return reply.code(statusCodeOf(error) ?? status).send({ error: message, ...errcode })
   })
 
   app.get('/world', () => ({ apps: world.apps.map(({ appid }) => appid), nowMs: world.clock.now() }))

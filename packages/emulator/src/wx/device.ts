@@ -1,10 +1,9 @@
 import { type Clock, createClock } from '../clock.ts'
-import { createFaults, type Faults } from '../faults.ts'
+import { createFaults, DEVICE_FAULT_POINTS, type Faults } from '../faults.ts'
 import { createLedger, type Ledger, type LedgerDetail } from '../ledger.ts'
-import { createAppErrors, type UnhandledRejection } from './app-errors.ts'
+import { createAppErrors } from './app-errors.ts'
 import { type AppThread, createAppThread } from './app-thread.ts'
-import type { DeviceContext } from './context.ts'
-import { SINGLE_PAGE_SCENE } from './context.ts'
+import { type DeviceContext, SINGLE_PAGE_SCENE } from './context.ts'
 import { httpTransport } from './http-transport.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { WechatLink } from './link.ts'
@@ -42,7 +41,10 @@ export type Wx = ReturnType<typeof createWx>['wx']
 
 /** One phone with one mini-program installed. What it stored survives a restart of the app. */
 export interface Device {
-  /** The object a mini-program knows as `wx`. */
+  /**
+   * The object a mini-program knows as `wx`. Its types say what it does; code that wants the official typings, which
+   * promise more than phones keep, casts: `device.wx as unknown as WechatMiniprogram.Wx`.
+   */
   readonly wx: Wx
   readonly name: string
   readonly appid: string
@@ -70,8 +72,6 @@ export interface Device {
   idle(): Promise<void>
 }
 
-export type { UnhandledRejection }
-
 export function createDevice(options: DeviceOptions): Device {
   const {
     link,
@@ -81,7 +81,7 @@ export function createDevice(options: DeviceOptions): Device {
     clock = createClock(),
     ledger = link.ledger ?? createLedger(),
   } = options
-  const faults = options.faults ?? createFaults(ledger)
+  const faults = options.faults ?? createFaults({ points: DEVICE_FAULT_POINTS, ledger })
   const record = (event: string, detail: LedgerDetail = {}) =>
     void ledger.add({ side: 'device', device: name, event, ...detail })
 
@@ -157,15 +157,22 @@ function createWx({ options, base, errors }: WxDeps) {
     ...errors.api,
     ...createSystemApi(context),
     ...uiApi,
-    /** Knows APIs by name; of parameters, components and their attributes it assumes the best. */
+    /** Knows APIs and components by name; of their parameters and attributes it assumes the best. */
     canIUse(schema: string): boolean {
       const [name = ''] = schema.split('.')
-      return name in wx || /^[a-z-]+$/.test(name)
+      return name in wx || COMPONENTS.has(name)
     },
   }
 
   return { wx, lifecycle, network, choices, storage: () => storage().storage }
 }
+
+const COMPONENTS = new Set(
+  (
+    'block button checkbox checkbox-group cover-view form icon image input label navigator page-meta picker ' +
+    'picker-view progress radio radio-group rich-text scroll-view slider swiper swiper-item switch text textarea view'
+  ).split(' '),
+)
 
 /** The functions of `shape`, each looked up at the call. */
 function forwarded<Api extends Record<string, (...args: never[]) => unknown>>(current: () => Api, shape: Api): Api {

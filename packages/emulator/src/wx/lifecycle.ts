@@ -1,4 +1,4 @@
-import type { DeviceContext } from './context.ts'
+import { type DeviceContext, SINGLE_PAGE_SCENE } from './context.ts'
 import { createListeners } from './listeners.ts'
 
 /** How the app was opened, as `App.onLaunch`, `App.onShow` and `wx.getLaunchOptionsSync` tell it. */
@@ -102,6 +102,6 @@ function launchOptions(options: Partial<LaunchOptions>, defaultScene: number): L
     query: options.query ?? {},
     scene,
     referrerInfo: options.referrerInfo ?? {},
-    apiCategory: scene === 1154 ? 'browseOnly' : 'default',
+    apiCategory: scene === SINGLE_PAGE_SCENE ? 'browseOnly' : 'default',
   }
 }

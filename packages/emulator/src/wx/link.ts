@@ -1,4 +1,5 @@
 import type { Ledger, LedgerEntry } from '../ledger.ts'
+import { WechatError } from '../wechat-error.ts'
 import type { World } from '../world.ts'
 
 /** Carries what the world's ledger calls the code of a login to a phone in another process. */
@@ -30,20 +31,22 @@ export function localLink(world: World): WechatLink {
 export function remoteLink(controlUrl: string): WechatLink {
   async function call(path: string, body?: object): Promise<{ answer: Record<string, unknown>; header: Headers }> {
     const response = await fetch(`${controlUrl}${path}`, {
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(REMOTE_TIMEOUT_MS),
       ...(body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    }).catch((cause: unknown) => {
+      throw new Error(`cannot reach ${controlUrl}`, { cause })
     })
-    const text = await response.text()
-    if (!response.ok)
-      throw new Error(`the emulator at ${controlUrl} answered ${response.status} to ${path}: ${text.slice(0, 200)}`)
-    return { answer: JSON.parse(text), header: response.headers }
+    const answer = parseObject(await response.text())
+    if (typeof answer?.errcode === 'number') throw new WechatError(answer.errcode)
+    if (!response.ok || !answer)
+      throw new Error(`there is no emulator at ${controlUrl}: ${path} answered ${response.status}`)
+    return { answer, header: response.headers }
   }
 
   return {
     async appids() {
       const { answer } = await call('/world')
-      if (!Array.isArray(answer.apps)) throw new Error(`there is no emulator at ${controlUrl}`)
-      return answer.apps.map(String)
+      return Array.isArray(answer.apps) ? answer.apps.map(String) : []
     },
     async login(user, appid) {
       const { answer, header } = await call('/wx-login', { user, appid })
@@ -54,7 +57,19 @@ export function remoteLink(controlUrl: string): WechatLink {
       return (await call('/check-session', { user, appid })).answer.valid === true
     },
     async entries() {
-      return (await call('/ledger')).answer.entries as LedgerEntry[]
+      const { entries } = (await call('/ledger')).answer
+      return Array.isArray(entries) ? entries : []
     },
+  }
+}
+
+const REMOTE_TIMEOUT_MS = 10_000
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : null
+  } catch {
+    return null
   }
 }

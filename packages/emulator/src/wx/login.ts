@@ -72,10 +72,9 @@ const SESSION_KEY_EXPIRED = 'session time out, need relogin'
 
 /** What the connection does to a call of WeChat's own: its refusals carry an errcode, anything else is the network. */
 async function overNetwork<Result>({ network }: DeviceContext, call: () => Promise<Result>): Promise<Result> {
-  let stop = () => {}
+  let stopListening: (() => void) | undefined
   const lost = new Promise<never>((_resolve, reject) => {
-    const unlisten = network.onLost(() => reject(cronetFailure(-21, 'ERR_NETWORK_CHANGED')))
-    stop = () => unlisten()
+    stopListening = network.onLost(() => reject(cronetFailure(-21, 'ERR_NETWORK_CHANGED')))
   })
   try {
     return await Promise.race([call(), lost])
@@ -84,7 +83,7 @@ async function overNetwork<Result>({ network }: DeviceContext, call: () => Promi
     if (error instanceof WxFailure) throw error
     throw cronetFailure(-2, 'ERR_FAILED')
   } finally {
-    stop()
+    stopListening?.()
   }
 }
 

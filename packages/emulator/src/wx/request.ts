@@ -1,7 +1,7 @@
-import type { Fault } from '../faults.ts'
 import { type Callbacks, conclude, type Failure, failureOf, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
-import { createListeners, type Listeners } from './listeners.ts'
+import { createExchange } from './exchange.ts'
+import { createListeners } from './listeners.ts'
 import { cronetFailure, NETWORK_ERRNO } from './network.ts'
 import { buildRequest, type OutgoingRequest } from './request-options.ts'
 import { createSlots } from './slots.ts'
@@ -50,14 +50,16 @@ export interface RequestDeps {
 /** @see https://developers.weixin.qq.com/miniprogram/dev/framework/ability/network.html */
 const CONCURRENT_REQUESTS = 10
 const MAX_TIMEOUT_MS = 60_000
-const MAX_REDIRECTS = 20
+
+type Outcome = { result: RequestResult & { errMsg: string } } | { failure: Failure }
 
 /**
  * `wx.request`: `success` for every answer of a server whatever its status, `fail` only when no answer came, never a
  * promise.
  */
 export function createRequestApi({ context, send, resolve, version }: RequestDeps) {
-  const { clock, faults, ledger, network, record, thread } = context
+  const { clock, ledger, network, record, thread } = context
+  const exchange = createExchange({ context, send, resolve })
   const slots = createSlots(CONCURRENT_REQUESTS)
   const unfinished = new Set<(failure: WxFailure) => void>()
   const referer = `https://servicewechat.com/${context.appid}/${version}/page-frame.html`
@@ -66,13 +68,11 @@ export function createRequestApi({ context, send, resolve, version }: RequestDep
     const headersReceived = createListeners<ReceivedHeaders>(thread)
     const ending = new AbortController()
     const comeBack = thread.open()
+    let outgoing: OutgoingRequest | null = null
     let finished = false
 
     /** The first end counts; it is told to the app in a later task. */
-    function finish(
-      outcome: { result: RequestResult & { errMsg: string } } | { failure: Failure },
-      outgoing: OutgoingRequest | null,
-    ) {
+    function finish(outcome: Outcome): void {
       if (finished) return
       finished = true
       unfinished.delete(fail)
@@ -81,45 +81,39 @@ export function createRequestApi({ context, send, resolve, version }: RequestDep
       comeBack(() => conclude(thread, options, outcome))
     }
 
-    let outgoing: OutgoingRequest | null = null
-    const fail = (error: unknown) => finish({ failure: failureOf('request', error) }, outgoing)
-    unfinished.add(fail)
+    function fail(error: unknown): void {
+      finish({ failure: failureOf('request', error) })
+    }
 
     async function run(): Promise<void> {
       outgoing = buildRequest(options, referer)
       if (thread.suspended) throw interrupted()
-      const release = await slots.take(ending.signal)
+      const { signal } = ending
+      const release = await slots.take(signal)
       if (finished) return release()
       const timeoutMs = Math.min(positive(options.timeout) ?? MAX_TIMEOUT_MS, MAX_TIMEOUT_MS)
       // From the moment it is sent: whether time in the queue counts is not documented, and this is the harder case.
       const timer = clock.setTimeout(() => fail(new WxFailure('timeout', NETWORK_ERRNO.timeout)), timeoutMs)
       try {
         // Raced, because what hangs may never notice the signal and would keep its slot.
-        const response = await Promise.race([
-          exchange(outgoing, timeoutMs, options.redirect ?? 'follow', ending.signal),
-          rejectedBy(ending.signal),
-        ])
-        deliver(response, options, headersReceived)
+        const answer = exchange(outgoing, { redirect: options.redirect ?? 'follow', timeoutMs, signal })
+        deliver(await Promise.race([answer, rejectedBy(signal)]))
       } finally {
         clock.clearTimeout(timer)
         release()
       }
     }
 
-    function deliver(
-      response: TransportResponse,
-      { dataType, responseType }: RequestOptions,
-      headers: Listeners<ReceivedHeaders>,
-    ) {
-      const { statusCode, header, cookies = [] } = response
+    function deliver({ statusCode, header, cookies = [], body }: TransportResponse): void {
+      const data = parseBody(body, options)
       thread.post(() => {
-        if (!finished) headers.emit({ statusCode, header, cookies })
+        if (!finished) headersReceived.emit({ statusCode, header, cookies })
       })
-      const data = parseBody(response.body, { dataType, responseType })
       // In a task of its own: an abort by a headers listener still wins.
-      thread.post(() => finish({ result: { data, statusCode, header, cookies, errMsg: 'request:ok' } }, outgoing))
+      thread.post(() => finish({ result: { data, statusCode, header, cookies, errMsg: 'request:ok' } }))
     }
 
+    unfinished.add(fail)
     run().catch(fail)
 
     return {
@@ -131,63 +125,33 @@ export function createRequestApi({ context, send, resolve, version }: RequestDep
     }
   }
 
-  async function exchange(
-    outgoing: OutgoingRequest,
-    timeoutMs: number,
-    redirect: 'follow' | 'manual',
-    signal: AbortSignal,
-  ): Promise<TransportResponse> {
-    const fault = faults.take('wx.request')
-    if (fault?.delayMs) await new Promise<void>((wake) => clock.setTimeout(wake, fault.delayMs ?? 0))
-    if (fault?.hang) await new Promise<never>(() => {})
-    if (fault?.errMsg !== undefined) throw new WxFailure(fault.errMsg, fault.errno)
-    if (fault && (fault.status !== undefined || fault.body !== undefined)) return forcedResponse(fault)
-
-    let next = outgoing
-    for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      network.assertOnline()
-      const { url, method, header, body } = next
-      const target = {
-        url: resolve(new URL(url)).href,
-        method,
-        header,
-        timeoutMs,
-        signal,
-        ...(body !== undefined && { body }),
-      }
-      const response = await send(target).catch((error: unknown) => Promise.reject(networkFailure(error)))
-      const location = redirect === 'follow' ? findLocation(response) : null
-      if (location === null) return response
-      next = redirected(next, response.statusCode, location)
-    }
-    throw cronetFailure(-310, 'ERR_TOO_MANY_REDIRECTS')
-  }
-
-  function describe(outgoing: OutgoingRequest | null, outcome: { result: RequestResult } | { failure: Failure }) {
-    if (!outgoing) return { errMsg: 'failure' in outcome ? outcome.failure.errMsg : '' }
+  function describe(outgoing: OutgoingRequest | null, outcome: Outcome) {
+    const end =
+      'result' in outcome
+        ? { statusCode: outcome.result.statusCode, ...problemOf(outcome.result) }
+        : { errMsg: outcome.failure.errMsg }
+    if (!outgoing) return end
     const { url, method, header } = outgoing
     const token = /^Bearer (.+)$/i.exec(header.authorization ?? '')?.[1]
-    return {
-      method,
-      url: url.replace(/[?#].*$/s, ''),
-      bearer: token === undefined ? false : ledger.alias('token', token),
-      ...('result' in outcome
-        ? { statusCode: outcome.result.statusCode, ...problemOf(outcome.result) }
-        : { errMsg: outcome.failure.errMsg }),
-    }
+    const bearer = token === undefined ? false : ledger.alias('token', token)
+    return { method, url: url.replace(/[?#].*$/s, ''), bearer, ...end }
   }
 
-  network.onLost(() => interruptAll(cronetFailure(-21, 'ERR_NETWORK_CHANGED')))
-
-  function interruptAll(failure: WxFailure): void {
+  function failAll(failure: WxFailure): void {
     for (const fail of [...unfinished]) fail(failure)
   }
 
+  network.onLost(() => failAll(cronetFailure(-21, 'ERR_NETWORK_CHANGED')))
+
   return {
     api: { request },
-    /** The app is suspended: WeChat cuts what has not finished. */
-    interrupt: () => interruptAll(interrupted()),
+    /** The app is suspended or gone: WeChat cuts what has not finished. */
+    interrupt: () => failAll(interrupted()),
   }
+}
+
+function interrupted(): WxFailure {
+  return new WxFailure('interrupted', NETWORK_ERRNO.interrupted)
 }
 
 function rejectedBy(signal: AbortSignal): Promise<never> {
@@ -196,54 +160,14 @@ function rejectedBy(signal: AbortSignal): Promise<never> {
   })
 }
 
-function interrupted(): WxFailure {
-  return new WxFailure('interrupted', NETWORK_ERRNO.interrupted)
-}
-
-function forcedResponse({ status = 200, body = '', headers = {} }: Fault): TransportResponse {
-  return { statusCode: status, header: headers, cookies: [], body }
-}
-
-function findLocation({ statusCode, header }: TransportResponse): string | null {
-  if (![301, 302, 303, 307, 308].includes(statusCode)) return null
-  return Object.entries(header).find(([name]) => name.toLowerCase() === 'location')?.[1] ?? null
-}
-
-/** Headers travel along, the Authorization too, even to another host: assume the worst of a network stack. */
-function redirected(request: OutgoingRequest, statusCode: number, location: string): OutgoingRequest {
-  const url = new URL(location, request.url).href
-  if (statusCode === 307 || statusCode === 308) return { ...request, url }
-  const { body: _body, ...rest } = request
-  return { ...rest, url, method: request.method === 'HEAD' ? 'HEAD' : 'GET' }
-}
-
-/** The names Chromium's network stack has for what Node reports. */
-const CRONET: Record<string, [number, string]> = {
-  ECONNREFUSED: [-102, 'ERR_CONNECTION_REFUSED'],
-  ECONNRESET: [-101, 'ERR_CONNECTION_RESET'],
-  EPIPE: [-101, 'ERR_CONNECTION_RESET'],
-  ENOTFOUND: [-105, 'ERR_NAME_NOT_RESOLVED'],
-  EAI_AGAIN: [-105, 'ERR_NAME_NOT_RESOLVED'],
-  ENETUNREACH: [-109, 'ERR_ADDRESS_UNREACHABLE'],
-  EHOSTUNREACH: [-109, 'ERR_ADDRESS_UNREACHABLE'],
-  ETIMEDOUT: [-118, 'ERR_CONNECTION_TIMED_OUT'],
-  DEPTH_ZERO_SELF_SIGNED_CERT: [-202, 'ERR_CERT_AUTHORITY_INVALID'],
-  SELF_SIGNED_CERT_IN_CHAIN: [-202, 'ERR_CERT_AUTHORITY_INVALID'],
-}
-
-function networkFailure(error: unknown): WxFailure {
-  if (error instanceof WxFailure) return error
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return cronetFailure(...(CRONET[code] ?? [-2, 'ERR_FAILED']))
-}
-
 function parseBody(
   body: string | Uint8Array,
   { dataType = 'json', responseType }: Pick<RequestOptions, 'dataType' | 'responseType'>,
 ): unknown {
   if (responseType === 'arraybuffer') {
     const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
-    return bytes.slice().buffer
+    // A copy: a Buffer is a window on memory that others share.
+    return new Uint8Array(bytes).buffer
   }
   const text = typeof body === 'string' ? body : new TextDecoder().decode(body)
   if (dataType !== 'json') return text
