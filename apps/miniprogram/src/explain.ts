@@ -3,6 +3,8 @@ export function explain(code: string): string {
   switch (code) {
     case 'network':
       return '网络不可用，请检查网络后重试'
+    case 'login_failed':
+      return '没有连上微信，请检查网络后重试'
     case 'timeout':
     case 'login_timeout':
       return '网络有点慢，请稍后重试'

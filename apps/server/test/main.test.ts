@@ -42,7 +42,7 @@ describe.each(COLUMNS.filter(isAvailable))('the service process, stores %s', (co
   })
 
   test('nothing it prints holds a secret, at the most talkative log level', async () => {
-    const env = { ...(await environment(column)), ...EMULATOR, LOG_LEVEL: 'trace' }
+    const env: Record<string, string> = { ...(await environment(column)), ...EMULATOR, LOG_LEVEL: 'trace' }
     const service = startProcess(env)
     const address = await service.address
     const { code, token } = await signIn(address, 'alice')

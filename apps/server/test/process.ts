@@ -52,7 +52,7 @@ export async function call(url: string, o: { method?: string; body?: unknown; to
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
   const text = await response.text()
-  return { status: response.status, headers: response.headers, text, data: text === '' ? null : JSON.parse(text) }
+  return { status: response.status, data: text === '' ? null : JSON.parse(text) }
 }
 
 /** What the README's curl lines do: a code for `user`, exchanged for a session. */

@@ -26,7 +26,7 @@ export interface Service {
 /** The real service on real HTTP, with WeChat emulated on the other side of a real connection. */
 export async function startService(
   column: Column,
-  routes: (app: FastifyInstance) => void = () => {},
+  routes: (app: FastifyInstance) => void | Promise<void> = () => {},
 ): Promise<Service> {
   const world = createWorld()
   const wechat = await startWechat(world)
@@ -41,7 +41,7 @@ export async function startService(
     now: () => world.clock.now(),
     log,
   })
-  routes(app)
+  await routes(app)
   const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 })
   onTestFinished(async () => {
     await app.close()
