@@ -36,6 +36,10 @@ export interface CommandOutput {
 
 /** Runs one command line and answers its exit code. */
 export async function runCommand(args: readonly string[], output: CommandOutput): Promise<number> {
+  if (args.includes('--help')) {
+    output.stdout(`${USAGE}\n`)
+    return 0
+  }
   try {
     const report = await runMiniProgram(parseRun(args))
     output.stdout(`${JSON.stringify(report, null, 2)}\n`)

@@ -211,6 +211,10 @@ describe('what cannot be run says so in one line', () => {
     expect(exitCode).toBe(1)
   })
 
+  test('--help is no mistake', async () => {
+    expect(await run('run', '--help')).toMatchObject({ exitCode: 0, stdout: `${USAGE}\n`, stderr: '' })
+  })
+
   test.each([
     [[], 'which command?'],
     [['walk'], 'unknown command "walk"'],
