@@ -13,8 +13,9 @@ const FOLDER = dirname(fileURLToPath(import.meta.url))
 const DIST = join(FOLDER, 'miniprogram_dist')
 const SHARED_DIST = join(FOLDER, '..', 'shared', 'dist')
 
-/** What a mini-program has to download for us, minified and gzipped. */
-const SIZE_LIMIT_BYTES = 4_000
+/** What a mini-program has to download for us, minified and gzipped: what we aim for, and what fails the build. */
+const SIZE_GOAL_BYTES = 4_000
+const SIZE_LIMIT_BYTES = 5_000
 
 /** All a mini-program of base library 2.11.0 offers that this package uses. */
 const ALLOWED_GLOBALS = [
@@ -33,7 +34,7 @@ export async function buildClient(): Promise<void> {
   const bundled = await bundle({ minify: false })
   checkSyntaxAndGlobals(bundled)
   const size = gzipSync(await bundle({ minify: true }), { level: 9 }).length
-  const figure = `${(size / 1000).toFixed(2)} kB minified and gzipped (limit ${(SIZE_LIMIT_BYTES / 1000).toFixed(1)} kB)`
+  const figure = `${inKb(size)} minified and gzipped (goal ${inKb(SIZE_GOAL_BYTES)}, limit ${inKb(SIZE_LIMIT_BYTES)})`
   if (size > SIZE_LIMIT_BYTES) throw new Error(`@weapp-auth/client is ${figure}`)
   mkdirSync(DIST, { recursive: true })
   writeFileSync(join(DIST, 'index.js'), bundled)
@@ -41,20 +42,25 @@ export async function buildClient(): Promise<void> {
   process.stderr.write(`@weapp-auth/client: ${figure}, dependencies: none\n`)
 }
 
+function inKb(bytes: number): string {
+  return `${(bytes / 1000).toFixed(2)} kB`
+}
+
 async function bundle(options: BuildOptions): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents: ENTRY, resolveDir: FOLDER, loader: 'ts' },
     bundle: true,
     write: false,
-    format: 'esm',
+    format: 'cjs',
     platform: 'neutral',
     target: 'es2015',
     charset: 'utf8',
+    banner: { js: '"use strict";' },
     logLevel: 'warning',
     logOverride: { 'commonjs-variable-in-esm': 'silent' },
     ...options,
   })
-  return `'use strict'\n${outputFiles?.[0]?.text ?? ''}`
+  return outputFiles?.[0]?.text ?? ''
 }
 
 /** Lint does not see what esbuild leaves in, such as `fetch` or a method newer than the oldest engine's syntax. */

@@ -22,6 +22,8 @@ export interface Call {
   header: Record<string, string>
   token: string | null
   body: Record<string, unknown>
+  /** Whether the phone has stopped waiting for the answer. */
+  isGivenUp(): boolean
   answer(status: number, data?: unknown, header?: Record<string, string>): Promise<void>
   lose(): Promise<void>
 }
@@ -121,6 +123,7 @@ export function createPhone(options: Partial<CreateAuthOptions> = {}) {
         header: request.header,
         token: bearer?.replace(/^Bearer /, '') ?? null,
         body: typeof request.body === 'string' && request.body ? JSON.parse(request.body) : {},
+        isGivenUp: () => request.signal.aborted,
         async answer(statusCode, data, header = {}) {
           const body = typeof data === 'string' ? data : data === undefined ? '' : JSON.stringify(data)
           resolve({ statusCode, header, body })

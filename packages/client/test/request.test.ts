@@ -175,7 +175,7 @@ describe('a session that was revoked', () => {
       await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
       expect(auth.getSession()).toBeNull()
       await phone.advance(0)
-    expect(reasons).toEqual([reason])
+      expect(reasons).toEqual([reason])
 
       const later = phone.restart()
       await expect(later.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
