@@ -119,7 +119,7 @@ describe('what comes back', () => {
     const answer = send(phone, options)
     await turns()
     phone.sent[0]?.answer({ body })
-    expect((await answer).data).toEqual(data)
+    expect((await answer).data).toStrictEqual(data)
   })
 
   test('callbacks run later, success before complete, once each', async () => {
@@ -537,7 +537,7 @@ describe('over real HTTP', () => {
     const { httpTransport } = await import('../src/wx/http-transport.ts')
     const url = await serve((_request, response) => response.end(Buffer.from([1, 2, 3])))
     const { data } = await send(createPhone({ send: httpTransport }), { url, responseType: 'arraybuffer' })
-    expect(data).toEqual(new Uint8Array([1, 2, 3]).buffer)
+    expect(data).toStrictEqual(new Uint8Array([1, 2, 3]).buffer)
   })
 
   test('a refused connection, a reset and a server that hangs up fail', async () => {

@@ -35,7 +35,7 @@ describe('account and system', () => {
     const { wx } = createPhone()
     const bytes = new Uint8Array([0, 127, 255]).buffer
     expect(wx.arrayBufferToBase64(bytes)).toBe('AH//')
-    expect(wx.base64ToArrayBuffer('AH//')).toEqual(bytes)
+    expect(wx.base64ToArrayBuffer('AH//')).toStrictEqual(bytes)
   })
 
   test('nextTick runs later', async () => {
