@@ -175,6 +175,16 @@ describe('waiting', () => {
     expect(app.page().data.waited).toEqual([20])
   })
 
+  test('settled() does not wait for a clock that stands still', async () => {
+    const { app, instance, clock } = await openPage('pages/index/index')
+    ;(instance.wait as (ms: number[]) => void).call(instance, [20])
+    await app.settled()
+    expect(app.page().data.waited).toBeUndefined()
+    clock.advance(20)
+    await app.settled()
+    expect(app.page().data.waited).toEqual([20])
+  })
+
   test('waitFor tells what was on the screen when it gave up', async () => {
     const { app } = await openPage('pages/cart/cart')
     await app.waitFor('.cart')

@@ -166,6 +166,12 @@ describe('events', () => {
     expect(app.page().data.taps).toEqual(['inner', 'outer', 'inner'])
   })
 
+  test('a tap inside a component is a tap on it', async () => {
+    const { app } = await openShop()
+    await app.tap('#card >>> .title')
+    expect(app.page().data.tapped).toBe('card')
+  })
+
   test('a component triggers its own, a behavior handles its', async () => {
     const { app } = await openShop()
     await app.tap('#card >>> #buy >>> .inner')

@@ -23,8 +23,8 @@ afterEach(async () => {
 })
 
 /** A service that exchanges codes with an emulated WeChat over TCP, with the emulator mounted beside it. */
-async function startService() {
-  const world = createWorld()
+async function startService(apps = [DEMO_APP]) {
+  const world = createWorld({ apps })
   const wechat = await startWechat(world)
   const service = Fastify()
   service.register(controlApi, { prefix: '/emulator', world })
@@ -139,7 +139,7 @@ describe('weapp-emulator run', () => {
   })
 
   test('a DevTools project is run with its own root and appid', async () => {
-    const { url } = await startService()
+    const { url } = await startService([{ appid: 'wxfirst', secret: 's' }, DEMO_APP])
     const { report } = await run('run', SHOP, '--service', url)
     expect(report()).toMatchObject({ ok: true, app: { page: 'pages/index/index', appid: DEMO_APP.appid } })
   })
