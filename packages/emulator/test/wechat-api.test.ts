@@ -59,6 +59,16 @@ describe('GET /sns/jscode2session', () => {
     expect(world.ledger.count('jscode2session', { code: 'c1', errcode: 0 })).toBe(1)
   })
 
+  test('the ledger tells which session key was answered, so that a rotation shows', async () => {
+    for (const expired of [false, false, true]) {
+      if (expired) world.expireSessionKey('alice', appid)
+      await get(world.login('alice', appid).code)
+    }
+    await get('never-issued')
+    const exchanges = world.ledger.entries().filter(({ event }) => event === 'jscode2session')
+    expect(exchanges.map(({ sessionKey }) => sessionKey)).toEqual(['k1', 'k1', 'k2', undefined])
+  })
+
   test('neither code, secret nor session key reaches the ledger', async () => {
     const { code } = world.login('alice', appid)
     const { session_key } = (await (await get(code)).json()) as { session_key: string }

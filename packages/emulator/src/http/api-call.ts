@@ -7,7 +7,7 @@ import type { World } from '../world.ts'
 
 export interface ApiCall {
   point: FaultPoint
-  /** What the ledger says of the call; no secrets. */
+  /** What the ledger says of the call; no secrets. A success may add to it while it runs. */
   detail: LedgerDetail
   /** The call itself. @throws WechatError */
   run: () => object
