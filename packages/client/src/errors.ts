@@ -66,7 +66,7 @@ const RETRYABLE: readonly AuthErrorCode[] = [
   'timeout',
 ]
 
-/** Whether `error` came from this package, also when the mini-program holds two copies of it. */
+/** Whether `error` came from this package, also from another copy of it, where `instanceof` fails. */
 export function isAuthError(error: unknown): error is AuthError {
-  return error instanceof Error && error.name === 'AuthError'
+  return (error as Partial<AuthError> | null | undefined)?.name === 'AuthError'
 }

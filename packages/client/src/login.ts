@@ -2,7 +2,7 @@ import type { CreateSessionRequest } from '@weapp-auth/shared'
 import { sleep, within } from './deadline.ts'
 import { AuthError } from './errors.ts'
 import type { Issued, Service } from './service.ts'
-import type { WeChat } from './wx.ts'
+import type { RequestTask, WeChat } from './wx.ts'
 
 /**
  * One login: a code from WeChat, its exchange, `take` with what came of it, and when the next may be tried.
@@ -43,6 +43,7 @@ export function createLogin<User>(options: LoginOptions<User>): Login<User> {
   let recentLogins = 0
   let pauseMs = FIRST_PAUSE_MS
   let pausedBy: AuthError | null = null
+  let task: RequestTask | null = null
 
   async function describe(): Promise<Omit<CreateSessionRequest, 'code'>> {
     return {
@@ -62,7 +63,9 @@ export function createLogin<User>(options: LoginOptions<User>): Login<User> {
     setTimeout(() => recentLogins--, CEILING_WINDOW_MS)
     const code = await wechat.login(timeoutMs)
     if (!isCurrent()) throw overtaken()
-    return service.exchange(Object.assign({ code }, body), timeoutMs)
+    return service.exchange(Object.assign({ code }, body), timeoutMs, (started) => {
+      task = started
+    })
   }
 
   async function attemptTwice(isCurrent: () => boolean): Promise<Issued<User>> {
@@ -87,6 +90,8 @@ export function createLogin<User>(options: LoginOptions<User>): Login<User> {
     })
     try {
       const outcome = await within(timeoutMs, taken, () => {
+        // Or the next login would begin beside an exchange that is still under way.
+        if (task) task.abort()
         throw new AuthError('login_timeout', 'login:fail timeout')
       })
       pausedBy = null

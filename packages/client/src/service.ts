@@ -1,7 +1,7 @@
 import { type CreateSessionRequest, type CreateSessionResponse, type Problem, ROUTES } from '@weapp-auth/shared'
 import { ignore } from './deadline.ts'
 import { AuthError } from './errors.ts'
-import type { RequestResult, WeChat } from './wx.ts'
+import type { RequestResult, RequestTask, WeChat, WxRequestOptions } from './wx.ts'
 
 /** What a successful sign-in brings: the wire body, checked. */
 export type Issued<User> = Omit<CreateSessionResponse, 'user'> & { user: User }
@@ -9,7 +9,7 @@ export type Issued<User> = Omit<CreateSessionResponse, 'user'> & { user: User }
 /** The two calls of the service that never take the way of other requests: no waiting for a login, no replay. */
 export interface Service<User> {
   /** `POST /v1/sessions`. */
-  exchange(body: CreateSessionRequest, timeoutMs: number): Promise<Issued<User>>
+  exchange(body: CreateSessionRequest, timeoutMs: number, onTask: (task: RequestTask) => void): Promise<Issued<User>>
   /** `DELETE /v1/session`, as far as it can be had: a session that is not revoked expires by itself. */
   revoke(token: string): Promise<void>
 }
@@ -22,14 +22,15 @@ export function createService<User>(
   bearer: (token: string) => Record<string, string>,
 ): Service<User> {
   return {
-    async exchange(body, timeoutMs) {
-      const response = await wechat.request({
+    async exchange(body, timeoutMs, onTask) {
+      const options: WxRequestOptions = {
         url: baseUrl + ROUTES.sessions,
         method: 'POST',
         header: { 'content-type': 'application/json' },
         data: body,
         timeout: timeoutMs,
-      })
+      }
+      const response = await wechat.request(options, onTask)
       if (response.statusCode < 300 && isIssued<User>(response.data)) return response.data
       throw refusal(response)
     },

@@ -206,8 +206,12 @@ describe('a failing login', () => {
   test('a session that comes after the deadline is not taken, and revoked', async () => {
     const phone = createPhone()
     const { wx } = phone.device
-    // A network layer that knows no timeout.
-    const deaf = { ...wx, request: (options: object) => wx.request({ ...options, timeout: 60_000 } as never) }
+    // A network layer that knows neither timeout nor abort.
+    const request: typeof wx.request = (options) => ({
+      ...wx.request({ ...options, timeout: 60_000 }),
+      abort() {},
+    })
+    const deaf = { ...wx, request }
     const auth = phone.restart({ wx: deaf, loginTimeoutMs: 5_000 })
     phone.service.exchanges.push('hold')
     const ensured = watch(auth.ensureLogin())

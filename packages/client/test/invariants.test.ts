@@ -52,7 +52,7 @@ async function run(steps: readonly Step[]): Promise<void> {
   const pending: { watched: Watched<unknown>; dueMs: number }[] = []
   const aborts: (() => void)[] = []
   const events: unknown[] = []
-  let mayReplace = false
+  let forcedAtMs = Number.NEGATIVE_INFINITY
   let requests = 0
   let needless = 0
 
@@ -60,8 +60,7 @@ async function run(steps: readonly Step[]): Promise<void> {
   device.wx.login = (options) => {
     loginTimes.push(device.clock.now())
     // 3: a login needs a reason: no usable session, or the user's own tap.
-    if (auth.getSession() && !mayReplace) needless++
-    mayReplace = false
+    if (auth.getSession() && device.clock.now() > forcedAtMs + LOGIN_TIMEOUT_MS) needless++
     login(options)
   }
   for (const name of ['login', 'logout', 'loginFail'] as const) auth.on(name, (detail) => events.push(detail))
@@ -77,6 +76,12 @@ async function run(steps: readonly Step[]): Promise<void> {
   const isExchange = (call: Call) => call.path === '/v1/sessions'
   const track = (promise: Promise<unknown>, limitMs: number) => {
     pending.push({ watched: watch(promise), dueMs: device.clock.now() + limitMs })
+  }
+
+  /** In two steps, so that a login's second attempt begins in its own time. */
+  async function pass(ms: number): Promise<void> {
+    await phone.advance(Math.min(ms, 300))
+    await phone.advance(Math.max(0, ms - 300))
   }
 
   async function answer(call: Call, how: (Step & { do: 'answer' })['with']): Promise<void> {
@@ -116,10 +121,9 @@ async function run(steps: readonly Step[]): Promise<void> {
         return track(task, LOGIN_TIMEOUT_MS + REQUEST_TIMEOUT_MS)
       }
       case 'ensureLogin':
-        mayReplace ||= step.force
+        if (step.force) forcedAtMs = device.clock.now()
         return track(auth.ensureLogin({ force: step.force }), LOGIN_TIMEOUT_MS)
       case 'logout':
-        mayReplace = false
         for (const call of heldNow()) if (isExchange(call)) lateExchanges.add(call)
         return track(auth.logout(), LOGIN_TIMEOUT_MS)
       case 'abort':
@@ -136,7 +140,7 @@ async function run(steps: readonly Step[]): Promise<void> {
           step.how === 'fails' ? { errMsg: 'system error', times: 1 } : { hang: true, times: 1 },
         )
       case 'advance':
-        return phone.advance(step.ms)
+        return pass(step.ms)
     }
   }
 
@@ -165,7 +169,7 @@ async function run(steps: readonly Step[]): Promise<void> {
     await flush()
     check()
   }
-  await phone.advance(LOGIN_TIMEOUT_MS + REQUEST_TIMEOUT_MS)
+  await pass(LOGIN_TIMEOUT_MS + REQUEST_TIMEOUT_MS)
   check()
 
   // 10: tokens and codes are in no URL, log, error, event or session.

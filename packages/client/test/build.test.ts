@@ -1,0 +1,119 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
+import { createClock, createDevice, createWorld, DEMO_APP, localLink } from '@weapp-auth/emulator'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { buildClient, checkSyntaxAndGlobals } from '../build.ts'
+import type * as client from '../src/index.ts'
+import { createService } from './phone.ts'
+
+const DIST = join(import.meta.dirname, '..', 'miniprogram_dist')
+
+/** What came after ES2015: none of it may be needed. */
+const OLD_ENGINE = `
+  delete Promise.prototype.finally; delete Promise.allSettled; delete Promise.any; delete Promise.withResolvers; delete Promise.try
+  delete Object.entries; delete Object.values; delete Object.fromEntries; delete Object.getOwnPropertyDescriptors; delete Object.hasOwn
+  for (const name of ['includes', 'flat', 'flatMap', 'at', 'findLast']) delete Array.prototype[name]
+  for (const name of ['padStart', 'padEnd', 'matchAll', 'replaceAll', 'trimEnd', 'at']) delete String.prototype[name]
+  delete globalThis.queueMicrotask; delete globalThis.structuredClone; delete globalThis.WebAssembly
+`
+
+beforeAll(() => buildClient())
+
+function load(globals: object): typeof client {
+  const module: { exports: unknown } = { exports: {} }
+  const context = { module, exports: module.exports, ...globals }
+  runInNewContext(OLD_ENGINE + readFileSync(join(DIST, 'index.js'), 'utf8'), context)
+  return module.exports as typeof client
+}
+
+describe('the built file', () => {
+  test('signs in and sends a request with nothing but an old engine and wx', async () => {
+    const clock = createClock()
+    const service = createService()
+    const device = createDevice({
+      link: localLink(createWorld({ clock })),
+      appid: DEMO_APP.appid,
+      clock,
+      async send({ url, method, header, body }) {
+        const token = /^Bearer (.*)$/.exec(header.authorization ?? '')?.[1] ?? null
+        const answer = service.route({
+          method,
+          path: new URL(url).pathname,
+          token,
+          body: typeof body === 'string' ? JSON.parse(body) : {},
+        } as never)
+        if (typeof answer === 'string') throw new Error(answer)
+        return { statusCode: answer.status, header: {}, body: JSON.stringify(answer.data ?? null) }
+      },
+    })
+    const { setTimeout, clearTimeout } = clock
+    const context = { setTimeout, clearTimeout, wx: undefined as unknown }
+    const { createAuth, AuthError, isAuthError } = load(context)
+    const auth = createAuth({ baseUrl: 'https://api.example.com', wx: device.wx })
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
+    service.revokeAll()
+    expect((await auth.request({ url: '/products' })).data).toEqual({ ok: true })
+    service.revokeAll('admin')
+    const error: unknown = await auth.request({ url: '/products' }).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(AuthError)
+    expect(error).toMatchObject({ name: 'AuthError', code: 'logged_out' })
+    // Another copy of the package: another Error, the same name.
+    expect(isAuthError(Object.assign(new Error('x'), { name: 'AuthError' }))).toBe(true)
+  })
+
+  test('looks wx up when it is called, not when it is loaded', async () => {
+    const context: { wx?: unknown; setTimeout: unknown; clearTimeout: unknown } = { setTimeout, clearTimeout }
+    const module: { exports: unknown } = { exports: {} }
+    const globals = Object.assign(context, { module })
+    runInNewContext(readFileSync(join(DIST, 'index.js'), 'utf8'), globals)
+    const { createAuth } = module.exports as typeof client
+    const auth = createAuth({ baseUrl: 'https://api.example.com', appid: 'wx1' })
+    await expect(auth.request({ url: '/news', auth: 'none' })).rejects.toMatchObject({ code: 'unavailable' })
+    globals.wx = {
+      request: ({ success }: { success: (result: object) => void }) =>
+        success({ statusCode: 204, data: '', header: {} }),
+    }
+    expect((await auth.request({ url: '/news', auth: 'none' })).statusCode).toBe(204)
+  })
+
+  test('exports what the sources export', async () => {
+    const sources = await import('../src/index.ts')
+    expect(Object.keys(load({})).sort()).toEqual(Object.keys(sources).sort())
+  })
+
+  test('has types beside it that need no other package', () => {
+    const files = readdirSync(DIST, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.d.ts'))
+    expect(files).toContain('index.d.ts')
+    for (const file of files) {
+      const imports = [...readFileSync(join(DIST, file), 'utf8').matchAll(/from '([^']+)'/g)].map((match) => match[1])
+      for (const path of imports) expect(path).toMatch(/^\.\/[\w/-]+\.js$/)
+    }
+  })
+
+  test('has no dependencies and one entry', () => {
+    const manifest = JSON.parse(readFileSync(join(DIST, '..', 'package.json'), 'utf8'))
+    expect(manifest.dependencies).toBeUndefined()
+    expect(manifest).toMatchObject({ main: 'miniprogram_dist/index.js', miniprogram: 'miniprogram_dist' })
+  })
+})
+
+describe('the check of the built file', () => {
+  test.each([
+    ['fetch(url)', 'fetch'],
+    ['window.x = 1', 'window'],
+    ['process.env.X', 'process'],
+    ['new URL(x)', 'URL'],
+    ['globalThis.wx', 'globalThis'],
+    ['structuredClone(wx)', 'structuredClone'],
+  ])('refuses %s', (source, name) => {
+    expect(() => checkSyntaxAndGlobals(source)).toThrow(name)
+  })
+
+  test.each(['async () => 1', 'a?.b', 'x ** 2', '({ ...wx })', 'import "x"'])(
+    'refuses %s, newer than ES2015',
+    (source) => {
+      expect(() => checkSyntaxAndGlobals(source)).toThrow(SyntaxError)
+    },
+  )
+})
