@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { ApiError, type Session, type SessionStore } from '../../src/index.ts'
 import { createSessions } from '../../src/sessions/sessions.ts'
+import { bucketOf } from '../../src/sessions/token.ts'
 
 export interface OpenedSessionStore {
   store: SessionStore
@@ -12,6 +13,14 @@ export interface OpenedSessionStore {
 const IDLE_SECONDS = 1_000
 const ABSOLUTE_SECONDS = 3_000
 const APPID = 'wx1'
+
+/** Another user whose sessions lie in the same bucket. */
+function neighbourOf(userId: string): string {
+  for (;;) {
+    const neighbour = randomUUID()
+    if (bucketOf(neighbour) === bucketOf(userId)) return neighbour
+  }
+}
 
 /** What every SessionStore does, told through the one caller it has. `open` makes an empty store per test. */
 export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): void {
@@ -127,7 +136,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     it('reaches the sessions of its user only', async () => {
       const { sessions, userId, issue } = await setUp()
       const mine = await issue(userId)
-      const theirs = await issue(randomUUID())
+      const theirs = await issue(neighbourOf(userId))
       expect(await sessions.revoke(userId, theirs.session.id, 'admin')).toBe(false)
       expect(await sessions.revokeAll(userId, 'admin')).toBe(1)
       await expect(sessions.get(mine.token)).rejects.toMatchObject({ code: 'session_revoked' })
