@@ -2,4 +2,6 @@
 import { runTool } from '../tool.ts'
 
 if ((await runTool('tsc', ['-b', 'packages/emulator'], 'stderr')) !== 0) process.exit(1)
+// A relative folder is meant from where npm was called.
+if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD)
 await import('../../packages/emulator/dist/cli.js')
