@@ -151,6 +151,22 @@ describe('an exchange with WeChat', () => {
     },
   )
 
+  it('is not repeated when a connection that was used before breaks', async () => {
+    const sockets = new Set<unknown>()
+    const { asked, baseUrl } = await upstream((request, response) => {
+      if (sockets.has(request.socket)) return request.socket.resetAndDestroy()
+      sockets.add(request.socket)
+      response.end(JSON.stringify(SUCCESS))
+    })
+    const gateway = gatewayTo(baseUrl)
+    const exchange = () => gateway.code2Session(APPID, CODE).catch((error: unknown) => error)
+    // A connection is used again once the last answer is fully read, which may take a turn or two.
+    const results = [await exchange()]
+    while (results.length < 20 && !(results.at(-1) instanceof Error)) results.push(await exchange())
+    expect(results.at(-1)).toMatchObject({ code: 'wechat_unreachable' })
+    expect(asked).toHaveLength(results.length)
+  })
+
   it('with nobody listening is unreachable', async () => {
     const gone = createServer().listen(0, '127.0.0.1')
     await once(gone, 'listening')

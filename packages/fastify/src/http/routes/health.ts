@@ -19,11 +19,14 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = asyn
     ROUTES.readyz,
     { schema: { response: { 200: ReadinessResponse, 503: ReadinessResponse } } },
     async (_request, reply) => {
-      const stores = { sessions: await ask(sessions), users: await ask(users) }
+      const [sessionsAre, usersAre] = await Promise.all([ask(sessions), ask(users)])
       // Without users nobody new signs in, but whoever is signed in keeps working: no reason to send them away.
-      const isReady = stores.sessions === 'up'
+      const isReady = sessionsAre === 'up'
       reply.code(isReady ? 200 : 503).header('cache-control', 'no-store')
-      return { status: isReady ? ('ready' as const) : ('unavailable' as const), stores }
+      return {
+        status: isReady ? ('ready' as const) : ('unavailable' as const),
+        stores: { sessions: sessionsAre, users: usersAre },
+      }
     },
   )
 }
