@@ -104,6 +104,20 @@ describe('ensureLogin', () => {
     expect(phone.count('wx.login')).toBe(1)
   })
 
+  test('a session_key found dead late costs no login when the session was renewed meanwhile', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.device.faults.set('wx.checkSession', { delayMs: 1_000, errMsg: 'session time out, need relogin' })
+    phone.service.revokeAll()
+    const auth = phone.restart()
+    const ensured = watch(auth.ensureLogin())
+    await auth.request({ url: '/products' })
+    await phone.advance(1_000)
+    expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's2' } })
+    expect(phone.count('wx.login')).toBe(2)
+  })
+
   test("checkSession: 'never' asks nothing of the session_key", async () => {
     const phone = createPhone({ checkSession: 'never' })
     await phone.auth.ensureLogin()
