@@ -27,14 +27,18 @@ async function main(): Promise<void> {
   const config = parseConfig(process.env)
   const log = pino({ level: config.logLevel, redact: ['req.headers', 'res.headers'] })
 
-  const emulation = config.emulator ? await (await import('./emulation.ts')).startEmulation(config) : null
-  const stores = await openStores(config, log)
-  const app = await buildApp({ ...config, ...emulation, ...stores, log })
-  await emulation?.mount(app)
+  const closers: (() => Promise<void>)[] = []
   closeWithGrace({ delay: STOP_TIMEOUT_MS, logger: log }, async () => {
-    await app.close()
-    await Promise.all([stores.close(), emulation?.close()])
+    for (const close of closers.reverse()) await close()
   })
+
+  const emulation = config.emulator ? await (await import('./emulation.ts')).startEmulation(config) : null
+  if (emulation) closers.push(emulation.close)
+  const stores = await openStores(config, log)
+  closers.push(stores.close)
+  const app = await buildApp({ ...config, ...emulation, ...stores, log })
+  closers.push(() => app.close())
+  await emulation?.mount(app)
   const address = await app.listen({ host: config.host, port: config.port })
 
   const appids = (emulation ?? config).apps.map(({ appid }) => appid).join(', ')

@@ -22,7 +22,8 @@ export async function connectRedis(url: string, log: FastifyBaseLogger): Promise
   })
   let isDown = false
   redis.on('error', (error) => {
-    if (!isDown) log.error({ err: error }, 'the session store (Redis) cannot be reached, trying again')
+    // The message alone: the error holds the command, and the command may be AUTH with its password.
+    if (!isDown) log.error({ reason: error.message }, 'the session store (Redis) cannot be reached, trying again')
     isDown = true
   })
   redis.on('ready', () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   createRedisSessionStore,
   createSessionKeyVault,
@@ -18,6 +19,10 @@ import { Kysely, PostgresDialect } from 'kysely'
 import { Pool } from 'pg'
 import type { Config } from './config.ts'
 import { connectRedis } from './redis.ts'
+
+/** `query_timeout` is the one a frozen server cannot ignore. */
+const POSTGRES_LIMITS = { max: 10, connectionTimeoutMillis: 2_000, statement_timeout: 4_000, query_timeout: 5_000 }
+const RETRY_DELAY_MS = 1_000
 
 export interface Stores {
   sessions: SessionStore
@@ -37,7 +42,8 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   const db = config.databaseUrl
     ? openPostgres(config.databaseUrl, log)
     : openSqliteUsers(join(config.dataDir, 'users.sqlite'))
-  await migrateUsers(db)
+  if (config.databaseUrl) await untilReachable(() => migrateUsers(db), log)
+  else await migrateUsers(db)
   const redis = config.redisUrl ? await connectRedis(config.redisUrl, log) : null
   const sessions = redis
     ? createRedisSessionStore({ redis })
@@ -47,16 +53,46 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     users: createSqlUserStore({ db, vault }),
     redis,
     close: async () => {
+      // Not `quit`: it would wait for the answer of a Redis that is frozen.
+      redis?.disconnect()
       await Promise.all([sessions.close(), db.destroy()])
     },
   }
 }
 
 function openPostgres(connectionString: string, log: FastifyBaseLogger): Kysely<UsersDatabase> {
-  const pool = new Pool({ connectionString, max: 10, connectionTimeoutMillis: 2_000, statement_timeout: 5_000 })
+  const pool = new Pool({ connectionString, ...POSTGRES_LIMITS })
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
-  pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to the user store (PostgreSQL) broke'))
+  pool.on('error', (error) =>
+    log.warn({ reason: error.message }, 'an idle connection to the user store (PostgreSQL) broke'),
+  )
   return new Kysely({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** A database that is away when the service starts is waited for; one that refuses the service is not. */
+async function untilReachable(connect: () => Promise<void>, log: FastifyBaseLogger): Promise<void> {
+  for (;;) {
+    try {
+      return await connect()
+    } catch (error) {
+      if (!isUnreachable(error)) throw error
+      log.error({ reason: messageOf(error) }, 'the user store (PostgreSQL) cannot be reached, trying again')
+      await sleep(RETRY_DELAY_MS)
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** No connection, a server that is starting up (57P03), or one without a connection to spare (53300). */
+function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? String(error.code) : ''
+  if (/^(E[A-Z_]+|57P03|53300)$/.test(code) || /timeout exceeded when trying to connect/.test(error.message))
+    return true
+  return isUnreachable(error.cause)
 }
 
 /** The embedded stores bring their own key ring: made once, readable by this user alone. */

@@ -107,7 +107,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
     expect(data).toEqual({ revoked: 1 })
     await expect(here.auth.request({ url: '/v1/me' })).rejects.toMatchObject({ code: 'logged_out' })
     await expect(here.auth.request({ url: '/v1/me' })).rejects.toMatchObject({ code: 'logged_out' })
-    expect(reasons).toEqual(['signed_out_elsewhere'])
+    await expect.poll(() => reasons).toEqual(['signed_out_elsewhere'])
     expect(counts(service)).toEqual({ logins: 2, exchanges: 2 })
     await here.auth.ensureLogin({ force: true })
     expect((await here.auth.request({ url: '/v1/me' })).statusCode).toBe(200)
