@@ -2,18 +2,20 @@ import type { LedgerEntry } from '@weapp-auth/emulator'
 
 const ACTORS = { wechat: 'WeChat', control: '', device: '' } as const
 
+const BEGINNING = /^(app\.launch|ui\.)/
+
 /**
  * Prints ledger entries as a trace, a line each, with a gap before whatever the user or the clock begins. Nothing in a line
  * comes from elsewhere than its entry.
  */
 export function createTrace(print: (line: string) => void): (entry: LedgerEntry) => void {
-  let wasBeginning = true
+  let gap = false
   return (entry) => {
     const line = renderEntry(entry)
     if (line === null) return
-    const isBeginning = /^(app\.launch|ui\.|clock\.|session_key\.)/.test(entry.event)
-    print(isBeginning && !wasBeginning ? `\n${line}` : line)
-    wasBeginning = isBeginning
+    const isSetting = entry.side === 'control'
+    print(gap && (isSetting || BEGINNING.test(entry.event)) ? `\n${line}` : line)
+    gap = !isSetting
   }
 }
 

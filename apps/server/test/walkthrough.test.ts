@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import { call, startProcess } from './process.ts'
+import { environment } from './service.ts'
+
+const LOGIN = ['wx.login → code', 'jscode2session → openid, session_key', 'POST /v1/sessions → 201']
+
+/** What `npm start` does after the build: the service walks the example mini-program through sign-in. */
+describe('the walk-through', () => {
+  test('shows every way in and out, and the service goes on serving', async () => {
+    const env = { ...(await environment('embedded')), WECHAT_EMULATOR: 'on', LOG_LEVEL: 'warn' }
+    const service = startProcess(env, ['--walkthrough'])
+    const address = await service.address
+
+    const [first, stored, expiredKey, offline, retry, hint, refused, second, profile, elsewhere, ended, again, tap] =
+      scenesOf(service.output())
+    expect(first).toEqual(['opens the mini-program', ...LOGIN, 'GET /products → 200'])
+    expect(stored).toEqual(['opens the mini-program', 'wx.checkSession → the session_key lives', 'GET /products → 200'])
+    // The page does not wait for the login that the dead key causes.
+    expect(expiredKey?.slice(1).sort()).toEqual(
+      [
+        'opens the mini-program',
+        'wx.checkSession → session time out, need relogin',
+        ...LOGIN,
+        'GET /products → 200',
+      ].sort(),
+    )
+    expect(offline).toEqual([
+      'opens the mini-program',
+      'wx.checkSession → ERR_INTERNET_DISCONNECTED',
+      'GET /products → ERR_INTERNET_DISCONNECTED',
+    ])
+    expect(retry).toEqual(['taps #retry', 'GET /products → 200'])
+    expect(hint?.slice(-5)).toEqual(['pulls the page down to refresh it', ...LOGIN, 'GET /products → 200'])
+    expect(refused?.slice(-6)).toEqual([
+      'pulls the page down to refresh it',
+      'GET /products → 401 session_invalid',
+      ...LOGIN,
+      'GET /products → 200',
+    ])
+    expect(second).toEqual(['opens the mini-program', ...LOGIN, 'GET /products → 200'])
+    expect(profile).toEqual(['taps #to-profile', 'GET /v1/me → 200'])
+    expect(elsewhere).toEqual(['taps #sign-out-others', 'DELETE /v1/sessions → 200'])
+    expect(ended).toEqual([
+      'pulls the page down to refresh it',
+      'GET /products → 401 session_revoked (signed_out_elsewhere)',
+    ])
+    expect(again).toEqual(['pulls the page down to refresh it'])
+    expect(tap).toEqual(['taps #login >>> .login', ...LOGIN, 'GET /products → 200'])
+    expect(service.output()).toContain('6 × wx.login, 6 × jscode2session, 0 codes sent twice')
+
+    const landing = await (await fetch(address)).text()
+    expect(landing).toContain(`curl -s ${address}/emulator/wx-login`)
+    expect((await call(`${address}/readyz`)).status).toBe(200)
+  })
+
+  test('a WeChat that refuses the code is shown, and the run reports it', async () => {
+    const env = { ...(await environment('embedded')), WECHAT_EMULATOR: 'on' }
+    const service = startProcess(env, ['--walkthrough', '--fault', 'jscode2session=40029'])
+    expect(await service.ended).toBe(1)
+    const [first] = scenesOf(service.output())
+    expect(first?.slice(0, 4)).toEqual([
+      'opens the mini-program',
+      'wx.login → code',
+      'jscode2session → errcode 40029',
+      'POST /v1/sessions → 400 code_invalid',
+    ])
+  })
+})
+
+/** The trace without names, padding, codes and tokens; a scene ends where a line is empty. */
+function scenesOf(output: string): string[][] {
+  const trace = output.slice(output.indexOf('\n   phone A') + 1)
+  return trace
+    .split('\n\n')
+    .map((scene) => scene.split('\n').filter((line) => line.startsWith('   ')))
+    .map((lines) =>
+      lines.map((line) =>
+        line
+          .slice(13)
+          .replace(/, (code|token) \S+/, '')
+          .replace(/ +→ /, ' → ')
+          .replace(/code c\d+$/, 'code')
+          .trim(),
+      ),
+    )
+}
