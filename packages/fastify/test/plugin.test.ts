@@ -1,4 +1,4 @@
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { ApiError, problems, type WeappAuthOptions, weappAuth } from '../src/index.ts'
 import { APPID, startService } from './service.ts'
@@ -54,6 +54,38 @@ describe('in a host application', () => {
         }),
     })
     expect((await app.inject('/fails')).json()).toEqual({ statusCode: 418, error: "I'm a Teapot", message: 'teapot' })
+  })
+
+  it.each([
+    ['a text', 'boom'],
+    ['an object', { statusCode: 418, secret: 1 }],
+    ['nothing', undefined],
+  ])('a route that throws %s fails as Fastify fails, and is no success', async (_, thrown) => {
+    const routes = (app: FastifyInstance) => {
+      app.get('/throws', () => Promise.reject(thrown))
+    }
+    const plain = Fastify()
+    routes(plain)
+    const expected = await plain.inject('/throws')
+    const { app } = await startService({ host: routes })
+    const answer = await app.inject('/throws')
+    expect(answer.statusCode).toBeGreaterThanOrEqual(400)
+    expect([answer.statusCode, answer.body]).toEqual([expected.statusCode, expected.body])
+  })
+
+  it('what is no error reaches the error handler of the host, and of our routes', async () => {
+    const host = (app: FastifyInstance) => {
+      app.get('/throws', () => Promise.reject('boom'))
+    }
+    const handled = await startService({
+      early: (app) => app.setErrorHandler((error, _request, reply) => reply.code(418).send({ error })),
+      host,
+    })
+    const answer = await handled.app.inject('/throws')
+    expect([answer.statusCode, answer.json()]).toEqual([418, { error: 'boom' }])
+    const refusing = await startService({ early: (app) => app.addHook('onRequest', () => Promise.reject({ no: 1 })) })
+    const refused = await refusing.app.inject('/v1/me')
+    expect([refused.statusCode, refused.json().code]).toEqual([500, 'internal'])
   })
 
   it('a refusal of the guard is a problem, by route or by scope, whatever handler and schemas the host has', async () => {

@@ -89,6 +89,8 @@ export function answerApiErrors(route: RouteOptions): void {
   route.errorHandler = function (error: FastifyError, request, reply) {
     if (error instanceof ApiError) return void sendProblem(error, request, reply)
     if (errorHandler) return errorHandler.call(this, error, request, reply)
+    // Thrown again, what is no Error would be sent as the answer, with status 200.
+    if (!((error as unknown) instanceof Error)) return reply.server.errorHandler(error, request, reply)
     throw error
   }
 }
