@@ -154,7 +154,7 @@ describe('an exchange with WeChat', () => {
   it('is not repeated when a connection that was used before breaks', async () => {
     const sockets = new Set<unknown>()
     const { asked, baseUrl } = await upstream((request, response) => {
-      if (sockets.has(request.socket)) return request.socket.resetAndDestroy()
+      if (sockets.has(request.socket)) return void request.socket.resetAndDestroy()
       sockets.add(request.socket)
       response.end(JSON.stringify(SUCCESS))
     })
