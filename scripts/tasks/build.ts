@@ -3,15 +3,23 @@ import { runTool } from '../tool.ts'
 
 /** Compiles `projects` (all of them by default) and bundles what a phone gets. Prints to stderr only. */
 export async function build(projects: readonly string[] = []): Promise<void> {
-  if ((await runTool('tsc', ['-b', ...projects], 'stderr')) !== 0) {
-    process.stderr.write('weapp-auth: the build failed, see the type errors above\n')
+  try {
+    await compile(['packages/client'])
+    // Imported late: what they import themselves may only now have been compiled.
+    const { buildClient } = await import('../../packages/client/build.mts')
+    await buildClient()
+    // The others see the client as its users do, by the files it ships.
+    await compile(projects)
+    const { buildMiniprogram } = await import('../../apps/miniprogram/build.ts')
+    await buildMiniprogram()
+  } catch (error) {
+    process.stderr.write(`weapp-auth: the build failed: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exit(1)
   }
-  // Imported late: what they import themselves has only now been compiled.
-  const { buildClient } = await import('../../packages/client/build.ts')
-  const { buildMiniprogram } = await import('../../apps/miniprogram/build.ts')
-  await buildClient()
-  await buildMiniprogram()
+}
+
+async function compile(projects: readonly string[]): Promise<void> {
+  if ((await runTool('tsc', ['-b', ...projects], 'stderr')) !== 0) throw new Error('see the type errors above')
 }
 
 if (import.meta.main) await build()

@@ -2,7 +2,7 @@
 // the emulator, and the example mini-program signs in against it once before the service goes on serving.
 import { build } from './build.ts'
 
-await build(['apps/server', 'packages/client'])
+await build(['apps/server'])
 if (!process.env.WECHAT_APPID && !process.env.WECHAT_SECRET && !process.env.WECHAT_APPS) {
   process.env.WECHAT_EMULATOR ??= 'on'
   process.env.LOG_LEVEL ??= 'warn'

@@ -1,6 +1,5 @@
 import type { CreateSessionResponse } from '@weapp-auth/shared'
-import { within } from './deadline.ts'
-import { AuthError } from './errors.ts'
+import type { AuthError } from './errors.ts'
 import { createEvents } from './events.ts'
 import { createLogin } from './login.ts'
 import { type AuthOptions, createPipeline } from './pipeline.ts'
@@ -8,14 +7,7 @@ import { createService } from './service.ts'
 import { createSession } from './session.ts'
 import { type ActiveSession, createSessionStorage, type SignOutReason } from './storage.ts'
 import { createTargets } from './url.ts'
-import {
-  createWeChat,
-  type KeyValueStorage,
-  type RequestResult,
-  type RequestTask,
-  type Wx,
-  type WxRequestOptions,
-} from './wx.ts'
+import { createWeChat, type KeyValueStorage, type RequestResult, type Wx, type WxRequestOptions } from './wx.ts'
 
 /** A user as the service of this project shows it; `isNew` only in the session of the very first sign-in. */
 export type SessionUser = CreateSessionResponse['user']
@@ -46,20 +38,12 @@ export interface CreateAuthOptions {
   loginTimeoutMs?: number
   /** `'launch'` (default) asks WeChat once per run of the app whether its session_key still lives; `'never'` does not. */
   checkSession?: 'launch' | 'never'
-  /** Whether to send what the phone is with a login. Default false; declare it in the privacy guideline first. */
-  device?: boolean
-  /** What the service's `onSignIn` hook gets as `data`: a value, or a function asked before each login. At most 4 kB of JSON. */
+  /** What the service's `onSignIn` hook gets as `data`: at most 4 kB of JSON. */
   loginData?: unknown
-  /** The header that carries the token. Default: `Authorization: Bearer <token>`. */
-  header?: (token: string) => Record<string, string>
-  /** Which answers mean "this token is not valid". Default: status 401. */
-  isUnauthorized?: (response: RequestResult) => boolean
   /** In place of the global `wx`. */
   wx?: Wx
   /** Milliseconds since 1970. Default `Date.now`. */
   now?: () => number
-  /** Gets short sentences about what happens, never a token or a code. */
-  logger?: (message: string) => void
 }
 
 /** What `on` can be asked for, with what its handlers get. */
@@ -72,8 +56,6 @@ export interface AuthEvents<User = SessionUser> {
 export interface EnsureLoginOptions {
   /** Signs in anew although there is a session, or although the user signed out: for the tap on a login button. */
   force?: boolean
-  /** How long this call waits, in milliseconds, while the login goes on for others. Default and most: `loginTimeoutMs`. */
-  timeoutMs?: number
 }
 
 /** The options of `wx.request`, and what to do about signing in. */
@@ -84,16 +66,16 @@ export interface Auth<User = SessionUser> {
    * Signs in unless there is a session. Call it in `App.onLaunch`; nothing has to wait for it.
    *
    * @throws AuthError `login_failed`, `login_timeout`, `login_rejected`, `login_throttled`, `unavailable`,
-   * `bad_response`, `network`, `logged_out` or `invalid_argument`
+   * `bad_response`, `network`, `timeout` or `logged_out`
    */
   ensureLogin(options?: EnsureLoginOptions): Promise<Session<User>>
   /**
    * `wx.request` with the token, one silent login when there is none, and one replay after a 401. It resolves on every
    * other status, as `wx` does.
    *
-   * @throws AuthError as `ensureLogin`, and `unauthorized`, `timeout` or `aborted`
+   * @throws AuthError as `ensureLogin`, and `unauthorized` or `invalid_argument`
    */
-  request<T = unknown>(options: RequestOptions): Promise<RequestResult<T>> & RequestTask
+  request<T = unknown>(options: RequestOptions): Promise<RequestResult<T>>
   /** Who is signed in, or null: without a usable session, and until the storage was read for the first call above. */
   getSession(): Session<User> | null
   /** Signs out on this device at once, also offline, until `ensureLogin({ force: true })`; then tells the service. */
@@ -115,10 +97,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     storageKey = 'weapp-auth',
     loginTimeoutMs = 15_000,
     checkSession = 'launch',
-    device = false,
     loginData,
-    header: bearer = (token: string) => ({ Authorization: `Bearer ${token}` }),
-    isUnauthorized = (response: RequestResult) => Number(response.statusCode) === 401,
     now = () => Date.now(),
   } = options
   const baseUrl = String(options.baseUrl).replace(/\/+$/, '')
@@ -126,16 +105,15 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   if (!Number.isFinite(loginTimeoutMs) || loginTimeoutMs <= 0)
     throw new TypeError('loginTimeoutMs must be a positive number')
   const wechat = createWeChat(options.wx)
-  const service = createService<User>(wechat, baseUrl, bearer)
+  const service = createService<User>(wechat, baseUrl)
   const events = createEvents<AuthEvents<User>>({ login: [], logout: [], loginFail: [] })
   const appid = () => options.appid || wechat.account().appId
   const session = createSession<User>({
-    storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope, log),
+    storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope),
     login: createLogin({
       wechat,
       service,
       appid,
-      device,
       loginData,
       timeoutMs: loginTimeoutMs,
       onFail: (error) => events.emit('loginFail', error),
@@ -146,26 +124,15 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     onLogin: (active) => events.emit('login', view(active)),
     onLogout: (reason) => events.emit('logout', { reason }),
   })
-  const through = createPipeline({ session, target, bearer, isUnauthorized, loginTimeoutMs, now })
-
-  function log(message: string): void {
-    try {
-      if (options.logger) options.logger(message)
-    } catch {
-      // Whoever logs must not change what happens.
-    }
-  }
+  const through = createPipeline({ session, target })
 
   function scope(): string {
     return [STORAGE_FORMAT, baseUrl, appid(), wechat.account().envVersion].join(' ')
   }
 
   return {
-    ensureLogin: ({ force = false, timeoutMs = loginTimeoutMs } = {}) =>
-      within(timeoutMs, session.ensure(force).then(view), () => {
-        throw new AuthError('login_timeout', 'ensureLogin:fail timeout')
-      }),
-    request: <T>(given: RequestOptions) => through(given, wechat.request) as Promise<RequestResult<T>> & RequestTask,
+    ensureLogin: ({ force = false } = {}) => session.ensure(force).then(view),
+    request: <T>(given: RequestOptions) => through(given, wechat.request) as Promise<RequestResult<T>>,
     getSession() {
       const active = session.current()
       return active && view(active)

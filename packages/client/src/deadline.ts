@@ -8,11 +8,5 @@ export function within<T>(limitMs: number, work: Promise<T>, onLate: () => T): P
   })
 }
 
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms)
-  })
-}
-
 /** For a promise whose outcome somebody else looks at. */
 export function ignore(): void {}

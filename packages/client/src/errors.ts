@@ -4,14 +4,13 @@
  * - `login_failed`: `wx.login` failed or gave no code
  * - `login_timeout`: signing in took longer than `loginTimeoutMs`
  * - `login_rejected`: the service refused the sign-in (4xx); trying again will not help
- * - `login_throttled`: too many sign-ins, said by the service (429) or by the client's own ceiling
+ * - `login_throttled`: too many sign-ins, said by the service (429)
  * - `unavailable`: the service is in trouble (5xx), or there is no `wx` to call
  * - `bad_response`: the service answered something that is not its contract, e.g. a proxy's HTML page
  * - `unauthorized`: a 401 that a new sign-in did not mend
  * - `logged_out`: signed out, until `ensureLogin({ force: true })`
  * - `network`: no answer came
  * - `timeout`: no answer came in time
- * - `aborted`: `abort()` was called
  * - `invalid_argument`: the call itself is wrong; the message says how
  */
 export type AuthErrorCode =
@@ -25,7 +24,6 @@ export type AuthErrorCode =
   | 'logged_out'
   | 'network'
   | 'timeout'
-  | 'aborted'
   | 'invalid_argument'
 
 /** What an `AuthError` says besides its code and message. */
@@ -34,8 +32,6 @@ export interface AuthErrorDetails {
   errno?: number
   /** The HTTP status, where an answer came. */
   statusCode?: number
-  /** What the service asked for with `Retry-After`. */
-  retryAfterMs?: number
   cause?: unknown
 }
 
@@ -46,7 +42,6 @@ export class AuthError extends Error {
   declare readonly errMsg: string
   declare readonly errno?: number
   declare readonly statusCode?: number
-  declare readonly retryAfterMs?: number
   /** Whether the same call may succeed later without anybody doing anything. */
   declare readonly retryable: boolean
   declare readonly cause?: unknown

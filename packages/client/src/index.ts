@@ -1,4 +1,4 @@
-export type { Device, SessionSummary, User, UserProfile } from '@weapp-auth/shared'
+export type { SessionSummary, User, UserProfile } from '@weapp-auth/shared'
 export {
   type Auth,
   type AuthEvents,

@@ -16,11 +16,7 @@ export interface Service<User> {
 
 const REVOKE_TIMEOUT_MS = 5_000
 
-export function createService<User>(
-  wechat: WeChat,
-  baseUrl: string,
-  bearer: (token: string) => Record<string, string>,
-): Service<User> {
+export function createService<User>(wechat: WeChat, baseUrl: string): Service<User> {
   return {
     async exchange(body, timeoutMs, onTask) {
       const options: WxRequestOptions = {
@@ -43,7 +39,7 @@ export function createService<User>(
 }
 
 function refusal(response: RequestResult): AuthError {
-  const { statusCode, header = {} } = response
+  const { statusCode } = response
   const code =
     statusCode === 429
       ? 'login_throttled'
@@ -57,10 +53,13 @@ function refusal(response: RequestResult): AuthError {
     `login:fail the service at baseUrl answered ${statusCode} ${problemOf(response).code || ''}`,
     {
       statusCode,
-      // In seconds; the form with a date would be read against the phone's clock.
-      retryAfterMs: Number(header['Retry-After'] || header['retry-after']) * 1000 || undefined,
     },
   )
+}
+
+/** The one place a token is put: a header. */
+export function bearer(token: string): Record<string, string> {
+  return { Authorization: `Bearer ${token}` }
 }
 
 /** The problem a response carries, if any. Its code is repeated in messages, so nothing but a code may pass for one. */

@@ -112,23 +112,27 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   async function check(alive: Promise<boolean>): Promise<void> {
     const renewed = alive.then((isAlive) => {
       if (isAlive || !holds(storedToken)) return
-      return login(false).then(ignore, ({ code }) => {
-        if (code === 'login_rejected') drop(storedToken)
+      return login(false).then(ignore, (error) => {
+        if (error.code !== 'login_rejected') return
+        drop(storedToken)
+        throw error
       })
     })
+    // It may be refused when nobody waits for it any more.
+    renewed.catch(ignore)
     if (!(await within(CHECK_TIMEOUT_MS, alive, () => true))) await renewed
   }
 
   async function login(force: boolean): Promise<ActiveSession<User>> {
     if (flight?.generation !== generation) {
       if (signedOut && !force) throw loggedOut(signedOut)
-      flight = takeOff(force, flight)
+      flight = takeOff(flight)
     }
     return flight.outcome
   }
 
   /** @param before the flight that a logout came into the middle of; it ends first, so that there are never two */
-  function takeOff(force: boolean, before: Flight<User> | null): Flight<User> {
+  function takeOff(before: Flight<User> | null): Flight<User> {
     let cancel: (error: AuthError) => void = ignore
     const cancelled = new Promise<never>((_, reject) => {
       cancel = reject
@@ -137,7 +141,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     const land = () => {
       if (flight === mine) flight = null
     }
-    const landed = Promise.resolve(before?.ended).then(() => deps.login(force, isCurrent, commit))
+    const landed = Promise.resolve(before?.ended).then(() => deps.login(isCurrent, commit))
     // Attached first, so that nobody who waited for the outcome still finds the flight.
     const ended = landed.then(land, land)
     const mine: Flight<User> = { generation, outcome: Promise.race([landed, cancelled]), cancel, ended }

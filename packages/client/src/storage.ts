@@ -33,35 +33,28 @@ export function createSessionStorage<User>(
   storage: KeyValueStorage,
   key: string,
   scope: () => string,
-  log: (message: string) => void,
 ): SessionStorage<User> {
   let lastWrite: Promise<void> = Promise.resolve()
 
-  function answered<T>(work: () => Promise<T>): Promise<T | null> {
-    return within<T | null>(STORAGE_TIMEOUT_MS, new Promise((resolve) => resolve(work())), () => {
-      throw new Error()
-    })
+  function answered(work: () => Promise<unknown>): Promise<unknown> {
+    return within(STORAGE_TIMEOUT_MS, Promise.resolve().then(work), () => null)
   }
 
   return {
-    async read() {
-      try {
-        return parse<User>(await answered(() => storage.get(key)), scope())
-      } catch {
-        // "Not found" is a failure in wx, and the usual one.
-        return null
-      }
-    },
+    // "Not found" is a failure in wx, and the usual one.
+    read: () =>
+      answered(() => storage.get(key))
+        .then((value) => parse<User>(value, scope()))
+        .catch(() => null),
 
     // One after the other, because two writes under way may land in either order.
     write(state) {
-      const write = lastWrite
+      lastWrite = lastWrite
         .then(() =>
           answered(() => (state ? storage.set(key, Object.assign({ scope: scope() }, state)) : storage.remove(key))),
         )
-        .then(ignore, () => log('storage failed: the session lives in memory'))
-      lastWrite = write
-      return write
+        .then(ignore, ignore)
+      return lastWrite
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { Device } from '@weapp-auth/shared'
+import { ignore } from './deadline.ts'
 import { AuthError, type AuthErrorCode } from './errors.ts'
 
 /** The three callbacks of an asynchronous `wx` API. */
@@ -21,8 +21,6 @@ export interface Wx {
   setStorage(options: Callbacks<object> & { key: string; data: unknown }): unknown
   removeStorage(options: Callbacks<object> & { key: string }): unknown
   getAccountInfoSync(): { miniProgram: { appId: string; envVersion?: string } }
-  // Deprecated in favour of two newer calls, which lower versions do not have; this one all of them have.
-  getSystemInfoSync(): { platform?: string; model?: string; system?: string; version?: string; SDKVersion?: string }
 }
 
 /**
@@ -82,7 +80,6 @@ export interface WeChat {
   isSessionKeyAlive(): Promise<boolean>
   request(options: WxRequestOptions, onTask?: (task: RequestTask) => void): Promise<RequestResult>
   account(): { appId: string; envVersion?: string }
-  device(): Device
   storage: KeyValueStorage
 }
 
@@ -96,66 +93,59 @@ export function createWeChat(given?: Wx): WeChat {
     return wx
   }
 
-  function stored(name: 'getStorage' | 'setStorage' | 'removeStorage') {
-    return (key: string, data?: unknown) =>
-      call<{ data?: unknown }>((callbacks) => api()[name](Object.assign({ key, data }, callbacks))).then(
-        (result) => result.data,
-      )
+  /** Callbacks always, never the promise style: it came with 2.10.2, and `wx.login` is documented without it. */
+  function call<Result>(
+    name: Exclude<keyof Wx, 'getAccountInfoSync'>,
+    options: object,
+    onTask: (task: RequestTask) => void = ignore,
+  ): Promise<Result> {
+    return new Promise((success, fail) => {
+      // The caller's options fit the API it names; TypeScript cannot follow that through a union of functions.
+      onTask(api()[name](Object.assign({}, options, { success, fail }) as never) as RequestTask)
+    })
   }
 
   return {
-    async login(timeoutMs) {
-      const { code } = await call<{ code: string }>((callbacks) =>
-        api().login(Object.assign({ timeout: timeoutMs }, callbacks)),
-      ).catch((failure) => {
-        throw failed(failure, 'login_failed')
-      })
-      if (!code) throw new AuthError('login_failed', 'login:fail wx.login gave no code')
-      return code
-    },
+    login: (timeout) =>
+      call<{ code: string }>('login', { timeout })
+        .then(({ code }) => code || Promise.reject({ errMsg: 'login:fail wx.login gave no code' }))
+        .catch((failure) => {
+          throw failed(failure, 'login_failed')
+        }),
 
-    /** WeChat's word on its session_key, never on our token. What fails offline has told nothing of the key. */
+    // WeChat's word on its session_key, never on our token. What fails offline has told nothing of the key.
     isSessionKeyAlive: () =>
-      call((callbacks) => api().checkSession(callbacks)).then(
+      call('checkSession', {}).then(
         () => true,
         (failure) => UNREACHABLE.test(messageOf(failure)),
       ),
 
     request: (options, onTask) =>
-      call<RequestResult>((callbacks) => {
-        const task = api().request(Object.assign({}, options, callbacks))
-        if (onTask) onTask(task)
-      }).catch((failure) => {
+      call<RequestResult>('request', options, onTask).catch((failure) => {
         throw failed(failure, 'network')
       }),
 
     account: () => api().getAccountInfoSync().miniProgram,
 
-    device() {
-      const { platform, model, system, version, SDKVersion } = api().getSystemInfoSync()
-      return { platform, model, system, wechatVersion: version, sdkVersion: SDKVersion }
+    storage: {
+      get: (key) => call<{ data: unknown }>('getStorage', { key }).then(({ data }) => data),
+      set: (key, data) => call('setStorage', { key, data }),
+      remove: (key) => call('removeStorage', { key }),
     },
-
-    storage: { get: stored('getStorage'), set: stored('setStorage'), remove: stored('removeStorage') },
   }
 }
 
 // A dead key fails as "session time out, need relogin", so a timeout is only told by its own wording.
 const UNREACHABLE = /ERR_|network|offline|interrupt|fail:? ?timeout/i
 
-/** Callbacks always, never the promise style: it came with 2.10.2, and `wx.login` is documented without it. */
-function call<Result = object>(start: (callbacks: Required<Callbacks<Result>>) => unknown): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    start({ success: resolve, fail: reject })
-  })
-}
-
 /** A failure of `wx` as an AuthError; why it failed is only told by its text. */
 function failed(failure: unknown, otherwise: AuthErrorCode): AuthError {
   if (failure instanceof AuthError) return failure
   const errMsg = messageOf(failure)
-  const code = /time(d )? ?out/i.test(errMsg) ? 'timeout' : /:fail abort/.test(errMsg) ? 'aborted' : otherwise
-  return new AuthError(code, errMsg, { errno: (failure as WxFailure).errno, cause: failure })
+  return new AuthError(/time(d )? ?out/i.test(errMsg) ? 'timeout' : otherwise, errMsg, {
+    errno: (failure as WxFailure).errno,
+    cause: failure,
+  })
 }
 
 function messageOf(failure: unknown): string {

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import { createClock, createDevice, createWorld, DEMO_APP, localLink } from '@weapp-auth/emulator'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { buildClient, checkSyntaxAndGlobals } from '../build.ts'
+import { describe, expect, test } from 'vitest'
+import { checkSyntaxAndGlobals } from '../build.mts'
 import type * as client from '../src/index.ts'
 import { createService } from './phone.ts'
 
@@ -17,8 +17,6 @@ const OLD_ENGINE = `
   for (const name of ['padStart', 'padEnd', 'matchAll', 'replaceAll', 'trimEnd', 'at']) delete String.prototype[name]
   delete globalThis.queueMicrotask; delete globalThis.structuredClone; delete globalThis.WebAssembly
 `
-
-beforeAll(() => buildClient())
 
 function load(globals: object): typeof client {
   const module: { exports: unknown } = { exports: {} }

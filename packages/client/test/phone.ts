@@ -144,13 +144,11 @@ export function createPhone(options: Partial<CreateAuthOptions> = {}) {
 
   const device = createDevice({ link: localLink(world), appid: DEMO_APP.appid, clock, send })
   device.lifecycle.launch()
-  const log: string[] = []
   const launch = (more: Partial<CreateAuthOptions> = {}) =>
     createAuth({
       baseUrl: BASE_URL,
       wx: device.wx,
       now: clock.now,
-      logger: (line) => log.push(line),
       ...options,
       ...more,
     })
@@ -159,7 +157,6 @@ export function createPhone(options: Partial<CreateAuthOptions> = {}) {
     world,
     device,
     service,
-    log,
     auth: launch(),
     /** The app starts anew on the same phone: nothing of the earlier run but the storage. */
     restart(more: Partial<CreateAuthOptions> = {}) {

@@ -1,7 +1,7 @@
 import type { RevocationReason } from '@weapp-auth/shared'
 import { describe, expect, test } from 'vitest'
 import { isAuthError } from '../src/index.ts'
-import { type Call, createPhone, flush, problem, watch } from './phone.ts'
+import { createPhone, flush, problem, watch } from './phone.ts'
 
 describe('request', () => {
   test('signs in first and carries the token in the Authorization header only', async () => {
@@ -120,23 +120,6 @@ describe('request', () => {
     expect(headers[1]).toEqual({ Authorization: 'Bearer wxs1.000.token-1', 'X-Trace': '1' })
   })
 
-  test('the header option names the header that carries the token', async () => {
-    const { auth, service } = createPhone({ header: (token) => ({ 'X-Session': token }) })
-    service.business = () => ({ status: 200 })
-    await auth.request({ url: '/products' })
-    expect(service.calls[1]?.token).toBeNull()
-    expect(Object.values(service.calls[1]?.header ?? {})).toContain('wxs1.000.token-1')
-  })
-
-  test('isUnauthorized tells a 401 that comes as HTTP 200', async () => {
-    const { auth, service, count } = createPhone({
-      isUnauthorized: ({ data }) => (data as { code?: number }).code === 401,
-    })
-    service.business = ({ token }) => ({ status: 200, data: { code: token === 'wxs1.000.token-1' ? 401 : 0 } })
-    expect((await auth.request({ url: '/products' })).data).toEqual({ code: 0 })
-    expect(count('wx.login')).toBe(2)
-  })
-
   test('does not pass its own options on to wx', async () => {
     const phone = createPhone()
     const seen: object[] = []
@@ -224,57 +207,6 @@ describe('a session that was revoked', () => {
 })
 
 describe('a deadline', () => {
-  test('settles a request that wx never answers, with its own timeout after the login', async () => {
-    const phone = createPhone({ loginTimeoutMs: 5_000 })
-    const { wx } = phone.device
-    let aborted = 0
-    const mute = { ...wx, request: () => ({ abort: () => aborted++ }) }
-    await phone.auth.ensureLogin()
-    await flush()
-    const request = watch(phone.restart({ wx: mute as never }).request({ url: '/products', timeout: 1_000 }))
-    await phone.advance(5_999)
-    expect(request.state).toBe('pending')
-    await phone.advance(1)
-    expect(request).toMatchObject({ state: 'rejected', error: { code: 'timeout', retryable: true } })
-    expect(aborted).toBe(1)
-  })
-
-  test('is forgotten once the request has ended', async () => {
-    const phone = createPhone()
-    let aborted = 0
-    const request: typeof phone.device.wx.request = (options) => {
-      const task = phone.device.wx.request(options)
-      return { ...task, abort: () => aborted++ }
-    }
-    await phone.restart({ wx: { ...phone.device.wx, request } }).request({ url: '/products' })
-    await phone.advance(75_000)
-    expect(aborted).toBe(0)
-  })
-
-  test('gives the replay what is left', async () => {
-    const phone = createPhone({ loginTimeoutMs: 5_000 })
-    const { service } = phone
-    const timeouts: unknown[] = []
-    const { wx } = phone.device
-    await phone.auth.ensureLogin()
-    await flush()
-    service.revokeAll()
-    service.business = () => 'hold'
-    const spy = {
-      ...wx,
-      request(options: { url: string; timeout?: number }) {
-        if (options.url.endsWith('/products')) timeouts.push(options.timeout)
-        return wx.request(options as never)
-      },
-    }
-    const request = watch(phone.restart({ wx: spy as never }).request({ url: '/products', timeout: 10_000 }))
-    await phone.advance(9_000)
-    await service.held[0]?.answer(401, problem(401, 'session_invalid').data)
-    expect(timeouts).toEqual([10_000, 6_000])
-    await phone.advance(6_000)
-    expect(request).toMatchObject({ state: 'rejected', error: { code: 'timeout' } })
-  })
-
   test('wx.request timing out is told as timeout', async () => {
     const { auth, service, advance } = createPhone()
     await auth.ensureLogin()
@@ -282,40 +214,6 @@ describe('a deadline', () => {
     const request = watch(auth.request({ url: '/products', timeout: 3_000 }))
     await advance(3_000)
     expect(request).toMatchObject({ state: 'rejected', error: { code: 'timeout' } })
-  })
-})
-
-describe('abort', () => {
-  test('while it waits for the login settles at once and sends nothing', async () => {
-    const { auth, service } = createPhone()
-    service.exchanges.push('hold')
-    const task = auth.request({ url: '/products' })
-    const request = watch(task)
-    await flush()
-    task.abort()
-    task.abort()
-    await flush()
-    expect(request).toMatchObject({ state: 'rejected', error: { code: 'aborted', errMsg: 'request:fail abort' } })
-    await service.held[0]?.answer(201, service.issue())
-    expect(service.paths()).toEqual(['POST /v1/sessions'])
-    expect(auth.getSession()).toMatchObject({ id: 's1' })
-  })
-
-  test('aborts the request that was sent, and does nothing after the end', async () => {
-    const { auth, service, device } = createPhone()
-    await auth.ensureLogin()
-    service.business = (call: Call) => (call.path === '/slow' ? 'hold' : { status: 200 })
-    const task = auth.request({ url: '/slow' })
-    const request = watch(task)
-    await flush()
-    task.abort()
-    await flush()
-    expect(request).toMatchObject({ state: 'rejected', error: { code: 'aborted' } })
-    expect(device.ledger.count('wx.request', { errMsg: 'request:fail abort' })).toBe(1)
-    const done = auth.request({ url: '/fast' })
-    await done
-    done.abort()
-    expect((await done).statusCode).toBe(200)
   })
 })
 

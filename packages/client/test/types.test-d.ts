@@ -36,7 +36,6 @@ export async function generics(): Promise<void> {
   is<Equal<typeof statusCode, number>>()
   const untyped = await auth.request({ url: '/products' })
   is<Equal<typeof untyped.data, unknown>>()
-  auth.request({ url: '/products' }).abort()
 
   const ordinary = await createAuth({ baseUrl: 'https://api.example.com' }).ensureLogin()
   is<Equal<typeof ordinary.user, SessionUser>>()
@@ -82,7 +81,7 @@ export function errors(error: unknown): AuthErrorCode | null {
 export function options(): void {
   // The official typings' wx fits.
   const real: Wx = wx
-  createAuth({ baseUrl: 'https://api.example.com', wx: real, logger: console.log })
+  createAuth({ baseUrl: 'https://api.example.com', wx: real })
   // @ts-expect-error baseUrl is required
   createAuth({})
   // @ts-expect-error 'always' would spend the login quota
