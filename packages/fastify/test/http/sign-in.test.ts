@@ -96,6 +96,13 @@ describe('POST /v1/sessions', () => {
       'data must not have more than 4096 bytes',
     ],
     [
+      'data nested deeper than it can be written',
+      `{"appid":"${APPID}","code":"c","data":${'['.repeat(7_000)}${']'.repeat(7_000)}}`,
+      400,
+      'request_invalid',
+      'data must not have more than 4096 bytes',
+    ],
+    [
       'a poisoned prototype',
       '{"appid":"a","code":"c","__proto__":{"x":1}}',
       400,

@@ -76,8 +76,17 @@ function checkCode(code: string, log: FastifyBaseLogger): void {
 }
 
 function checkData(data: unknown): void {
-  if (data === undefined || Buffer.byteLength(JSON.stringify(data)) <= MAX_DATA_BYTES) return
+  if (data === undefined || jsonBytes(data) <= MAX_DATA_BYTES) return
   throw invalid(`data must not have more than ${MAX_DATA_BYTES} bytes as JSON`)
+}
+
+/** JSON.parse reads what is nested deeper than JSON.stringify can write; so much of it is too long in any case. */
+function jsonBytes(data: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(data))
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
 }
 
 function invalid(detail: string): ApiError {
