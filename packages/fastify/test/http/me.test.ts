@@ -1,3 +1,4 @@
+import type { UserProfile } from '@weapp-auth/shared'
 import { describe, expect, it } from 'vitest'
 import { startService } from '../service.ts'
 
@@ -63,4 +64,13 @@ describe('a user who is gone', () => {
       expect((await app.inject({ ...request, headers })).json()).toMatchObject({ status: 401, code: 'session_invalid' })
     }
   })
+})
+
+it('what an answer leaves out of a user stays in the object of the store that keeps users of its own', async () => {
+  const { app, signIn, users } = await startService()
+  const { headers, userId } = await signIn()
+  const kept = { id: userId, createdAtMs: 0, profile: { ...(PROFILE as UserProfile), phone: '123' } }
+  users.findUser = async () => kept
+  expect((await app.inject({ url: '/v1/me', headers })).json().user.profile).toEqual(PROFILE)
+  expect(kept.profile.phone).toBe('123')
 })

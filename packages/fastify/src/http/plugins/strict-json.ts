@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifySchemaCompiler, FastifySchemaValidationErr
 import type { FastifySerializerCompiler } from 'fastify/types/schema.js'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { Clean } from 'typebox/value'
+import { Clean, Clone } from 'typebox/value'
 
 /**
  * Reads and writes JSON by the schemas and by nothing else: no coercion (`code: 5` is refused), no other content type.
@@ -31,4 +31,5 @@ const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema }) => {
 const compileSerializer: FastifySerializerCompiler<TSchema> =
   ({ schema }) =>
   (payload) =>
-    JSON.stringify(Clean(schema, payload))
+    // Clean takes fields away from the value itself, and a user may be an object that the host's own store keeps.
+    JSON.stringify(Clean(schema, Clone(payload)))
