@@ -168,6 +168,31 @@ describe('the problems plugin', () => {
     expect(await Promise.all(codes)).toEqual(['internal', 'rate_limited', 'not_found'])
     expect((await app.inject('/fails')).body).not.toContain('secret')
   })
+
+  it('keeps the status of a refusal that has no code here, on our routes too, but for 401', async () => {
+    const refuse = (statusCode: number) => async () => {
+      throw Object.assign(new Error('secret detail'), { statusCode })
+    }
+    const { app } = await startService({
+      early: (app) => {
+        app.register(problems)
+        app.get('/forbidden', refuse(403))
+        app.addHook('onRequest', async (request) => {
+          if (request.headers['x-status']) await refuse(Number(request.headers['x-status']))()
+        })
+      },
+    })
+    const ask = async (url: string, status = '') => {
+      const answer = await app.inject({ url, headers: { 'x-status': status } })
+      return [answer.statusCode, answer.json()]
+    }
+    const forbidden = { type: 'about:blank', title: 'Forbidden', status: 403, requestId: expect.any(String) }
+    expect(await ask('/forbidden')).toEqual([403, forbidden])
+    expect(await ask('/v1/me', '403')).toEqual([403, forbidden])
+    expect(await ask('/v1/me', '499')).toMatchObject([500, { code: 'internal' }])
+    expect(await ask('/v1/me', '401')).toMatchObject([500, { code: 'internal' }])
+    expect(await ask('/v1/me', '502')).toMatchObject([500, { code: 'internal' }])
+  })
 })
 
 describe('app.weappAuth', () => {

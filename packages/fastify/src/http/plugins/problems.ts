@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { Problem, ProblemCode } from '@weapp-auth/shared'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
@@ -56,6 +57,13 @@ export const problems = fp(
 /** Our error handler. What is not in the wire contract leaves as `internal`, and only the log says what it was. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toApiError(error)
+  const ownStatus = problem.code === 'internal' ? findRefusalStatus(error) : null
+  if (ownStatus !== null) {
+    request.log.info({ status: ownStatus }, 'refused by the host application')
+    // RFC 9457 section 4.2.1: a problem that says no more than its status.
+    const title = STATUS_CODES[ownStatus] ?? ''
+    return send(reply, { type: 'about:blank', title, status: ownStatus, requestId: request.id })
+  }
   const { code, statusCode, detail, reason, retryAfterSeconds } = problem
   if (statusCode >= 500) request.log.error({ err: problem.code === 'internal' ? error : problem }, problem.message)
   else request.log.info({ code }, problem.message)
@@ -72,9 +80,13 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     ...(detail !== undefined && { detail }),
     ...(reason !== undefined && { reason }),
   }
-  // As text, so that no response schema of the route it happened in takes fields away.
+  return send(reply, body)
+}
+
+/** As text, so that no response schema of the route it happened in takes fields away. */
+function send(reply: FastifyReply, body: Partial<Problem> & { status: number }): FastifyReply {
   return reply
-    .code(statusCode)
+    .code(body.status)
     .header('cache-control', 'no-store')
     .type('application/problem+json')
     .send(JSON.stringify(body))
@@ -119,6 +131,16 @@ function fromStatus(status: number | undefined, code: string | undefined): ApiEr
   }
   const meaning = status === undefined ? undefined : meanings[status]
   return meaning ? new ApiError(meaning, code ?? `status ${status}`) : null
+}
+
+/**
+ * The status of another plugin's refusal that the wire contract has no code for (405, 403 of an address filter). Not
+ * 401: that one means the session token and nothing else.
+ */
+function findRefusalStatus(error: unknown): number | null {
+  if (!(error instanceof Error)) return null
+  const { statusCode: status = 500 } = error as FastifyError
+  return status >= 400 && status < 500 && status !== 401 && status in STATUS_CODES ? status : null
 }
 
 function invalidRequest(detail: string): ApiError {
