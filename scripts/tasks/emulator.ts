@@ -4,4 +4,4 @@ import { runTool } from '../tool.ts'
 if ((await runTool('tsc', ['-b', 'packages/emulator'], 'stderr')) !== 0) process.exit(1)
 // A relative folder is meant from where npm was called.
 if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD)
-await import('../../packages/emulator/dist/cli.js')
+await import(new URL('../../packages/emulator/dist/cli.js', import.meta.url).href)

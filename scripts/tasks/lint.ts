@@ -7,9 +7,11 @@ import { runTool } from '../tool.ts'
 import { build } from './build.ts'
 
 const CHECKS: readonly (readonly [tool: string, ...args: string[]])[] = [
-  ['biome', 'ci', '--error-on-warnings', '.'],
+  ['biome', 'ci', '--error-on-warnings', '--colors=off', '.'],
   ['knip'],
-  ...['shared', 'client', 'fastify', 'emulator'].map((name) => ['publint', '--strict', `packages/${name}`] as const),
+  ...['shared', 'client', 'fastify', 'emulator'].map(
+    (name) => ['publint', '--strict', '--pack=npm', `packages/${name}`] as const,
+  ),
 ]
 
 await build()

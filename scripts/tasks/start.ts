@@ -8,4 +8,5 @@ if (!process.env.WECHAT_APPID && !process.env.WECHAT_SECRET && !process.env.WECH
   process.env.LOG_LEVEL ??= 'warn'
   process.argv.push('--walkthrough')
 }
-await import('../../apps/server/dist/main.js')
+// By its address, because there is nothing to compile against before the first build.
+await import(new URL('../../apps/server/dist/main.js', import.meta.url).href)
