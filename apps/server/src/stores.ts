@@ -16,7 +16,7 @@ import {
 import type { FastifyBaseLogger } from 'fastify'
 import type { Redis } from 'ioredis'
 import { Kysely, PostgresDialect } from 'kysely'
-import { Pool } from 'pg'
+import { Pool, type PoolConfig } from 'pg'
 import type { Config } from './config.ts'
 import { connectRedis } from './redis.ts'
 
@@ -61,12 +61,22 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
 }
 
 function openPostgres(connectionString: string, log: FastifyBaseLogger): Kysely<UsersDatabase> {
-  const pool = new Pool({ connectionString, ...POSTGRES_LIMITS })
-  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
-  pool.on('error', (error) =>
-    log.warn({ reason: error.message }, 'an idle connection to the user store (PostgreSQL) broke'),
+  return new Kysely({ dialect: new PostgresDialect({ pool: openPool({ connectionString, ...POSTGRES_LIMITS }, log) }) })
+}
+
+/**
+ * A connection that breaks is replaced at the next query. Without listeners it would end the process: the pool's own is
+ * there while a connection is idle, and none is while a transaction has it.
+ */
+function openPool(options: PoolConfig, log: FastifyBaseLogger): Pool {
+  const pool = new Pool(options)
+  pool.on('error', () => {})
+  pool.on('connect', (client) =>
+    client.on('error', (error) =>
+      log.warn({ reason: error.message }, 'a connection to the user store (PostgreSQL) broke'),
+    ),
   )
-  return new Kysely({ dialect: new PostgresDialect({ pool }) })
+  return pool
 }
 
 /** A database that is away when the service starts is waited for; one that refuses the service is not. */
