@@ -40,10 +40,8 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   if (!config.redisUrl || !config.databaseUrl) mkdirSync(config.dataDir, { recursive: true })
   const vault = createSessionKeyVault({ keys: config.sessionKeyKeys ?? keepKeyRing(config.dataDir) })
   const db = config.databaseUrl
-    ? openPostgres(config.databaseUrl, log)
-    : openSqliteUsers(join(config.dataDir, 'users.sqlite'))
-  if (config.databaseUrl) await untilReachable(() => migrateUsers(db), log)
-  else await migrateUsers(db)
+    ? await openPostgres(config.databaseUrl, log)
+    : await openSqlite(join(config.dataDir, 'users.sqlite'))
   const redis = config.redisUrl ? await connectRedis(config.redisUrl, log) : null
   const sessions = redis
     ? createRedisSessionStore({ redis })
@@ -60,8 +58,27 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   }
 }
 
-function openPostgres(connectionString: string, log: FastifyBaseLogger): Kysely<UsersDatabase> {
+async function openSqlite(file: string): Promise<Kysely<UsersDatabase>> {
+  const db = openSqliteUsers(file)
+  await migrateUsers(db)
+  return db
+}
+
+async function openPostgres(connectionString: string, log: FastifyBaseLogger): Promise<Kysely<UsersDatabase>> {
+  await untilReachable(() => migratePostgres(connectionString, log), log)
   return new Kysely({ dialect: new PostgresDialect({ pool: openPool({ connectionString, ...POSTGRES_LIMITS }, log) }) })
+}
+
+/** With a deadline for connecting only: it waits for a process that migrates already, and an index takes its time. */
+async function migratePostgres(connectionString: string, log: FastifyBaseLogger): Promise<void> {
+  const { connectionTimeoutMillis } = POSTGRES_LIMITS
+  const pool = openPool({ connectionString, max: 1, connectionTimeoutMillis }, log)
+  const db = new Kysely<UsersDatabase>({ dialect: new PostgresDialect({ pool }) })
+  try {
+    await migrateUsers(db)
+  } finally {
+    await db.destroy()
+  }
 }
 
 /**
@@ -96,12 +113,11 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** No connection, a server that is starting up (57P03), or one without a connection to spare (53300). */
+/** No connection, a server that starts or stops (57P01 to 57P03), or one without a connection to spare (53300). */
 function isUnreachable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error ? String(error.code) : ''
-  if (/^(E[A-Z_]+|57P03|53300)$/.test(code) || /timeout exceeded when trying to connect/.test(error.message))
-    return true
+  if (/^(E[A-Z_]+|57P0[123]|53300)$/.test(code) || /^(Connection terminated|timeout)/.test(error.message)) return true
   return isUnreachable(error.cause)
 }
 

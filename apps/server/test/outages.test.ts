@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { call, signIn, startProcess } from './process.ts'
@@ -7,7 +10,7 @@ const EMULATOR = { WECHAT_EMULATOR: 'on' }
 
 describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
   test('may end a connection in the middle of a sign-in: that one fails, and the service goes on', async () => {
-    const env = { ...(await environment('shared')), ...EMULATOR }
+    const env: Record<string, string> = { ...(await environment('shared')), ...EMULATOR }
     const service = startProcess(env)
     const address = await service.address
     await signIn(address, 'alice')
@@ -24,6 +27,32 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     expect(await answer).toMatchObject({ status: 503, data: { code: 'store_unavailable' } })
     await other.query('rollback')
     await signIn(address, 'alice')
+    expect(service.child.exitCode).toBeNull()
+  })
+
+  test('may be busy with the migration of another process for as long as that takes', async () => {
+    const env: Record<string, string> = { ...(await environment('shared')), ...EMULATOR }
+    const other = await connectTo(env.DATABASE_URL)
+    await other.query('begin')
+    await other.query('select pg_advisory_xact_lock(3853314791062309107)') // Kysely's own
+    const { address, child } = startProcess(env)
+    await sleep(5_500) // Longer than any query of the service may take.
+    expect(child.exitCode).toBeNull()
+    await other.query('commit')
+    await signIn(await address, 'alice')
+  })
+
+  test('may take connections and not answer when the service starts', async () => {
+    const frozen = createServer((socket) => void setTimeout(() => socket.destroy(), 200)).listen(0, '127.0.0.1')
+    onTestFinished(() => void frozen.close())
+    await once(frozen, 'listening')
+    const { port } = frozen.address() as AddressInfo
+    const service = startProcess({
+      ...(await environment('shared')),
+      ...EMULATOR,
+      DATABASE_URL: `postgres://user@127.0.0.1:${port}/db`,
+    })
+    await vi.waitFor(() => expect(service.output()).toContain('(PostgreSQL) cannot be reached, trying again'), 5_000)
     expect(service.child.exitCode).toBeNull()
   })
 })
