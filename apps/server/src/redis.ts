@@ -4,6 +4,8 @@ import { Redis } from 'ioredis'
 /** A store that does not answer in time is treated as gone; the caller gets a 503, not a wait. */
 const COMMAND_TIMEOUT_MS = 300
 const CONNECT_TIMEOUT_MS = 2_000
+/** A connection that was asked and stays silent was lost without a word; TCP would take a quarter of an hour to say so. */
+const SILENCE_TIMEOUT_MS = 1_000
 /** Reconnecting is quick, so that the service recovers within a second of Redis coming back. */
 const RECONNECT_DELAY_MS = 250
 
@@ -16,6 +18,7 @@ export async function connectRedis(url: string, log: FastifyBaseLogger): Promise
     lazyConnect: true,
     commandTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SILENCE_TIMEOUT_MS,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     retryStrategy: () => RECONNECT_DELAY_MS,

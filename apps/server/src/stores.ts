@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -21,7 +22,15 @@ import type { Config } from './config.ts'
 import { connectRedis } from './redis.ts'
 
 /** `query_timeout` is the one a frozen server cannot ignore. */
-const POSTGRES_LIMITS = { max: 10, connectionTimeoutMillis: 2_000, statement_timeout: 4_000, query_timeout: 5_000 }
+const POSTGRES_LIMITS = {
+  max: 10,
+  connectionTimeoutMillis: 2_000,
+  statement_timeout: 4_000,
+  query_timeout: 5_000,
+  idleTimeoutMillis: 5_000,
+}
+/** More than any query may take, and than the pool keeps a connection that nobody uses. */
+const POSTGRES_SILENCE_MS = 6_000
 const RETRY_DELAY_MS = 1_000
 
 export interface Stores {
@@ -66,7 +75,18 @@ async function openSqlite(file: string): Promise<Kysely<UsersDatabase>> {
 
 async function openPostgres(connectionString: string, log: FastifyBaseLogger): Promise<Kysely<UsersDatabase>> {
   await untilReachable(() => migratePostgres(connectionString, log), log)
-  return new Kysely({ dialect: new PostgresDialect({ pool: openPool({ connectionString, ...POSTGRES_LIMITS }, log) }) })
+  return new Kysely({
+    dialect: new PostgresDialect({ pool: openPool({ connectionString, ...POSTGRES_LIMITS, stream: openSocket }, log) }),
+  })
+}
+
+/**
+ * A query that times out stays in its connection, and the pool hands that out again. Where a connection was lost without
+ * a word (a host that died, a forgotten NAT entry) this ends it, long before TCP would.
+ */
+function openSocket(): Socket {
+  const socket = new Socket()
+  return socket.setTimeout(POSTGRES_SILENCE_MS, () => socket.destroy(new Error('the connection went silent')))
 }
 
 /** With a deadline for connecting only: it waits for a process that migrates already, and an index takes its time. */

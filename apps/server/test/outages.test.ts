@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createNetwork } from './network.ts'
 import { call, signIn, startProcess } from './process.ts'
 import { environment, isAvailable } from './service.ts'
 
@@ -28,6 +29,19 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     await other.query('rollback')
     await signIn(address, 'alice')
     expect(service.child.exitCode).toBeNull()
+  })
+
+  test('is used again soon after its connections were lost without a word', async () => {
+    const env: Record<string, string> = { ...(await environment('shared')), ...EMULATOR }
+    const network = await createNetwork(env.DATABASE_URL ?? '')
+    const address = await startProcess({ ...env, DATABASE_URL: network.url }).address
+    const { token } = await signIn(address, 'alice')
+    network.lose()
+    expect(await call(`${address}/v1/me`, { token })).toMatchObject({
+      status: 503,
+      data: { code: 'store_unavailable' },
+    })
+    await vi.waitFor(async () => expect((await call(`${address}/v1/me`, { token })).status).toBe(200), 4_000)
   })
 
   test('may be busy with the migration of another process for as long as that takes', async () => {
@@ -56,6 +70,19 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     expect(service.child.exitCode).toBeNull()
   })
 })
+
+test.skipIf(!isAvailable('shared'))(
+  'Redis is used again soon after its connection was lost without a word',
+  async () => {
+    const env: Record<string, string> = { ...(await environment('shared')), ...EMULATOR }
+    const network = await createNetwork(env.REDIS_URL ?? '')
+    const address = await startProcess({ ...env, REDIS_URL: network.url }).address
+    const { token } = await signIn(address, 'alice')
+    network.lose()
+    expect(await call(`${address}/v1/session`, { token })).toMatchObject({ status: 503 })
+    await vi.waitFor(async () => expect((await call(`${address}/v1/session`, { token })).status).toBe(200), 4_000)
+  },
+)
 
 async function connectTo(connectionString = ''): Promise<Client> {
   const client = new Client({ connectionString })

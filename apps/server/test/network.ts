@@ -1,0 +1,45 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+
+export interface Network {
+  /** The way to the server through this network. */
+  url: string
+  /** Loses every connection there is without a word to either side; new ones work. */
+  lose(): void
+}
+
+/** A network between the service and the server at `target`, for this test alone. */
+export async function createNetwork(target: string): Promise<Network> {
+  const { hostname, port } = new URL(target)
+  const open = new Set<Socket>()
+  const lost = new WeakSet<Socket>()
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname)
+    const relay = (from: Socket, to: Socket) => {
+      open.add(from)
+      from.on('data', (chunk) => lost.has(from) || to.write(chunk))
+      from.on('error', () => {})
+      from.on('close', () => {
+        open.delete(from)
+        if (!lost.has(from)) to.destroy()
+      })
+    }
+    relay(near, far)
+    relay(far, near)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+    for (const socket of open) socket.destroy()
+  })
+  const url = new URL(target)
+  url.host = `127.0.0.1:${(server.address() as { port: number }).port}`
+  return {
+    url: url.href,
+    lose: () => {
+      for (const socket of open) lost.add(socket)
+    },
+  }
+}
