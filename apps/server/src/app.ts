@@ -1,5 +1,5 @@
 import { fastifyRedis } from '@fastify/redis'
-import { problems, type SessionStore, type UserStore, type WechatApp, weappAuth } from '@weapp-auth/fastify'
+import { problems, sendProblem, type SessionStore, type UserStore, type WechatApp, weappAuth } from '@weapp-auth/fastify'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 
@@ -20,7 +20,12 @@ const REQUEST_TIMEOUT_MS = 30_000
 
 /** The service without its effects: nothing listens yet, and it can be built many times in one process. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
-  const app = Fastify({ loggerInstance: deps.log, requestTimeout: REQUEST_TIMEOUT_MS, forceCloseConnections: 'idle' })
+  const app = Fastify({
+    loggerInstance: deps.log,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    frameworkErrors: sendProblem,
+  })
   await app.register(problems)
   if (deps.redis) await app.register(fastifyRedis, { client: deps.redis })
   await app.register(weappAuth, {
