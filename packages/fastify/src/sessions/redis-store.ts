@@ -15,7 +15,8 @@ import { bucketOf } from './token.ts'
 export interface RedisSessionStoreOptions {
   /**
    * A client of yours: connect it, close it, and give it deadlines. ioredis waits for ever by default; for answers
-   * within 300 ms set `commandTimeout: 300`, `enableOfflineQueue: false` and `maxRetriesPerRequest: 1`.
+   * within 300 ms set `commandTimeout: 300`, `enableOfflineQueue: false` and `maxRetriesPerRequest: 1`, and
+   * `socketTimeout: 1000` so that a connection lost without a word is given up.
    */
   redis: Redis | Cluster
   /** Default `weapp-auth:`. Use this and not the client's own `keyPrefix`, which scripts do not see. */
