@@ -1,5 +1,13 @@
+import type { Socket } from 'node:net'
 import { fastifyRedis } from '@fastify/redis'
-import { problems, sendProblem, type SessionStore, type UserStore, type WechatApp, weappAuth } from '@weapp-auth/fastify'
+import {
+  problems,
+  type SessionStore,
+  sendProblem,
+  type UserStore,
+  type WechatApp,
+  weappAuth,
+} from '@weapp-auth/fastify'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 
@@ -18,6 +26,9 @@ export interface AppDeps {
 /** How long a client may take to send its request: a phone on a bad network, not a connection held open on purpose. */
 const REQUEST_TIMEOUT_MS = 30_000
 
+/** What a request may take once the service stops: the exchange with WeChat, and the stores before and after it. */
+const DRAIN_TIMEOUT_MS = 7_000
+
 /** The service without its effects: nothing listens yet, and it can be built many times in one process. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
@@ -26,6 +37,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     frameworkErrors: sendProblem,
   })
+  limitClose(app)
   await app.register(problems)
   if (deps.redis) await app.register(fastifyRedis, { client: deps.redis })
   await app.register(weappAuth, {
@@ -38,4 +50,18 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ...(deps.now && { now: deps.now }),
   })
   return app
+}
+
+/** Closing waits for every connection that is not idle after a request, so nobody may hold one open to delay it. */
+function limitClose(app: FastifyInstance): void {
+  const unused = new Set<Socket>()
+  app.server.on('connection', (socket: Socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  })
+  app.server.on('request', ({ socket }) => unused.delete(socket))
+  app.addHook('preClose', async () => {
+    for (const socket of unused) socket.destroy()
+    setTimeout(() => app.server.closeAllConnections(), DRAIN_TIMEOUT_MS).unref()
+  })
 }
