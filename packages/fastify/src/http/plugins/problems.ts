@@ -55,8 +55,8 @@ export const problems = fp(
 )
 
 /**
- * Our error handler; as Fastify's option `frameworkErrors` it answers an address that cannot be decoded. What is not in the wire contract leaves as `internal`, and
- * only the log says what it was.
+ * Our error handler; as Fastify's option `frameworkErrors` it answers an address that cannot be decoded. What is not in
+ * the wire contract leaves as `internal`, and only the log says what it was.
  */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toApiError(error)
