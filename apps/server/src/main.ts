@@ -25,7 +25,16 @@ async function main(): Promise<void> {
     },
   })
   const config = parseConfig(process.env)
-  const log = pino({ level: config.logLevel, redact: ['req.headers', 'res.headers'] })
+  const log = pino({
+    level: config.logLevel,
+    redact: {
+      paths: ['req.headers', 'res.headers', 'req.url'],
+      // A query may hold a token that somebody put into the wrong place.
+      censor: (value, [, field]) => (field === 'url' ? String(value).split('?', 1)[0] : '[Redacted]'),
+    },
+  })
+  // What the embedded stores write holds openids and keys: it is for this user alone.
+  process.umask(0o077)
 
   const closers: (() => Promise<void>)[] = []
   closeWithGrace({ delay: STOP_TIMEOUT_MS, logger: log }, async () => {

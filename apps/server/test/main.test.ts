@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -50,7 +50,7 @@ describe.each(COLUMNS.filter(isAvailable))('the service process, stores %s', (co
     await call(`${address}/v1/sessions`, { body: { appid: 'wx0000000000000000', code } })
     await call(`${address}/v1/sessions`, { body: `{ "appid": "wx0000000000000000", "code": "${code}` })
     await call(`${address}/v1/sessions`, { body: { appid: 'wx0000000000000000', code: `${code}&appid=x` } })
-    await call(`${address}/v1/me?token=${token.slice(0, 8)}`, { token: `${token}x` })
+    await call(`${address}/v1/me?access_token=${token}`, { token: `${token}x` })
     await call(`${address}/products`, { token })
     service.child.kill('SIGTERM')
     await service.ended
@@ -95,6 +95,15 @@ describe('starting', () => {
     const service = startProcess({ ...EMULATOR, DATA_DIR: join(DATA_DIR, 'file', 'data') })
     expect(await service.ended).toBe(1)
     expect(service.output()).toMatch(/^weapp-auth: DATA_DIR .* cannot be written \(ENOTDIR\): .*set DATA_DIR$/m)
+  })
+
+  test('what the embedded stores write is for the user of the service alone', async () => {
+    const { DATA_DIR = '' } = await environment('embedded')
+    mkdirSync(DATA_DIR, { recursive: true, mode: 0o755 })
+    await signIn(await startProcess({ ...EMULATOR, DATA_DIR }).address, 'alice')
+    const files = readdirSync(DATA_DIR)
+    expect(files).toEqual(expect.arrayContaining(['session-keys', 'sessions.sqlite', 'users.sqlite']))
+    for (const file of files) expect(statSync(join(DATA_DIR, file)).mode & 0o077, file).toBe(0)
   })
 
   test('a second process on the same data folder is refused, and the first goes on', async () => {
