@@ -25,13 +25,15 @@ local function finish(key, reason, expiresAtMs)
 end
 `
 
-/** KEYS session, index. ARGV id, value, ttlMs, expiresAtMs, nowMs, prefix of session keys. */
+/**
+ * KEYS session, index. ARGV id, value, ttlMs, expiresAtMs, nowMs, prefix of session keys. NX: the client sends it again when
+ * a connection breaks before the answer, and the session may have been ended meanwhile.
+ */
 export const CREATE = `${INDEX}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[5], 'LIMIT', 0, 20)) do
   if redis.call('EXISTS', ARGV[6] .. id) == 0 then redis.call('ZREM', KEYS[2], id) end
 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-index(KEYS[2], ARGV[1], ARGV[4], ARGV[3])
+if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) then index(KEYS[2], ARGV[1], ARGV[4], ARGV[3]) end
 return false
 `
 
@@ -87,13 +89,19 @@ end
 return found
 `
 
-/** KEYS claim. ARGV nowMs, how long a claim is kept, how long it counts as in progress. */
+/**
+ * KEYS claim. ARGV nowMs, how long a claim is kept, how long it counts as in progress, claimant. The same claimant asks
+ * again when a connection breaks before the answer.
+ */
 export const CLAIM_CODE = `
 local claim = redis.call('GET', KEYS[1])
 if not claim then
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[4], 'PX', ARGV[2])
   return 'claimed'
 end
-if claim == 'used' or tonumber(ARGV[1]) - tonumber(claim) >= tonumber(ARGV[3]) then return 'used' end
+if claim == 'used' then return 'used' end
+local claimedAtMs, claimant = string.match(claim, '^(%d+) (.+)$')
+if claimant == ARGV[4] then return 'claimed' end
+if tonumber(ARGV[1]) - tonumber(claimedAtMs) >= tonumber(ARGV[3]) then return 'used' end
 return 'in_progress'
 `

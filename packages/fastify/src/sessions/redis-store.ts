@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { RevocationReason } from '@weapp-auth/shared'
 import type { Cluster, Redis } from 'ioredis'
 import { ApiError } from '../api-error.ts'
@@ -74,7 +75,7 @@ export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: Re
       return records.sort((a, b) => a.createdAtMs - b.createdAtMs)
     }),
     claimCode: guarded((digest, nowMs) =>
-      run.weappAuthClaimCode(codeKey(digest), nowMs, CODE_CLAIM_MS, CODE_IN_PROGRESS_MS),
+      run.weappAuthClaimCode(codeKey(digest), nowMs, CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, randomUUID()),
     ),
     settleCode: guarded(async (digest) => {
       await redis.set(codeKey(digest), 'used', 'KEEPTTL', 'XX')
@@ -103,7 +104,7 @@ interface Scripts {
   weappAuthRevoke(...args: [string, string, string, string, string, number]): Promise<number>
   weappAuthRevokeAll(...args: [string, string, string, number, string]): Promise<number>
   weappAuthList(...args: [string, string]): Promise<string[]>
-  weappAuthClaimCode(...args: [string, number, number, number]): Promise<CodeClaim>
+  weappAuthClaimCode(...args: [string, number, number, number, string]): Promise<CodeClaim>
 }
 
 /** ioredis sends the digest of a script, and its text once more where a server does not know it yet. */

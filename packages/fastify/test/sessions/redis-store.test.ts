@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import type {} from '../../../../scripts/servers/provided.ts'
@@ -108,6 +110,25 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await sessions.get(token)).toMatchObject({ userId: 'user' })
   })
 
+  it('that were ended stay so when the command that made them is sent again', async () => {
+    const { store, sessions } = await open()
+    const { session, token } = await sessions.issue('user', { appid: 'wx1' })
+    await sessions.revokeAll('user', 'admin')
+    await store.create(session, { nowMs: Date.now(), expiresAtMs: session.expiresAtMs })
+    await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked' })
+    expect(await store.list('user')).toEqual([])
+  })
+
+  it('keep a code claimed for the caller whose answer was lost with its connection', async () => {
+    const { keyPrefix } = await open()
+    const { redis, loseNextAnswer } = await connectLossy()
+    const store = createRedisSessionStore({ redis, keyPrefix })
+    await store.claimCode('another', Date.now())
+    loseNextAnswer()
+    expect(await store.claimCode('digest', Date.now())).toBe('claimed')
+    expect(await store.claimCode('digest', Date.now())).toBe('in_progress')
+  })
+
   it('refuse a client that changes keys behind the scripts, and braces in the prefix', async () => {
     const redis = new Redis({ lazyConnect: true, keyPrefix: 'x:' })
     expect(() => createRedisSessionStore({ redis })).toThrow('use the option keyPrefix')
@@ -116,3 +137,37 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     )
   })
 })
+
+/** A client, which sends again what was not answered, behind a connection that breaks before an answer arrives. */
+async function connectLossy() {
+  const { hostname, port } = new URL(url ?? '')
+  let isLosing = false
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname)
+    near.on('error', () => {}).pipe(far)
+    far
+      .on('error', () => {})
+      .on('data', (answer) => {
+        if (!isLosing) return near.write(answer)
+        isLosing = false
+        near.destroy()
+        return far.destroy()
+      })
+    near.on('close', () => far.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const redis = new Redis((server.address() as AddressInfo).port, { lazyConnect: true, retryStrategy: () => 10 })
+  redis.on('error', () => {})
+  await redis.connect()
+  onTestFinished(() => {
+    redis.disconnect()
+    server.close()
+  })
+  return {
+    redis,
+    loseNextAnswer: () => {
+      isLosing = true
+    },
+  }
+}
