@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -6,7 +7,9 @@ export default defineConfig({
     globalSetup: ['scripts/servers/global-setup.ts'],
     // miniprogram-simulate needs `forks` or `threads`; a fork also has its own event loop to block.
     pool: 'forks',
-    testTimeout: 20_000,
+    // Most files wait for processes and timers, so one worker more than there are cores keeps them busy.
+    maxWorkers: availableParallelism() + 1,
+    testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ['default'],
   },

@@ -36,22 +36,15 @@ function fetchNode() {
   const binary = join(cache, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
   if (existsSync(binary)) return binary
   say(`Node ${process.versions.node} is too old for the service, fetching Node ${NODE_VERSION} into .cache ...`)
-  const fetched = npm(process.execPath, [
+  const quiet = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  npm(`fetch Node ${NODE_VERSION}`, process.execPath, [
     'install',
     '--prefix',
     cache,
-    '--no-save',
-    '--ignore-scripts',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
+    ...quiet,
     `${name}@${NODE_VERSION}`,
   ])
-  if (!fetched || !existsSync(binary)) {
-    throw new Error(
-      `could not fetch Node ${NODE_VERSION} (${name}) from the npm registry: check the network, or run this with Node 22.22, 24.15 or newer`,
-    )
-  }
+  if (!existsSync(binary)) throw new Error(`${name}@${NODE_VERSION} holds no ${binary}: use Node 22.22, 24.15 or newer`)
   return binary
 }
 
@@ -69,31 +62,34 @@ function install(node) {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
   say('installing dependencies ...')
   const { packageManager } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-  if (
-    !npm(node, [
-      'exec',
-      '--yes',
-      '--loglevel=error',
-      '--',
-      packageManager,
-      'install',
-      '--frozen-lockfile',
-      '--reporter=append-only',
-      '--loglevel=warn',
-    ])
-  ) {
-    throw new Error(
-      'could not install the dependencies: check that the npm registry can be reached, then run the command again',
-    )
-  }
+  const pnpm = ['exec', '--yes', '--loglevel=error', '--', packageManager]
+  npm('install the dependencies', node, [...pnpm, 'install', '--frozen-lockfile', '--reporter=append-only'])
   mkdirSync(dirname(stamp), { recursive: true })
   writeFileSync(stamp, wanted)
 }
 
-/** Runs npm with its output on stderr, so that a task's stdout stays its own. */
-function npm(node, args) {
+/**
+ * Runs npm without a word: what it prints goes into a file that the error names.
+ *
+ * @throws Error saying what could not be done, and what to do
+ */
+function npm(purpose, node, args) {
   const shell = process.platform === 'win32'
-  return spawnSync('npm', args, { cwd: ROOT, stdio: ['ignore', 2, 2], env: withNode(node), shell }).status === 0
+  const { status, stdout, stderr, error } = spawnSync('npm', args, {
+    cwd: ROOT,
+    env: withNode(node),
+    encoding: 'utf8',
+    shell,
+  })
+  if (status === 0) return
+  const printed = `${error?.message ?? ''}${stdout}${stderr}`
+  const log = join(ROOT, '.cache', 'install.log')
+  mkdirSync(dirname(log), { recursive: true })
+  writeFileSync(log, printed)
+  const [code = 'failed'] = /\b(E[A-Z]{4,}|ERR_[A-Z_]+)\b/.exec(printed) ?? []
+  throw new Error(
+    `could not ${purpose} (${code}): check that the npm registry can be reached, then try again; details in ${log}`,
+  )
 }
 
 /** This environment, with `node` as the Node that children find. */

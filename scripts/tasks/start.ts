@@ -4,8 +4,8 @@ import { build } from './build.ts'
 
 await build(['apps/server'])
 if (!process.env.WECHAT_APPID && !process.env.WECHAT_SECRET && !process.env.WECHAT_APPS) {
-  process.env.WECHAT_EMULATOR ??= 'on'
-  process.env.LOG_LEVEL ??= 'warn'
+  process.env.WECHAT_EMULATOR ||= 'on'
+  process.env.LOG_LEVEL ||= 'warn'
   process.argv.push('--walkthrough')
 }
 // By its address, because there is nothing to compile against before the first build.
