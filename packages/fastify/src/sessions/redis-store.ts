@@ -34,6 +34,9 @@ export interface RedisSessionStoreOptions {
 export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: RedisSessionStoreOptions): SessionStore {
   if (redis.options.keyPrefix)
     throw new TypeError('redis must not have a keyPrefix of its own: use the option keyPrefix')
+  // A replica may not know yet that a session was ended.
+  if ('scaleReads' in redis.options && redis.options.scaleReads !== 'master')
+    throw new TypeError("redis must read from masters: leave out the option scaleReads, or set it to 'master'")
   if (/[{}]/.test(keyPrefix)) throw new TypeError('keyPrefix must not contain braces: they choose the cluster slot')
   const run = defineScripts(redis)
   const sessionsOf = (bucket: string) => `${keyPrefix}{${bucket}}:s:`

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import type {} from '../../../../scripts/servers/provided.ts'
 import { createRedisSessionStore } from '../../src/index.ts'
@@ -129,12 +129,15 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await store.claimCode('digest', Date.now())).toBe('in_progress')
   })
 
-  it('refuse a client that changes keys behind the scripts, and braces in the prefix', async () => {
+  it('refuse a client that changes keys behind the scripts, or asks replicas, and braces in the prefix', async () => {
     const redis = new Redis({ lazyConnect: true, keyPrefix: 'x:' })
     expect(() => createRedisSessionStore({ redis })).toThrow('use the option keyPrefix')
     expect(() => createRedisSessionStore({ redis: new Redis({ lazyConnect: true }), keyPrefix: '{x}' })).toThrow(
       'braces',
     )
+    const replicas = new Cluster([{ port: 1 }], { lazyConnect: true, scaleReads: 'slave' })
+    expect(() => createRedisSessionStore({ redis: replicas })).toThrow('must read from masters')
+    expect(() => createRedisSessionStore({ redis: new Cluster([{ port: 1 }], { lazyConnect: true }) })).not.toThrow()
   })
 })
 
