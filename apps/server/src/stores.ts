@@ -10,6 +10,7 @@ import {
   createSqlUserStore,
   migrateUsers,
   openSqliteUsers,
+  type SessionKeyVault,
   type SessionStore,
   type UserStore,
   type UsersDatabase,
@@ -47,7 +48,9 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     log.warn('sessions are in Redis but users are embedded: only one process may run; set DATABASE_URL for more')
   }
   if (!config.redisUrl || !config.databaseUrl) mkdirSync(config.dataDir, { recursive: true })
-  const vault = createSessionKeyVault({ keys: config.sessionKeyKeys ?? keepKeyRing(config.dataDir) })
+  const vault = config.sessionKeyKeys
+    ? createSessionKeyVault({ keys: config.sessionKeyKeys })
+    : openVault(join(config.dataDir, 'session-keys'))
   const db = config.databaseUrl
     ? await openPostgres(config.databaseUrl, log)
     : await openSqlite(join(config.dataDir, 'users.sqlite'))
@@ -142,8 +145,12 @@ function isUnreachable(error: unknown): boolean {
 }
 
 /** The embedded stores bring their own key ring: made once, readable by this user alone. */
-function keepKeyRing(dataDir: string): string {
-  const file = join(dataDir, 'session-keys')
+function openVault(file: string): SessionKeyVault {
   if (!existsSync(file)) writeFileSync(file, `k1:${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' })
-  return readFileSync(file, 'utf8').trim()
+  try {
+    return createSessionKeyVault({ keys: readFileSync(file, 'utf8').trim() })
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    throw new Error(`${file} is damaged: restore it, or remove it to lose the session_keys sealed so far`)
+  }
 }

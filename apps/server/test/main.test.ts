@@ -97,6 +97,14 @@ describe('starting', () => {
     expect(service.output()).toMatch(/^weapp-auth: DATA_DIR .* cannot be written \(ENOTDIR\): .*set DATA_DIR$/m)
   })
 
+  test('a damaged key file is one clear line that names it', async () => {
+    const { DATA_DIR = '' } = await environment('embedded')
+    writeFileSync(join(DATA_DIR, 'session-keys'), '')
+    const service = startProcess({ ...EMULATOR, DATA_DIR })
+    expect(await service.ended).toBe(1)
+    expect(service.output()).toMatch(/^weapp-auth: \S+session-keys is damaged: restore it, or remove it .*$/m)
+  })
+
   test('what the embedded stores write is for the user of the service alone', async () => {
     const { DATA_DIR = '' } = await environment('embedded')
     mkdirSync(DATA_DIR, { recursive: true, mode: 0o755 })
