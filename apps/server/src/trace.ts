@@ -40,9 +40,7 @@ function describe(entry: LedgerEntry): [action: string, outcome?: string] | null
   const { event } = entry
   switch (event) {
     case 'clock.advance':
-      return [
-        `${duration(Number(entry.ms))} pass ${entry.clock === 'wechat' ? 'at WeChat and at the service' : `on ${entry.clock}`}`,
-      ]
+      return [`${duration(Number(entry.ms))} pass on ${entry.clock === 'server' ? 'the server side' : entry.clock}`]
     case 'app.launch':
       return ['opens the mini-program']
     case 'ui.tap':

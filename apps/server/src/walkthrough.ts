@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { type Clock, createDevice, type Device, launchApp, localLink, type RunningApp } from '@weapp-auth/emulator'
+import { createDevice, type Device, launchApp, localLink, type RunningApp, type World } from '@weapp-auth/emulator'
 import type { Emulation } from './emulation.ts'
 import { createTrace, renderSummary } from './trace.ts'
 
@@ -59,11 +59,7 @@ async function tell(
     return app
   }
 
-  function passIdleLifetime(clock: Clock, name: string): void {
-    const ms = (sessionIdleSeconds + 1) * 1000
-    clock.advance(ms)
-    world.ledger.add({ side: 'control', event: 'clock.advance', clock: name, ms })
-  }
+  const passIdleLifetime = (whose: Device | World) => whose.advance((sessionIdleSeconds + 1) * 1000)
 
   // Nothing stored: one login.
   const phone = createPhone('phone A')
@@ -88,11 +84,11 @@ async function tell(
   await shows(app, '#products')
 
   // The session ends by use of neither: the phone's own clock says so, then the service's alone.
-  passIdleLifetime(phone.clock, phone.name)
-  passIdleLifetime(world.clock, 'wechat')
+  passIdleLifetime(phone)
+  passIdleLifetime(world)
   await app.pullDownRefresh()
   await shows(app, '#products')
-  passIdleLifetime(world.clock, 'wechat')
+  passIdleLifetime(world)
   await app.pullDownRefresh()
   await shows(app, '#products')
 

@@ -32,6 +32,8 @@ export interface World {
   readonly ledger: Ledger
   readonly faults: Faults
   readonly apps: readonly WechatApp[]
+  /** Lets time pass on the server side, and records it. */
+  advance(ms: number): void
   /**
    * What `wx.login` does at WeChat: issues a code and may rotate the session key.
    *
@@ -145,6 +147,10 @@ export function createWorld({
     ledger,
     faults,
     apps,
+    advance(ms) {
+      clock.advance(ms)
+      ledger.add({ side: 'control', event: 'clock.advance', clock: 'server', ms })
+    },
     login(user, appid) {
       const openid = openidOf(user, getApp(appid).appid)
       forgetOldCodes()

@@ -57,7 +57,7 @@ test('check-session tells whether the session key is alive', async () => {
 
 test('the clock moves on, and the ledger says so', async () => {
   expect((await post('/clock', { advanceMs: 500 })).json()).toEqual({ nowMs: 1_500 })
-  expect(world.ledger.count('clock.advance', { clock: 'wechat', ms: 500 })).toBe(1)
+  expect(world.ledger.count('clock.advance', { clock: 'server', ms: 500 })).toBe(1)
 })
 
 test('faults are switched on and off', async () => {

@@ -103,6 +103,16 @@ describe('what wx draws', () => {
   })
 })
 
+test('time that is made to pass on the phone is in the ledger', () => {
+  const { device } = createPhone()
+  const beforeMs = device.clock.now()
+  device.advance(5_000)
+  expect(device.clock.now()).toBeGreaterThanOrEqual(beforeMs + 5_000)
+  expect(device.ledger.count('clock.advance', { clock: device.name, ms: 5_000 })).toBe(1)
+  expect(() => device.advance(-1)).toThrow(RangeError)
+  expect(device.ledger.count('clock.advance')).toBe(1)
+})
+
 test('wx is a plain object of functions, none of which needs it as this', async () => {
   const { login, setStorageSync, getStorageSync, request, canIUse } = createPhone().wx
   setStorageSync('a', 1)

@@ -36,8 +36,7 @@ export const controlApi: FastifyPluginAsync<{ world: World }> = async (app, { wo
   app.post('/clock', (request) => {
     const { advanceMs } = parseObject(request.body)
     if (typeof advanceMs !== 'number') throw new TypeError('advanceMs must be a number of milliseconds')
-    world.clock.advance(advanceMs)
-    world.ledger.add({ side: 'control', event: 'clock.advance', clock: 'wechat', ms: advanceMs })
+    world.advance(advanceMs)
     return { nowMs: world.clock.now() }
   })
 

@@ -68,6 +68,8 @@ export interface Device {
   reportError(error: unknown): void
   /** For a host: a promise of the app's that nobody handled. */
   reportRejection(reason: unknown, promise: Promise<unknown>): void
+  /** Lets time pass on the phone, and records it. */
+  advance(ms: number): void
   /** Resolves when no call of `wx` is in flight and no callback waits to run. Timers of the app do not count. */
   idle(): Promise<void>
 }
@@ -108,6 +110,10 @@ export function createDevice(options: DeviceOptions): Device {
     onError: errors.onError,
     reportError: errors.report,
     reportRejection: errors.reportRejection,
+    advance(ms) {
+      clock.advance(ms)
+      ledger.add({ side: 'control', event: 'clock.advance', clock: name, ms })
+    },
     idle: thread.idle,
   }
 }
