@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { fastifyRedis } from '@fastify/redis'
 import {
   problems,
   type SessionStore,
@@ -39,7 +38,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   })
   limitClose(app)
   await app.register(problems)
-  if (deps.redis) await app.register(fastifyRedis, { client: deps.redis })
+  if (deps.redis) {
+    const { fastifyRedis } = await import('@fastify/redis')
+    await app.register(fastifyRedis, { client: deps.redis })
+  }
   await app.register(weappAuth, {
     apps: deps.apps,
     wechatApiBaseUrl: deps.wechatApiBaseUrl,

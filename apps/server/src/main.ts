@@ -1,9 +1,9 @@
 // The one file with effects: reads the environment, opens connections, listens, closes.
 import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
-import { pino } from 'pino'
 import { buildApp } from './app.ts'
 import { parseConfig } from './config.ts'
+import { createLog } from './log.ts'
 import { explainStartError } from './start-error.ts'
 import { openStores } from './stores.ts'
 
@@ -25,14 +25,7 @@ async function main(): Promise<void> {
     },
   })
   const config = parseConfig(process.env)
-  const log = pino({
-    level: config.logLevel,
-    redact: {
-      paths: ['req.headers', 'res.headers', 'req.url'],
-      // A query may hold a token that somebody put into the wrong place.
-      censor: (value, [, field]) => (field === 'url' ? String(value).split('?', 1)[0] : '[Redacted]'),
-    },
-  })
+  const log = createLog(config.logLevel)
   // What the embedded stores write holds openids and keys: it is for this user alone.
   process.umask(0o077)
 
