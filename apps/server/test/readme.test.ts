@@ -1,12 +1,13 @@
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createDevice, createWorld, launchApp, localLink, startWechat } from '@weapp-auth/emulator'
 import { generateVaultKey } from '@weapp-auth/fastify'
 import { transform } from 'esbuild'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { findProgram, unpackProgram } from '../../../scripts/servers/debian.ts'
 import { startProcess } from './process.ts'
 import { environment } from './service.ts'
 
@@ -55,7 +56,10 @@ describe.each(['README.md', 'README.zh-CN.md'])('%s', (name) => {
   test('its curl lines end with the user', async () => {
     const address = await startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: 'on' }).address
     const script = (blocks.get('curl') ?? '').replaceAll('http://127.0.0.1:3000', address)
-    const { stdout } = await execFileAsync('bash', ['-euo', 'pipefail', '-c', script])
+    const { path, env } = findProgram(['curl']) ?? unpackProgram('curl', 'curl', 'usr/bin')
+    const { stdout } = await execFileAsync('bash', ['-euo', 'pipefail', '-c', script], {
+      env: { ...env, PATH: `${dirname(path)}:${process.env.PATH}` },
+    })
     expect(JSON.parse(stdout)).toMatchObject({ user: { profile: { nickname: '' } } })
   })
 
