@@ -76,11 +76,13 @@ function parseRun(args: readonly string[]): RunOptions {
   if (!URL.canParse(values.service) || !/^https?:$/.test(new URL(values.service).protocol)) {
     throw new UsageError(`--service must be an http address, not "${values.service}"`)
   }
+  const service = new URL(values.service)
+  if (service.pathname !== '/') throw new UsageError(`--service is an address without a path: ${service.origin}`)
   const timeoutMs = Number(values.timeout) * 1000
   if (!(timeoutMs > 0)) throw new UsageError(`--timeout must be a number of seconds, not "${values.timeout}"`)
   return {
     folder,
-    service: new URL(values.service),
+    service,
     user: values.user,
     timeoutMs,
     ...(values.path !== undefined && { path: values.path }),

@@ -222,6 +222,7 @@ describe('what cannot be run says so in one line', () => {
     [['run', 'a'], '--service is missing'],
     [['run', 'a', 'b', '--service', 'http://x'], 'unexpected argument "b"'],
     [['run', 'a', '--service', 'ftp://x'], '--service must be an http address, not "ftp://x"'],
+    [['run', 'a', '--service', 'http://x/v1'], '--service is an address without a path: http://x'],
     [['run', 'a', '--service', 'http://x', '--timeout', 'soon'], '--timeout must be a number of seconds'],
     [['run', 'a', '--shout'], "Unknown option '--shout'"],
   ])('wrong arguments: %j', async (args, message) => {

@@ -116,7 +116,13 @@ describe('POST /v1/sessions', () => {
       'appid_unknown',
       'this appid is not configured here',
     ],
-    ['an oversize body', { appid: APPID, code: 'c', x: 'x'.repeat(20_000) }, 413, 'payload_too_large', undefined],
+    [
+      'an oversize body',
+      { appid: APPID, code: 'c', x: 'x'.repeat(20_000) },
+      413,
+      'payload_too_large',
+      'the body is larger',
+    ],
   ])('refuses %s and asks WeChat nothing', async (_, payload, status, code, detail) => {
     const { app, world } = await startService()
     const answer = await app.inject(post(payload))

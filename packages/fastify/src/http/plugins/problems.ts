@@ -118,6 +118,9 @@ function toApiError(error: unknown): ApiError {
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ApiError('media_type_unsupported', code, { detail: 'send the body as application/json' })
   }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new ApiError('payload_too_large', code, { detail: 'the body is larger than this route takes' })
+  }
   if (code?.startsWith('FST_ERR_CTP_') && statusCode === 400) return invalidRequest('the body is not valid JSON')
   return fromStatus(statusCode, code) ?? new ApiError('internal', 'an unexpected error', { cause: error })
 }
