@@ -12,5 +12,6 @@ export function explainStartError(error: unknown, env: Readonly<Record<string, s
   if (syscall === 'mkdir' || syscall === 'open') {
     return `DATA_DIR ${env.DATA_DIR || './data'} cannot be written (${code}): make it writable, or set DATA_DIR`
   }
+  if (error.message.startsWith('cannot open the database')) return `${error.message}: see DATA_DIR and its permissions`
   return error.message
 }

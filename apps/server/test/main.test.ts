@@ -108,6 +108,14 @@ describe('starting', () => {
     for (const file of files) expect(statSync(join(DATA_DIR, file)).mode & 0o077, file).toBe(0)
   })
 
+  test('a database that cannot be opened is one clear line', async () => {
+    const { DATA_DIR = '' } = await environment('embedded')
+    mkdirSync(join(DATA_DIR, 'users.sqlite'), { recursive: true })
+    const service = startProcess({ ...EMULATOR, DATA_DIR })
+    expect(await service.ended).toBe(1)
+    expect(service.output()).toMatch(/^weapp-auth: cannot open the database .*users\.sqlite: .*see DATA_DIR/m)
+  })
+
   test('a second process on the same data folder is refused, and the first goes on', async () => {
     const env = { ...(await environment('embedded')), ...EMULATOR }
     const first = startProcess(env)

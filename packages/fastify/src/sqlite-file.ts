@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 
 /** SQLite's result code for "another connection holds the lock" (https://www.sqlite.org/rescode.html#busy). */
 const SQLITE_BUSY = 5
@@ -12,9 +12,12 @@ const SQLITE_BUSY = 5
  * @throws Error that names the file when it cannot be opened or is already open
  */
 export function openSqliteFile(file: string): DatabaseSync {
+  // Asked for here and not imported, so that whoever keeps everything in Redis and PostgreSQL needs no Node that has it.
+  const sqlite = process.getBuiltinModule('node:sqlite')
+  if (!sqlite) throw new Error('the embedded databases need Node 22.13 or newer: use that, or Redis and PostgreSQL')
   let db: DatabaseSync | undefined
   try {
-    db = new DatabaseSync(file, { timeout: 0 })
+    db = new sqlite.DatabaseSync(file, { timeout: 0 })
     // Before journal_mode, so that the write-ahead log needs no shared memory.
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
     db.exec('PRAGMA journal_mode = WAL')
