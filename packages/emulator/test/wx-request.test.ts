@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type Clock, createClock } from '../src/clock.ts'
 import { DEMO_APP } from '../src/world.ts'
-import type { RequestOptions, RequestResult } from '../src/wx/request.ts'
+import type { RequestOptions, RequestResult } from '../src/wx/request-options.ts'
 import { createPhone, outcomeOf, type Phone, turns } from './phone.ts'
 
 const URL_1 = 'https://api.example.com/items'

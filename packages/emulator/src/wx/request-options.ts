@@ -1,6 +1,25 @@
-import { WxFailure } from './api-call.ts'
+import { type Callbacks, WxFailure } from './api-call.ts'
 import { NETWORK_ERRNO } from './network.ts'
-import type { RequestOptions } from './request.ts'
+
+export interface RequestOptions extends Callbacks<RequestResult> {
+  url: string
+  method?: string
+  data?: unknown
+  header?: Record<string, unknown>
+  /** Milliseconds. Default 60 000, which is also the most. */
+  timeout?: number
+  /** `json`, the default, parses what parses; anything else leaves a string. */
+  dataType?: string
+  responseType?: 'text' | 'arraybuffer'
+  redirect?: 'follow' | 'manual'
+}
+
+export interface RequestResult {
+  data: unknown
+  statusCode: number
+  header: Record<string, string>
+  cookies: string[]
+}
 
 /** A request as it goes out; header names in lower case. */
 export interface OutgoingRequest {

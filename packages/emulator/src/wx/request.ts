@@ -1,31 +1,11 @@
-import { type Callbacks, conclude, type Failure, failureOf, WxFailure } from './api-call.ts'
+import { conclude, type Failure, failureOf, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import { createExchange } from './exchange.ts'
 import { createListeners } from './listeners.ts'
 import { cronetFailure, NETWORK_ERRNO } from './network.ts'
-import { buildRequest, type OutgoingRequest } from './request-options.ts'
+import { buildRequest, type OutgoingRequest, type RequestOptions, type RequestResult } from './request-options.ts'
 import { createSlots } from './slots.ts'
 import type { Transport, TransportResponse } from './transport.ts'
-
-export interface RequestOptions extends Callbacks<RequestResult> {
-  url: string
-  method?: string
-  data?: unknown
-  header?: Record<string, unknown>
-  /** Milliseconds. Default 60 000, which is also the most. */
-  timeout?: number
-  /** `json`, the default, parses what parses; anything else leaves a string. */
-  dataType?: string
-  responseType?: 'text' | 'arraybuffer'
-  redirect?: 'follow' | 'manual'
-}
-
-export interface RequestResult {
-  data: unknown
-  statusCode: number
-  header: Record<string, string>
-  cookies: string[]
-}
 
 export type ReceivedHeaders = Omit<RequestResult, 'data'>
 
