@@ -4,7 +4,7 @@ export function explain(code: string): string {
     case 'network':
       return '网络不可用，请检查网络后重试'
     case 'login_failed':
-      return '没有连上微信，请检查网络后重试'
+      return '微信登录失败，请检查网络后重试'
     case 'timeout':
     case 'login_timeout':
       return '网络有点慢，请稍后重试'
@@ -12,10 +12,13 @@ export function explain(code: string): string {
     case 'bad_response':
       return '服务暂时不可用，请稍后重试'
     case 'login_rejected':
-      return '微信没有接受这次登录，请重试'
+      return '登录未通过，请重试'
     case 'login_throttled':
-      return '操作太频繁了，请稍等片刻'
+      return '操作太频繁，请稍后再试'
+    case 'unauthorized':
+    case 'logged_out':
+      return '登录已失效，请重新登录'
     default:
-      return '登录没有成功，请重试'
+      return '出了点问题，请重试'
   }
 }

@@ -54,7 +54,37 @@ describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) =>
     await app.input('#nickname', 'a\u202Eb')
     await app.tap('#save')
     await app.settled()
-    expect(app.text('#message')).toMatch(/^没有保存：nickname/)
+    expect(app.text('#message')).toMatch(/^保存失败：nickname/)
+  })
+
+  test('signing out the other devices says how many there were', async () => {
+    const service = await startDemo(column)
+    const { app } = await open(service)
+    await app.tap('#to-profile')
+    await app.settled()
+    await app.tap('#sign-out-others')
+    await app.settled()
+    expect(app.text('#message')).toBe('没有其他已登录的设备')
+
+    await open(service)
+    await app.tap('#sign-out-others')
+    await app.settled()
+    expect(app.text('#message')).toBe('已退出其他 1 台设备')
+  })
+
+  test('a service in trouble is told on the profile page', async () => {
+    const service = await startDemo(column)
+    const { app, device } = await open(service)
+    device.faults.set('wx.request', { status: 503 })
+    await app.tap('#to-profile')
+    await app.settled()
+    expect(app.text('#message')).toBe('服务暂时不可用，请稍后重试')
+    await app.tap('#sign-out-others')
+    await app.settled()
+    expect(app.text('#message')).toBe('服务暂时不可用，请稍后重试')
+    await app.tap('#save')
+    await app.settled()
+    expect(app.text('#message')).toBe('保存失败：服务暂时不可用，请稍后重试')
   })
 
   test('a sign-out lasts until the next tap, over a restart too', async () => {

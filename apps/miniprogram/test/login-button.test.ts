@@ -63,7 +63,7 @@ describe('login-button', () => {
     service.world.faults.set('jscode2session', { errcode: 40029, times: 1 })
     const { tap, text, error } = await render()
     await tap()
-    await vi.waitFor(() => expect(error()).toBe('微信没有接受这次登录，请重试'))
+    await vi.waitFor(() => expect(error()).toBe('登录未通过，请重试'))
     expect(text()).toBe('微信登录')
     await tap()
     expect(error()).toBeNull()

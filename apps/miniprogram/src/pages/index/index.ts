@@ -12,8 +12,8 @@ interface Product {
 type Status = 'loading' | 'ready' | 'signed-out' | 'error'
 
 const NOTICES: Record<string, string> = {
-  signed_out_elsewhere: '你已在另一台设备上退出登录',
-  admin: '登录已被管理员结束',
+  signed_out_elsewhere: '你在另一台设备上退出了本机的登录',
+  admin: '你已被管理员下线',
   erased: '账号已注销',
 }
 

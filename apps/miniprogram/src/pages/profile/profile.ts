@@ -11,8 +11,9 @@ Page({
 
   async onLoad() {
     await this.attempt(async () => {
-      const { data } = await auth.request<{ user: User }>({ url: '/v1/me' })
-      this.setData({ profile: data.user.profile })
+      const { statusCode, data } = await auth.request<{ user: User }>({ url: '/v1/me' })
+      if (statusCode === 200) this.setData({ profile: data.user.profile })
+      else this.setData({ message: explain('unavailable') })
     })
   },
 
@@ -26,15 +27,19 @@ Page({
         data: profile,
       })
       if (statusCode === 200) this.setData({ profile: data.user.profile, message: '已保存' })
-      else this.setData({ message: `没有保存：${data.detail}` })
+      else this.setData({ message: `保存失败：${data.detail || explain('unavailable')}` })
     })
     this.setData({ saving: false })
   },
 
   async signOutOthers() {
     await this.attempt(async () => {
-      const { data } = await auth.request<{ revoked: number }>({ url: '/v1/sessions?scope=others', method: 'DELETE' })
-      this.setData({ message: `已退出 ${data.revoked} 台设备` })
+      const { statusCode, data } = await auth.request<{ revoked: number }>({
+        url: '/v1/sessions?scope=others',
+        method: 'DELETE',
+      })
+      if (statusCode !== 200) this.setData({ message: explain('unavailable') })
+      else this.setData({ message: data.revoked ? `已退出其他 ${data.revoked} 台设备` : '没有其他已登录的设备' })
     })
   },
 
