@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chownSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { findProgram, type Program, unpackProgram } from './debian.ts'
+import { findProgram, type Program, unpackProgram } from './program.ts'
 import { findFreePort, makeTempFolder, type Server, startProcess, stopProcess } from './server.ts'
 
 const DEBIAN_FOLDER = 'usr/lib/postgresql/*/bin'

@@ -1,4 +1,4 @@
-import { findProgram, unpackProgram } from './debian.ts'
+import { findProgram, unpackProgram } from './program.ts'
 import { findFreePort, makeTempFolder, type Server, startProcess, stopProcess } from './server.ts'
 
 /** `REDIS_URL`, else a server from PATH, else one unpacked from Debian's packages. */

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Program } from './debian.ts'
+import type { Program } from './program.ts'
 
 /** How long a server may take to say that it is ready. */
 const START_TIMEOUT_MS = 30_000
@@ -29,7 +29,10 @@ export async function startProcess(
   })
   let printed = ''
   await new Promise<void>((resolve, reject) => {
-    const fail = (why: string) => reject(new Error(`${program.path} ${why}\n${printed}`))
+    const fail = (why: string) => {
+      clearTimeout(timer)
+      reject(new Error(`${program.path} ${why}\n${printed}`))
+    }
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
       fail('did not get ready')

@@ -7,7 +7,7 @@ import { createDevice, createWorld, launchApp, localLink, startWechat } from '@w
 import { generateVaultKey } from '@weapp-auth/fastify'
 import { transform } from 'esbuild'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { findProgram, unpackProgram } from '../../../scripts/servers/debian.ts'
+import { findProgram, unpackProgram } from '../../../scripts/servers/program.ts'
 import { startProcess } from './process.ts'
 import { environment } from './service.ts'
 

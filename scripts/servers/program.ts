@@ -1,4 +1,5 @@
-// Programs from Debian's or Ubuntu's packages, unpacked into a cache folder: no root, nothing on the system touched.
+// Where a program comes from: this machine, or Debian's or Ubuntu's packages, unpacked into a cache folder without touching
+// the system.
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
