@@ -1,4 +1,4 @@
-// The way into the repository from a bare machine: finds or fetches a Node that is new enough, installs the
+// The way into the repository from a bare machine: finds or fetches a Node that it runs on, installs the
 // dependencies, then runs one task of scripts/tasks/ and passes signals on. Runs on Node 20, depends on nothing.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -14,7 +14,7 @@ const STOP_TIMEOUT_MS = 15_000
 
 const [task = 'start', ...args] = process.argv.slice(2)
 try {
-  const node = isNewEnough(process.versions.node) ? process.execPath : fetchNode()
+  const node = isSupported(process.versions.node) ? process.execPath : fetchNode()
   install(node)
   run(node, join(ROOT, 'scripts', 'tasks', `${task}.ts`), args)
 } catch (error) {
@@ -22,8 +22,8 @@ try {
   process.exit(1)
 }
 
-/** `node:sqlite`, running TypeScript directly, the test runner and jsdom together need this much. */
-function isNewEnough(version) {
+/** `node:sqlite`, running TypeScript directly, the test runner and jsdom together; 23 and 25 are not among theirs. */
+function isSupported(version) {
   const [major, minor] = version.split('.').map(Number)
   return (major === 22 && minor >= 22) || (major === 24 && minor >= 15) || major >= 26
 }
@@ -35,7 +35,7 @@ function fetchNode() {
   const cache = join(ROOT, '.cache', `node-${NODE_VERSION}`)
   const binary = join(cache, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
   if (existsSync(binary)) return binary
-  say(`Node ${process.versions.node} is too old for the service, fetching Node ${NODE_VERSION} into .cache ...`)
+  say(`the service does not run on Node ${process.versions.node}, fetching Node ${NODE_VERSION} into .cache ...`)
   const quiet = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
   npm(`fetch Node ${NODE_VERSION}`, process.execPath, [
     'install',
