@@ -35,7 +35,9 @@ export async function startEmulation(config: Config): Promise<Emulation> {
       await app.register(landing, { appid: world.apps[0]?.appid ?? '' })
     },
     setFault(text) {
-      const [point = '', errcode = ''] = text.split('=')
+      const [, point, errcode] = /^(\w+)=(-?\d+)$/.exec(text) ?? []
+      if (!point) throw new TypeError(`a fault is written jscode2session=40029, not ${text}`)
+      // A point there is not is refused by set(), which names the others.
       world.faults.set(point as FaultPoint, { errcode: Number(errcode) })
     },
     close: () => wechat.close(),

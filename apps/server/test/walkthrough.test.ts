@@ -65,6 +65,16 @@ describe('the walk-through', () => {
       'POST /v1/sessions → 400 code_invalid',
     ])
   })
+
+  test.each(['jscode2session', 'jscode2session=busy'])(
+    '--fault %s is refused, and says how one is written',
+    async (fault) => {
+      const env = { ...(await environment('embedded')), WECHAT_EMULATOR: 'on' }
+      const service = startProcess(env, ['--walkthrough', '--fault', fault])
+      expect(await service.ended).toBe(1)
+      expect(service.output()).toContain(`weapp-auth: a fault is written jscode2session=40029, not ${fault}`)
+    },
+  )
 })
 
 /** The trace without names, padding, codes and tokens; a scene ends where a line is empty. */
