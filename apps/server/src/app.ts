@@ -54,7 +54,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   return app
 }
 
-/** Closing waits for every connection that is not idle after a request, so nobody may hold one open to delay it. */
+/**
+ * Closing waits for connections on which no request was ever sent, and for requests under way. The former are ended at
+ * once, the latter when {@link DRAIN_TIMEOUT_MS} is over, so that nobody can hold the service up.
+ */
 function limitClose(app: FastifyInstance): void {
   const unused = new Set<Socket>()
   app.server.on('connection', (socket: Socket) => {

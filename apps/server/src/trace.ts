@@ -4,10 +4,7 @@ const ACTORS = { wechat: 'WeChat', control: '', device: '' } as const
 
 const BEGINNING = /^(app\.launch|ui\.)/
 
-/**
- * Prints ledger entries as a trace, a line each, with a gap before whatever the user or the clock begins. Nothing in a line
- * comes from elsewhere than its entry.
- */
+/** Prints ledger entries as a trace, a line each and from nothing else, with a gap before what the user or the clock begins. */
 export function createTrace(print: (line: string) => void): (entry: LedgerEntry) => void {
   let gap = false
   return (entry) => {

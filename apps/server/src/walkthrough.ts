@@ -27,7 +27,7 @@ export async function walkThrough(options: WalkthroughOptions): Promise<boolean>
   const from = ledger.entries().length
   const running = new Map<Device, RunningApp>()
   try {
-    await tell(options, running)
+    await playSteps(options, running)
     return true
   } catch (error) {
     options.print(`\n   ${error instanceof Error ? error.message : String(error)}`)
@@ -39,7 +39,7 @@ export async function walkThrough(options: WalkthroughOptions): Promise<boolean>
   }
 }
 
-async function tell(
+async function playSteps(
   { emulation, address, sessionIdleSeconds }: WalkthroughOptions,
   running: Map<Device, RunningApp>,
 ): Promise<void> {
@@ -75,7 +75,7 @@ async function tell(
   app = await open(phone)
   await shows(app, '#products')
 
-  // Offline, the check says nothing, and the session is there when the network is.
+  // Offline: checkSession says nothing, so the session stays and serves when the network is back.
   phone.network.setOnline(false)
   app = await open(phone)
   await shows(app, '#error')
@@ -83,7 +83,7 @@ async function tell(
   await app.tap('#retry')
   await shows(app, '#products')
 
-  // The session ends by use of neither: the phone's own clock says so, then the service's alone.
+  // The session expires: first by the phone's own clock, then by the service's alone.
   passIdleLifetime(phone)
   passIdleLifetime(world)
   await app.pullDownRefresh()
