@@ -105,6 +105,7 @@ function checkFault(fault: Fault): void {
     const types = FIELDS[name as keyof Fault]
     if (!types) throw new TypeError(`a fault has no "${name}"; it has: ${Object.keys(FIELDS).join(', ')}`)
     if (name === 'times' && !(Number(value) >= 1)) throw new TypeError('fault.times must be at least 1')
-    if (!types.includes(typeof value)) throw new TypeError(`fault.${name} must be a ${types.join(' or ')}`)
+    if (!types.includes(typeof value) || Number.isNaN(value))
+      throw new TypeError(`fault.${name} must be a ${types.join(' or ')}`)
   }
 }

@@ -28,6 +28,7 @@ test('what does not exist is refused with the names of what does', () => {
   expect(() => faults.set('wx.login', { hang: true, times: 0 })).toThrow('fault.times must be at least 1')
   expect(() => faults.set('wx.login', {})).toThrow('a fault says what goes wrong')
   expect(() => faults.set('wx.login', { delayMs: '5' } as object)).toThrow('fault.delayMs must be a number')
+  expect(() => faults.set('wx.login', { delayMs: Number.NaN })).toThrow('fault.delayMs must be a number')
 })
 
 test('switching is written to the ledger', () => {

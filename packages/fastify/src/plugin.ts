@@ -40,7 +40,7 @@ export interface WeappAuthOptions {
 export interface WeappAuth {
   /**
    * Starts a session for a user of the store, however they proved who they are (password, SMS, another provider). It
-   * returns the body of `POST /v1/sessions`, which the client's `loginWith` expects.
+   * returns the body of `POST /v1/sessions`, which is what a phone keeps.
    *
    * @throws RangeError when there is no such user
    */

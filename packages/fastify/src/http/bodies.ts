@@ -1,4 +1,5 @@
 import type { CreateSessionResponse, SessionSummary, User as WireUser } from '@weapp-auth/shared'
+import { ApiError } from '../api-error.ts'
 import type { IssuedSession, Session } from '../sessions/sessions.ts'
 import type { User } from '../users/users.ts'
 
@@ -20,4 +21,10 @@ export function sessionSummary({ id, createdAtMs }: Session): SessionSummary {
 
 export function wireUser({ id, profile }: User): WireUser {
   return { id, profile }
+}
+
+/** @throws ApiError `session_invalid` when the user is gone and the session is what is left */
+export function present(user: User | null): User {
+  if (!user) throw new ApiError('session_invalid', 'the user of this session is gone')
+  return user
 }

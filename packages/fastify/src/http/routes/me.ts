@@ -1,9 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
-import { ApiError } from '../../api-error.ts'
 import { parseProfile } from '../../users/profile.ts'
-import type { User, UserStore } from '../../users/users.ts'
-import { wireUser } from '../bodies.ts'
+import type { UserStore } from '../../users/users.ts'
+import { present, wireUser } from '../bodies.ts'
 import { GetMeResponse, PutProfileRequest, PutProfileResponse } from '../schemas.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
@@ -27,9 +26,4 @@ export const meRoutes: FastifyPluginAsyncTypebox<{ users: UserStore }> = async (
       return { user: wireUser(present(await users.replaceProfile(auth.userId, profile))) }
     },
   )
-}
-
-function present(user: User | null): User {
-  if (!user) throw new ApiError('session_invalid', 'the user of this session is gone')
-  return user
 }

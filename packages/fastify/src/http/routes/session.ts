@@ -3,7 +3,7 @@ import { ROUTES } from '@weapp-auth/shared'
 import { ApiError } from '../../api-error.ts'
 import type { Session, Sessions } from '../../sessions/sessions.ts'
 import type { UserStore } from '../../users/users.ts'
-import { sessionSummary, wireUser } from '../bodies.ts'
+import { present, sessionSummary, wireUser } from '../bodies.ts'
 import { getSession } from '../plugins/authenticate.ts'
 import { GetSessionResponse, NoContent } from '../schemas.ts'
 
@@ -17,8 +17,7 @@ export interface SessionRoutesOptions {
 export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRoutesOptions> = async (app, { sessions, users, now }) => {
   app.get(ROUTES.session, { schema: { response: { 200: GetSessionResponse } } }, async (request) => {
     const session = await getSession(request, sessions)
-    const user = await users.findUser(session.userId)
-    if (!user) throw new ApiError('session_invalid', 'the user of this session is gone')
+    const user = present(await users.findUser(session.userId))
     return {
       session: sessionSummary(session),
       user: wireUser(user),
