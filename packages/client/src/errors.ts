@@ -32,7 +32,6 @@ export interface AuthErrorDetails {
   errno?: number
   /** The HTTP status, where an answer came. */
   statusCode?: number
-  cause?: unknown
 }
 
 /** What every rejected call of this package rejects with. It never holds a token or a code. */
@@ -44,7 +43,6 @@ export class AuthError extends Error {
   declare readonly statusCode?: number
   /** Whether the same call may succeed later without anybody doing anything. */
   declare readonly retryable: boolean
-  declare readonly cause?: unknown
 
   constructor(code: AuthErrorCode, errMsg: string, details?: AuthErrorDetails) {
     super(errMsg)
@@ -64,4 +62,9 @@ const RETRYABLE: readonly AuthErrorCode[] = [
 /** Whether `error` came from this package, also from another copy of it, where `instanceof` fails. */
 export function isAuthError(error: unknown): error is AuthError {
   return (error as Partial<AuthError> | null | undefined)?.name === 'AuthError'
+}
+
+/** What is refused after a sign-out, and what began before one. */
+export function loggedOut(): AuthError {
+  return new AuthError('logged_out', 'login:fail signed out; ensureLogin({ force: true }) signs in again')
 }

@@ -1,7 +1,7 @@
 import { within } from './deadline.ts'
-import { AuthError } from './errors.ts'
+import { AuthError, loggedOut } from './errors.ts'
 import type { Issued, Service } from './service.ts'
-import type { RequestTask, WeChat } from './wx.ts'
+import { failed, type RequestTask, type WeChat } from './wx.ts'
 
 /**
  * One login: a code from WeChat, its exchange, and `take` with what came of it, all within one deadline.
@@ -27,26 +27,23 @@ export function createLogin<User>(options: LoginOptions<User>): Login<User> {
 
     async function run() {
       const code = await wechat.login(timeoutMs)
-      if (!isCurrent()) throw overtaken()
+      if (!isCurrent()) throw loggedOut()
       const issued = await service.exchange({ appid: appid(), code, data: loginData }, timeoutMs, (started) => {
         task = started
       })
       if (isCurrent()) return take(issued)
       void service.revoke(issued.token)
-      throw overtaken()
+      throw loggedOut()
     }
 
     return within(timeoutMs, run(), () => {
       // Or the next login would begin beside an exchange that is still under way.
       if (task) task.abort()
       throw new AuthError('login_timeout', 'login:fail timeout')
-    }).catch((error) => {
+    }).catch((failure) => {
+      const error = failed(failure, 'login_failed')
       if (isCurrent()) onFail(error)
       throw error
     })
   }
-}
-
-function overtaken(): AuthError {
-  return new AuthError('logged_out', 'login:fail overtaken')
 }

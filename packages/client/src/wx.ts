@@ -107,11 +107,9 @@ export function createWeChat(given?: Wx): WeChat {
 
   return {
     login: (timeout) =>
-      call<{ code: string }>('login', { timeout })
-        .then(({ code }) => code || Promise.reject({ errMsg: 'login:fail wx.login gave no code' }))
-        .catch((failure) => {
-          throw failed(failure, 'login_failed')
-        }),
+      call<{ code: string }>('login', { timeout }).then(
+        ({ code }) => code || Promise.reject({ errMsg: 'login:fail wx.login gave no code' }),
+      ),
 
     // WeChat's word on its session_key, never on our token. What fails offline has told nothing of the key.
     isSessionKeyAlive: () =>
@@ -139,15 +137,15 @@ export function createWeChat(given?: Wx): WeChat {
 const UNREACHABLE = /ERR_|network|offline|interrupt|fail:? ?timeout/i
 
 /** A failure of `wx` as an AuthError; why it failed is only told by its text. */
-function failed(failure: unknown, otherwise: AuthErrorCode): AuthError {
+export function failed(failure: unknown, otherwise: AuthErrorCode): AuthError {
   if (failure instanceof AuthError) return failure
   const errMsg = messageOf(failure)
   return new AuthError(/time(d )? ?out/i.test(errMsg) ? 'timeout' : otherwise, errMsg, {
-    errno: (failure as WxFailure).errno,
-    cause: failure,
+    errno: Object(failure).errno,
   })
 }
 
+/** Nothing else of a failure is handed on: another host's may hold the request it is about, with the token. */
 function messageOf(failure: unknown): string {
-  return (failure as WxFailure).errMsg || String(failure)
+  return String(Object(failure).errMsg || failure)
 }

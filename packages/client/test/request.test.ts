@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { RevocationReason } from '@weapp-auth/shared'
 import { describe, expect, test } from 'vitest'
 import { isAuthError } from '../src/index.ts'
@@ -94,6 +95,20 @@ describe('request', () => {
     service.business = () => 'lose'
     await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'network', retryable: true })
     expect(auth.getSession()).toMatchObject({ id: 's1' })
+  })
+
+  test('an error holds nothing of a failure but its text and number', async () => {
+    const phone = createPhone()
+    const { wx } = phone.device
+    // As other hosts do it: the failure carries the request.
+    const request: typeof wx.request = (options) =>
+      wx.request({ ...options, fail: (failure) => options.fail?.(Object.assign({ config: options }, failure)) })
+    const auth = phone.restart({ wx: { ...wx, request } })
+    await auth.ensureLogin()
+    phone.service.business = () => 'lose'
+    const error: unknown = await auth.request({ url: '/products' }).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'network', errno: expect.any(Number) })
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain('token-1')
   })
 
   test('replay: false gives the 401 to the caller; the next request signs in', async () => {
