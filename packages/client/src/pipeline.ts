@@ -1,4 +1,4 @@
-import { AuthError } from './errors.ts'
+import { AuthError, loggedOut } from './errors.ts'
 import { bearer, problemOf } from './service.ts'
 import type { SessionKeeper } from './session.ts'
 import type { Target } from './url.ts'
@@ -34,20 +34,31 @@ export function createPipeline({ session, target }: PipelineDeps) {
   ): Promise<Result> {
     const { url, trusted } = locate(options, target)
     const auth = trusted ? options.auth : 'none'
+    // A logout since the call began ends it: the replay must not go on as whoever signs in next.
     const since = session.generation()
+    return attempt(options.replay !== false)
 
-    const token = await tokenFor(auth, since)
-    const first = await sendWith(token)
-    if (auth === 'none' || !isUnauthorized(first)) return accept(first, token)
-
-    if (!token || !invalidate(first, token) || options.replay === false) throw unauthorized()
-    // A logout since the call began ends it here: it must not go on as whoever signs in next.
-    const next = await tokenFor(auth, since)
-    const second = await sendWith(next)
-    if (!isUnauthorized(second)) return accept(second, next)
-
-    if (next) invalidate(second, next)
-    throw unauthorized()
+    async function attempt(mayReplay: boolean): Promise<Result> {
+      let token: string | null = null
+      if (auth !== 'none') {
+        try {
+          const { issued } = await session.obtain(since)
+          // It may come during any `await`; from here to the call that carries the token there is none.
+          if (since !== session.generation()) throw loggedOut()
+          token = issued.token
+        } catch (error) {
+          if (auth !== 'optional') throw error
+        }
+      }
+      const response = await sendWith(token)
+      if (auth === 'none' || Number(response.statusCode) !== 401) {
+        // A service in trouble has not looked at the token.
+        if (token && response.statusCode < 500) session.accepted(token)
+        return response
+      }
+      if (token && session.invalidate(token, problemOf(response).reason) && mayReplay) return attempt(false)
+      throw new AuthError('unauthorized', 'request:fail the service does not accept the session', { statusCode: 401 })
+    }
 
     function sendWith(token: string | null): Promise<Result> {
       const sent = Object.assign({}, options, { url })
@@ -57,30 +68,10 @@ export function createPipeline({ session, target }: PipelineDeps) {
       return send(sent)
     }
   }
-
-  async function tokenFor(auth: AuthOptions['auth'], since: number): Promise<string | null> {
-    if (auth === 'none') return null
-    try {
-      return (await session.obtain(since)).issued.token
-    } catch (error) {
-      if (auth === 'optional') return null
-      throw error
-    }
-  }
-
-  function accept<Result extends RequestResult>(response: Result, token: string | null): Result {
-    // A service in trouble has not looked at the token.
-    if (token && response.statusCode < 500) session.accepted(token)
-    return response
-  }
-
-  function invalidate(response: RequestResult, token: string): boolean {
-    return session.invalidate(token, problemOf(response).reason)
-  }
 }
 
 function locate({ url, auth = 'required' }: CallOptions, target: PipelineDeps['target']): Target {
-  const found = target(url)
+  const found = target(String(url))
   if (!found) throw new AuthError('invalid_argument', 'request:fail url must begin with one / or be an absolute URL')
   if (!found.trusted && auth === 'required') {
     throw new AuthError('invalid_argument', 'request:fail the token may not go to that origin, see allowOrigins')
@@ -95,12 +86,4 @@ function withoutAuthorization(given: Record<string, string> = {}, own: Record<st
     if (!/^authorization$/i.test(name)) header[name] = given[name] as string
   }
   return Object.assign(header, own)
-}
-
-function isUnauthorized({ statusCode }: RequestResult): boolean {
-  return Number(statusCode) === 401
-}
-
-function unauthorized(): AuthError {
-  return new AuthError('unauthorized', 'request:fail the service does not accept the session', { statusCode: 401 })
 }

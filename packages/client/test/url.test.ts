@@ -118,6 +118,14 @@ describe('the token goes', () => {
     expect(count('wx.login')).toBe(0)
   })
 
+  test('not to a list that begins with an allowed origin', async () => {
+    const { auth, service, count } = createPhone()
+    const url = ['https://api.example.com', '@evil.com'] as unknown as string
+    await expect(auth.request({ url })).rejects.toMatchObject({ code: 'invalid_argument' })
+    expect(service.calls).toEqual([])
+    expect(count('wx.login')).toBe(0)
+  })
+
   test("not to another origin with auth: 'optional', whose 401 causes no login", async () => {
     const { auth, service, count } = createPhone()
     await auth.ensureLogin()
