@@ -1,5 +1,5 @@
 import { type CreateSessionRequest, type CreateSessionResponse, type Problem, ROUTES } from '@weapp-auth/shared'
-import { ignore } from './deadline.ts'
+import { ignore, within } from './deadline.ts'
 import { AuthError } from './errors.ts'
 import type { RequestResult, RequestTask, WeChat, WxRequestOptions } from './wx.ts'
 
@@ -32,14 +32,23 @@ export function createService<User>(wechat: WeChat, baseUrl: string): Service<Us
     },
 
     revoke: (token) =>
-      wechat
-        .request({ url: baseUrl + ROUTES.session, method: 'DELETE', header: bearer(token), timeout: REVOKE_TIMEOUT_MS })
-        .then(ignore, ignore),
+      within(
+        REVOKE_TIMEOUT_MS,
+        wechat
+          .request({
+            url: baseUrl + ROUTES.session,
+            method: 'DELETE',
+            header: bearer(token),
+            timeout: REVOKE_TIMEOUT_MS,
+          })
+          .then(ignore, ignore),
+        ignore,
+      ),
   }
 }
 
 function refusal(response: RequestResult): AuthError {
-  const { statusCode } = response
+  const statusCode = Number(response.statusCode)
   const code =
     statusCode === 429
       ? 'login_throttled'
@@ -81,6 +90,7 @@ export function isIssued<User>(value: unknown): value is Issued<User> {
     Number(expiresIn) > 0 &&
     Number(absoluteExpiresIn) > 0 &&
     typeof session?.id === 'string' &&
+    !!user &&
     typeof user === 'object'
   )
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Wx } from '../src/index.ts'
 import { createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
 
 describe('ensureLogin', () => {
@@ -151,6 +152,25 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(1)
   })
 
+  test('is told apart by a status that came as a string', async () => {
+    const phone = createPhone()
+    const { wx } = phone.device
+    const request: typeof wx.request = (options) =>
+      wx.request({
+        ...options,
+        success: (result) => options.success?.({ ...result, statusCode: String(result.statusCode) as never }),
+      })
+    const auth = phone.restart({ wx: { ...wx, request } })
+    phone.service.exchanges.push(problem(429, 'rate_limited'))
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_throttled', statusCode: 429 })
+  })
+
+  test('by an answer without a user is told as bad_response', async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push({ status: 201, data: { ...service.issue(), user: null } })
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'bad_response' })
+  })
+
   test('ends at its deadline when wx.login never calls back, and a late code is not sent', async () => {
     const { auth, device, service, advance } = createPhone({ loginTimeoutMs: 5_000 })
     device.faults.set('wx.login', { delayMs: 6_000, times: 1 })
@@ -181,6 +201,46 @@ describe('a failing login', () => {
     await phone.service.held[0]?.answer(201, phone.service.issue())
     expect(auth.getSession()).toBeNull()
     expect(phone.service.sessions.get('wxs1.000.token-1')).toBe('signed_out')
+  })
+})
+
+describe('a wx that misbehaves', () => {
+  test.each<[string, Partial<Wx>]>([
+    [
+      'wx.login throws',
+      {
+        login() {
+          throw new Error('no login here')
+        },
+      },
+    ],
+    ['wx.login fails with nothing', { login: ({ fail }) => fail?.(undefined as never) }],
+    ['wx.login succeeds with nothing', { login: ({ success }) => success?.(undefined as never) }],
+    [
+      'getAccountInfoSync throws',
+      {
+        getAccountInfoSync() {
+          throw new Error('no account here')
+        },
+      },
+    ],
+  ])('%s: login_failed, also for the event', async (_, broken) => {
+    const phone = createPhone()
+    const auth = phone.restart({ wx: { ...phone.device.wx, ...broken } })
+    const fails: unknown[] = []
+    auth.on('loginFail', (error) => fails.push(error))
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ name: 'AuthError', code: 'login_failed' })
+    await phone.advance(0)
+    expect(fails).toMatchObject([{ name: 'AuthError', code: 'login_failed' }])
+  })
+
+  test('wx.checkSession that fails with nothing has not vouched for the session_key', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    const checkSession: Wx['checkSession'] = ({ fail }) => fail?.(undefined as never)
+    const auth = phone.restart({ wx: { ...phone.device.wx, checkSession } })
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's2' })
   })
 })
 
