@@ -1,5 +1,5 @@
 import { ignore, within } from './deadline.ts'
-import { AuthError } from './errors.ts'
+import { type AuthError, loggedOut } from './errors.ts'
 import type { Login } from './login.ts'
 import type { Issued, Service } from './service.ts'
 import type { ActiveSession, SessionStorage, SignOutReason, StoredState } from './storage.ts'
@@ -93,7 +93,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 
   async function obtain(since: number): Promise<ActiveSession<User>> {
     await load()
-    if (since !== generation) throw loggedOut(signedOut)
+    if (since !== generation) throw loggedOut()
     return current() || login(false)
   }
 
@@ -125,7 +125,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 
   async function login(force: boolean): Promise<ActiveSession<User>> {
     if (flight?.generation !== generation) {
-      if (signedOut && !force) throw loggedOut(signedOut)
+      if (signedOut && !force) throw loggedOut()
       flight = takeOff(flight)
     }
     return flight.outcome
@@ -141,7 +141,8 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     const land = () => {
       if (flight === mine) flight = null
     }
-    const landed = Promise.resolve(before?.ended).then(() => deps.login(isCurrent, commit))
+    // One that was overtaken before it began would only ask WeChat for nothing, and keep the next one waiting.
+    const landed = Promise.resolve(before?.ended).then(() => (isCurrent() ? deps.login(isCurrent, commit) : cancelled))
     // Attached first, so that nobody who waited for the outcome still finds the flight.
     const ended = landed.then(land, land)
     const mine: Flight<User> = { generation, outcome: Promise.race([landed, cancelled]), cancel, ended }
@@ -195,9 +196,9 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     void storage.write(null)
   }
 
-  function signOut(reason: SignOutReason): Promise<void> {
+  function signOut(reason: SignOutReason): Promise<unknown> {
     generation++
-    if (flight) flight.cancel(loggedOut(reason))
+    if (flight) flight.cancel(loggedOut())
     if (!signedOut) deps.onLogout(reason)
     active = null
     signedOut = reason
@@ -216,8 +217,4 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   return { current, generation: () => generation, obtain, ensure, accepted, invalidate, logout }
-}
-
-function loggedOut(reason: SignOutReason | null): AuthError {
-  return new AuthError('logged_out', `login:fail ${reason}; ensureLogin({ force: true }) signs in again`)
 }

@@ -87,6 +87,23 @@ describe('logout', () => {
     expect(auth.getSession()).toMatchObject({ id: 's2' })
   })
 
+  test('a tap that was overtaken while it waited begins no login', async () => {
+    const { auth, service, count } = createPhone()
+    service.exchanges.push('hold')
+    const first = watch(auth.ensureLogin())
+    await flush()
+    await auth.logout()
+    const tapped = watch(auth.ensureLogin({ force: true }))
+    await flush()
+    await auth.logout()
+    await flush()
+    expect(tapped).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    await service.held[0]?.answer(201, service.issue())
+    await flush()
+    expect(first).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(count('wx.login')).toBe(1)
+  })
+
   test('wins over an ensureLogin that has not begun its login yet', async () => {
     const { auth, count } = createPhone()
     const ensured = watch(auth.ensureLogin({ force: true }))
@@ -106,6 +123,38 @@ describe('logout', () => {
     await auth.ensureLogin({ force: true })
     await service.held[0]?.answer(401, { code: 'session_revoked', reason: 'signed_out' })
     expect(request).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(String(request.error)).not.toContain('null')
     expect(service.paths().filter((path) => path === 'POST /transfer')).toHaveLength(1)
+  })
+
+  test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])('sends no token after it, %i steps into a request', async (steps) => {
+    const phone = createPhone()
+    let tokens = 0
+    const request: typeof phone.device.wx.request = (options) => {
+      if (options.header?.Authorization) tokens++
+      return phone.device.wx.request(options)
+    }
+    const auth = phone.restart({ wx: { ...phone.device.wx, request } })
+    await auth.ensureLogin()
+    for (const mode of ['required', 'optional'] as const) watch(auth.request({ url: '/products', auth: mode }))
+    for (let step = 0; step < steps; step++) await null
+    const before = tokens
+    const done = auth.logout()
+    await flush()
+    await done
+    // Only the sign-out itself carries it.
+    expect(tokens).toBe(before + 1)
+  })
+
+  test('ends also when WeChat never answers', async () => {
+    const phone = createPhone()
+    const { wx } = phone.device
+    const silent = { ...wx, request: wx.request }
+    const auth = phone.restart({ wx: silent })
+    await auth.ensureLogin()
+    silent.request = (options) => wx.request({ ...options, success() {}, fail() {} })
+    const done = watch(auth.logout())
+    await phone.advance(5_000)
+    expect(done.state).toBe('resolved')
   })
 })
