@@ -1,4 +1,4 @@
-import { ignore, within } from './deadline.ts'
+import { within } from './deadline.ts'
 import { type Issued, isIssued } from './service.ts'
 import type { KeyValueStorage } from './wx.ts'
 
@@ -20,7 +20,7 @@ export type StoredState<User> =
 /** Reads and writes never fail: without a storage the session lives in memory. */
 export interface SessionStorage<User> {
   read(): Promise<StoredState<User> | null>
-  write(state: StoredState<User> | null): Promise<void>
+  write(state: StoredState<User> | null): Promise<unknown>
 }
 
 /** A storage that does not answer is given up, so that it cannot keep a user from signing in. */
@@ -34,28 +34,27 @@ export function createSessionStorage<User>(
   key: string,
   scope: () => string,
 ): SessionStorage<User> {
-  let lastWrite: Promise<void> = Promise.resolve()
+  let newest: StoredState<User> | null
 
-  function answered(work: () => Promise<unknown>): Promise<unknown> {
-    return within(STORAGE_TIMEOUT_MS, Promise.resolve().then(work), () => null)
+  async function read(): Promise<StoredState<User> | null> {
+    return parse<User>(await storage.get(key), scope())
+  }
+
+  async function write(state: StoredState<User> | null): Promise<void> {
+    newest = state
+    await (state ? storage.set(key, Object.assign({ scope: scope() }, state)) : storage.remove(key))
+    // Two writes under way may land in either order, and one that was given up may land late.
+    if (state !== newest) await write(newest)
+  }
+
+  /** "Not found" is a failure in wx, and the usual one. */
+  function answered<T>(work: Promise<T>): Promise<T | null> {
+    return within<T | null>(STORAGE_TIMEOUT_MS, work, () => null).catch(() => null)
   }
 
   return {
-    // "Not found" is a failure in wx, and the usual one.
-    read: () =>
-      answered(() => storage.get(key))
-        .then((value) => parse<User>(value, scope()))
-        .catch(() => null),
-
-    // One after the other, because two writes under way may land in either order.
-    write(state) {
-      lastWrite = lastWrite
-        .then(() =>
-          answered(() => (state ? storage.set(key, Object.assign({ scope: scope() }, state)) : storage.remove(key))),
-        )
-        .then(ignore, ignore)
-      return lastWrite
-    },
+    read: () => answered(read()),
+    write: (state) => answered(write(state)),
   }
 }
 

@@ -107,29 +107,48 @@ describe('a storage', () => {
     expect(phone.device.storage.keys()).toEqual([])
   })
 
-  test('keeps what was written last, also when writes overtake each other', async () => {
+  test.each([
+    ['in order', [0, 1]],
+    ['the other way round', [1, 0]],
+  ])('keeps what was written last when writes overlap and land %s', async (_, order) => {
     const pending: (() => void)[] = []
-    const kept: unknown[] = []
+    let kept: unknown
     const phone = createPhone({
       storage: {
         get: async () => undefined,
         set: (_, value) =>
           new Promise((resolve) => {
-            pending.push(() => resolve(kept.push(value)))
+            pending.push(() => {
+              kept = value
+              resolve(undefined)
+            })
           }),
         remove: async () => {},
       },
     })
     await phone.auth.ensureLogin()
+    const done = watch(phone.auth.logout())
     await flush()
-    const done = phone.auth.logout()
+    for (const nth of order) {
+      pending[nth]?.()
+      await flush()
+    }
+    pending[2]?.()
     await flush()
-    expect(pending).toHaveLength(1)
-    pending[0]?.()
-    await flush()
-    pending[1]?.()
-    await done
-    expect(kept.at(-1)).toMatchObject({ signedOut: 'signed_out' })
+    expect(kept).toMatchObject({ signedOut: 'signed_out' })
+    expect(done.state).toBe('resolved')
+    expect(pending).toHaveLength(3)
+  })
+
+  test('that was given up and lands late brings no session back', async () => {
+    const phone = createPhone()
+    phone.device.faults.set('wx.setStorage', { delayMs: 3_000, times: 1 })
+    await phone.auth.ensureLogin()
+    await phone.advance(2_000)
+    await phone.auth.logout()
+    await phone.advance(1_000)
+    expect(phone.device.storage.get(KEY)).toMatchObject({ signedOut: 'signed_out' })
+    await expect(phone.restart().ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
   })
 })
 
