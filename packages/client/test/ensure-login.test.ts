@@ -11,6 +11,7 @@ describe('ensureLogin', () => {
     expect(JSON.stringify(session)).not.toContain('token')
     expect(auth.getSession()).toEqual(session)
     expect(count('wx.login')).toBe(1)
+    await auth.ensureLogin()
     expect(count('wx.checkSession')).toBe(0)
     expect(service.paths()).toEqual(['POST /v1/sessions'])
   })
@@ -119,6 +120,20 @@ describe('ensureLogin', () => {
     expect(phone.count('wx.login')).toBe(2)
   })
 
+  test('a session_key found dead late ends the session, quietly, when the sign-in is then refused', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.device.faults.set('wx.checkSession', { delayMs: 3_000, errMsg: 'session time out, need relogin' })
+    phone.service.exchanges.push(problem(403, 'wechat_user_blocked'))
+    const auth = phone.restart()
+    const ensured = watch(auth.ensureLogin())
+    await phone.advance(2_000)
+    expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
+    await phone.advance(1_000)
+    expect(auth.getSession()).toBeNull()
+  })
+
   test("checkSession: 'never' asks nothing of the session_key", async () => {
     const phone = createPhone({ checkSession: 'never' })
     await phone.auth.ensureLogin()
@@ -132,6 +147,14 @@ describe('ensureLogin', () => {
     await auth.ensureLogin()
     expect(await auth.ensureLogin({ force: true })).toMatchObject({ id: 's2' })
     expect(count('wx.login')).toBe(2)
+  })
+
+  test('what force brings is stored, although the expiry has hardly moved', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await phone.auth.ensureLogin({ force: true })
+    await flush()
+    expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's2' })
   })
 })
 
@@ -276,6 +299,34 @@ describe('the expiry', () => {
     service.business = () => problem(503, 'store_unavailable')
     expect((await auth.request({ url: '/products' })).statusCode).toBe(503)
     expect(auth.getSession()?.expiresAtMs).toBe(expiresAtMs)
+  })
+
+  test('does not move with an answer to an earlier token', async () => {
+    const { auth, service, advance } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    const request = watch(auth.request({ url: '/slow' }))
+    await flush()
+    const { expiresAtMs } = await auth.ensureLogin({ force: true })
+    await advance(10_000)
+    await service.held[0]?.answer(200)
+    expect(request.state).toBe('resolved')
+    expect(auth.getSession()?.expiresAtMs).toBe(expiresAtMs)
+  })
+
+  test('is not written again right after a start', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    let writes = 0
+    const setStorage: Wx['setStorage'] = (options) => {
+      writes++
+      return phone.device.wx.setStorage(options)
+    }
+    const auth = phone.restart({ wx: { ...phone.device.wx, setStorage } })
+    await auth.request({ url: '/products' })
+    await flush()
+    expect(writes).toBe(0)
   })
 
   test('is written at most every tenth of the lifetime', async () => {

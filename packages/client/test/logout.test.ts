@@ -22,6 +22,16 @@ describe('logout', () => {
     expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's2' })
   })
 
+  test('is done when it is stored', async () => {
+    const { auth, device, advance } = createPhone()
+    device.faults.set('wx.setStorage', { delayMs: 1_000 })
+    const done = watch(auth.logout())
+    await advance(999)
+    expect(done.state).toBe('pending')
+    await advance(1)
+    expect(done.state).toBe('resolved')
+  })
+
   test('works offline', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
@@ -102,6 +112,28 @@ describe('logout', () => {
     await flush()
     expect(first).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
     expect(count('wx.login')).toBe(1)
+  })
+
+  test('ends an ensureLogin that waits for WeChat, also when somebody has signed in meanwhile', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.device.faults.set('wx.checkSession', { hang: true })
+    const auth = phone.restart()
+    const ensured = watch(auth.ensureLogin())
+    await flush()
+    await auth.logout()
+    await auth.ensureLogin({ force: true })
+    await phone.advance(2_000)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+  })
+
+  test('is over after the tap: the session is renewed silently again', async () => {
+    const { auth, service } = createPhone()
+    await auth.logout()
+    await auth.ensureLogin({ force: true })
+    service.revokeAll()
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
   })
 
   test('wins over an ensureLogin that has not begun its login yet', async () => {

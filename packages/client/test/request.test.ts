@@ -111,6 +111,21 @@ describe('request', () => {
     expect(inspect(error, { depth: null, showHidden: true })).not.toContain('token-1')
   })
 
+  test('a 401 whose status came as a string is one', async () => {
+    const phone = createPhone()
+    const { wx } = phone.device
+    const request: typeof wx.request = (options) =>
+      wx.request({
+        ...options,
+        success: (result) => options.success?.({ ...result, statusCode: String(result.statusCode) as never }),
+      })
+    const auth = phone.restart({ wx: { ...wx, request } })
+    await auth.ensureLogin()
+    phone.service.revokeAll()
+    expect((await auth.request({ url: '/products' })).statusCode).toBe('200')
+    expect(phone.count('wx.login')).toBe(2)
+  })
+
   test('replay: false gives the 401 to the caller; the next request signs in', async () => {
     const { auth, service, count } = createPhone()
     await auth.ensureLogin()
