@@ -188,10 +188,45 @@ describe('a failing login', () => {
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_throttled', statusCode: 429 })
   })
 
-  test('by an answer without a user is told as bad_response', async () => {
+  test.each([
+    ['token', 'a b'],
+    ['token', undefined],
+    ['expiresIn', 0],
+    ['absoluteExpiresIn', null],
+    ['session', {}],
+    ['user', null],
+    ['user', 'u1'],
+  ])('by an answer whose %s is %j is told as bad_response', async (name, value) => {
     const { auth, service } = createPhone()
-    service.exchanges.push({ status: 201, data: { ...service.issue(), user: null } })
+    service.exchanges.push({ status: 201, data: { ...service.issue(), [name]: value } })
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'bad_response' })
+    expect(auth.getSession()).toBeNull()
+  })
+
+  test('is one although its body looks like a session', async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push({ status: 403, data: service.issue() })
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
+  })
+
+  test('repeats nothing of the answer that is not a code', async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push({ status: 400, data: { code: 'no such code: 0a1B2c' } })
+    const error: unknown = await auth.ensureLogin().catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'login_rejected' })
+    expect(String(error)).not.toContain('0a1B2c')
+  })
+
+  test('takes its exchange with it at the deadline', async () => {
+    const { auth, device, service, advance } = createPhone({ loginTimeoutMs: 5_000 })
+    device.faults.set('wx.login', { delayMs: 3_000, times: 1 })
+    service.exchanges.push('hold')
+    const ensured = watch(auth.ensureLogin())
+    await advance(3_000)
+    expect(service.held[0]?.isGivenUp()).toBe(false)
+    await advance(2_000)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
+    expect(service.held[0]?.isGivenUp()).toBe(true)
   })
 
   test('ends at its deadline when wx.login never calls back, and a late code is not sent', async () => {
@@ -238,6 +273,7 @@ describe('a wx that misbehaves', () => {
       },
     ],
     ['wx.login fails with nothing', { login: ({ fail }) => fail?.(undefined as never) }],
+    ['wx.login gives no code', { login: ({ success }) => success?.({ code: '' } as never) }],
     ['wx.login succeeds with nothing', { login: ({ success }) => success?.(undefined as never) }],
     [
       'getAccountInfoSync throws',

@@ -55,6 +55,8 @@ describe('logout', () => {
 
   test('during the wx.login of a login: the code is never sent', async () => {
     const { auth, device, service, advance } = createPhone()
+    const fails: unknown[] = []
+    auth.on('loginFail', (error) => fails.push(error))
     device.faults.set('wx.login', { delayMs: 1_000 })
     const ensured = watch(auth.ensureLogin())
     const request = watch(auth.request({ url: '/products' }))
@@ -64,6 +66,8 @@ describe('logout', () => {
     expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
     expect(request).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
     await advance(2_000)
+    await advance(0)
+    expect(fails).toEqual([])
     expect(service.calls).toEqual([])
     expect(auth.getSession()).toBeNull()
   })

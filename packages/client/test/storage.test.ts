@@ -39,6 +39,7 @@ describe('the stored session', () => {
   test.each([
     ['issued', null],
     ['issued', {}],
+    ['issued', { token: 'a b', user: {} }],
     ['expiresAtMs', 'soon'],
     ['expiresAtMs', null],
     ['absoluteExpiresAtMs', -1],
