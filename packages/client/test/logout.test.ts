@@ -13,6 +13,8 @@ describe('logout', () => {
     await done
     expect(service.sessions.get('wxs1.000.token-1')).toBe('signed_out')
     await phone.advance(0)
+    await auth.logout()
+    await phone.advance(0)
     expect(reasons).toEqual(['signed_out'])
     await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'logged_out' })
     const later = phone.restart()

@@ -60,6 +60,20 @@ describe('request', () => {
     expect(count('wx.login')).toBe(3)
   })
 
+  test('the ten seconds begin with the latest 401 that ended a session', async () => {
+    const { auth, service, count, advance } = createPhone()
+    await auth.ensureLogin()
+    service.revokeAll()
+    await auth.request({ url: '/products' })
+    await advance(9_000)
+    service.business = () => problem(401, 'session_invalid')
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(count('wx.login')).toBe(3)
+    await advance(2_000)
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(count('wx.login')).toBe(3)
+  })
+
   test('a session that was used in between is renewed as often as it ends', async () => {
     const { auth, service, count } = createPhone()
     for (let logins = 1; logins <= 3; logins++) {
