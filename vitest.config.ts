@@ -11,6 +11,8 @@ export default defineConfig({
     maxWorkers: 2 * availableParallelism(),
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // A wait ends when what it waits for is there; the limit is for a machine that is busy with something else.
+    expect: { poll: { timeout: 15_000 } },
     reporters: ['default'],
   },
 })

@@ -13,7 +13,7 @@ describe('closing', () => {
   ])('does not wait for a connection with %s', async (_, text) => {
     const { app, socket } = await hold(text)
     await app.close()
-    await vi.waitFor(() => expect(socket.closed).toBe(true))
+    await expect.poll(() => socket.closed).toBe(true)
   })
 
   test('waits for a request, and not for ever', async () => {

@@ -41,7 +41,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
       status: 503,
       data: { code: 'store_unavailable' },
     })
-    await vi.waitFor(async () => expect((await call(`${address}/v1/me`, { token })).status).toBe(200), 4_000)
+    await vi.waitFor(async () => expect((await call(`${address}/v1/me`, { token })).status).toBe(200), 10_000)
   })
 
   test('may be busy with the migration of another process for as long as that takes', async () => {
@@ -66,7 +66,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
       ...EMULATOR,
       DATABASE_URL: `postgres://user@127.0.0.1:${port}/db`,
     })
-    await vi.waitFor(() => expect(service.output()).toContain('(PostgreSQL) cannot be reached, trying again'), 5_000)
+    await vi.waitFor(() => expect(service.output()).toContain('(PostgreSQL) cannot be reached, trying again'), 15_000)
     expect(service.child.exitCode).toBeNull()
   })
 })
@@ -80,7 +80,7 @@ test.skipIf(!isAvailable('shared'))(
     const { token } = await signIn(address, 'alice')
     network.lose()
     expect(await call(`${address}/v1/session`, { token })).toMatchObject({ status: 503 })
-    await vi.waitFor(async () => expect((await call(`${address}/v1/session`, { token })).status).toBe(200), 4_000)
+    await vi.waitFor(async () => expect((await call(`${address}/v1/session`, { token })).status).toBe(200), 10_000)
   },
 )
 
