@@ -24,7 +24,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
       const { rowCount } = await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and query like 'insert into%' and wait_event_type = 'Lock'`)
       expect(rowCount).toBe(1)
-    })
+    }, 3_500)
     expect(await answer).toMatchObject({ status: 503, data: { code: 'store_unavailable' } })
     await other.query('rollback')
     await signIn(address, 'alice')
