@@ -1,6 +1,7 @@
 import type { Fault } from '../faults.ts'
 import { WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
+import { withFault } from './device-fault.ts'
 import { cronetFailure } from './network.ts'
 import type { OutgoingRequest } from './request-options.ts'
 import type { Transport, TransportResponse } from './transport.ts'
@@ -24,27 +25,22 @@ export type Exchange = (request: OutgoingRequest, options: ExchangeOptions) => P
 const MAX_REDIRECTS = 20
 
 export function createExchange({ context, send, resolve }: ExchangeDeps): Exchange {
-  const { clock, faults, network } = context
+  return (request, { redirect, timeoutMs, signal }) =>
+    withFault(context, 'wx.request', async (fault) => {
+      if (fault && (fault.status !== undefined || fault.body !== undefined)) return forcedResponse(fault)
 
-  return async (request, { redirect, timeoutMs, signal }) => {
-    const fault = faults.take('wx.request')
-    if (fault?.delayMs) await new Promise<void>((wake) => clock.setTimeout(wake, fault.delayMs ?? 0))
-    if (fault?.hang) await new Promise<never>(() => {})
-    if (fault?.errMsg !== undefined) throw new WxFailure(fault.errMsg, fault.errno)
-    if (fault && (fault.status !== undefined || fault.body !== undefined)) return forcedResponse(fault)
-
-    let next = request
-    for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      signal.throwIfAborted()
-      network.assertOnline()
-      const { url, ...rest } = next
-      const response = await send({ ...rest, url: resolve(new URL(url)).href, timeoutMs, signal }).catch(refuse)
-      const location = redirect === 'follow' ? findLocation(response) : null
-      if (location === null) return response
-      next = redirected(next, response.statusCode, location)
-    }
-    throw cronetFailure(-310, 'ERR_TOO_MANY_REDIRECTS')
-  }
+      let next = request
+      for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+        signal.throwIfAborted()
+        context.network.assertOnline()
+        const { url, ...rest } = next
+        const response = await send({ ...rest, url: resolve(new URL(url)).href, timeoutMs, signal }).catch(refuse)
+        const location = redirect === 'follow' ? findLocation(response) : null
+        if (location === null) return response
+        next = redirected(next, response.statusCode, location)
+      }
+      throw cronetFailure(-310, 'ERR_TOO_MANY_REDIRECTS')
+    })
 }
 
 function forcedResponse({ status = 200, body = '', headers = {} }: Fault): TransportResponse {
