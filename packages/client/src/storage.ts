@@ -28,7 +28,7 @@ const STORAGE_TIMEOUT_MS = 2_000
 
 type StoredRecord<User> = { scope: string; active?: ActiveSession<User>; signedOut?: SignOutReason }
 
-/** @param scope what a stored value must agree on to be ours: another service's, app's or version's is left alone */
+/** @param scope what a stored value must agree on to be ours: another service's, app's or version's is not read */
 export function createSessionStorage<User>(
   storage: KeyValueStorage,
   key: string,

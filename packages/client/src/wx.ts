@@ -63,7 +63,7 @@ export interface RequestResult<T = unknown> {
 
 /** A request under way. */
 export interface RequestTask {
-  /** Ends the call with `aborted`; does nothing once it has ended. */
+  /** Ends the call; does nothing once it has ended. */
   abort(): void
 }
 
