@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Wx } from '../src/index.ts'
-import { createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
+import { createPhone, flush, IDLE_SECONDS, problem, watch, withStringStatus } from './phone.ts'
 
 describe('ensureLogin', () => {
   test('logs in once when nothing is stored, and asks nothing of the session_key', async () => {
@@ -177,13 +177,7 @@ describe('a failing login', () => {
 
   test('is told apart by a status that came as a string', async () => {
     const phone = createPhone()
-    const { wx } = phone.device
-    const request: typeof wx.request = (options) =>
-      wx.request({
-        ...options,
-        success: (result) => options.success?.({ ...result, statusCode: String(result.statusCode) as never }),
-      })
-    const auth = phone.restart({ wx: { ...wx, request } })
+    const auth = phone.restart({ wx: withStringStatus(phone.device.wx) })
     phone.service.exchanges.push(problem(429, 'rate_limited'))
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_throttled', statusCode: 429 })
   })

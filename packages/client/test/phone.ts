@@ -3,6 +3,7 @@ import {
   createDevice,
   createWorld,
   DEMO_APP,
+  type Device,
   localLink,
   type TransportRequest,
 } from '@weapp-auth/emulator'
@@ -170,6 +171,18 @@ export function createPhone(options: Partial<CreateAuthOptions> = {}) {
     },
     /** How many times `wx.login` (or another call) came back. */
     count: (event: string) => device.ledger.count(event),
+  }
+}
+
+/** A `wx` of the kind that hands out its status as a string. */
+export function withStringStatus(wx: Device['wx']): Device['wx'] {
+  return {
+    ...wx,
+    request: (options) =>
+      wx.request({
+        ...options,
+        success: (result) => options.success?.({ ...result, statusCode: String(result.statusCode) as never }),
+      }),
   }
 }
 

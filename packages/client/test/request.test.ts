@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import type { RevocationReason } from '@weapp-auth/shared'
 import { describe, expect, test } from 'vitest'
 import { isAuthError } from '../src/index.ts'
-import { createPhone, flush, problem, watch } from './phone.ts'
+import { createPhone, flush, problem, watch, withStringStatus } from './phone.ts'
 
 describe('request', () => {
   test('signs in first and carries the token in the Authorization header only', async () => {
@@ -127,13 +127,7 @@ describe('request', () => {
 
   test('a 401 whose status came as a string is one', async () => {
     const phone = createPhone()
-    const { wx } = phone.device
-    const request: typeof wx.request = (options) =>
-      wx.request({
-        ...options,
-        success: (result) => options.success?.({ ...result, statusCode: String(result.statusCode) as never }),
-      })
-    const auth = phone.restart({ wx: { ...wx, request } })
+    const auth = phone.restart({ wx: withStringStatus(phone.device.wx) })
     await auth.ensureLogin()
     phone.service.revokeAll()
     expect((await auth.request({ url: '/products' })).statusCode).toBe('200')
