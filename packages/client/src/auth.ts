@@ -1,90 +1,36 @@
-import type { CreateSessionResponse } from '@weapp-auth/shared'
-import type { AuthError } from './errors.ts'
-import { createEvents } from './events.ts'
+import { ROUTES } from '@weapp-auth/shared'
+import type { Auth, AuthEvents, CreateAuthOptions, EnsureLoginOptions, Session, SessionUser } from './contract.ts'
+import { within } from './deadline.ts'
+import { AuthError } from './errors.ts'
+import { createEvents, type Events } from './events.ts'
 import { createLogin } from './login.ts'
-import { type AuthOptions, createPipeline } from './pipeline.ts'
-import { createService } from './service.ts'
-import { createSession } from './session.ts'
-import { type ActiveSession, createSessionStorage, type SignOutReason } from './storage.ts'
-import { createTargets } from './url.ts'
-import { createWeChat, type KeyValueStorage, type RequestResult, type Wx, type WxRequestOptions } from './wx.ts'
-
-/** A user as the service of this project shows it; `isNew` only in the session of the very first sign-in. */
-export type SessionUser = CreateSessionResponse['user']
-
-/** Who is signed in. The token is not in it and cannot be had. */
-export interface Session<User = SessionUser> {
-  id: string
-  /** ISO 8601. */
-  createdAt: string
-  /** By this phone's clock, and only a hint: it moves with every accepted request, and the service decides. */
-  expiresAtMs: number
-  user: User
-}
-
-/** The options of `createAuth`; only `baseUrl` is required. */
-export interface CreateAuthOptions {
-  /** Where the service is: an origin and an optional path. https, or http for loopback and private hosts. */
-  baseUrl: string
-  /** Default: what `wx.getAccountInfoSync()` says. */
-  appid?: string
-  /** Further origins that may get the token. */
-  allowOrigins?: readonly string[]
-  /** Where the session is kept. Default: the asynchronous storage of `wx`. */
-  storage?: KeyValueStorage
-  /** Default `'weapp-auth'`. */
-  storageKey?: string
-  /** How long `wx.login` and the exchange may take together, in milliseconds. Default 15 000. */
-  loginTimeoutMs?: number
-  /** `'launch'` (default) asks WeChat once per run of the app whether its session_key still lives; `'never'` does not. */
-  checkSession?: 'launch' | 'never'
-  /** What the service's `onSignIn` hook gets as `data`: at most 4 kB of JSON. */
-  loginData?: unknown
-  /** In place of the global `wx`. */
-  wx?: Wx
-  /** Milliseconds since 1970. Default `Date.now`. */
-  now?: () => number
-}
-
-/** What `on` can be asked for, with what its handlers get. */
-export interface AuthEvents<User = SessionUser> {
-  login: Session<User>
-  logout: { reason: SignOutReason }
-  loginFail: AuthError
-}
-
-export interface EnsureLoginOptions {
-  /** Signs in anew although there is a session, or although the user signed out: for the tap on a login button. */
-  force?: boolean
-}
-
-/** The options of `wx.request`, and what to do about signing in. */
-export interface RequestOptions extends WxRequestOptions, AuthOptions {}
-
-export interface Auth<User = SessionUser> {
-  /**
-   * Signs in unless there is a session. Call it in `App.onLaunch`; nothing has to wait for it.
-   *
-   * @throws AuthError `login_failed`, `login_timeout`, `login_rejected`, `login_throttled`, `unavailable`,
-   * `bad_response`, `network`, `timeout` or `logged_out`
-   */
-  ensureLogin(options?: EnsureLoginOptions): Promise<Session<User>>
-  /**
-   * `wx.request` with the token, one silent login when there is none, and one replay after a 401. It resolves on every
-   * other status, as `wx` does.
-   *
-   * @throws AuthError as `ensureLogin`, and `unauthorized` or `invalid_argument`
-   */
-  request<T = unknown>(options: RequestOptions): Promise<RequestResult<T>>
-  /** Who is signed in, or null: without a usable session, and until the storage was read for the first call above. */
-  getSession(): Session<User> | null
-  /** Signs out on this device at once, also offline, until `ensureLogin({ force: true })`; then tells the service. */
-  logout(): Promise<void>
-  /** Calls `handler` after each such event; returns what ends that. */
-  on<Name extends keyof AuthEvents<User>>(name: Name, handler: (detail: AuthEvents<User>[Name]) => unknown): () => void
-}
+import { createPipeline, type Sender } from './pipeline.ts'
+import { createService, refusal } from './service.ts'
+import { createSession, type SessionKeeper } from './session.ts'
+import { createConnectSocket } from './socket.ts'
+import { type ActiveSession, createSessionStorage } from './storage.ts'
+import { type AuthFailure, deliver } from './task.ts'
+import { createLocate } from './url.ts'
+import { type Callbacks, createWeChat, type NetworkCall, type RequestResult, type WxRequestOptions } from './wx.ts'
 
 const STORAGE_FORMAT = 1
+
+/** What instances with the same storage and key have in common. */
+interface Shared<User> {
+  session: SessionKeeper<User>
+  events: Events<AuthEvents<User>>
+}
+
+/** By storage (or `wx`, whose storage it is), then by key. */
+const shared = new WeakMap<object, Record<string, Shared<never>>>()
+const GLOBAL_WX = {}
+
+/** Which tasks tell what while they are under way. */
+const EVENTS: Record<NetworkCall, readonly string[]> = {
+  request: ['HeadersReceived', 'ChunkReceived'],
+  uploadFile: ['ProgressUpdate', 'HeadersReceived'],
+  downloadFile: ['ProgressUpdate', 'HeadersReceived'],
+}
 
 /**
  * Makes the one object a mini-program signs in and sends requests with.
@@ -95,49 +41,130 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   const {
     allowOrigins = [],
     storageKey = 'weapp-auth',
+    encrypt,
     loginTimeoutMs = 15_000,
     checkSession = 'launch',
+    device = false,
     loginData,
+    header: bearer = (token: string) => ({ Authorization: `Bearer ${token}` }),
+    isUnauthorized = (response: RequestResult) => Number(Object(response).statusCode) === 401,
     now = () => Date.now(),
+    logger,
   } = options
   const baseUrl = String(options.baseUrl).replace(/\/+$/, '')
-  const target = createTargets(baseUrl, allowOrigins)
+  const locate = createLocate(baseUrl, allowOrigins)
   if (!Number.isFinite(loginTimeoutMs) || loginTimeoutMs <= 0)
     throw new TypeError('loginTimeoutMs must be a positive number')
-  const wechat = createWeChat(options.wx)
-  const service = createService<User>(wechat, baseUrl)
-  const events = createEvents<AuthEvents<User>>({ login: [], logout: [], loginFail: [] })
+  if (checkSession !== 'launch' && checkSession !== 'never')
+    throw new TypeError("checkSession must be 'launch' or 'never'")
+  const wechat = createWeChat(options.wx, encrypt)
+  const service = createService<User>(wechat, baseUrl, bearer)
   const appid = () => options.appid || wechat.account().appId
-  const session = createSession<User>({
-    storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope),
-    login: createLogin({
-      wechat,
+  const { session, events } = join()
+  const through = createPipeline({ session, judge: service.judge, locate, bearer, loginTimeoutMs })
+
+  function join(): Shared<User> {
+    const owner = options.storage || options.wx || GLOBAL_WX
+    const byKey = (shared.get(owner) || {}) as Record<string, Shared<User>>
+    shared.set(owner, byKey as never)
+    byKey[storageKey] = byKey[storageKey] || create()
+    return byKey[storageKey]
+  }
+
+  function create(): Shared<User> {
+    const events = createEvents<AuthEvents<User>>({ login: [], logout: [], loginFail: [] })
+    function tell<Name extends keyof AuthEvents>(name: Name, detail: AuthEvents<User>[Name], why: string): void {
+      events.emit(name, detail)
+      if (logger) setTimeout(() => logger(`${name} ${why}`), 0)
+    }
+
+    const session = createSession<User>({
+      storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope),
+      login: createLogin({ wechat, service, baseUrl, appid, device, loginData, timeoutMs: loginTimeoutMs }),
       service,
-      appid,
-      loginData,
-      timeoutMs: loginTimeoutMs,
-      onFail: (error) => events.emit('loginFail', error),
-    }),
-    revoke: service.revoke,
-    isSessionKeyAlive: checkSession === 'launch' ? wechat.isSessionKeyAlive : null,
-    now,
-    onLogin: (active) => events.emit('login', view(active)),
-    onLogout: (reason) => events.emit('logout', { reason }),
-  })
-  const through = createPipeline({ session, target })
+      isSessionKeyAlive: wechat.isSessionKeyAlive,
+      checksSessionKey: checkSession === 'launch',
+      now,
+      onLogin: (active) => tell('login', view(active), ''),
+      onLogout: (reason) => tell('logout', { reason }, reason),
+      onLoginFail: (error) => tell('loginFail', error, error.errMsg),
+    })
+    return { session, events }
+  }
 
   function scope(): string {
     return [STORAGE_FORMAT, baseUrl, appid(), wechat.account().envVersion].join(' ')
   }
 
+  /** Puts the pipeline around one of `wx`'s own calls. */
+  function sends(name: NetworkCall) {
+    const sender: Sender<RequestResult> = {
+      name,
+      events: EVENTS[name],
+      send: (sent, use) => wechat.send(name, sent, use),
+      isUnauthorized,
+      hasDeadline: true,
+    }
+    return (given: object) => through(given, sender) as never
+  }
+
+  const request = sends('request') as (given: WxRequestOptions) => Promise<RequestResult>
+
+  /** A route of the service that answers with `field`. */
+  async function ask<Field extends string>(field: Field, given: WxRequestOptions): Promise<Record<Field, never>> {
+    const response = await request(given)
+    const data = Object(response.data)
+    if (response.statusCode < 300 && data[field]) return data
+    throw refusal(response, 'request', 'rejected')
+  }
+
+  function ensureLogin(given: EnsureLoginOptions & Callbacks<Session<User>, AuthFailure> = {}) {
+    const { force = false, timeoutMs } = given
+    const ensured = session.ensure(force).then(view)
+    const limited = timeoutMs
+      ? within(timeoutMs, ensured, () => Promise.reject(new AuthError('login_timeout', 'ensureLogin:fail timeout')))
+      : ensured
+    return deliver('ensureLogin', given, limited, undefined) as never
+  }
+
   return {
-    ensureLogin: ({ force = false } = {}) => session.ensure(force).then(view),
-    request: <T>(given: RequestOptions) => through(given, wechat.request) as Promise<RequestResult<T>>,
+    ensureLogin,
+    ready: () => (ensureLogin() as Promise<Session<User>>).catch(() => null),
+    ensureSessionKey: session.ensureSessionKey,
+    loginWith: async ({ url, data }) => view(await session.loginWith({ url: locate({ url }, 'loginWith').url, data })),
     getSession() {
       const active = session.current()
       return active && view(active)
     },
-    logout: session.logout,
+    request: request as never,
+    uploadFile: sends('uploadFile'),
+    downloadFile: sends('downloadFile'),
+    connectSocket: createConnectSocket(wechat, service.judge, through),
+    wrap: (send) => (given) =>
+      through(given, {
+        name: 'request',
+        events: [],
+        send(sent, use) {
+          const sending = send(sent as never)
+          use(sending)
+          return Promise.resolve(sending)
+        },
+        isUnauthorized: isUnauthorized as never,
+        hasDeadline: true,
+      }) as never,
+    logout: (given = {}) => session.logout(given),
+    async updateProfile(profile) {
+      const active = session.current()
+      const data = Object.assign({}, active && Object(active.issued.user).profile, profile)
+      const { user } = await ask('user', { url: ROUTES.profile, method: 'PUT', data })
+      session.update(user)
+      return user
+    },
+    decrypt({ encryptedData, iv }) {
+      const decrypted = ask('data', { url: ROUTES.decrypt, method: 'POST', data: { encryptedData, iv } })
+      decrypted.then(session.releaseSessionKey, session.releaseSessionKey)
+      return decrypted.then(({ data }) => data)
+    },
     on: events.on,
   }
 }

@@ -1,11 +1,64 @@
-/** Settles as `work` does, or after `limitMs` with what `onLate` returns or throws; what `work` does later is ignored. */
-export function within<T>(limitMs: number, work: Promise<T>, onLate: () => T): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(Promise.resolve().then(onLate)), limitMs)
-    const stop = () => clearTimeout(timer)
-    work.then(resolve, reject)
-    work.then(stop, stop)
+import type { Task } from './wx.ts'
+
+/** A phone that was put away comes back to the end of one step, not to a deadline that passed while it slept. */
+const STEP_MS = 1_000
+
+/** Calls `late` after `limitMs` of foreground time; returns what prevents that. */
+export function after(limitMs: number, late: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout>
+  function wait(leftMs: number): void {
+    timer = setTimeout(() => (leftMs > STEP_MS ? wait(leftMs - STEP_MS) : late()), Math.min(leftMs, STEP_MS))
+  }
+  wait(limitMs)
+  return () => clearTimeout(timer)
+}
+
+/** Something under way that others wait for, and that can be given up. */
+export interface Underway<T> {
+  outcome: Promise<T>
+  isOver(): boolean
+  /** Settles `outcome`, the first time it is called. */
+  end(result: T | Promise<T>): void
+  /** As `end`, and aborts what `use` got. */
+  giveUp(instead: T | Promise<T>): void
+  use(task: Partial<Task> | undefined): void
+}
+
+/** @param limitMs after which `onLate` is called unless it has ended; 0 for no limit */
+export function start<T>(limitMs: number, onLate: () => void): Underway<T> {
+  let settle: ((result: T | Promise<T>) => void) | null
+  let current: Partial<Task> | undefined
+  const stop = limitMs ? after(limitMs, onLate) : ignore
+  const outcome = new Promise<T>((resolve) => {
+    settle = resolve
   })
+
+  function end(result: T | Promise<T>): void {
+    stop()
+    if (settle) settle(result)
+    settle = null
+  }
+
+  return {
+    outcome,
+    isOver: () => !settle,
+    end,
+    giveUp(instead) {
+      if (settle && current && current.abort) current.abort()
+      end(instead)
+    },
+    use(task) {
+      current = task
+    },
+  }
+}
+
+/** Settles as `work` does, or after `limitMs` with what `late` returns; what `work` does later is ignored. */
+export function within<T>(limitMs: number, work: Promise<T>, late: () => T | Promise<T>): Promise<T> {
+  const { outcome, end } = start<T>(limitMs, () => end(late()))
+  const settled = () => end(work)
+  work.then(settled, settled)
+  return outcome
 }
 
 /** For a promise whose outcome somebody else looks at. */

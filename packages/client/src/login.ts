@@ -1,49 +1,139 @@
-import { within } from './deadline.ts'
+import { type CreateSessionRequest, ROUTES } from '@weapp-auth/shared'
+import { after, start, type Underway } from './deadline.ts'
 import { AuthError, loggedOut } from './errors.ts'
-import type { Issued, Service } from './service.ts'
-import { failed, type RequestTask, type WeChat } from './wx.ts'
-
-/**
- * One login: a code from WeChat, its exchange, and `take` with what came of it, all within one deadline.
- *
- * @param isCurrent false once nobody waits for the outcome: then nothing more is sent, and `take` is not called
- */
-export type Login<User> = <Taken>(isCurrent: () => boolean, take: (issued: Issued<User>) => Taken) => Promise<Taken>
+import type { Issued, Service, SignInRequest } from './service.ts'
+import { failed, type WeChat } from './wx.ts'
 
 export interface LoginOptions<User> {
   wechat: WeChat
   service: Service<User>
+  baseUrl: string
   appid: () => string
+  device: boolean
   loginData: unknown
   timeoutMs: number
-  onFail: (error: AuthError) => void
+}
+
+const RETRY_DELAY_MS = 300
+
+/** How long those who come after a failed login get its error at once; doubles with each failure, up to the most. */
+const FIRST_PAUSE_MS = 1_000
+const LONGEST_PAUSE_MS = 8_000
+
+// WeChat allows four a second for a user and twice the page views a day for all of them; a loop around a login spends
+// that for everybody. https://developers.weixin.qq.com/miniprogram/dev/framework/performance/api-frequency.html
+const CEILING = 3
+const CEILING_WINDOW_MS = 10_000
+
+/** How a flight ends by itself; one that was given up calls neither. */
+export interface Landing<User, Taken> {
+  take(issued: Issued<User>): Taken
+  fail(error: AuthError): void
+}
+
+/** The two ways to a session. */
+export interface Login<User> {
+  /**
+   * With a code of `wx.login`.
+   *
+   * @param replaced the token of the session that the new one takes the place of
+   * @param force for the user's own tap: skips the pause after a failure, never the ceiling
+   * @throws AuthError at once, where no login may begin now
+   */
+  withCode<Taken>(landing: Landing<User, Taken>, replaced: string | undefined, force: boolean): Underway<Taken>
+  /** With what the application knows of the user; once, because it may hold something that works once. */
+  withRequest<Taken>(
+    landing: Landing<User, Taken>,
+    replaced: string | undefined,
+    request: SignInRequest,
+  ): Underway<Taken>
 }
 
 export function createLogin<User>(options: LoginOptions<User>): Login<User> {
-  const { wechat, service, appid, loginData, timeoutMs, onFail } = options
+  const { wechat, service, baseUrl, appid, device, loginData, timeoutMs } = options
+  // Both windows end by timers, not by comparing times: a phone's clock may jump.
+  let recentLogins = 0
+  let pauseMs = FIRST_PAUSE_MS
+  let pausedBy: AuthError | null = null
 
-  return (isCurrent, take) => {
-    let task: RequestTask | undefined
+  function fly<Taken>(landing: Landing<User, Taken>, run: (flight: Underway<Taken>) => Promise<Issued<User>>) {
+    const flight = start<Taken>(timeoutMs, () => fail(new AuthError('login_timeout', 'login:fail timeout')))
 
-    async function run() {
-      const code = await wechat.login(timeoutMs)
-      if (!isCurrent()) throw loggedOut()
-      const issued = await service.exchange({ appid: appid(), code, data: loginData }, timeoutMs, (started) => {
-        task = started
-      })
-      if (isCurrent()) return take(issued)
-      void service.revoke(issued.token)
-      throw loggedOut()
+    function fail(error: AuthError): void {
+      if (flight.isOver()) return
+      landing.fail(error)
+      flight.giveUp(Promise.reject(error))
     }
 
-    return within(timeoutMs, run(), () => {
-      // Or the next login would begin beside an exchange that is still under way.
-      if (task) task.abort()
-      throw new AuthError('login_timeout', 'login:fail timeout')
-    }).catch((failure) => {
-      const error = failed(failure, 'login_failed')
-      if (isCurrent()) onFail(error)
-      throw error
-    })
+    run(flight).then(
+      (issued) => {
+        if (flight.isOver()) void service.revoke(issued.token)
+        else flight.end(landing.take(issued))
+      },
+      (failure) => fail(failed(failure, 'login_failed')),
+    )
+    return flight
   }
+
+  async function attempt(flight: Underway<unknown>, replaced: string | undefined): Promise<Issued<User>> {
+    // Before the code, so that none is spent when one of these throws.
+    const data: Partial<CreateSessionRequest> = {
+      appid: appid(),
+      device: device ? wechat.device() : undefined,
+      data: typeof loginData === 'function' ? await loginData() : loginData,
+    }
+    if (!flight.isOver()) {
+      recentLogins++
+      after(CEILING_WINDOW_MS, () => recentLogins--)
+      data.code = await wechat.login(timeoutMs)
+    }
+    // A code that comes too late is never sent.
+    if (flight.isOver()) throw loggedOut()
+    return service.signIn({ url: baseUrl + ROUTES.sessions, data }, replaced, timeoutMs, flight.use)
+  }
+
+  return {
+    withCode(landing, replaced, force) {
+      if (wechat.isSinglePage()) throw new AuthError('unavailable', 'login:fail nobody can sign in in single-page mode')
+      if (recentLogins >= CEILING) throw new AuthError('login_throttled', 'login:fail more than 3 logins in 10 s')
+      if (pausedBy && !force) throw pausedBy
+
+      return fly(
+        {
+          take(issued) {
+            pausedBy = null
+            pauseMs = FIRST_PAUSE_MS
+            return landing.take(issued)
+          },
+          fail(error) {
+            pausedBy = error
+            after(error.retryAfterMs || pauseMs, () => {
+              if (pausedBy === error) pausedBy = null
+            })
+            pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+            landing.fail(error)
+          },
+        },
+        async (flight) => {
+          try {
+            return await attempt(flight, replaced)
+          } catch (failure) {
+            const error = failed(failure, 'login_failed')
+            if (!isWorthRepeating(error)) throw error
+            await new Promise<void>((resolve) => after(RETRY_DELAY_MS, resolve))
+            if (recentLogins >= CEILING) throw error
+            return attempt(flight, replaced)
+          }
+        },
+      )
+    },
+
+    withRequest: (landing, replaced, request) =>
+      fly(landing, ({ use }) => service.signIn(request, replaced, timeoutMs, use)),
+  }
+}
+
+/** What may go well a moment later; a refusal will not, and a service that names a time is asked no earlier. */
+function isWorthRepeating({ code, retryAfterMs }: AuthError): boolean {
+  return code === 'network' || code === 'login_failed' || (code === 'unavailable' && !retryAfterMs)
 }

@@ -1,8 +1,10 @@
-import { AuthError, loggedOut } from './errors.ts'
-import { bearer, problemOf } from './service.ts'
+import { ignore, start } from './deadline.ts'
+import { AuthError, type AuthErrorCode, loggedOut } from './errors.ts'
+import { problemOf, type Service } from './service.ts'
 import type { SessionKeeper } from './session.ts'
-import type { Target } from './url.ts'
-import type { RequestResult, WxRequestOptions } from './wx.ts'
+import { type AuthFailure, createTask, deliver } from './task.ts'
+import type { Locate } from './url.ts'
+import type { Callbacks, RequestResult } from './wx.ts'
 
 /** What a call may say about signing in, besides the options of `wx`. */
 export interface AuthOptions {
@@ -15,32 +17,64 @@ export interface AuthOptions {
   replay?: boolean
 }
 
-/** What every `wx` call of the pipeline has in common. */
-type CallOptions = Pick<WxRequestOptions, 'url' | 'header' | 'timeout'> & AuthOptions
+/** What every call of the pipeline has in common. */
+export interface CallOptions extends AuthOptions {
+  url?: string
+  header?: Record<string, string>
+  timeout?: number
+}
 
-/** Calls `wx` once. */
-type Send<Options, Result> = (options: Options) => Promise<Result>
+/** One way to send, e.g. by `wx.request`. */
+export interface Sender<Result> {
+  /** For `errMsg`. */
+  name: string
+  /** What the tasks of such calls tell while they are under way, as in `onHeadersReceived`. */
+  events: readonly string[]
+  /**
+   * Sends once.
+   *
+   * @param use gets the task of `wx`, at once
+   * @param token what the header carries, if anything
+   */
+  send(options: CallOptions, use: (task: unknown) => void, token: string | null): Promise<Result>
+  isUnauthorized(response: Result): boolean
+  /** False for what goes on until somebody ends it. */
+  hasDeadline: boolean
+}
 
 export interface PipelineDeps {
   session: Pick<SessionKeeper<unknown>, 'generation' | 'obtain' | 'accepted' | 'invalidate'>
-  target: (url: string) => Target | null
+  judge: Service<unknown>['judge']
+  locate: Locate
+  bearer: (token: string) => Record<string, string>
+  loginTimeoutMs: number
 }
 
-/** Puts the way of every authenticated call around one `wx` call: token on, and after a 401 one login and one replay. */
-export function createPipeline({ session, target }: PipelineDeps) {
-  return async function through<Options extends CallOptions, Result extends RequestResult>(
-    options: Options,
-    send: Send<Options, Result>,
-  ): Promise<Result> {
-    const { url, trusted } = locate(options, target)
-    const auth = trusted ? options.auth : 'none'
+/** WeChat's default for a call without `timeout`, and the longest it grants. */
+const WX_TIMEOUT_MS = 60_000
+
+/**
+ * Puts the way of every authenticated call around one `wx` call: token on, and after a 401 one login and one replay.
+ *
+ * The call settles within `loginTimeoutMs` and its own timeout, whatever `wx` does: one deadline, set when it is made.
+ */
+export function createPipeline({ session, judge, locate, bearer, loginTimeoutMs }: PipelineDeps) {
+  return function through<Result>(given: CallOptions & Callbacks<Result, AuthFailure>, sender: Sender<Result>) {
+    const { name, send, isUnauthorized } = sender
+    const options = Object.assign({}, given)
+    const { auth, replay, header, timeout = WX_TIMEOUT_MS } = options
     // A logout since the call began ends it: the replay must not go on as whoever signs in next.
     const since = session.generation()
-    return attempt(options.replay !== false)
+    const call = start<Result>(sender.hasDeadline ? loginTimeoutMs + timeout : 0, () => giveUp('timeout', 'timeout'))
+    const { task, use } = createTask(sender.events, call.use, () => giveUp('aborted', 'abort'))
 
-    async function attempt(mayReplay: boolean): Promise<Result> {
+    function giveUp(code: AuthErrorCode, message: string): void {
+      if (!call.isOver()) call.giveUp(Promise.reject(new AuthError(code, `${name}:fail ${message}`)))
+    }
+
+    async function attempt(isAuthorized: boolean, mayReplay: boolean): Promise<Result> {
       let token: string | null = null
-      if (auth !== 'none') {
+      if (isAuthorized) {
         try {
           const { issued } = await session.obtain(since)
           // It may come during any `await`; from here to the call that carries the token there is none.
@@ -50,33 +84,51 @@ export function createPipeline({ session, target }: PipelineDeps) {
           if (auth !== 'optional') throw error
         }
       }
-      const response = await sendWith(token)
-      if (auth === 'none' || Number(response.statusCode) !== 401) {
+      // Given up while it waited for a login: nothing is sent any more.
+      if (call.isOver()) return call.outcome
+      options.header = token ? withoutAuthorization(header, bearer(token)) : header
+      const { response, failure } = await settled(send(Object.assign({}, options), use, token))
+      if (!isAuthorized || (failure && !Object(failure).statusCode) || !isUnauthorized(response)) {
         // A service in trouble has not looked at the token.
-        if (token && response.statusCode < 500) session.accepted(token)
+        if (token && Object(response).statusCode < 500) session.accepted(token)
+        if (failure) throw failure
         return response
       }
-      if (token && session.invalidate(token, problemOf(response).reason) && mayReplay) return attempt(false)
-      throw new AuthError('unauthorized', 'request:fail the service does not accept the session', { statusCode: 401 })
+      if (token) {
+        const said = isReadable(response) ? response : await judge(token).catch(ignore)
+        if (session.invalidate(token, problemOf(said).reason) && mayReplay) return attempt(true, false)
+      }
+      throw new AuthError('unauthorized', `${name}:fail the service does not accept the session`, { statusCode: 401 })
     }
 
-    function sendWith(token: string | null): Promise<Result> {
-      const sent = Object.assign({}, options, { url })
-      delete sent.auth
-      delete sent.replay
-      if (token) sent.header = withoutAuthorization(options.header, bearer(token))
-      return send(sent)
+    async function run(): Promise<Result> {
+      const { url, trusted } = locate(options, name)
+      options.url = url
+      for (const own of OWN_OPTIONS) delete options[own]
+      return attempt(trusted && auth !== 'none', replay !== false)
     }
+
+    const running = run()
+    const finish = () => call.end(running)
+    running.then(finish, finish)
+    return deliver(name, Object(given), call.outcome, task)
   }
 }
 
-function locate({ url, auth = 'required' }: CallOptions, target: PipelineDeps['target']): Target {
-  const found = target(String(url))
-  if (!found) throw new AuthError('invalid_argument', 'request:fail url must begin with one / or be an absolute URL')
-  if (!found.trusted && auth === 'required') {
-    throw new AuthError('invalid_argument', 'request:fail the token may not go to that origin, see allowOrigins')
-  }
-  return found
+const OWN_OPTIONS = ['auth', 'replay', 'success', 'fail', 'complete'] as const
+
+/** Some libraries reject on every status that is not 2xx. */
+function settled<Result>(sending: Promise<Result>): Promise<{ response: Result; failure?: unknown }> {
+  return sending.then(
+    (response) => ({ response }),
+    (failure) => ({ response: failure, failure }),
+  )
+}
+
+/** A file, raw bytes and a closed socket do not say why they are refused. */
+function isReadable(response: unknown): response is RequestResult {
+  const { data } = Object(response)
+  return data && !data.byteLength
 }
 
 /** HTTP takes `authorization` for `Authorization`; `wx` would send both. */

@@ -1,79 +1,91 @@
-import { type CreateSessionRequest, type CreateSessionResponse, type Problem, ROUTES } from '@weapp-auth/shared'
+import { type CreateSessionResponse, type Problem, ROUTES } from '@weapp-auth/shared'
 import { ignore, within } from './deadline.ts'
-import { AuthError } from './errors.ts'
-import type { RequestResult, RequestTask, WeChat, WxRequestOptions } from './wx.ts'
+import { AuthError, type AuthErrorCode } from './errors.ts'
+import type { RequestResult, Task, WeChat, WxRequestOptions } from './wx.ts'
 
 /** What a successful sign-in brings: the wire body, checked. */
 export type Issued<User> = Omit<CreateSessionResponse, 'user'> & { user: User }
 
-/** The two calls of the service that never take the way of other requests: no waiting for a login, no replay. */
-export interface Service<User> {
-  /** `POST /v1/sessions`. */
-  exchange(body: CreateSessionRequest, timeoutMs: number, onTask: (task: RequestTask) => void): Promise<Issued<User>>
-  /** `DELETE /v1/session`, as far as it can be had: a session that is not revoked expires by itself. */
-  revoke(token: string): Promise<void>
+/** Where an own or a third party's sign-in is sent to, and with what. */
+export interface SignInRequest {
+  /** As in `request`: `/…` of `baseUrl`, or an absolute URL of an allowed origin. It answers as `POST /v1/sessions` does. */
+  url: string
+  data?: WxRequestOptions['data']
 }
 
-const REVOKE_TIMEOUT_MS = 5_000
+/** The calls that never take the way of other requests: no waiting for a login, no replay. */
+export interface Service<User> {
+  /** A sign-in: `POST /v1/sessions` unless `request` names another. `token` is of the session that it replaces. */
+  signIn(request: SignInRequest, token: string | undefined, timeoutMs: number, onTask: OnTask): Promise<Issued<User>>
+  /** `GET /v1/session`: what the service says of `token`. */
+  judge(token: string): Promise<RequestResult>
+  /** `DELETE /v1/session`, as far as it can be had: a session that is not revoked expires by itself. */
+  revoke(token: string): Promise<unknown>
+  /** `DELETE /v1/sessions?scope=all`. */
+  revokeAll(token: string): Promise<void>
+}
 
-export function createService<User>(wechat: WeChat, baseUrl: string): Service<User> {
+type OnTask = (task: Task) => void
+
+/** For what nobody waits for, or not for long. */
+const SHORT_TIMEOUT_MS = 5_000
+
+export function createService<User>(
+  wechat: WeChat,
+  baseUrl: string,
+  bearer: (token: string) => Record<string, string>,
+): Service<User> {
+  function ask(method: 'GET' | 'DELETE', path: string, token: string): Promise<RequestResult> {
+    const options = { url: baseUrl + path, method, header: bearer(token), timeout: SHORT_TIMEOUT_MS }
+    return within(SHORT_TIMEOUT_MS, wechat.send<RequestResult>('request', options), () =>
+      Promise.reject(new AuthError('timeout', 'request:fail timeout')),
+    )
+  }
+
   return {
-    async exchange(body, timeoutMs, onTask) {
-      const options: WxRequestOptions = {
-        url: baseUrl + ROUTES.sessions,
-        method: 'POST',
-        header: { 'content-type': 'application/json' },
-        data: body,
-        timeout: timeoutMs,
-      }
-      const response = await wechat.request(options, onTask)
+    async signIn({ url, data }, token, timeout, onTask) {
+      const options = { url, method: 'POST', header: token ? bearer(token) : {}, data, timeout }
+      const response = await wechat.send<RequestResult>('request', options, onTask)
       if (response.statusCode < 300 && isIssued<User>(response.data)) return response.data
-      throw refusal(response)
+      throw refusal(response, 'login', 'login_rejected', 'login_throttled')
     },
 
-    revoke: (token) =>
-      within(
-        REVOKE_TIMEOUT_MS,
-        wechat
-          .request({
-            url: baseUrl + ROUTES.session,
-            method: 'DELETE',
-            header: bearer(token),
-            timeout: REVOKE_TIMEOUT_MS,
-          })
-          .then(ignore, ignore),
-        ignore,
-      ),
+    judge: (token) => ask('GET', ROUTES.session, token),
+
+    revoke: (token) => ask('DELETE', ROUTES.session, token).catch(ignore),
+
+    async revokeAll(token) {
+      const response = await ask('DELETE', `${ROUTES.sessions}?scope=all`, token)
+      if (!(response.statusCode < 300)) throw refusal(response, 'logout', 'unauthorized')
+    },
   }
 }
 
-function refusal(response: RequestResult): AuthError {
+/** An answer that is not what was asked for. */
+export function refusal(
+  response: RequestResult,
+  name: string,
+  rejected: AuthErrorCode,
+  throttled = rejected,
+): AuthError {
+  const { header } = response
   const statusCode = Number(response.statusCode)
+  const problem = problemOf(response).code
   const code =
-    statusCode === 429
-      ? 'login_throttled'
-      : statusCode >= 500
-        ? 'unavailable'
-        : statusCode >= 400
-          ? 'login_rejected'
-          : 'bad_response'
-  return new AuthError(
-    code,
-    `login:fail the service at baseUrl answered ${statusCode} ${problemOf(response).code || ''}`,
-    {
-      statusCode,
-    },
-  )
-}
-
-/** The one place a token is put: a header. */
-export function bearer(token: string): Record<string, string> {
-  return { Authorization: `Bearer ${token}` }
+    statusCode === 429 ? throttled : statusCode >= 500 ? 'unavailable' : statusCode >= 400 ? rejected : 'bad_response'
+  const { 'Retry-After': retryAfter, 'retry-after': lowerCased = retryAfter } = Object(header)
+  return new AuthError(code, `${name}:fail the service at baseUrl answered ${statusCode} ${problem || ''}`, {
+    statusCode,
+    problem,
+    // In seconds; the form with a date would be read against the phone's clock.
+    retryAfterMs: Number(lowerCased) * 1000 || undefined,
+  })
 }
 
 /** The problem a response carries, if any. Its code is repeated in messages, so nothing but a code may pass for one. */
-export function problemOf({ data }: RequestResult): Partial<Problem> {
+export function problemOf(response: unknown): Partial<Problem> {
   try {
+    const { data } = response as RequestResult
     const problem = typeof data === 'string' ? JSON.parse(data) : data
     return /^[a-z_]{1,40}$/.test(problem.code) ? problem : {}
   } catch {
@@ -89,7 +101,7 @@ export function isIssued<User>(value: unknown): value is Issued<User> {
     /^[!-~]+$/.test(token) &&
     Number(expiresIn) > 0 &&
     Number(absoluteExpiresIn) > 0 &&
-    typeof session?.id === 'string' &&
+    typeof Object(session).id === 'string' &&
     !!user &&
     typeof user === 'object'
   )

@@ -1,7 +1,7 @@
-import { ignore, within } from './deadline.ts'
-import { type AuthError, loggedOut } from './errors.ts'
-import type { Login } from './login.ts'
-import type { Issued, Service } from './service.ts'
+import { after, ignore, type Underway, within } from './deadline.ts'
+import { AuthError, loggedOut } from './errors.ts'
+import type { Landing, Login } from './login.ts'
+import type { Service, SignInRequest } from './service.ts'
 import type { ActiveSession, SessionStorage, SignOutReason, StoredState } from './storage.ts'
 
 /** The one session on this device. */
@@ -14,32 +14,38 @@ export interface SessionKeeper<User> {
   obtain(since: number): Promise<ActiveSession<User>>
   /** As `obtain`, but first asks WeChat about a session that was stored; `force` signs in anew, also when signed out. */
   ensure(force: boolean): Promise<ActiveSession<User>>
+  /** A session whose session_key WeChat still knows, and knows until `releaseSessionKey`. */
+  ensureSessionKey(): Promise<void>
+  releaseSessionKey(): void
+  /** The user signs in by other means than WeChat's. */
+  loginWith(request: SignInRequest): Promise<ActiveSession<User>>
   /** The service accepted `token`: the session lives on from now. */
   accepted(token: string): void
-  /** The service answered 401 to `token`. False when no login may follow. */
-  invalidate(token: string, reason?: string): boolean
-  logout(): Promise<void>
+  /** The service answered 401 to `token`. False when no replay may follow. */
+  invalidate(token: string, reason?: SignOutReason): boolean
+  /** What the service now says of `user`, if that is still who is signed in. */
+  update(user: { id: unknown }): void
+  logout(options: LogoutOptions): Promise<void>
+}
+
+export interface LogoutOptions {
+  /** Ends all sessions of the user, on every device; rejects when the service cannot be told. Default false. */
+  everywhere?: boolean
+  /** Whether to tell the service. Default true. */
+  remote?: boolean
 }
 
 export interface SessionDeps<User> {
   storage: SessionStorage<User>
   login: Login<User>
-  revoke: Service<User>['revoke']
-  /** WeChat's word on its session_key, or null when it is not to be asked. */
-  isSessionKeyAlive: (() => Promise<boolean>) | null
+  service: Pick<Service<User>, 'revoke' | 'revokeAll'>
+  isSessionKeyAlive: () => Promise<boolean>
+  /** Whether a stored session makes `ensure` ask that, once. */
+  checksSessionKey: boolean
   now: () => number
   onLogin(active: ActiveSession<User>): void
+  onLoginFail(error: AuthError): void
   onLogout(reason: SignOutReason): void
-}
-
-/** One login under way, for everybody who waits for it. */
-interface Flight<User> {
-  generation: number
-  outcome: Promise<ActiveSession<User>>
-  /** Rejects `outcome` for those who wait, at once; the login itself still has to end. */
-  cancel(error: AuthError): void
-  /** Settles, never rejects, when nothing of it is under way any more. */
-  ended: Promise<void>
 }
 
 /** After a `session_revoked` with one of these only the user's own tap signs in again. */
@@ -48,34 +54,42 @@ const FINAL_REASONS: readonly unknown[] = ['signed_out_elsewhere', 'erased', 'ad
 /** How long after a 401 the next one starts no login, unless the service has accepted something in between. */
 const DISTRUST_MS = 10_000
 
-/** How long `ensure` waits for WeChat's word on its session_key. */
+/** How long anybody waits for WeChat's word on its session_key. */
 const CHECK_TIMEOUT_MS = 2_000
+
+/** How long a page may take from `ensureSessionKey` to `decrypt`: the user reads what WeChat asks in between. */
+const HOLD_MS = 60_000
 
 /** Share of the lifetime by which the expiry must have moved before it is written again. */
 const WRITE_FRACTION = 1 / 10
 
 export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User> {
-  const { storage, now } = deps
+  const { storage, service, now } = deps
   let active: ActiveSession<User> | null = null
   let signedOut: SignOutReason | null = null
   let generation = 0
-  let flight: Flight<User> | null = null
-  let loading: Promise<void> | null = null
-  let checking: Promise<void> | null = null
-  /** The token that was read from storage, not obtained in this run of the app. */
+  let flight: Underway<ActiveSession<User>> | null = null
+  let loading: Promise<void> | undefined
+  let checking: Promise<void> | undefined
+  /** What was read from storage, not obtained in this run of the app. */
   let storedToken: string | undefined
+  /** Of a sign-out everywhere that the service has not heard of. */
+  let unrevoked: string | undefined
   let savedExpiresAtMs = 0
-  let distrust: object | null = null
+  // What ends these by itself after a while.
+  let distrust: (() => void) | null = null
+  let hold: (() => void) | null = null
 
-  /** Reads the storage once. */
-  function load(): Promise<void> {
+  /** Reads the storage once. Rejects when a sign-out came after `since`. */
+  async function load(since: number): Promise<void> {
     if (!loading) loading = storage.read().then(restore)
-    return loading
+    await loading
+    if (since !== generation) throw loggedOut()
   }
 
   function restore(stored: StoredState<User> | null): void {
     if (!stored) return
-    storedToken = stored.active?.issued.token
+    storedToken = stored.active && stored.active.issued.token
     // Only a logout can have been faster.
     if (generation) return
     active = stored.active || null
@@ -83,25 +97,29 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     savedExpiresAtMs = active ? active.expiresAtMs : 0
   }
 
-  function holds(token: string | undefined): boolean {
-    return active?.issued.token === token
+  function token(): string | undefined {
+    return active ? active.issued.token : undefined
   }
 
+  function isOwn(): boolean {
+    return !!active && !!active.isOwn
+  }
+
+  /** The hint is not asked where the login that it causes would do harm. */
   function current(): ActiveSession<User> | null {
-    return active && now() < active.expiresAtMs ? active : null
+    return active && (active.isOwn || hold || now() < active.expiresAtMs) ? active : null
   }
 
   async function obtain(since: number): Promise<ActiveSession<User>> {
-    await load()
-    if (since !== generation) throw loggedOut()
+    await load(since)
     return current() || login(false)
   }
 
   async function ensure(force: boolean): Promise<ActiveSession<User>> {
     const since = generation
-    await load()
-    if (force && since === generation) return login(true)
-    if (current() && holds(storedToken) && deps.isSessionKeyAlive) {
+    await load(since)
+    if (force) return login(true)
+    if (deps.checksSessionKey && current() && !isOwn() && token() === storedToken) {
       if (!checking) checking = check(deps.isSessionKeyAlive())
       await checking
     }
@@ -111,7 +129,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   /** A dead session_key costs one login. That it fails is no reason to give up a token the service may still accept. */
   async function check(alive: Promise<boolean>): Promise<void> {
     const renewed = alive.then((isAlive) => {
-      if (isAlive || !holds(storedToken)) return
+      if (isAlive || hold || token() !== storedToken) return
       return login(false).then(ignore, (error) => {
         if (error.code !== 'login_rejected') return
         drop(storedToken)
@@ -123,98 +141,164 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (!(await within(CHECK_TIMEOUT_MS, alive, () => true))) await renewed
   }
 
+  async function ensureSessionKey(): Promise<void> {
+    const since = generation
+    // From here on no login may begin in the background, or the key might be another one by the time it is needed.
+    holdSessionKey()
+    try {
+      await load(since)
+      if (flight) await flight.outcome
+      await obtain(since)
+      if (isOwn()) {
+        throw new AuthError('invalid_argument', 'ensureSessionKey:fail the session was not made with wx.login')
+      }
+      const isAlive = await within(CHECK_TIMEOUT_MS, deps.isSessionKeyAlive(), () => true)
+      if (since !== generation) throw loggedOut()
+      if (!isAlive) await login(true)
+      holdSessionKey()
+    } catch (error) {
+      releaseSessionKey()
+      throw error
+    }
+  }
+
+  function holdSessionKey(): void {
+    releaseSessionKey()
+    hold = after(HOLD_MS, releaseSessionKey)
+  }
+
+  function releaseSessionKey(): void {
+    if (hold) hold()
+    hold = null
+  }
+
   async function login(force: boolean): Promise<ActiveSession<User>> {
-    if (flight?.generation !== generation) {
+    if (!flight) {
       if (signedOut && !force) throw loggedOut()
-      flight = takeOff(flight)
+      flight = deps.login.withCode(landing(false), token(), force)
     }
     return flight.outcome
   }
 
-  /** @param before the flight that a logout came into the middle of; it ends first, so that there are never two */
-  function takeOff(before: Flight<User> | null): Flight<User> {
-    let cancel: (error: AuthError) => void = ignore
-    const cancelled = new Promise<never>((_, reject) => {
-      cancel = reject
-    })
-    const isCurrent = (): boolean => flight === mine && mine.generation === generation
-    const land = () => {
-      if (flight === mine) flight = null
-    }
-    // One that was overtaken before it began would only ask WeChat for nothing, and keep the next one waiting.
-    const landed = Promise.resolve(before?.ended).then(() => (isCurrent() ? deps.login(isCurrent, commit) : cancelled))
-    // Attached first, so that nobody who waited for the outcome still finds the flight.
-    const ended = landed.then(land, land)
-    const mine: Flight<User> = { generation, outcome: Promise.race([landed, cancelled]), cancel, ended }
-    return mine
+  async function loginWith(request: SignInRequest): Promise<ActiveSession<User>> {
+    await load(generation)
+    const before = flight
+    const mine = deps.login.withRequest(landing(true), token(), request)
+    flight = mine
+    // The user's own act goes first; who waits for a session gets the one it brings.
+    if (before) before.giveUp(mine.outcome)
+    return mine.outcome
   }
 
-  function commit(issued: Issued<User>): ActiveSession<User> {
-    active = { issued, expiresAtMs: 0, absoluteExpiresAtMs: now() + issued.absoluteExpiresIn * 1000 }
-    signedOut = null
-    savedExpiresAtMs = 0
-    slide(active)
-    deps.onLogin(active)
-    return active
+  /** The flight is over before anybody who waited for it goes on. */
+  function landing(own: boolean): Landing<User, ActiveSession<User>> {
+    return {
+      take(issued) {
+        flight = null
+        active = { issued, isOwn: own, expiresAtMs: 0, absoluteExpiresAtMs: now() + issued.absoluteExpiresIn * 1000 }
+        signedOut = null
+        unrevoked = undefined
+        savedExpiresAtMs = 0
+        slide(active)
+        deps.onLogin(active)
+        return active
+      },
+      fail(error) {
+        flight = null
+        deps.onLoginFail(error)
+      },
+    }
   }
 
   function slide(session: ActiveSession<User>): void {
     const lifetimeMs = session.issued.expiresIn * 1000
     session.expiresAtMs = Math.min(now() + lifetimeMs, session.absoluteExpiresAtMs)
-    if (Math.abs(session.expiresAtMs - savedExpiresAtMs) < lifetimeMs * WRITE_FRACTION) return
+    if (Math.abs(session.expiresAtMs - savedExpiresAtMs) >= lifetimeMs * WRITE_FRACTION) save(session)
+  }
+
+  function save(session: ActiveSession<User>): void {
     savedExpiresAtMs = session.expiresAtMs
     void storage.write({ active: session })
   }
 
-  function accepted(token: string): void {
-    if (!active || !holds(token)) return
-    distrust = null
+  function accepted(by: string): void {
+    if (!active || by !== token()) return
+    trust()
     slide(active)
   }
 
-  function invalidate(token: string, reason?: string): boolean {
-    if (!holds(token)) return true
-    if (FINAL_REASONS.indexOf(reason) >= 0) {
-      void signOut(reason as SignOutReason)
+  function invalidate(refused: string, reason?: SignOutReason): boolean {
+    // What began as one user must not go on as another, whom only that user can have signed in.
+    if (refused !== token()) return !isOwn()
+    if (isOwn() || FINAL_REASONS.indexOf(reason) >= 0) {
+      void signOut(reason || 'expired')
       return true
     }
     // A service that refuses what it has just issued would otherwise be asked for ever.
     if (distrust) return false
-    const since = {}
-    distrust = since
-    setTimeout(() => {
-      if (distrust === since) distrust = null
-    }, DISTRUST_MS)
-    drop(token)
+    distrust = after(DISTRUST_MS, trust)
+    drop(refused)
     return true
   }
 
-  /** Forgets the session that holds `token`; a newer one is left alone. */
-  function drop(token: string | undefined): void {
-    if (!holds(token)) return
+  function trust(): void {
+    if (distrust) distrust()
+    distrust = null
+  }
+
+  /** Forgets the session that holds `refused`; a newer one is left alone. */
+  function drop(refused: string | undefined): void {
+    if (refused !== token()) return
     active = null
     void storage.write(null)
   }
 
+  function update(user: { id: unknown }): void {
+    if (!active || Object(active.issued.user).id !== user.id) return
+    Object.assign(active.issued.user as object, user)
+    save(active)
+  }
+
   function signOut(reason: SignOutReason): Promise<unknown> {
     generation++
-    if (flight) flight.cancel(loggedOut())
+    if (flight) flight.giveUp(Promise.reject(loggedOut()))
+    flight = null
+    releaseSessionKey()
     if (!signedOut) deps.onLogout(reason)
     active = null
     signedOut = reason
     return storage.write({ signedOut: reason })
   }
 
-  async function logout(): Promise<void> {
-    let token = active?.issued.token
-    const isFirst = !signedOut
-    const read = load()
+  async function logout({ everywhere, remote = true }: LogoutOptions): Promise<void> {
+    let ended = token() || unrevoked
+    const wasSignedOut = signedOut
+    // Read before it is written over: the stored token is to be revoked, too.
+    const read = load(generation).catch(ignore)
     const saved = signOut('signed_out')
     await read
-    if (isFirst && !token) token = storedToken
+    if (!ended && !wasSignedOut) ended = storedToken
     await saved
-    if (token) await deps.revoke(token)
+    if (!remote) return
+    if (everywhere) {
+      if (!ended) throw loggedOut()
+      unrevoked = ended
+      await service.revokeAll(ended)
+      unrevoked = undefined
+    } else if (ended) await service.revoke(ended)
   }
 
-  return { current, generation: () => generation, obtain, ensure, accepted, invalidate, logout }
+  return {
+    current,
+    generation: () => generation,
+    obtain,
+    ensure,
+    ensureSessionKey,
+    releaseSessionKey,
+    loginWith,
+    accepted,
+    invalidate,
+    update,
+    logout,
+  }
 }

@@ -1,3 +1,4 @@
+import type { RevocationReason } from '@weapp-auth/shared'
 import { within } from './deadline.ts'
 import { type Issued, isIssued } from './service.ts'
 import type { KeyValueStorage } from './wx.ts'
@@ -8,10 +9,12 @@ export interface ActiveSession<User> {
   /** A hint by this phone's clock; the service's 401 decides. */
   expiresAtMs: number
   absoluteExpiresAtMs: number
+  /** Made by `loginWith`: nothing but the user can make another one like it. */
+  isOwn?: boolean
 }
 
-/** Why there is no session and none may be made silently. */
-export type SignOutReason = 'signed_out' | 'signed_out_elsewhere' | 'erased' | 'admin'
+/** Why there is no session and none may be made silently; `expired` is the end of one made by `loginWith`. */
+export type SignOutReason = RevocationReason | 'expired'
 
 export type StoredState<User> =
   | { active: ActiveSession<User>; signedOut?: never }
@@ -42,7 +45,13 @@ export function createSessionStorage<User>(
 
   async function write(state: StoredState<User> | null): Promise<void> {
     newest = state
-    await (state ? storage.set(key, Object.assign({ scope: scope() }, state)) : storage.remove(key))
+    try {
+      if (state) await storage.set(key, Object.assign({ scope: scope() }, state))
+      else await storage.remove(key)
+    } catch {
+      // What is still there would come back at the next start, although it ended.
+      if (state === newest) await storage.remove(key)
+    }
     // Two writes under way may land in either order, and one that was given up may land late.
     if (state !== newest) await write(newest)
   }

@@ -74,50 +74,41 @@ describe('logout', () => {
     expect(auth.getSession()).toBeNull()
   })
 
-  test('during the exchange of a login: its session is never taken, and revoked', async () => {
+  test('during the exchange of a login: gives it up, and takes nothing of it', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push('hold')
     const ensured = watch(auth.ensureLogin())
     await flush()
     await auth.logout()
-    await service.held[0]?.answer(201, service.issue())
-    await flush()
     expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
-    expect(auth.getSession()).toBeNull()
-    expect(service.sessions.get('wxs1.000.token-1')).toBe('signed_out')
-  })
-
-  test('a tap right after it waits for the overtaken login, then signs in anew', async () => {
-    const { auth, service, count } = createPhone()
-    service.exchanges.push('hold')
-    const first = watch(auth.ensureLogin())
-    await flush()
-    await auth.logout()
-    const tapped = watch(auth.ensureLogin({ force: true }))
-    await flush()
-    expect(count('wx.login')).toBe(1)
+    expect(service.held[0]?.isGivenUp()).toBe(true)
     await service.held[0]?.answer(201, service.issue())
     await flush()
-    expect(first).toMatchObject({ state: 'rejected' })
-    expect(tapped).toMatchObject({ state: 'resolved', value: { id: 's2' } })
-    expect(auth.getSession()).toMatchObject({ id: 's2' })
+    expect(auth.getSession()).toBeNull()
   })
 
-  test('a tap that was overtaken while it waited begins no login', async () => {
-    const { auth, service, count } = createPhone()
+  test('a tap right after it signs in anew, without waiting for the login it overtook', async () => {
+    const { auth, service } = createPhone()
     service.exchanges.push('hold')
     const first = watch(auth.ensureLogin())
     await flush()
     await auth.logout()
+    expect(await auth.ensureLogin({ force: true })).toMatchObject({ id: 's1' })
+    expect(first).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+    expect(service.usedCodes).toHaveLength(2)
+  })
+
+  test('ends the login of a tap, too', async () => {
+    const { auth, service } = createPhone()
+    await auth.logout()
+    service.exchanges.push('hold')
     const tapped = watch(auth.ensureLogin({ force: true }))
     await flush()
     await auth.logout()
     await flush()
     expect(tapped).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
-    await service.held[0]?.answer(201, service.issue())
-    await flush()
-    expect(first).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
-    expect(count('wx.login')).toBe(1)
+    expect(service.held[0]?.isGivenUp()).toBe(true)
   })
 
   test('ends an ensureLogin that waits for WeChat, also when somebody has signed in meanwhile', async () => {

@@ -145,10 +145,11 @@ export function createPhone(options: Partial<CreateAuthOptions> = {}) {
 
   const device = createDevice({ link: localLink(world), appid: DEMO_APP.appid, clock, send })
   device.lifecycle.launch()
+  // Another `wx` for each run of the app, as the phone gives it: within one run those of the same key share a session.
   const launch = (more: Partial<CreateAuthOptions> = {}) =>
     createAuth({
       baseUrl: BASE_URL,
-      wx: device.wx,
+      wx: Object.create(device.wx),
       now: clock.now,
       ...options,
       ...more,

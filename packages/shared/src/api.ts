@@ -4,6 +4,7 @@ export const ROUTES = {
   session: '/v1/session',
   me: '/v1/me',
   profile: '/v1/me/profile',
+  decrypt: '/v1/open-data/decrypt',
   livez: '/livez',
   readyz: '/readyz',
 } as const
@@ -95,6 +96,19 @@ export type PutProfileRequest = Partial<UserProfile>
 /** `200` of `PUT /v1/me/profile`: the profile as it was stored. */
 export interface PutProfileResponse {
   user: User
+}
+
+/** `POST /v1/open-data/decrypt`: what WeChat's open-data components and calls hand to the page, unchanged. */
+export interface DecryptRequest {
+  /** Base64. */
+  encryptedData: string
+  /** Base64, 16 bytes. */
+  iv: string
+}
+
+/** `200` of `POST /v1/open-data/decrypt`: what was in it, without openId, unionId and watermark. */
+export interface DecryptResponse<Data = Record<string, unknown>> {
+  data: Data
 }
 
 /** `200` or `503` of `GET /readyz`. */

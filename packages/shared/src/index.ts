@@ -1,6 +1,8 @@
 export type {
   CreateSessionRequest,
   CreateSessionResponse,
+  DecryptRequest,
+  DecryptResponse,
   Device,
   GetMeResponse,
   GetSessionResponse,
