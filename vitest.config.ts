@@ -1,9 +1,21 @@
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+
+const OLD_ENGINE_CLIENT = join(import.meta.dirname, 'packages/client/test/old-engine/index.ts')
+const EVERYTHING = ['{packages,apps}/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
 
 export default defineConfig({
   test: {
-    include: ['{packages,apps}/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'here', include: EVERYTHING } },
+      {
+        // The client once more: the built file, on an engine whose promises are macrotasks without `finally`.
+        extends: true,
+        resolve: { alias: [{ find: /^\.\.\/src\/index\.ts$/, replacement: OLD_ENGINE_CLIENT }] },
+        test: { name: 'old engine', include: ['packages/client/test/*.test.ts'], exclude: ['**/build.test.ts'] },
+      },
+    ],
     globalSetup: ['scripts/servers/global-setup.ts'],
     // miniprogram-simulate needs `forks` or `threads`; threads start faster.
     pool: 'threads',

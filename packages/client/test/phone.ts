@@ -10,6 +10,7 @@ import {
 import type { CreateSessionResponse, RevocationReason } from '@weapp-auth/shared'
 import { afterEach, vi } from 'vitest'
 import { type CreateAuthOptions, createAuth } from '../src/index.ts'
+import { pendingJobs } from './old-engine/macrotask-promise.ts'
 
 export const BASE_URL = 'https://api.example.com'
 export const IDLE_SECONDS = 7_200
@@ -189,7 +190,10 @@ export function withStringStatus(wx: Device['wx']): Device['wx'] {
 
 /** Lets everything run that needs no time to pass. */
 export async function flush(): Promise<void> {
-  for (let turn = 0; turn < 12; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let quiet = 0; quiet < 12; quiet++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (pendingJobs() > 0) quiet = 0
+  }
 }
 
 /** What became of a promise, without waiting for it. */

@@ -1,0 +1,102 @@
+type Settle<T> = (value?: T | PromiseLike<T>) => void
+type Handler = ((value: never) => unknown) | null | undefined
+
+// Read once: a test that replaces the global timers must not stop promises.
+const { setImmediate: macrotask } = globalThis
+let jobs = 0
+
+/** How many reactions have not run yet. */
+export function pendingJobs(): number {
+  return jobs
+}
+
+/**
+ * A Promise as older iOS phones have it in WeChat: its reactions are macrotasks, in order, and it has no `finally`.
+ *
+ * @see https://promisesaplus.com
+ */
+export class MacrotaskPromise<T> implements PromiseLike<T> {
+  private state: 'pending' | 'fulfilled' | 'rejected' = 'pending'
+  private value: unknown
+  private reactions: (() => void)[] = []
+
+  static resolve(value?: unknown): MacrotaskPromise<unknown> {
+    return value instanceof MacrotaskPromise ? value : new MacrotaskPromise((resolve) => resolve(value))
+  }
+
+  static reject(reason?: unknown): MacrotaskPromise<never> {
+    return new MacrotaskPromise((_, reject) => reject(reason))
+  }
+
+  static race(all: Iterable<unknown>): MacrotaskPromise<unknown> {
+    return new MacrotaskPromise((resolve, reject) => {
+      for (const one of all) MacrotaskPromise.resolve(one).then(resolve as never, reject as never)
+    })
+  }
+
+  constructor(executor: (resolve: Settle<T>, reject: (reason?: unknown) => void) => void) {
+    this.follow(executor as never)
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: it is a Promise
+  then(onFulfilled?: Handler, onRejected?: Handler): MacrotaskPromise<never> {
+    return new MacrotaskPromise<never>((resolve, reject) => {
+      const react = () => {
+        jobs++
+        macrotask(() => {
+          jobs--
+          const handler = this.state === 'fulfilled' ? onFulfilled : onRejected
+          try {
+            if (typeof handler === 'function') resolve(handler(this.value as never) as never)
+            else if (this.state === 'fulfilled') resolve(this.value as never)
+            else reject(this.value)
+          } catch (error) {
+            reject(error)
+          }
+        })
+      }
+      if (this.state === 'pending') this.reactions.push(react)
+      else react()
+    })
+  }
+
+  catch(onRejected: Handler): MacrotaskPromise<never> {
+    return this.then(undefined, onRejected)
+  }
+
+  /** Runs what may settle this, and lets it do so once. */
+  private follow(executor: (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => void): void {
+    let isSettled = false
+    const once = (settle: (value: unknown) => void) => (value: unknown) => {
+      if (isSettled) return
+      isSettled = true
+      settle(value)
+    }
+    const reject = once((reason) => this.settle('rejected', reason))
+    try {
+      executor(
+        once((value) => this.resolve(value)),
+        reject,
+      )
+    } catch (error) {
+      reject(error)
+    }
+  }
+
+  private resolve(value: unknown): void {
+    try {
+      const then = value !== null && (typeof value === 'object' || typeof value === 'function') && (value as never).then
+      if (typeof then !== 'function') this.settle('fulfilled', value)
+      else this.follow((resolve, reject) => (then as (...handlers: unknown[]) => unknown).call(value, resolve, reject))
+    } catch (error) {
+      this.settle('rejected', error)
+    }
+  }
+
+  private settle(state: 'fulfilled' | 'rejected', value: unknown): void {
+    this.state = state
+    this.value = value
+    for (const react of this.reactions) react()
+    this.reactions = []
+  }
+}
