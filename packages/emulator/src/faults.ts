@@ -8,6 +8,9 @@ export const DEVICE_FAULT_POINTS = [
   'wx.login',
   'wx.checkSession',
   'wx.request',
+  'wx.uploadFile',
+  'wx.downloadFile',
+  'wx.connectSocket',
   'wx.setStorage',
   'wx.getStorage',
   'wx.removeStorage',
@@ -27,7 +30,7 @@ export interface Fault {
   reset?: boolean
   /** HTTP: WeChat's error code. */
   errcode?: number
-  /** HTTP and `wx.request`: the status, the body and the headers of the answer. */
+  /** HTTP and the phone's requests: the status, the body and the headers of the answer. */
   status?: number
   body?: string
   headers?: Record<string, string>

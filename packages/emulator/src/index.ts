@@ -36,11 +36,21 @@ export {
 export type { Callbacks, Failure } from './wx/api-call.ts'
 export type { AppThread } from './wx/app-thread.ts'
 export { createDevice, type Device, type DeviceOptions, type Wx } from './wx/device.ts'
+export type { DeviceFiles } from './wx/files.ts'
 export type { LaunchOptions, Lifecycle } from './wx/lifecycle.ts'
 export { localLink, remoteLink, type WechatLink } from './wx/link.ts'
 export type { Network, NetworkType } from './wx/network.ts'
-export type { ReceivedHeaders, RequestTask } from './wx/request.ts'
-export type { RequestOptions, RequestResult } from './wx/request-options.ts'
+export type { ReceivedHeaders, RequestTask, TransferProgress, TransferTask } from './wx/request.ts'
+export type {
+  DownloadOptions,
+  DownloadResult,
+  RequestOptions,
+  RequestResult,
+  UploadOptions,
+  UploadResult,
+} from './wx/request-options.ts'
+export type { SocketOptions, SocketTask } from './wx/socket.ts'
+export type { Connection, SocketEvents, SocketRequest, SocketTransport } from './wx/socket-transport.ts'
 export type { DeviceStorage } from './wx/storage.ts'
 export type { Transport, TransportRequest, TransportResponse } from './wx/transport.ts'
 export type { UserChoices } from './wx/ui.ts'

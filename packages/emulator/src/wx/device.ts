@@ -4,12 +4,15 @@ import { createLedger, type Ledger, type LedgerDetail } from '../ledger.ts'
 import { createAppErrors } from './app-errors.ts'
 import { type AppThread, createAppThread } from './app-thread.ts'
 import { type DeviceContext, SINGLE_PAGE_SCENE } from './context.ts'
+import { createFiles, type DeviceFiles } from './files.ts'
 import { httpTransport } from './http-transport.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { WechatLink } from './link.ts'
 import { createLoginApi } from './login.ts'
 import { createNetwork, type Network } from './network.ts'
 import { createRequestApi } from './request.ts'
+import { createSocketApi } from './socket.ts'
+import { type SocketTransport, webSocketTransport } from './socket-transport.ts'
 import { createStorage, type DeviceStorage } from './storage.ts'
 import { createSystemApi, refererVersion } from './system.ts'
 import type { Transport } from './transport.ts'
@@ -29,6 +32,8 @@ export interface DeviceOptions {
   faults?: Faults
   /** Default: real HTTP. A test may answer by hand instead. */
   send?: Transport
+  /** Default: real WebSockets. */
+  connect?: SocketTransport
   /** The phone's DNS: where a request really goes. Default: where it says. */
   resolve?: (url: URL) => URL
   /** Default `develop`. */
@@ -56,6 +61,7 @@ export interface Device {
   readonly network: Network
   /** The storage of the running launch: single-page mode has its own. */
   readonly storage: DeviceStorage
+  readonly files: DeviceFiles
   /** The thread the app's code runs on. */
   readonly thread: AppThread
   /** What the user answers when asked. */
@@ -104,6 +110,7 @@ export function createDevice(options: DeviceOptions): Device {
     get storage() {
       return parts.storage()
     },
+    files: parts.files,
     thread,
     choices: parts.choices,
     record,
@@ -127,6 +134,7 @@ interface WxDeps {
 function createWx({ options, base, errors }: WxDeps) {
   const {
     send = httpTransport,
+    connect = webSocketTransport,
     resolve = (url: URL) => url,
     envVersion = 'develop',
     scene: defaultScene = 1001,
@@ -139,16 +147,22 @@ function createWx({ options, base, errors }: WxDeps) {
   } = createLifecycle({
     context: base,
     defaultScene,
-    onSuspend: () => requests.interrupt(),
+    onSuspend() {
+      requests.interrupt()
+      sockets.interrupt()
+    },
     onRestart() {
       requests.interrupt()
+      sockets.interrupt()
       clearNetworkListeners()
       errors.clear()
       base.thread.restart()
     },
   })
   const context: DeviceContext = { ...base, network, envVersion, scene }
-  const requests = createRequestApi({ context, send, resolve, version: refererVersion(context) })
+  const files = createFiles()
+  const requests = createRequestApi({ context, files, send, resolve, version: refererVersion(context) })
+  const sockets = createSocketApi({ context, connect, resolve })
   const ordinary = createStorage(context)
   const singlePage = createStorage(context)
   const storage = () => (scene() === SINGLE_PAGE_SCENE ? singlePage : ordinary)
@@ -157,6 +171,7 @@ function createWx({ options, base, errors }: WxDeps) {
   const wx = {
     ...createLoginApi(context),
     ...requests.api,
+    ...sockets.api,
     ...forwarded(() => storage().api, ordinary.api),
     ...networkApi,
     ...lifecycleApi,
@@ -170,7 +185,7 @@ function createWx({ options, base, errors }: WxDeps) {
     },
   }
 
-  return { wx, lifecycle, network, choices, storage: () => storage().storage }
+  return { wx, lifecycle, network, choices, files, storage: () => storage().storage }
 }
 
 const COMPONENTS = new Set(

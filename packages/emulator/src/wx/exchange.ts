@@ -14,6 +14,8 @@ export interface ExchangeDeps {
 }
 
 export interface ExchangeOptions {
+  /** Which call of the phone it is, for faults. */
+  point: 'wx.request' | 'wx.uploadFile' | 'wx.downloadFile'
   redirect: 'follow' | 'manual'
   timeoutMs: number
   signal: AbortSignal
@@ -25,8 +27,8 @@ export type Exchange = (request: OutgoingRequest, options: ExchangeOptions) => P
 const MAX_REDIRECTS = 20
 
 export function createExchange({ context, send, resolve }: ExchangeDeps): Exchange {
-  return (request, { redirect, timeoutMs, signal }) =>
-    withFault(context, 'wx.request', async (fault) => {
+  return (request, { point, redirect, timeoutMs, signal }) =>
+    withFault(context, point, async (fault) => {
       if (fault && (fault.status !== undefined || fault.body !== undefined)) return forcedResponse(fault)
 
       let next = request

@@ -21,6 +21,38 @@ export interface RequestResult {
   cookies: string[]
 }
 
+export interface UploadOptions extends Callbacks<UploadResult> {
+  url: string
+  /** Of a file on the phone. */
+  filePath: string
+  /** The field of the multipart body that holds the file. */
+  name: string
+  header?: Record<string, unknown>
+  formData?: Record<string, unknown>
+  timeout?: number
+}
+
+/** The body is a string here, whatever it holds. */
+export interface UploadResult {
+  data: string
+  statusCode: number
+}
+
+export interface DownloadOptions extends Callbacks<DownloadResult> {
+  url: string
+  header?: Record<string, unknown>
+  /** Where to put the file, under `wx.env.USER_DATA_PATH`. Default: a temporary one. */
+  filePath?: string
+  timeout?: number
+}
+
+/** Of the two paths only the one that was asked for is there, though WeChat's own typings promise both. */
+export interface DownloadResult {
+  tempFilePath: string
+  filePath: string
+  statusCode: number
+}
+
 /** A request as it goes out; header names in lower case. */
 export interface OutgoingRequest {
   url: string
@@ -46,6 +78,36 @@ export function buildRequest(options: RequestOptions, referer: string): Outgoing
   if (method === 'GET') return { url: addQuery(url, options.data), method, header }
   const body = serialiseBody(options.data, header['content-type'] ?? '')
   return { url: url.href, method, header, ...(body !== undefined && { body }) }
+}
+
+/**
+ * A multipart body with the file and the form's fields.
+ *
+ * @throws WxFailure for a url that WeChat refuses, and for a file that is not there
+ */
+export async function buildUpload(
+  options: UploadOptions,
+  referer: string,
+  read: (path: string) => Uint8Array | null,
+): Promise<OutgoingRequest> {
+  const url = checkUrl(options.url)
+  const file = read(String(options.filePath))
+  if (!file) throw new WxFailure(`file not found ${String(options.filePath)}`)
+  const form = new FormData()
+  for (const [name, value] of Object.entries(options.formData ?? {})) form.append(name, String(value))
+  form.append(String(options.name), new Blob([file.slice()]), String(options.filePath).split('/').at(-1))
+  const encoded = new Response(form)
+  const header = {
+    ...buildHeader(options.header, referer),
+    'content-type': encoded.headers.get('content-type') ?? '',
+  }
+  return { url: url.href, method: 'POST', header, body: new Uint8Array(await encoded.arrayBuffer()) }
+}
+
+/** @throws WxFailure for a url that WeChat refuses */
+export function buildDownload(options: DownloadOptions, referer: string): OutgoingRequest {
+  const { 'content-type': _none, ...header } = buildHeader(options.header, referer)
+  return { url: checkUrl(options.url).href, method: 'GET', header }
 }
 
 function checkUrl(url: unknown): URL {

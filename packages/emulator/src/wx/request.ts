@@ -1,9 +1,21 @@
-import { conclude, type Failure, failureOf, WxFailure } from './api-call.ts'
+import { type Callbacks, conclude, type Failure, failureOf, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import { createExchange } from './exchange.ts'
+import type { DeviceFiles } from './files.ts'
 import { createListeners } from './listeners.ts'
 import { cronetFailure, NETWORK_ERRNO } from './network.ts'
-import { buildRequest, type OutgoingRequest, type RequestOptions, type RequestResult } from './request-options.ts'
+import {
+  buildDownload,
+  buildRequest,
+  buildUpload,
+  type DownloadOptions,
+  type DownloadResult,
+  type OutgoingRequest,
+  type RequestOptions,
+  type RequestResult,
+  type UploadOptions,
+  type UploadResult,
+} from './request-options.ts'
 import { createSlots } from './slots.ts'
 import type { Transport, TransportResponse } from './transport.ts'
 
@@ -18,8 +30,27 @@ export interface RequestTask {
   offChunkReceived(listener?: (chunk: { data: ArrayBuffer }) => void): void
 }
 
+/** How far a transfer is. It is told once, when all of it has gone or come. */
+export interface TransferProgress {
+  /** Per cent. */
+  progress: number
+  totalBytesSent: number
+  totalBytesExpectedToSend: number
+  totalBytesWritten: number
+  totalBytesExpectedToWrite: number
+}
+
+export interface TransferTask {
+  abort(): void
+  onProgressUpdate(listener: (progress: TransferProgress) => void): void
+  offProgressUpdate(listener?: (progress: TransferProgress) => void): void
+  onHeadersReceived(listener: (headers: ReceivedHeaders) => void): void
+  offHeadersReceived(listener?: (headers: ReceivedHeaders) => void): void
+}
+
 export interface RequestDeps {
   context: DeviceContext
+  files: DeviceFiles
   send: Transport
   /** The phone's DNS: where a request really goes. */
   resolve: (url: URL) => URL
@@ -31,42 +62,53 @@ export interface RequestDeps {
 const CONCURRENT_REQUESTS = 10
 const MAX_TIMEOUT_MS = 60_000
 
-type Outcome = { result: RequestResult & { errMsg: string } } | { failure: Failure }
+/** One API of this family: what it makes of its options, and of the answer. */
+interface Call<Options, Result extends object> {
+  api: 'request' | 'uploadFile' | 'downloadFile'
+  build(options: Options): OutgoingRequest | Promise<OutgoingRequest>
+  parse(response: TransportResponse, options: Options): Result
+}
+
+type Outcome<Result> = { result: Result & { errMsg: string } } | { failure: Failure }
 
 /**
- * `wx.request`: `success` for every answer of a server whatever its status, `fail` only when no answer came, never a
- * promise.
+ * `wx.request`, `wx.uploadFile` and `wx.downloadFile`: `success` for every answer of a server whatever its status, `fail`
+ * only when no answer came, never a promise. They share ten places.
  */
-export function createRequestApi({ context, send, resolve, version }: RequestDeps) {
+export function createRequestApi({ context, files, send, resolve, version }: RequestDeps) {
   const { clock, ledger, network, record, thread } = context
   const exchange = createExchange({ context, send, resolve })
   const slots = createSlots(CONCURRENT_REQUESTS)
   const unfinished = new Set<(failure: WxFailure) => void>()
   const referer = `https://servicewechat.com/${context.appid}/${version}/page-frame.html`
 
-  function request(options: RequestOptions): RequestTask {
+  function start<
+    Options extends Callbacks<Result> & { timeout?: number; redirect?: 'follow' | 'manual' },
+    Result extends { statusCode: number },
+  >({ api, build, parse }: Call<Options, Result>, options: Options): RequestTask & TransferTask {
     const headersReceived = createListeners<ReceivedHeaders>(thread)
+    const progressUpdated = createListeners<TransferProgress>(thread)
     const ending = new AbortController()
     const comeBack = thread.open()
     let outgoing: OutgoingRequest | null = null
     let finished = false
 
     /** The first end counts; it is told to the app in a later task. */
-    function finish(outcome: Outcome): void {
+    function finish(outcome: Outcome<Result>): void {
       if (finished) return
       finished = true
       unfinished.delete(fail)
       ending.abort()
-      record('wx.request', describe(outgoing, outcome))
+      record(`wx.${api}`, describe(outgoing, outcome))
       comeBack(() => conclude(thread, options, outcome))
     }
 
     function fail(error: unknown): void {
-      finish({ failure: failureOf('request', error) })
+      finish({ failure: failureOf(api, error) })
     }
 
     async function run(): Promise<void> {
-      outgoing = buildRequest(options, referer)
+      outgoing = await build(options)
       if (thread.suspended) throw interrupted()
       const { signal } = ending
       const release = await slots.take(signal)
@@ -76,7 +118,12 @@ export function createRequestApi({ context, send, resolve, version }: RequestDep
       const timer = clock.setTimeout(() => fail(new WxFailure('timeout', NETWORK_ERRNO.timeout)), timeoutMs)
       try {
         // Raced, because what hangs may never notice the signal and would keep its slot.
-        const answer = exchange(outgoing, { redirect: options.redirect ?? 'follow', timeoutMs, signal })
+        const answer = exchange(outgoing, {
+          point: `wx.${api}`,
+          redirect: options.redirect ?? 'follow',
+          timeoutMs,
+          signal,
+        })
         deliver(await Promise.race([answer, rejectedBy(signal)]))
       } finally {
         clock.clearTimeout(timer)
@@ -84,13 +131,16 @@ export function createRequestApi({ context, send, resolve, version }: RequestDep
       }
     }
 
-    function deliver({ statusCode, header, cookies = [], body }: TransportResponse): void {
-      const data = parseBody(body, options)
+    function deliver(response: TransportResponse): void {
+      const { statusCode, header, cookies = [] } = response
+      const result = parse(response, options)
       thread.post(() => {
-        if (!finished) headersReceived.emit({ statusCode, header, cookies })
+        if (finished) return
+        headersReceived.emit({ statusCode, header, cookies })
+        progressUpdated.emit(progressOf(sizeOf(outgoing?.body), sizeOf(response.body)))
       })
-      // In a task of its own: an abort by a headers listener still wins.
-      thread.post(() => finish({ result: { data, statusCode, header, cookies, errMsg: 'request:ok' } }))
+      // In a task of its own: an abort by a listener still wins.
+      thread.post(() => finish({ result: { ...result, errMsg: `${api}:ok` } }))
     }
 
     unfinished.add(fail)
@@ -100,12 +150,41 @@ export function createRequestApi({ context, send, resolve, version }: RequestDep
       abort: () => fail(new WxFailure('abort')),
       onHeadersReceived: headersReceived.on,
       offHeadersReceived: headersReceived.off,
+      onProgressUpdate: progressUpdated.on,
+      offProgressUpdate: progressUpdated.off,
       onChunkReceived: () => {},
       offChunkReceived: () => {},
     }
   }
 
-  function describe(outgoing: OutgoingRequest | null, outcome: Outcome) {
+  const request: Call<RequestOptions, RequestResult> = {
+    api: 'request',
+    build: (options) => buildRequest(options, referer),
+    parse: ({ statusCode, header, cookies = [], body }, options) => ({
+      data: parseBody(body, options),
+      statusCode,
+      header,
+      cookies,
+    }),
+  }
+
+  const upload: Call<UploadOptions, UploadResult> = {
+    api: 'uploadFile',
+    build: (options) => buildUpload(options, referer, files.read),
+    parse: ({ statusCode, body }) => ({ data: textOf(body), statusCode }),
+  }
+
+  const download: Call<DownloadOptions, DownloadResult> = {
+    api: 'downloadFile',
+    build: (options) => buildDownload(options, referer),
+    parse({ statusCode, body }, { filePath }) {
+      const path: Partial<DownloadResult> =
+        filePath === undefined ? { tempFilePath: files.create(body) } : { filePath: files.write(filePath, body) }
+      return { statusCode, ...path } as DownloadResult
+    },
+  }
+
+  function describe(outgoing: OutgoingRequest | null, outcome: Outcome<{ statusCode: number; data?: unknown }>) {
     const end =
       'result' in outcome
         ? { statusCode: outcome.result.statusCode, ...problemOf(outcome.result) }
@@ -124,7 +203,11 @@ export function createRequestApi({ context, send, resolve, version }: RequestDep
   network.onLost(() => failAll(cronetFailure(-21, 'ERR_NETWORK_CHANGED')))
 
   return {
-    api: { request },
+    api: {
+      request: (options: RequestOptions): RequestTask => start(request, options),
+      uploadFile: (options: UploadOptions): TransferTask => start(upload, options),
+      downloadFile: (options: DownloadOptions): TransferTask => start(download, options),
+    },
     /** The app is suspended or gone: WeChat cuts what has not finished. */
     interrupt: () => failAll(interrupted()),
   }
@@ -149,7 +232,7 @@ function parseBody(
     // A copy: a Buffer is a window on memory that others share.
     return new Uint8Array(bytes).buffer
   }
-  const text = typeof body === 'string' ? body : new TextDecoder().decode(body)
+  const text = textOf(body)
   if (dataType !== 'json') return text
   try {
     return JSON.parse(text)
@@ -158,8 +241,26 @@ function parseBody(
   }
 }
 
+function textOf(body: string | Uint8Array): string {
+  return typeof body === 'string' ? body : new TextDecoder().decode(body)
+}
+
+function sizeOf(body: string | Uint8Array = ''): number {
+  return typeof body === 'string' ? new TextEncoder().encode(body).length : body.length
+}
+
+function progressOf(sentBytes: number, receivedBytes: number): TransferProgress {
+  return {
+    progress: 100,
+    totalBytesSent: sentBytes,
+    totalBytesExpectedToSend: sentBytes,
+    totalBytesWritten: receivedBytes,
+    totalBytesExpectedToWrite: receivedBytes,
+  }
+}
+
 /** The problem code of an RFC 9457 body, and the reason some carry. */
-function problemOf({ statusCode, data }: RequestResult): { code?: string; reason?: string } {
+function problemOf({ statusCode, data }: { statusCode: number; data?: unknown }): { code?: string; reason?: string } {
   if (statusCode < 400 || typeof data !== 'object' || data === null) return {}
   const { code, reason } = data as Record<string, unknown>
   return { ...(typeof code === 'string' && { code }), ...(typeof reason === 'string' && { reason }) }

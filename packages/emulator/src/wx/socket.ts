@@ -1,0 +1,144 @@
+import { type Callbacks, conclude, failureOf, WxFailure } from './api-call.ts'
+import type { DeviceContext } from './context.ts'
+import { withFault } from './device-fault.ts'
+import { createListeners } from './listeners.ts'
+import { cronetFailure, NETWORK_ERRNO } from './network.ts'
+import type { Connection, SocketTransport } from './socket-transport.ts'
+
+export interface SocketOptions extends Callbacks {
+  url: string
+  header?: Record<string, unknown>
+  protocols?: string[]
+}
+
+/** There are no `off…` functions: WeChat has none for sockets. */
+export interface SocketTask {
+  send(options: Callbacks & { data: string | ArrayBuffer }): void
+  /** Default code 1000. */
+  close(options?: Callbacks & { code?: number; reason?: string }): void
+  onOpen(listener: (event: { header: Record<string, string> }) => void): void
+  onMessage(listener: (event: { data: string | ArrayBuffer }) => void): void
+  onError(listener: (event: { errMsg: string }) => void): void
+  onClose(listener: (event: { code: number; reason: string }) => void): void
+}
+
+export interface SocketDeps {
+  context: DeviceContext
+  connect: SocketTransport
+  resolve: (url: URL) => URL
+}
+
+/** @see https://developers.weixin.qq.com/miniprogram/dev/framework/ability/network.html */
+const CONCURRENT_SOCKETS = 5
+const ABNORMAL = 1006
+
+/**
+ * `wx.connectSocket`. `success` only says that there is a socket; whether it opens is told by `onOpen`, or by `onError`
+ * and `onClose`, which do not tell the status an upgrade was refused with.
+ */
+export function createSocketApi({ context, connect, resolve }: SocketDeps) {
+  const { ledger, network, record, thread } = context
+  const living = new Set<(code: number, reason: string) => void>()
+
+  function connectSocket(options: SocketOptions): SocketTask {
+    const opened = createListeners<{ header: Record<string, string> }>(thread)
+    const received = createListeners<{ data: string | ArrayBuffer }>(thread)
+    const failed = createListeners<{ errMsg: string }>(thread)
+    const closed = createListeners<{ code: number; reason: string }>(thread)
+    let connection: Connection | null = null
+    let isOpen = false
+    let hasEnded = false
+
+    function end(code: number, reason: string): void {
+      if (hasEnded) return
+      hasEnded = true
+      living.delete(end)
+      record('wx.connectSocket', { ...address(options), closed: code })
+      thread.post(() => {
+        if (!isOpen) failed.emit({ errMsg: `connectSocket:fail ${reason}` })
+        closed.emit({ code, reason })
+      })
+    }
+
+    /** Only from a task on the thread may a call of the app's come back. */
+    function answer(callbacks: Callbacks, api: string, run: () => void): void {
+      const comeBack = thread.open()
+      try {
+        run()
+        comeBack(() => conclude(thread, callbacks, { result: { errMsg: `${api}:ok` } }))
+      } catch (error) {
+        comeBack(() => conclude(thread, callbacks, { failure: failureOf(api, error) }))
+      }
+    }
+
+    async function open(): Promise<void> {
+      await withFault(context, 'wx.connectSocket', () => network.assertOnline())
+      if (hasEnded) return
+      connection = connect(
+        { url: resolve(new URL(options.url)).href, header: headerOf(options), protocols: options.protocols ?? [] },
+        {
+          opened() {
+            if (hasEnded) return
+            isOpen = true
+            record('wx.connectSocket', { ...address(options), open: true })
+            thread.post(() => opened.emit({ header: {} }))
+          },
+          message: (data) => thread.post(() => received.emit({ data })),
+          closed: end,
+          failed: () => end(ABNORMAL, 'the connection failed'),
+        },
+      )
+    }
+
+    answer(options, 'connectSocket', () => {
+      if (!/^wss?:\/\//i.test(String(options.url)) || !URL.canParse(options.url)) {
+        throw new WxFailure(`invalid url "${String(options.url)}"`, NETWORK_ERRNO.invalidUrl)
+      }
+      if (living.size >= CONCURRENT_SOCKETS) throw new WxFailure('max number of connections reached')
+      living.add(end)
+      open().catch((error: unknown) => end(ABNORMAL, error instanceof Error ? error.message : String(error)))
+    })
+
+    return {
+      send: (message) =>
+        answer(message, 'sendSocketMessage', () => {
+          if (!connection || !isOpen || hasEnded) throw new WxFailure('WebSocket is not connected')
+          connection.send(message.data)
+        }),
+      close: ({ code = 1000, reason = '', ...callbacks } = {}) =>
+        answer(callbacks, 'closeSocket', () => {
+          connection?.close(code, reason)
+          end(code, reason)
+        }),
+      onOpen: opened.on,
+      onMessage: received.on,
+      onError: failed.on,
+      onClose: closed.on,
+    }
+  }
+
+  function address({ url, header }: SocketOptions) {
+    const bearer = Object.entries(header ?? {}).find(([name]) => name.toLowerCase() === 'authorization')?.[1]
+    const token = /^Bearer (.+)$/i.exec(String(bearer))?.[1]
+    return {
+      url: String(url).replace(/[?#].*$/s, ''),
+      bearer: token === undefined ? false : ledger.alias('token', token),
+    }
+  }
+
+  network.onLost(() => {
+    for (const end of [...living]) end(ABNORMAL, cronetFailure(-21, 'ERR_NETWORK_CHANGED').message)
+  })
+
+  return {
+    api: { connectSocket },
+    /** The app is suspended or gone: its sockets are closed. */
+    interrupt(): void {
+      for (const end of [...living]) end(ABNORMAL, 'interrupted')
+    },
+  }
+}
+
+function headerOf({ header = {} }: SocketOptions): Record<string, string> {
+  return Object.fromEntries(Object.entries(header).map(([name, value]) => [name.toLowerCase(), String(value)]))
+}
