@@ -127,10 +127,13 @@ export interface UploadResult {
   errMsg: string
 }
 
-/** What `wx.downloadFile` hands to `success`; of a refusal the file holds the body. */
+/**
+ * What `wx.downloadFile` hands to `success`; of a refusal the file holds the body. Of the two paths only the one that was
+ * asked for is there.
+ */
 export interface DownloadResult {
   tempFilePath: string
-  filePath?: string
+  filePath: string
   statusCode: number
   errMsg: string
 }

@@ -5,6 +5,8 @@ import {
   DEMO_APP,
   type Device,
   localLink,
+  type SocketEvents,
+  type SocketRequest,
   type TransportRequest,
 } from '@weapp-auth/emulator'
 import type { CreateSessionResponse, RevocationReason } from '@weapp-auth/shared'
@@ -24,6 +26,8 @@ export interface Call {
   header: Record<string, string>
   token: string | null
   body: Record<string, unknown>
+  /** The body when it is no JSON. */
+  bytes: string
   /** Whether the phone has stopped waiting for the answer. */
   isGivenUp(): boolean
   answer(status: number, data?: unknown, header?: Record<string, string>): Promise<void>
@@ -109,7 +113,10 @@ export function problem(status: number, code: string, reason?: RevocationReason)
 /** A phone whose clock stands still, an app on it, and the service it talks to. */
 export function createPhone(options: Partial<CreateAuthOptions> = {}) {
   const clock = createClock({ running: false, startMs: Date.UTC(2026, 0, 1) })
-  vi.stubGlobal('setTimeout', clock.setTimeout)
+  // Of a suspended app a timer fires when the app comes back.
+  vi.stubGlobal('setTimeout', (fn: () => void, ms: number) =>
+    clock.setTimeout(() => (device.thread.suspended ? device.thread.post(fn) : fn()), ms),
+  )
   vi.stubGlobal('clearTimeout', clock.clearTimeout)
   const world = createWorld({ clock })
   const service = createService()
@@ -125,6 +132,7 @@ export function createPhone(options: Partial<CreateAuthOptions> = {}) {
         header: request.header,
         token: bearer?.replace(/^Bearer /, '') ?? null,
         body: typeof request.body === 'string' && request.body ? JSON.parse(request.body) : {},
+        bytes: typeof request.body === 'string' ? '' : new TextDecoder().decode(request.body),
         isGivenUp: () => request.signal.aborted,
         async answer(statusCode, data, header = {}) {
           const body = typeof data === 'string' ? data : data === undefined ? '' : JSON.stringify(data)
@@ -144,7 +152,19 @@ export function createPhone(options: Partial<CreateAuthOptions> = {}) {
     })
   }
 
-  const device = createDevice({ link: localLink(world), appid: DEMO_APP.appid, clock, send })
+  /** Every upgrade that was asked for; the test plays the service with `tell`. */
+  const sockets: { request: SocketRequest; tell: SocketEvents; sent: unknown[] }[] = []
+  const device = createDevice({
+    link: localLink(world),
+    appid: DEMO_APP.appid,
+    clock,
+    send,
+    connect(request, tell) {
+      const socket = { request, tell, sent: [] as unknown[] }
+      sockets.push(socket)
+      return { send: (data) => void socket.sent.push(data), close: (code, reason) => tell.closed(code, reason) }
+    },
+  })
   device.lifecycle.launch()
   // Another `wx` for each run of the app, as the phone gives it: within one run those of the same key share a session.
   const launch = (more: Partial<CreateAuthOptions> = {}) =>
@@ -160,6 +180,7 @@ export function createPhone(options: Partial<CreateAuthOptions> = {}) {
     world,
     device,
     service,
+    sockets,
     auth: launch(),
     /** The app starts anew on the same phone: nothing of the earlier run but the storage. */
     restart(more: Partial<CreateAuthOptions> = {}) {

@@ -6,6 +6,7 @@ import {
   isAuthError,
   type Session,
   type SessionUser,
+  type SignOutReason,
   type Wx,
 } from '../src/index.ts'
 
@@ -65,9 +66,7 @@ export async function requests(): Promise<void> {
 export function events(): void {
   const auth = createAuth<Member>({ baseUrl: 'https://api.example.com' })
   auth.on('login', (session) => is<Equal<typeof session, Session<Member>>>())
-  auth.on('logout', ({ reason }) =>
-    is<Equal<typeof reason, 'signed_out' | 'signed_out_elsewhere' | 'erased' | 'admin'>>(),
-  )
+  auth.on('logout', ({ reason }) => is<Equal<typeof reason, SignOutReason>>())
   auth.on('loginFail', (error) => is<Equal<typeof error, AuthError>>())
   auth.on('login', async () => {})
   // @ts-expect-error there is no such event

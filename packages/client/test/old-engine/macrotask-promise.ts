@@ -85,7 +85,7 @@ export class MacrotaskPromise<T> implements PromiseLike<T> {
 
   private resolve(value: unknown): void {
     try {
-      const then = value !== null && (typeof value === 'object' || typeof value === 'function') && (value as never).then
+      const then = (Object(value) === value && (value as { then?: unknown }).then) || null
       if (typeof then !== 'function') this.settle('fulfilled', value)
       else this.follow((resolve, reject) => (then as (...handlers: unknown[]) => unknown).call(value, resolve, reject))
     } catch (error) {

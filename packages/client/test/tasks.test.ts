@@ -1,0 +1,301 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { AuthFailure, RequestTask } from '../src/index.ts'
+import { createPhone, flush, problem, watch } from './phone.ts'
+
+/** What a call's callbacks were told, in order. */
+function recorder(told: string[] = []) {
+  return {
+    told,
+    success: ({ statusCode }: { statusCode: number }) => void told.push(`success ${statusCode}`),
+    fail: ({ errMsg, code }: AuthFailure) => void told.push(`fail ${code} ${errMsg}`),
+    complete: (outcome: object) => void told.push('errno' in outcome ? 'complete with a failure' : 'complete'),
+  }
+}
+
+describe('a request without callbacks', () => {
+  test('is a promise that is also the task', async () => {
+    const { auth } = createPhone()
+    const request = auth.request({ url: '/products' })
+    expect(typeof request.abort).toBe('function')
+    expect(typeof request.onHeadersReceived).toBe('function')
+    expect((await request).statusCode).toBe(200)
+  })
+})
+
+describe('a request with callbacks', () => {
+  test.each(['success', 'fail', 'complete'] as const)('with %s alone returns the task and no promise', (name) => {
+    const { auth } = createPhone()
+    const task = auth.request({ url: '/products', [name]: () => {} } as never) as RequestTask
+    expect(task).not.toHaveProperty('then')
+    expect(typeof task.abort).toBe('function')
+  })
+
+  test('tells success, then complete, once each', async () => {
+    const { auth } = createPhone()
+    const { told, ...callbacks } = recorder()
+    auth.request({ url: '/products', ...callbacks })
+    await flush()
+    expect(told).toEqual(['success 200', 'complete'])
+  })
+
+  test.each([404, 500])('has success for a %i, as wx has', async (status) => {
+    const { auth, service } = createPhone()
+    service.business = () => ({ status })
+    const { told, ...callbacks } = recorder()
+    auth.request({ url: '/products', ...callbacks })
+    await flush()
+    expect(told).toEqual([`success ${status}`, 'complete'])
+  })
+
+  test('fails with unauthorized after a 401 that a new login did not mend', async () => {
+    const { auth, service } = createPhone()
+    service.business = () => problem(401, 'session_invalid')
+    const { told, ...callbacks } = recorder()
+    auth.request({ url: '/products', ...callbacks })
+    await flush()
+    expect(told).toEqual([
+      'fail unauthorized request:fail the service does not accept the session',
+      'complete with a failure',
+    ])
+  })
+
+  test("fails in wx's words, also when it was the login that failed", async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push(problem(403, 'user_disabled'))
+    const failures: AuthFailure[] = []
+    auth.request({ url: '/products', fail: (failure) => failures.push(failure) })
+    await flush()
+    expect(failures).toEqual([
+      {
+        code: 'login_rejected',
+        errMsg: 'request:fail the service at baseUrl answered 403 user_disabled',
+        errno: undefined,
+      },
+    ])
+  })
+
+  test('hands on the errno of wx', async () => {
+    const { auth, device } = createPhone()
+    await auth.ensureLogin()
+    device.network.setOnline(false)
+    const failures: AuthFailure[] = []
+    auth.request({ url: '/products', fail: (failure) => failures.push(failure) })
+    await flush()
+    expect(failures).toMatchObject([{ code: 'network', errno: 600_001 }])
+  })
+
+  test('leaves no rejection that nobody handled', async () => {
+    const { auth, device } = createPhone()
+    device.network.setOnline(false)
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    auth.request({ url: '/products', success: () => {} })
+    auth.request({ url: 'nonsense', complete: () => {} })
+    await flush()
+    process.off('unhandledRejection', unhandled)
+    expect(unhandled).not.toHaveBeenCalled()
+  })
+
+  test('a callback that throws hides neither complete nor anybody else, and is told to the app', async () => {
+    const { auth, advance } = createPhone()
+    const { told, ...others } = recorder()
+    const bad = () => {
+      throw new Error('bad callback')
+    }
+    auth.request({ url: '/a', success: bad, complete: others.complete })
+    auth.request({ url: '/b', ...others })
+    await flush()
+    expect(told.sort()).toEqual(['complete', 'complete', 'success 200'])
+    await expect(advance(0)).rejects.toThrow('bad callback')
+  })
+
+  test('ensureLogin has them, too', async () => {
+    const { auth, service } = createPhone()
+    const told: unknown[] = []
+    auth.ensureLogin({ success: ({ id }) => told.push(id), complete: () => told.push('complete') })
+    await flush()
+    service.exchanges.push(problem(403, 'user_disabled'))
+    auth.ensureLogin({ force: true, fail: ({ errMsg }) => told.push(errMsg) })
+    await flush()
+    expect(told).toEqual(['s1', 'complete', 'ensureLogin:fail the service at baseUrl answered 403 user_disabled'])
+  })
+})
+
+describe('abort', () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  test('while it waits for a login settles at once, and sends nothing', async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push('hold')
+    const request = auth.request({ url: '/products' })
+    const watched = watch(request)
+    await flush()
+    request.abort()
+    await flush()
+    expect(watched).toMatchObject({ state: 'rejected', error: { code: 'aborted', errMsg: 'request:fail abort' } })
+    await service.held[0]?.answer(201, service.issue())
+    await flush()
+    expect(service.paths()).toEqual(['POST /v1/sessions'])
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+  })
+
+  test('before the storage was read is enough', async () => {
+    const { auth, service } = createPhone()
+    const request = auth.request({ url: '/products' })
+    request.abort()
+    await expect(request).rejects.toMatchObject({ code: 'aborted' })
+    await flush()
+    expect(service.paths()).not.toContain('GET /products')
+  })
+
+  test('of a request under way ends it in wx', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    const request = auth.request({ url: '/products' })
+    const watched = watch(request)
+    await flush()
+    request.abort()
+    await flush()
+    expect(service.held[0]?.isGivenUp()).toBe(true)
+    expect(watched).toMatchObject({ state: 'rejected', error: { code: 'aborted' } })
+  })
+
+  test('during the login of a replay sends no replay', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.revokeAll()
+    service.exchanges.push('hold')
+    const request = auth.request({ url: '/products' })
+    const watched = watch(request)
+    await flush()
+    request.abort()
+    await service.held[0]?.answer(201, service.issue())
+    await flush()
+    expect(watched).toMatchObject({ state: 'rejected', error: { code: 'aborted' } })
+    expect(service.paths()).toEqual(['POST /v1/sessions', 'GET /products', 'POST /v1/sessions'])
+  })
+
+  test('twice, or after the end, does nothing', async () => {
+    const { auth, service } = createPhone()
+    const request = auth.request({ url: '/products' })
+    expect((await request).statusCode).toBe(200)
+    request.abort()
+    request.abort()
+    service.business = () => 'hold'
+    const { told, ...callbacks } = recorder()
+    const second = auth.request({ url: '/products', ...callbacks })
+    await flush()
+    second.abort()
+    second.abort()
+    await flush()
+    expect(told).toEqual(['fail aborted request:fail abort', 'complete with a failure'])
+  })
+
+  test('names the call it is of', async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push('hold')
+    const upload = auth.uploadFile({ url: '/avatar', filePath: 'wxfile://tmp_1', name: 'file' })
+    upload.abort()
+    await expect(upload).rejects.toMatchObject({ errMsg: 'uploadFile:fail abort' })
+  })
+})
+
+describe('listeners of a task', () => {
+  test('are told of the real request though they were there before it', async () => {
+    const { auth, service } = createPhone()
+    service.business = () => ({ status: 200, header: { 'x-a': '1' } })
+    const request = auth.request({ url: '/products' })
+    const told: unknown[] = []
+    request.onHeadersReceived(({ header }) => told.push(header['x-a']))
+    await request
+    await flush()
+    expect(told).toEqual(['1'])
+  })
+
+  test('are told of the replay as well', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.revokeAll()
+    const request = auth.request({ url: '/products' })
+    const told: unknown[] = []
+    request.onHeadersReceived(({ statusCode }) => told.push(statusCode))
+    await request
+    await flush()
+    expect(told).toEqual([401, 200])
+  })
+
+  test('that were taken off are told nothing, before and during the request', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    const told: string[] = []
+    const early = () => void told.push('early')
+    const late = () => void told.push('late')
+    const kept = () => void told.push('kept')
+    const request = auth.request({ url: '/products' })
+    request.onHeadersReceived(early)
+    request.offHeadersReceived(early)
+    request.onHeadersReceived(late)
+    request.onHeadersReceived(kept)
+    await flush()
+    request.offHeadersReceived(late)
+    await service.held[0]?.answer(200)
+    await request
+    expect(told).toEqual(['kept'])
+  })
+
+  test('all go when none is named', async () => {
+    const { auth } = createPhone()
+    const request = auth.request({ url: '/products' })
+    const told = vi.fn()
+    request.onHeadersReceived(told)
+    request.offHeadersReceived()
+    await request
+    await flush()
+    expect(told).not.toHaveBeenCalled()
+  })
+})
+
+describe('the deadline of a request', () => {
+  test('is loginTimeoutMs and its own timeout together, whatever wx does', async () => {
+    const phone = createPhone()
+    const silent = Object.assign(Object.create(phone.device.wx), { request: () => ({ abort: () => {} }) })
+    await phone.auth.ensureLogin()
+    await flush()
+    const auth = phone.restart({ wx: silent })
+    const watched = watch(auth.request({ url: '/products', timeout: 5_000 }))
+    await phone.advance(19_999)
+    expect(watched.state).toBe('pending')
+    await phone.advance(1)
+    expect(watched).toMatchObject({ state: 'rejected', error: { code: 'timeout', errMsg: 'request:fail timeout' } })
+  })
+
+  test('is one for the request, the login after its 401 and the replay', async () => {
+    const { auth, service, advance } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    const watched = watch(auth.request({ url: '/products', timeout: 60_000 }))
+    await advance(50_000)
+    await service.held[0]?.answer(401, problem(401, 'session_invalid').data)
+    await advance(24_999)
+    expect(watched.state).toBe('pending')
+    await advance(1)
+    expect(watched).toMatchObject({ state: 'rejected', error: { code: 'timeout' } })
+    expect(service.held[1]?.isGivenUp()).toBe(true)
+  })
+
+  test('does not count while the app is in the background', async () => {
+    const { auth, service, device, advance } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    const watched = watch(auth.request({ url: '/products', timeout: 60_000 }))
+    await flush()
+    device.lifecycle.hide()
+    await advance(3_600_000)
+    device.lifecycle.show()
+    await flush()
+    // What wx itself says of a request that the background ended, not our deadline.
+    expect(watched).toMatchObject({ state: 'rejected', error: { code: 'network', errMsg: 'request:fail interrupted' } })
+  })
+})
