@@ -51,9 +51,13 @@ export function createConnectSocket(
     function connect(sent: WxSocketOptions, token: string | null): Promise<SocketClose> {
       return new Promise((resolve, reject) => {
         let isOpen = false
+        let hasFallen = false
 
         // wx does not tell with which status an upgrade was refused, nor whether it was.
         function fall(failure: unknown): void {
+          // A socket that never opened may tell of an error and of a close.
+          if (hasFallen) return
+          hasFallen = true
           const asked = token ? judge(token) : Promise.reject()
           const lost = () => reject(failed(failure, 'network'))
           asked.then((verdict) => (Number(verdict.statusCode) === 401 ? resolve(verdict as never) : lost()), lost)
@@ -94,7 +98,8 @@ export function createConnectSocket(
     ) as Promise<unknown> & Task
     void life
       .catch((error: AuthError) => {
-        const { errMsg, errno, code } = error
+        const { errno, code } = error
+        const errMsg = error.errMsg.replace(/^\w+/, 'connectSocket')
         tellStart('fail', { errMsg, errno, code })
         if (closed) return
         tell('Error', { errMsg })

@@ -1,0 +1,198 @@
+import { describe, expect, test } from 'vitest'
+import type { SocketTask } from '../src/index.ts'
+import { BASE_URL, createPhone, flush, problem } from './phone.ts'
+
+/** What a socket tells, in order. */
+function listen(socket: SocketTask): string[] {
+  const told: string[] = []
+  socket.onOpen(() => told.push('open'))
+  socket.onMessage(({ data }) => told.push(`message ${String(data)}`))
+  socket.onError(({ errMsg }) => told.push(`error ${errMsg}`))
+  socket.onClose(({ code }) => told.push(`close ${code}`))
+  return told
+}
+
+describe('connectSocket', () => {
+  test('signs in, and carries the token in a header of the upgrade', async () => {
+    const { auth, sockets } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    expect(sockets[0]?.request).toMatchObject({
+      url: `${BASE_URL.replace('https', 'wss')}/live`,
+      header: { authorization: 'Bearer wxs1.000.token-1' },
+    })
+    sockets[0]?.tell.opened()
+    sockets[0]?.tell.message('hello')
+    await flush()
+    expect(told).toEqual(['open', 'message hello'])
+  })
+
+  test.each(['wss://api.example.com.evil.com/live', 'wss://evil.com', 'ws://api.example.com/live', 'live'])(
+    'keeps the token from %s',
+    async (url) => {
+      const { auth, sockets } = createPhone()
+      const told = listen(auth.connectSocket({ url }))
+      await flush()
+      expect(told[0]).toMatch(/^error connectSocket:fail (url must begin|the token may not go)/)
+      expect(told[1]).toBe('close 1006')
+      expect(sockets).toHaveLength(0)
+    },
+  )
+
+  test('takes the full address of an allowed origin', async () => {
+    const { auth, sockets } = createPhone({ allowOrigins: ['https://live.example.com'] })
+    auth.connectSocket({ url: 'wss://live.example.com/live' })
+    await flush()
+    expect(sockets[0]?.request.url).toBe('wss://live.example.com/live')
+  })
+
+  test('close code 4401 leads to one login and one reconnect, and the app sees no close', async () => {
+    const { auth, service, sockets, count } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    sockets[0]?.tell.opened()
+    service.revokeAll()
+    sockets[0]?.tell.closed(4401, 'session ended')
+    await flush()
+    expect(count('wx.login')).toBe(2)
+    expect(sockets[1]?.request.header).toMatchObject({ authorization: 'Bearer wxs1.000.token-2' })
+    sockets[1]?.tell.opened()
+    sockets[1]?.tell.message('again')
+    await flush()
+    expect(told).toEqual(['open', 'open', 'message again'])
+    sockets[1]?.tell.closed(4401, 'session ended')
+    await flush()
+    expect(told.slice(3)).toEqual(['close 4401'])
+    expect(sockets).toHaveLength(2)
+  })
+
+  test('4401 of a session that ended elsewhere ends the socket, and logs nobody in', async () => {
+    const { auth, service, sockets, count } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    sockets[0]?.tell.opened()
+    service.revokeAll('signed_out_elsewhere')
+    sockets[0]?.tell.closed(4401, '')
+    await flush()
+    expect(told).toEqual(['open', 'close 4401'])
+    expect(count('wx.login')).toBe(1)
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
+  })
+
+  test('a failed upgrade asks the service once whether it was the token', async () => {
+    const { auth, service, sockets, count } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    service.revokeAll()
+    sockets[0]?.tell.failed()
+    await flush()
+    expect(service.paths()).toEqual(['POST /v1/sessions', 'GET /v1/session', 'POST /v1/sessions'])
+    expect(count('wx.login')).toBe(2)
+    sockets[1]?.tell.opened()
+    await flush()
+    expect(told).toEqual(['open'])
+  })
+
+  test('a failed upgrade that was not about the token is an error and a close', async () => {
+    const { auth, sockets, count } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    sockets[0]?.tell.failed()
+    await flush()
+    expect(told).toEqual([expect.stringMatching(/^error connectSocket:fail/), 'close 1006'])
+    expect(count('wx.login')).toBe(1)
+    expect(sockets).toHaveLength(1)
+  })
+
+  test('an ordinary close is told as it is', async () => {
+    const { auth, sockets } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    sockets[0]?.tell.opened()
+    sockets[0]?.tell.closed(1001, 'going away')
+    await flush()
+    expect(told).toEqual(['open', 'close 1001'])
+  })
+
+  test('a login that fails is an error and a close, and fail has its code', async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push(problem(403, 'user_disabled'))
+    const failures: string[] = []
+    const told = listen(
+      auth.connectSocket({ url: '/live', fail: ({ code, errMsg }) => failures.push(`${code} ${errMsg}`) }),
+    )
+    await flush()
+    expect(failures).toEqual(['login_rejected connectSocket:fail the service at baseUrl answered 403 user_disabled'])
+    expect(told.map((line) => line.split(' ')[0])).toEqual(['error', 'close'])
+  })
+
+  test('success says, once, that there is a socket', async () => {
+    const { auth, service, sockets } = createPhone()
+    const told: string[] = []
+    auth.connectSocket({
+      url: '/live',
+      success: ({ errMsg }) => told.push(errMsg),
+      complete: () => told.push('complete'),
+    })
+    await flush()
+    sockets[0]?.tell.opened()
+    service.revokeAll()
+    sockets[0]?.tell.closed(4401, '')
+    await flush()
+    expect(sockets).toHaveLength(2)
+    expect(told).toEqual(['connectSocket:ok', 'complete'])
+  })
+
+  test('sends through whichever socket is open', async () => {
+    const { auth, service, sockets } = createPhone()
+    const socket = auth.connectSocket({ url: '/live' })
+    const failures: string[] = []
+    socket.send({ data: 'too early', fail: ({ errMsg }) => failures.push(errMsg) })
+    await flush()
+    sockets[0]?.tell.opened()
+    await flush()
+    socket.send({ data: 'one' })
+    service.revokeAll()
+    sockets[0]?.tell.closed(4401, '')
+    await flush()
+    sockets[1]?.tell.opened()
+    await flush()
+    socket.send({ data: 'two' })
+    expect(failures).toEqual(['sendSocketMessage:fail the socket is not open'])
+    expect(sockets.map(({ sent }) => sent)).toEqual([['one'], ['two']])
+  })
+
+  test('close ends it, also while it waits for a login', async () => {
+    const { auth, service, sockets } = createPhone()
+    service.exchanges.push('hold')
+    const waiting = auth.connectSocket({ url: '/live' })
+    const told = listen(waiting)
+    await flush()
+    waiting.close()
+    await service.held[0]?.answer(201, service.issue())
+    await flush()
+    expect(sockets).toHaveLength(0)
+    expect(told.at(-1)).toMatch(/^close/)
+
+    const open = auth.connectSocket({ url: '/live' })
+    const closed = listen(open)
+    await flush()
+    sockets[0]?.tell.opened()
+    await flush()
+    open.close({ code: 1000, reason: 'done' })
+    await flush()
+    expect(closed).toEqual(['open', 'close 1000'])
+  })
+
+  test('a logout in between lets no socket go on', async () => {
+    const { auth, service, sockets } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    sockets[0]?.tell.opened()
+    await auth.logout()
+    sockets[0]?.tell.closed(4401, '')
+    await flush()
+    expect(told).toEqual(['open', 'close 4401'])
+    expect(service.usedCodes).toHaveLength(1)
+  })
+})
