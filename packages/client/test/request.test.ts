@@ -14,6 +14,26 @@ describe('request', () => {
     expect(JSON.stringify({ ...call, header: null, token: null })).not.toContain('token-1')
   })
 
+  test('a warm one asks nothing of wx but the request itself', async () => {
+    const phone = createPhone()
+    await phone.auth.request({ url: '/products' })
+    await flush()
+    const asked: string[] = []
+    const wx = new Proxy(phone.device.wx, {
+      get(target, name, receiver) {
+        asked.push(String(name))
+        return Reflect.get(target, name, receiver)
+      },
+    })
+    const auth = phone.restart({ wx })
+    await auth.request({ url: '/products' })
+    expect(asked).toContain('getStorage')
+    asked.length = 0
+    await Promise.all([auth.request({ url: '/a' }), auth.request({ url: '/b', auth: 'optional' })])
+    await flush()
+    expect(asked).toEqual(['request', 'request'])
+  })
+
   test('fifty first requests cause one wx.login and one exchange', async () => {
     const { auth, service, count } = createPhone()
     await Promise.all(Array.from({ length: 50 }, (_, i) => auth.request({ url: `/products/${i}` })))

@@ -1,0 +1,53 @@
+// `npm run bench:faults`: this client and four published libraries on the same phone, against the same faults. Prints one
+// table; with `--write` puts it into README.md. Exits 1 when this client is wrong anywhere.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { installPeers } from '../peers.ts'
+import type { Library, Outcome } from './bed.ts'
+import { loadPeers, weappAuth } from './libraries.ts'
+import { play, SCENARIOS } from './scenarios.ts'
+
+const README = join(import.meta.dirname, 'README.md')
+const TABLE = /(<!-- table -->\n)[\s\S]*(<!-- \/table -->)/
+
+const libraries = [weappAuth, ...loadPeers(installPeers())]
+const { error } = console
+// What a library complains about there is in the table already.
+console.error = () => {}
+const rows = []
+for (const scenario of SCENARIOS) {
+  process.stderr.write(`${scenario.name} ...\n`)
+  const cells = []
+  for (const library of libraries) cells.push(await play(scenario, library))
+  rows.push({ scenario, cells })
+}
+console.error = error
+
+const table = markdown(libraries, rows)
+process.stdout.write(`\n${table}\n`)
+if (process.argv.includes('--write')) {
+  writeFileSync(
+    README,
+    readFileSync(README, 'utf8').replace(TABLE, (_, before, after) => `${before}\n${table}\n${after}`),
+  )
+}
+const wrong = rows.filter(({ cells }) => !cells[0]?.isRight)
+for (const { scenario } of wrong) process.stderr.write(`wrong here: ${scenario.name}\n`)
+process.exitCode = wrong.length === 0 ? 0 : 1
+
+type Cell = Outcome & { isRight: boolean }
+
+function markdown(all: readonly Library[], lines: { scenario: (typeof SCENARIOS)[number]; cells: Cell[] }[]): string {
+  const head = ['fault', 'right is', ...all.map(({ name, version }) => `${name} ${version}`)]
+  const body = lines.map(({ scenario, cells }) => [scenario.name, scenario.right, ...cells.map(describe)])
+  const score = all.map((_, n) => `${lines.filter(({ cells }) => cells[n]?.isRight).length} of ${lines.length}`)
+  const shape = [head, head.map(() => '---'), ...body, ['right', '', ...score]]
+  return shape.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+/** Logins, then what became of the calls. */
+function describe({ isRight, logins, ok, failed, pending, errors }: Cell): string {
+  const calls = [ok && `${ok} ok`, failed && `${failed} failed`, pending && `**${pending} pending**`].filter(Boolean)
+  const why = errors.map((text) => `\`${text.replaceAll('|', ' ').replaceAll('`', '')}\``).join(' ')
+  return `${isRight ? 'yes' : '**no**'}: ${logins} login${logins === 1 ? '' : 's'}, ${calls.join(', ')} ${why}`.trim()
+}
