@@ -7,15 +7,16 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { parse } from 'acorn'
 import findGlobals from 'acorn-globals'
-import { type BuildOptions, build } from 'esbuild'
+import { build } from 'esbuild'
+import { minify } from 'terser'
 
 const FOLDER = dirname(fileURLToPath(import.meta.url))
 const DIST = join(FOLDER, 'miniprogram_dist')
 const TYPES = join(FOLDER, 'dist')
 const SHARED_TYPES = join(FOLDER, '..', 'shared', 'dist')
 
-/** What a mini-program has to download for us, minified and gzipped. */
-const SIZE_LIMIT_BYTES = 7_000
+/** What a mini-program has to download for us, minified as WeChat does when it uploads one, and gzipped. */
+const SIZE_LIMIT_BYTES = 6_400
 
 /** All a mini-program of base library 2.11.0 offers that this package uses. */
 const ALLOWED_GLOBALS = [
@@ -31,9 +32,14 @@ const ENTRY = `
 
 /** @throws Error when the file is too large, not ES2015, or uses a global that mini-programs may not have */
 export async function buildClient(): Promise<void> {
-  const bundled = await bundle({ minify: false })
+  const bundled = await bundle()
   checkSyntaxAndGlobals(bundled)
-  const size = gzipSync(await bundle({ minify: true }), { level: 9 }).length
+  const { code = '' } = await minify(bundled, {
+    ecma: 2015,
+    toplevel: true,
+    compress: { passes: 3, unsafe_arrows: true },
+  })
+  const size = gzipSync(code, { level: 9 }).length
   const figure = `${inKb(size)} minified and gzipped (limit ${inKb(SIZE_LIMIT_BYTES)})`
   if (size > SIZE_LIMIT_BYTES) throw new Error(`@weapp-auth/client is ${figure}`)
   mkdirSync(DIST, { recursive: true })
@@ -46,7 +52,7 @@ function inKb(bytes: number): string {
   return `${(bytes / 1000).toFixed(2)} kB`
 }
 
-async function bundle(options: BuildOptions): Promise<string> {
+async function bundle(): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents: ENTRY, resolveDir: FOLDER, loader: 'ts' },
     bundle: true,
@@ -58,7 +64,6 @@ async function bundle(options: BuildOptions): Promise<string> {
     banner: { js: '"use strict";' },
     logLevel: 'warning',
     logOverride: { 'commonjs-variable-in-esm': 'silent' },
-    ...options,
   })
   return outputFiles?.[0]?.text ?? ''
 }

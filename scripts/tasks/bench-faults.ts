@@ -1,4 +1,4 @@
 import { build } from './build.ts'
 
 await build(['packages/emulator'])
-await import('../../packages/client/bench/faults/run.ts')
+await import(new URL('../../packages/client/bench/faults/run.ts', import.meta.url).href)

@@ -3,8 +3,7 @@ import type { Auth, AuthEvents, CreateAuthOptions, EnsureLoginOptions, Session, 
 import { within } from './deadline.ts'
 import { AuthError } from './errors.ts'
 import { createEvents, type Events } from './events.ts'
-import { createLogin } from './login.ts'
-import { createPipeline, type Sender } from './pipeline.ts'
+import { createPipeline } from './pipeline.ts'
 import { createService, refusal } from './service.ts'
 import { createSession, type SessionKeeper } from './session.ts'
 import { createConnectSocket } from './socket.ts'
@@ -24,13 +23,6 @@ interface Shared<User> {
 /** By storage (or `wx`, whose storage it is), then by key. */
 const shared = new WeakMap<object, Record<string, Shared<never>>>()
 const GLOBAL_WX = {}
-
-/** Which tasks tell what while they are under way. */
-const EVENTS: Record<NetworkCall, readonly string[]> = {
-  request: ['HeadersReceived', 'ChunkReceived'],
-  uploadFile: ['ProgressUpdate', 'HeadersReceived'],
-  downloadFile: ['ProgressUpdate', 'HeadersReceived'],
-}
 
 /**
  * Makes the one object a mini-program signs in and sends requests with.
@@ -80,9 +72,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
 
     const session = createSession<User>({
       storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope),
-      login: createLogin({ wechat, service, baseUrl, appid, device, loginData, timeoutMs: loginTimeoutMs }),
-      service,
-      isSessionKeyAlive: wechat.isSessionKeyAlive,
+      login: { wechat, service, baseUrl, appid, device, loginData, timeoutMs: loginTimeoutMs },
       checksSessionKey: checkSession === 'launch',
       now,
       onLogin: (active) => tell('login', view(active), ''),
@@ -98,14 +88,8 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
 
   /** Puts the pipeline around one of `wx`'s own calls. */
   function sends(name: NetworkCall) {
-    const sender: Sender<RequestResult> = {
-      name,
-      events: EVENTS[name],
-      send: (sent, use) => wechat.send(name, sent, use),
-      isUnauthorized,
-      hasDeadline: true,
-    }
-    return (given: object) => through(given, sender) as never
+    return (given: object) =>
+      through<RequestResult>(name, given, (sent, use) => wechat.send(name, sent, use), isUnauthorized) as never
   }
 
   const request = sends('request') as (given: WxRequestOptions) => Promise<RequestResult>
@@ -141,17 +125,16 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     downloadFile: sends('downloadFile'),
     connectSocket: createConnectSocket(wechat, service.judge, through),
     wrap: (send) => (given) =>
-      through(given, {
-        name: 'request',
-        events: [],
-        send(sent, use) {
+      through(
+        'request',
+        given,
+        (sent, use) => {
           const sending = send(sent as never)
           use(sending)
           return Promise.resolve(sending)
         },
-        isUnauthorized: isUnauthorized as never,
-        hasDeadline: true,
-      }) as never,
+        isUnauthorized as never,
+      ) as never,
     logout: (given = {}) => session.logout(given),
     async updateProfile(profile) {
       const active = session.current()

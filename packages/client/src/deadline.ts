@@ -44,7 +44,7 @@ export function start<T>(limitMs: number, onLate: () => void): Underway<T> {
     isOver: () => !settle,
     end,
     giveUp(instead) {
-      if (settle && current && current.abort) current.abort()
+      if (settle && current?.abort) current.abort()
       end(instead)
     },
     use(task) {

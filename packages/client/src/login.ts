@@ -25,14 +25,8 @@ const LONGEST_PAUSE_MS = 8_000
 const CEILING = 3
 const CEILING_WINDOW_MS = 10_000
 
-/** How a flight ends by itself; one that was given up calls neither. */
-export interface Landing<User, Taken> {
-  take(issued: Issued<User>): Taken
-  fail(error: AuthError): void
-}
-
-/** The two ways to a session. */
-export interface Login<User> {
+/** The two ways to a session: each begins a login, which ends in `land` or `fail` unless it is given up before. */
+export interface Login<Landed> {
   /**
    * With a code of `wx.login`.
    *
@@ -40,42 +34,52 @@ export interface Login<User> {
    * @param force for the user's own tap: skips the pause after a failure, never the ceiling
    * @throws AuthError at once, where no login may begin now
    */
-  withCode<Taken>(landing: Landing<User, Taken>, replaced: string | undefined, force: boolean): Underway<Taken>
+  withCode(replaced: string | undefined, force: boolean): Underway<Landed>
   /** With what the application knows of the user; once, because it may hold something that works once. */
-  withRequest<Taken>(
-    landing: Landing<User, Taken>,
-    replaced: string | undefined,
-    request: SignInRequest,
-  ): Underway<Taken>
+  withRequest(replaced: string | undefined, request: SignInRequest): Underway<Landed>
 }
 
-export function createLogin<User>(options: LoginOptions<User>): Login<User> {
-  const { wechat, service, baseUrl, appid, device, loginData, timeoutMs } = options
+export function createLogin<User, Landed>(
+  { wechat, service, baseUrl, appid, device, loginData, timeoutMs }: LoginOptions<User>,
+  land: (issued: Issued<User>, isOwn: boolean) => Landed,
+  fail: (error: AuthError) => void,
+): Login<Landed> {
   // Both windows end by timers, not by comparing times: a phone's clock may jump.
   let recentLogins = 0
   let pauseMs = FIRST_PAUSE_MS
   let pausedBy: AuthError | null = null
 
-  function fly<Taken>(landing: Landing<User, Taken>, run: (flight: Underway<Taken>) => Promise<Issued<User>>) {
-    const flight = start<Taken>(timeoutMs, () => fail(new AuthError('login_timeout', 'login:fail timeout')))
+  function fly(isOwn: boolean, run: (flight: Underway<Landed>) => Promise<Issued<User>>): Underway<Landed> {
+    const flight = start<Landed>(timeoutMs, () => lose(new AuthError('login_timeout', 'login:fail timeout')))
 
-    function fail(error: AuthError): void {
+    function lose(error: AuthError): void {
       if (flight.isOver()) return
-      landing.fail(error)
+      if (!isOwn) pause(error)
+      fail(error)
       flight.giveUp(Promise.reject(error))
     }
 
     run(flight).then(
       (issued) => {
-        if (flight.isOver()) void service.revoke(issued.token)
-        else flight.end(landing.take(issued))
+        if (flight.isOver()) return void service.revoke(issued.token)
+        if (!isOwn) pausedBy = null
+        if (!isOwn) pauseMs = FIRST_PAUSE_MS
+        flight.end(land(issued, isOwn))
       },
-      (failure) => fail(failed(failure, 'login_failed')),
+      (failure) => lose(failed(failure, 'login_failed')),
     )
     return flight
   }
 
-  async function attempt(flight: Underway<unknown>, replaced: string | undefined): Promise<Issued<User>> {
+  function pause(error: AuthError): void {
+    pausedBy = error
+    after(error.retryAfterMs || pauseMs, () => {
+      if (pausedBy === error) pausedBy = null
+    })
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+  }
+
+  async function attempt(flight: Underway<Landed>, replaced: string | undefined): Promise<Issued<User>> {
     // Before the code, so that none is spent when one of these throws.
     const data: Partial<CreateSessionRequest> = {
       appid: appid(),
@@ -93,43 +97,23 @@ export function createLogin<User>(options: LoginOptions<User>): Login<User> {
   }
 
   return {
-    withCode(landing, replaced, force) {
+    withCode(replaced, force) {
       if (wechat.isSinglePage()) throw new AuthError('unavailable', 'login:fail nobody can sign in in single-page mode')
       if (recentLogins >= CEILING) throw new AuthError('login_throttled', 'login:fail more than 3 logins in 10 s')
       if (pausedBy && !force) throw pausedBy
 
-      return fly(
-        {
-          take(issued) {
-            pausedBy = null
-            pauseMs = FIRST_PAUSE_MS
-            return landing.take(issued)
-          },
-          fail(error) {
-            pausedBy = error
-            after(error.retryAfterMs || pauseMs, () => {
-              if (pausedBy === error) pausedBy = null
-            })
-            pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
-            landing.fail(error)
-          },
-        },
-        async (flight) => {
-          try {
-            return await attempt(flight, replaced)
-          } catch (failure) {
-            const error = failed(failure, 'login_failed')
-            if (!isWorthRepeating(error)) throw error
-            await new Promise<void>((resolve) => after(RETRY_DELAY_MS, resolve))
-            if (recentLogins >= CEILING) throw error
-            return attempt(flight, replaced)
-          }
-        },
+      return fly(false, (flight) =>
+        attempt(flight, replaced).catch(async (failure) => {
+          const error = failed(failure, 'login_failed')
+          if (!isWorthRepeating(error)) throw error
+          await new Promise<void>((resolve) => after(RETRY_DELAY_MS, resolve))
+          if (recentLogins >= CEILING) throw error
+          return attempt(flight, replaced)
+        }),
       )
     },
 
-    withRequest: (landing, replaced, request) =>
-      fly(landing, ({ use }) => service.signIn(request, replaced, timeoutMs, use)),
+    withRequest: (replaced, request) => fly(true, ({ use }) => service.signIn(request, replaced, timeoutMs, use)),
   }
 }
 

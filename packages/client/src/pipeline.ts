@@ -24,23 +24,8 @@ export interface CallOptions extends AuthOptions {
   timeout?: number
 }
 
-/** One way to send, e.g. by `wx.request`. */
-export interface Sender<Result> {
-  /** For `errMsg`. */
-  name: string
-  /** What the tasks of such calls tell while they are under way, as in `onHeadersReceived`. */
-  events: readonly string[]
-  /**
-   * Sends once.
-   *
-   * @param use gets the task of `wx`, at once
-   * @param token what the header carries, if anything
-   */
-  send(options: CallOptions, use: (task: unknown) => void, token: string | null): Promise<Result>
-  isUnauthorized(response: Result): boolean
-  /** False for what goes on until somebody ends it. */
-  hasDeadline: boolean
-}
+/** Sends once: `use` gets the task of `wx`, at once; `token` is what the header carries, if anything. */
+type Send<Result> = (options: CallOptions, use: (task: unknown) => void, token: string | null) => Promise<Result>
 
 export interface PipelineDeps {
   session: Pick<SessionKeeper<unknown>, 'generation' | 'obtain' | 'accepted' | 'invalidate'>
@@ -59,14 +44,20 @@ const WX_TIMEOUT_MS = 60_000
  * The call settles within `loginTimeoutMs` and its own timeout, whatever `wx` does: one deadline, set when it is made.
  */
 export function createPipeline({ session, judge, locate, bearer, loginTimeoutMs }: PipelineDeps) {
-  return function through<Result>(given: CallOptions & Callbacks<Result, AuthFailure>, sender: Sender<Result>) {
-    const { name, send, isUnauthorized } = sender
+  /** @param hasDeadline false for what goes on until somebody ends it */
+  return function through<Result>(
+    name: string,
+    given: CallOptions & Callbacks<Result, AuthFailure>,
+    send: Send<Result>,
+    isUnauthorized: (response: Result) => boolean,
+    hasDeadline = true,
+  ) {
     const options = Object.assign({}, given)
     const { auth, replay, header, timeout = WX_TIMEOUT_MS } = options
     // A logout since the call began ends it: the replay must not go on as whoever signs in next.
     const since = session.generation()
-    const call = start<Result>(sender.hasDeadline ? loginTimeoutMs + timeout : 0, () => giveUp('timeout', 'timeout'))
-    const { task, use } = createTask(sender.events, call.use, () => giveUp('aborted', 'abort'))
+    const call = start<Result>(hasDeadline ? loginTimeoutMs + timeout : 0, () => giveUp('timeout', 'timeout'))
+    const { task, use } = createTask(call.use, () => giveUp('aborted', 'abort'))
 
     function giveUp(code: AuthErrorCode, message: string): void {
       if (!call.isOver()) call.giveUp(Promise.reject(new AuthError(code, `${name}:fail ${message}`)))

@@ -1,7 +1,7 @@
 import { after, ignore, type Underway, within } from './deadline.ts'
 import { AuthError, loggedOut } from './errors.ts'
-import type { Landing, Login } from './login.ts'
-import type { Service, SignInRequest } from './service.ts'
+import { createLogin, type LoginOptions } from './login.ts'
+import type { Issued, SignInRequest } from './service.ts'
 import type { ActiveSession, SessionStorage, SignOutReason, StoredState } from './storage.ts'
 
 /** The one session on this device. */
@@ -37,9 +37,7 @@ export interface LogoutOptions {
 
 export interface SessionDeps<User> {
   storage: SessionStorage<User>
-  login: Login<User>
-  service: Pick<Service<User>, 'revoke' | 'revokeAll'>
-  isSessionKeyAlive: () => Promise<boolean>
+  login: LoginOptions<User>
   /** Whether a stored session makes `ensure` ask that, once. */
   checksSessionKey: boolean
   now: () => number
@@ -64,7 +62,9 @@ const HOLD_MS = 60_000
 const WRITE_FRACTION = 1 / 10
 
 export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User> {
-  const { storage, service, now } = deps
+  const { storage, now } = deps
+  const { service, wechat } = deps.login
+  const logins = createLogin(deps.login, land, fail)
   let active: ActiveSession<User> | null = null
   let signedOut: SignOutReason | null = null
   let generation = 0
@@ -89,7 +89,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 
   function restore(stored: StoredState<User> | null): void {
     if (!stored) return
-    storedToken = stored.active && stored.active.issued.token
+    storedToken = stored.active?.issued.token
     // Only a logout can have been faster.
     if (generation) return
     active = stored.active || null
@@ -110,9 +110,8 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     return active && (active.isOwn || hold || now() < active.expiresAtMs) ? active : null
   }
 
-  async function obtain(since: number): Promise<ActiveSession<User>> {
-    await load(since)
-    return current() || login(false)
+  function obtain(since: number): Promise<ActiveSession<User>> {
+    return load(since).then(() => current() || login(false))
   }
 
   async function ensure(force: boolean): Promise<ActiveSession<User>> {
@@ -120,7 +119,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     await load(since)
     if (force) return login(true)
     if (deps.checksSessionKey && current() && !isOwn() && token() === storedToken) {
-      if (!checking) checking = check(deps.isSessionKeyAlive())
+      if (!checking) checking = check(wechat.isSessionKeyAlive())
       await checking
     }
     return obtain(since)
@@ -152,7 +151,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
       if (isOwn()) {
         throw new AuthError('invalid_argument', 'ensureSessionKey:fail the session was not made with wx.login')
       }
-      const isAlive = await within(CHECK_TIMEOUT_MS, deps.isSessionKeyAlive(), () => true)
+      const isAlive = await within(CHECK_TIMEOUT_MS, wechat.isSessionKeyAlive(), () => true)
       if (since !== generation) throw loggedOut()
       if (!isAlive) await login(true)
       holdSessionKey()
@@ -172,10 +171,10 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     hold = null
   }
 
-  async function login(force: boolean): Promise<ActiveSession<User>> {
+  function login(force: boolean): Promise<ActiveSession<User>> {
     if (!flight) {
       if (signedOut && !force) throw loggedOut()
-      flight = deps.login.withCode(landing(false), token(), force)
+      flight = logins.withCode(token(), force)
     }
     return flight.outcome
   }
@@ -183,31 +182,27 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   async function loginWith(request: SignInRequest): Promise<ActiveSession<User>> {
     await load(generation)
     const before = flight
-    const mine = deps.login.withRequest(landing(true), token(), request)
-    flight = mine
+    flight = logins.withRequest(token(), request)
     // The user's own act goes first; who waits for a session gets the one it brings.
-    if (before) before.giveUp(mine.outcome)
-    return mine.outcome
+    if (before) before.giveUp(flight.outcome)
+    return flight.outcome
   }
 
-  /** The flight is over before anybody who waited for it goes on. */
-  function landing(own: boolean): Landing<User, ActiveSession<User>> {
-    return {
-      take(issued) {
-        flight = null
-        active = { issued, isOwn: own, expiresAtMs: 0, absoluteExpiresAtMs: now() + issued.absoluteExpiresIn * 1000 }
-        signedOut = null
-        unrevoked = undefined
-        savedExpiresAtMs = 0
-        slide(active)
-        deps.onLogin(active)
-        return active
-      },
-      fail(error) {
-        flight = null
-        deps.onLoginFail(error)
-      },
-    }
+  // The flight is over before anybody who waited for it goes on.
+  function fail(error: AuthError): void {
+    flight = null
+    deps.onLoginFail(error)
+  }
+
+  function land(issued: Issued<User>, byUser: boolean): ActiveSession<User> {
+    flight = null
+    active = { issued, isOwn: byUser, expiresAtMs: 0, absoluteExpiresAtMs: now() + issued.absoluteExpiresIn * 1000 }
+    signedOut = null
+    unrevoked = undefined
+    savedExpiresAtMs = 0
+    slide(active)
+    deps.onLogin(active)
+    return active
   }
 
   function slide(session: ActiveSession<User>): void {

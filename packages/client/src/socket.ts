@@ -87,14 +87,11 @@ export function createConnectSocket(
     }
 
     const life = through<unknown>(
+      'connectSocket',
       Object.assign({}, options, { url: String(options.url).replace(/^ws/, 'http') }, NO_CALLBACKS),
-      {
-        name: 'connectSocket',
-        events: [],
-        send: (sent, _, token) => connect(sent as WxSocketOptions, token),
-        isUnauthorized: (end) => Object(end).code === UNAUTHORIZED || Number(Object(end).statusCode) === 401,
-        hasDeadline: false,
-      },
+      (sent, _, token) => connect(sent as WxSocketOptions, token),
+      (end) => Object(end).code === UNAUTHORIZED || Number(Object(end).statusCode) === 401,
+      false,
     ) as Promise<unknown> & Task
     void life
       .catch((error: AuthError) => {

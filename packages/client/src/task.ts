@@ -6,11 +6,14 @@ type Listener = (detail: never) => void
 /** A task of `wx`, by the names of its methods; which it has depends on the call and on the base library. */
 type RealTask = Partial<Task> & { [method: string]: ((listener: Listener) => void) | undefined }
 
+/** What the tasks of requests, uploads and downloads tell, between them, while they are under way. */
+const EVENTS = ['HeadersReceived', 'ChunkReceived', 'ProgressUpdate']
+
 /**
  * What the caller gets before there is a task of `wx`: `abort`, and `on…` and `off…` for each event. What is registered
  * on it holds for whatever `use` gets, so also for a replay.
  */
-export function createTask(events: readonly string[], onStart: (real: RealTask) => void, abort: () => void) {
+export function createTask(onStart: (real: RealTask) => void, abort: () => void) {
   let real: RealTask = {}
   let listeners: { event: string; listener: Listener }[] = []
   const task = { abort } as Task & { [method: string]: (listener: Listener) => void }
@@ -19,7 +22,7 @@ export function createTask(events: readonly string[], onStart: (real: RealTask) 
     if (real[method]) real[method](listener)
   }
 
-  for (const event of events) {
+  for (const event of EVENTS) {
     task[`on${event}`] = (listener) => {
       listeners.push({ event, listener })
       pass(`on${event}`, listener)
