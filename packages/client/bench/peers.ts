@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const FOLDER = join(import.meta.dirname, '..', '..', '..', '.cache', 'client-peers')
@@ -13,7 +13,7 @@ const PACKAGES = {
 
 /** Installs what the client is compared with, once; answers where. It is no part of the project's own install. */
 export function installPeers(): string {
-  const missing = Object.keys(PACKAGES).filter((name) => !existsSync(join(FOLDER, 'node_modules', name)))
+  const missing = Object.entries(PACKAGES).flatMap(([name, version]) => (installed(name) === version ? [] : name))
   if (missing.length === 0) return FOLDER
   process.stderr.write(`installing ${missing.join(', ')} ...\n`)
   mkdirSync(FOLDER, { recursive: true })
@@ -24,4 +24,13 @@ export function installPeers(): string {
   })
   if (status !== 0) throw new Error(`could not install the libraries to compare with: ${stderr}`)
   return FOLDER
+}
+
+function installed(name: string): string | null {
+  try {
+    const manifest = readFileSync(join(FOLDER, 'node_modules', name, 'package.json'), 'utf8')
+    return (JSON.parse(manifest) as { version: string }).version
+  } catch {
+    return null
+  }
 }

@@ -35,6 +35,8 @@ export interface Library {
 export interface Outcome {
   /** Calls of `wx.login` since the scenario proper began. */
   logins: number
+  /** Codes sent to the service since then. */
+  exchanges: number
   ok: number
   failed: number
   /** Still not settled minutes later. */
@@ -67,6 +69,8 @@ export function createBed(library: Library) {
   let issued = 0
   let logins = 0
   let loginsBefore = 0
+  let exchanges = 0
+  let exchangesBefore = 0
   let app = start()
 
   const bed = {
@@ -95,6 +99,7 @@ export function createBed(library: Library) {
     begin(): void {
       watched.length = 0
       loginsBefore = logins
+      exchangesBefore = exchanges
     },
     async advance(ms: number): Promise<void> {
       for (let leftMs = ms; leftMs > 0; leftMs -= STEP_MS) {
@@ -107,6 +112,7 @@ export function createBed(library: Library) {
       const count = (state: string) => watched.filter((call) => call.state === state).length
       return {
         logins: logins - loginsBefore,
+        exchanges: exchanges - exchangesBefore,
         ok: count('ok'),
         failed: count('failed'),
         pending: count('pending'),
@@ -140,6 +146,7 @@ export function createBed(library: Library) {
     const path = new URL(request.url).pathname
     const { loginPath, issue, tokenOf, refusal } = library.protocol
     const isLogin = path === loginPath
+    if (isLogin) exchanges++
     const delayMs = isLogin ? bed.exchangeMs : (bed.slow[path] ?? LATENCY_MS)
     // Judged when it arrives: a slow answer may tell of a session that has been renewed since.
     const token = tokenOf(request.header)

@@ -61,6 +61,7 @@ export function loadPeers(folder: string): Library[] {
     }),
     alova(),
     axios(),
+    axios({ deduplicateRefresh: false }),
   ]
 
   /** Both generations of Tencent's wafer: `setLoginUrl`, then `request` with `login: true`. */
@@ -116,9 +117,9 @@ export function loadPeers(folder: string): Library[] {
   }
 
   /** `createAuthRefresh`, whose logic signs in anew on a 401, with the request interceptor of its README. */
-  function axios(): Library {
+  function axios(options?: { deduplicateRefresh: boolean }): Library {
     return {
-      name: 'axios-auth-refresh',
+      name: `axios-auth-refresh${options ? ' (deduplicateRefresh: false)' : ''}`,
       version: versionOf('axios-auth-refresh'),
       protocol: TOKEN_PROTOCOL,
       start(wx) {
@@ -138,7 +139,7 @@ export function loadPeers(folder: string): Library[] {
           Object.assign(config.headers, app.header())
           return config
         })
-        createAuthRefresh(instance, app.signIn)
+        createAuthRefresh(instance, app.signIn, options)
         return { request: (path) => instance.get(path) }
       },
     }
@@ -256,5 +257,5 @@ interface Axios {
   ) => Error
 }
 interface AuthRefresh {
-  createAuthRefresh(instance: object, refresh: () => Promise<void>): void
+  createAuthRefresh(instance: object, refresh: () => Promise<void>, options?: { deduplicateRefresh: boolean }): void
 }

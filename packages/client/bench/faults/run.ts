@@ -1,4 +1,4 @@
-// `npm run bench:faults`: this client and four published libraries on the same phone, against the same faults. Prints one
+// `npm run bench:faults`: this client and published libraries on the same phone, against the same faults. Prints one
 // table; with `--write` puts it into README.md. Exits 1 when this client is wrong anywhere.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -45,9 +45,9 @@ function markdown(all: readonly Library[], lines: { scenario: (typeof SCENARIOS)
   return shape.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
-/** Logins, then what became of the calls. */
-function describe({ isRight, logins, ok, failed, pending, errors }: Cell): string {
+/** Logins, codes sent, then what became of the calls. */
+function describe({ isRight, logins, exchanges, ok, failed, pending, errors }: Cell): string {
   const calls = [ok && `${ok} ok`, failed && `${failed} failed`, pending && `**${pending} pending**`].filter(Boolean)
   const why = errors.map((text) => `\`${text.replaceAll('|', ' ').replaceAll('`', '')}\``).join(' ')
-  return `${isRight ? 'yes' : '**no**'}: ${logins} login${logins === 1 ? '' : 's'}, ${calls.join(', ')} ${why}`.trim()
+  return `${isRight ? 'yes' : '**no**'}: ${logins} / ${exchanges}, ${calls.join(', ')} ${why}`.trim()
 }
