@@ -75,7 +75,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
       login: { wechat, service, baseUrl, appid, device, loginData, timeoutMs: loginTimeoutMs },
       checksSessionKey: checkSession === 'launch',
       now,
-      onLogin: (active) => tell('login', view(active), ''),
+      onLogin: (active) => tell('login', view(active), active.issued.session.id),
       onLogout: (reason) => tell('logout', { reason }, reason),
       onLoginFail: (error) => tell('loginFail', error, error.errMsg),
     })

@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest'
+import { BASE_URL, createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
+
+const PASSWORD = { url: '/login', data: { name: 'alice', password: 'secret' } }
+
+/** A phone whose service knows one more way to sign in. */
+function createPhoneWithPasswords() {
+  const phone = createPhone()
+  const { service } = phone
+  const { route } = service
+  service.route = (call) => {
+    if (call.path !== '/login') return route(call)
+    if (call.body.password !== 'secret') return problem(400, 'request_invalid')
+    return { status: 201, data: service.issue() }
+  }
+  return phone
+}
+
+describe('loginWith', () => {
+  test('makes a session out of what the address answers, without wx.login', async () => {
+    const { auth, service, count } = createPhoneWithPasswords()
+    expect(await auth.loginWith(PASSWORD)).toMatchObject({ id: 's1', user: { id: 'u1' } })
+    expect(service.calls[0]).toMatchObject({ method: 'POST', url: `${BASE_URL}/login`, body: PASSWORD.data })
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    expect(count('wx.login')).toBe(0)
+  })
+
+  test('is told to the handlers of login', async () => {
+    const { auth, advance } = createPhoneWithPasswords()
+    const ids: string[] = []
+    auth.on('login', ({ id }) => ids.push(id))
+    await auth.loginWith(PASSWORD)
+    await advance(0)
+    expect(ids).toEqual(['s1'])
+  })
+
+  test('that fails leaves the session there is, and stops no other login', async () => {
+    const { auth, count } = createPhoneWithPasswords()
+    await auth.ensureLogin()
+    const wrong = { ...PASSWORD, data: { password: 'wrong' } }
+    await expect(auth.loginWith(wrong)).rejects.toMatchObject({ code: 'login_rejected', problem: 'request_invalid' })
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+    expect(await auth.ensureLogin({ force: true })).toMatchObject({ id: 's2' })
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('is sent once, because it may hold something that works once', async () => {
+    const { auth, service, advance } = createPhoneWithPasswords()
+    service.route = () => 'lose'
+    const signedIn = watch(auth.loginWith(PASSWORD))
+    await advance(1_000)
+    expect(signedIn).toMatchObject({ state: 'rejected', error: { code: 'network' } })
+    expect(service.calls).toHaveLength(1)
+  })
+
+  test('settles within loginTimeoutMs', async () => {
+    const { auth, service, advance } = createPhoneWithPasswords()
+    service.route = () => 'hold'
+    const signedIn = watch(auth.loginWith(PASSWORD))
+    await advance(15_000)
+    expect(signedIn).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
+  })
+
+  test('goes before a silent login, whose callers get its session', async () => {
+    const { auth, service } = createPhoneWithPasswords()
+    service.exchanges.push('hold')
+    const request = watch(auth.request({ url: '/products' }))
+    await flush()
+    expect(await auth.loginWith(PASSWORD)).toMatchObject({ id: 's1' })
+    await flush()
+    expect(service.held[0]?.isGivenUp()).toBe(true)
+    expect(request).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+    expect(service.calls.at(-1)).toMatchObject({ token: 'wxs1.000.token-1' })
+  })
+
+  test('ends a signed-out state', async () => {
+    const { auth } = createPhoneWithPasswords()
+    await auth.ensureLogin()
+    await auth.logout()
+    expect(await auth.loginWith(PASSWORD)).toMatchObject({ id: 's2' })
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+  })
+
+  test('is given up by a logout', async () => {
+    const { auth, service } = createPhoneWithPasswords()
+    service.route = () => 'hold'
+    const signedIn = watch(auth.loginWith(PASSWORD))
+    await flush()
+    await auth.logout()
+    await flush()
+    expect(signedIn).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(auth.getSession()).toBeNull()
+  })
+
+  test.each(['https://evil.com/login', '//evil.com/login', 'login', undefined])('refuses %s', async (url) => {
+    const { auth, service } = createPhoneWithPasswords()
+    const signedIn = auth.loginWith({ url: url as string, data: {} })
+    await expect(signedIn).rejects.toMatchObject({ code: 'invalid_argument', errMsg: /^loginWith:fail/ })
+    expect(service.calls).toEqual([])
+  })
+})
+
+describe('a session made by loginWith', () => {
+  test('is over for the user when the service refuses it: no silent login takes its place', async () => {
+    const { auth, service, count, advance } = createPhoneWithPasswords()
+    const reasons: string[] = []
+    auth.on('logout', ({ reason }) => reasons.push(reason))
+    await auth.loginWith(PASSWORD)
+    service.revokeAll()
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'logged_out' })
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
+    await advance(0)
+    expect(reasons).toEqual(['expired'])
+    expect(count('wx.login')).toBe(0)
+  })
+
+  test('tells why it ended where the service says so', async () => {
+    const { auth, service, advance } = createPhoneWithPasswords()
+    const reasons: string[] = []
+    auth.on('logout', ({ reason }) => reasons.push(reason))
+    await auth.loginWith(PASSWORD)
+    service.revokeAll('limit')
+    await auth.request({ url: '/products' }).catch(() => {})
+    await advance(0)
+    expect(reasons).toEqual(['limit'])
+  })
+
+  test('goes on after its hint has passed: only the service may end it', async () => {
+    const { auth, count, advance } = createPhoneWithPasswords()
+    await auth.loginWith(PASSWORD)
+    await advance(2 * IDLE_SECONDS * 1000)
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+    expect(count('wx.login')).toBe(0)
+  })
+
+  test('survives a restart, and checkSession is not asked about it', async () => {
+    const phone = createPhoneWithPasswords()
+    await phone.auth.loginWith(PASSWORD)
+    await flush()
+    phone.device.faults.set('wx.checkSession', { errMsg: 'session time out, need relogin' })
+    const auth = phone.restart()
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
+    expect(phone.count('wx.checkSession')).toBe(0)
+    phone.service.revokeAll()
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'logged_out' })
+  })
+
+  test("does not take up what began as somebody else's request", async () => {
+    const { auth, service } = createPhoneWithPasswords()
+    await auth.ensureLogin()
+    service.business = (call) => (call.path === '/slow' ? 'hold' : service.judge(call.token))
+    const slow = watch(auth.request({ url: '/slow', method: 'POST', data: { draft: 1 } }))
+    await flush()
+    service.revokeAll()
+    await auth.loginWith(PASSWORD)
+    await service.held[0]?.answer(401, problem(401, 'session_invalid').data)
+    expect(slow).toMatchObject({ state: 'rejected', error: { code: 'unauthorized' } })
+    expect(auth.getSession()).toMatchObject({ id: 's2' })
+  })
+})

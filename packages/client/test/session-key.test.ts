@@ -1,0 +1,200 @@
+import { describe, expect, test } from 'vitest'
+import { createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
+
+const ENCRYPTED = { encryptedData: 'AAAA', iv: 'BBBB' }
+const DEAD = { errMsg: 'session time out, need relogin' }
+
+/** A phone whose service decrypts. */
+function createPhoneWithDecrypt() {
+  const phone = createPhone()
+  const { service } = phone
+  service.business = (call) => {
+    if (call.path !== '/v1/open-data/decrypt') return null as never
+    const { status, data } = service.judge(call.token)
+    return status === 200 ? { status, data: { data: { steps: 100, sent: call.body } } } : { status, data }
+  }
+  return phone
+}
+
+describe('ensureSessionKey', () => {
+  test('asks WeChat, and makes no login while the key lives', async () => {
+    const { auth, count } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    await auth.ensureSessionKey()
+    expect(count('wx.checkSession')).toBe(1)
+    expect(count('wx.login')).toBe(1)
+  })
+
+  test('makes one login when the key is dead, however many ask', async () => {
+    const { auth, device, count } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    device.faults.set('wx.checkSession', DEAD)
+    await Promise.all([auth.ensureSessionKey(), auth.ensureSessionKey(), auth.ensureSessionKey()])
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('signs in when nobody is signed in', async () => {
+    const { auth, count } = createPhoneWithDecrypt()
+    await auth.ensureSessionKey()
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+    expect(count('wx.login')).toBe(1)
+  })
+
+  test('keeps the key until decrypt has settled: a passed hint starts no login', async () => {
+    const { auth, service, count, advance } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    await advance(IDLE_SECONDS * 1000 - 10_000)
+    await auth.ensureSessionKey()
+    await advance(20_000)
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    expect(count('wx.login')).toBe(1)
+    expect(await auth.decrypt(ENCRYPTED)).toEqual({ steps: 100, sent: ENCRYPTED })
+    expect(service.usedCodes).toHaveLength(1)
+  })
+
+  test('and lets go of it then, also when decrypt fails', async () => {
+    const { auth, service, count, advance } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    await advance(IDLE_SECONDS * 1000 - 10_000)
+    await auth.ensureSessionKey()
+    service.business = () => problem(503, 'store_unavailable')
+    await expect(auth.decrypt(ENCRYPTED)).rejects.toMatchObject({ code: 'unavailable' })
+    await advance(20_000)
+    await auth.request({ url: '/products' })
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('and after 60 s in any case', async () => {
+    const { auth, count, advance } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    await advance(IDLE_SECONDS * 1000 - 10_000)
+    await auth.ensureSessionKey()
+    await advance(59_999)
+    await auth.request({ url: '/a', auth: 'none' })
+    expect(auth.getSession()).not.toBeNull()
+    await advance(1)
+    expect(auth.getSession()).toBeNull()
+    await auth.request({ url: '/products' })
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('never holds back the login that a 401 asks for', async () => {
+    const { auth, service, count } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    await auth.ensureSessionKey()
+    service.revokeAll()
+    service.business = null
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('a checkSession that never answers is waited for two seconds', async () => {
+    const { auth, device, advance } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    device.faults.set('wx.checkSession', { hang: true })
+    const ensured = watch(auth.ensureSessionKey())
+    await advance(2_000)
+    expect(ensured.state).toBe('resolved')
+  })
+
+  test('rejects as the login it needs does, and holds nothing then', async () => {
+    const { auth, device, service, count, advance } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    device.faults.set('wx.checkSession', DEAD)
+    service.exchanges.push(problem(403, 'user_disabled'))
+    await expect(auth.ensureSessionKey()).rejects.toMatchObject({ code: 'login_rejected' })
+    await advance(IDLE_SECONDS * 1000)
+    await auth.request({ url: '/products' })
+    expect(count('wx.login')).toBe(3)
+  })
+
+  test('rejects logged_out after a logout, also one that comes in the middle', async () => {
+    const { auth, device } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    device.faults.set('wx.checkSession', { hang: true })
+    const ensured = watch(auth.ensureSessionKey())
+    await flush()
+    await auth.logout()
+    device.faults.clear()
+    await expect(auth.ensureSessionKey()).rejects.toMatchObject({ code: 'logged_out' })
+    expect(ensured.state).toBe('pending')
+  })
+
+  test('is not for a session that was not made with wx.login', async () => {
+    const { auth, service } = createPhoneWithDecrypt()
+    const { route } = service
+    service.route = (call) => (call.path === '/login' ? { status: 201, data: service.issue() } : route(call))
+    await auth.loginWith({ url: '/login' })
+    await expect(auth.ensureSessionKey()).rejects.toMatchObject({ code: 'invalid_argument' })
+  })
+})
+
+describe('decrypt', () => {
+  test('names the problem when the key has changed, so that the page asks for another tap', async () => {
+    const { auth, service } = createPhoneWithDecrypt()
+    service.business = () => problem(409, 'session_key_stale')
+    await expect(auth.decrypt(ENCRYPTED)).rejects.toMatchObject({
+      code: 'rejected',
+      problem: 'session_key_stale',
+      statusCode: 409,
+    })
+  })
+
+  test('takes nothing for data that is not what the service answers', async () => {
+    const { auth, service } = createPhoneWithDecrypt()
+    service.business = () => ({ status: 200, data: '<html>' })
+    await expect(auth.decrypt(ENCRYPTED)).rejects.toMatchObject({ code: 'bad_response' })
+  })
+})
+
+describe('updateProfile', () => {
+  test('changes the fields it was given, sends the others as they are, and the session knows', async () => {
+    const phone = createPhone()
+    const { service } = phone
+    service.business = (call) => ({
+      status: 200,
+      data: { user: { id: 'u1', profile: { ...call.body, nickname: `${String(call.body.nickname)}!` } } },
+    })
+    await phone.auth.ensureLogin()
+    const user = await phone.auth.updateProfile({ nickname: 'Alice' })
+    expect(service.calls.at(-1)).toMatchObject({ method: 'PUT', path: '/v1/me/profile' })
+    expect(service.calls.at(-1)?.body).toEqual({ ...user.profile, nickname: 'Alice' })
+    expect(user.profile.nickname).toBe('Alice!')
+    expect(phone.auth.getSession()?.user.profile).toEqual(user.profile)
+    await flush()
+    const auth = phone.restart()
+    expect((await auth.ensureLogin()).user.profile.nickname).toBe('Alice!')
+  })
+
+  test('rejects what the service refuses, and changes nothing', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => problem(400, 'request_invalid')
+    await expect(auth.updateProfile({ nickname: 'x'.repeat(99) })).rejects.toMatchObject({
+      code: 'rejected',
+      problem: 'request_invalid',
+    })
+    expect(auth.getSession()?.user.profile.nickname).toBe('')
+  })
+})
+
+describe('ready', () => {
+  test('is the session as soon as there is one', async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push('hold')
+    const ready = watch(auth.ready())
+    await flush()
+    expect(ready.state).toBe('pending')
+    await service.held[0]?.answer(201, service.issue())
+    await flush()
+    expect(ready).toMatchObject({ state: 'resolved', value: { id: 's1' } })
+  })
+
+  test('is null when none is to be had, and never rejects', async () => {
+    const { auth, service } = createPhone()
+    service.exchanges.push(problem(403, 'user_disabled'))
+    expect(await auth.ready()).toBeNull()
+    await auth.logout()
+    expect(await auth.ready()).toBeNull()
+  })
+})
