@@ -6,11 +6,16 @@ const STEP_MS = 1_000
 /** Calls `late` after `limitMs` of foreground time; returns what prevents that. */
 export function after(limitMs: number, late: () => void): () => void {
   let timer: ReturnType<typeof setTimeout>
+  let onEnd = late
   function wait(leftMs: number): void {
-    timer = setTimeout(() => (leftMs > STEP_MS ? wait(leftMs - STEP_MS) : late()), Math.min(leftMs, STEP_MS))
+    timer = setTimeout(() => (leftMs > STEP_MS ? wait(leftMs - STEP_MS) : onEnd()), Math.min(leftMs, STEP_MS))
   }
   wait(limitMs)
-  return () => clearTimeout(timer)
+  return () => {
+    clearTimeout(timer)
+    // One that came due in the background is only waiting for its turn.
+    onEnd = ignore
+  }
 }
 
 /** Something under way that others wait for, and that can be given up. */
