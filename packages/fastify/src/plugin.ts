@@ -7,6 +7,7 @@ import { answerApiErrors, sendProblem } from './http/plugins/problems.ts'
 import { useStrictJson } from './http/plugins/strict-json.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { meRoutes } from './http/routes/me.ts'
+import { openDataRoutes } from './http/routes/open-data.ts'
 import { sessionRoutes } from './http/routes/session.ts'
 import { sessionsRoutes } from './http/routes/sessions.ts'
 import type { SessionStore } from './sessions/session-store.ts'
@@ -109,6 +110,7 @@ export const weappAuth = fp(
       await scope.register(sessionsRoutes, { wechat, sessions, users, onSignIn, now })
       await scope.register(sessionRoutes, { sessions, users, now })
       await scope.register(meRoutes, { users })
+      await scope.register(openDataRoutes, { users, now })
     }
     const routes: FastifyPluginAsync = async (scope) => {
       scope.setErrorHandler(sendProblem)

@@ -4,6 +4,8 @@ export const ROUTES = {
   session: '/v1/session',
   me: '/v1/me',
   profile: '/v1/me/profile',
+  decryptOpenData: '/v1/open-data/decrypt',
+  verifyOpenData: '/v1/open-data/verify',
   livez: '/livez',
   readyz: '/readyz',
 } as const
@@ -95,6 +97,35 @@ export type PutProfileRequest = Partial<UserProfile>
 /** `200` of `PUT /v1/me/profile`: the profile as it was stored. */
 export interface PutProfileResponse {
   user: User
+}
+
+/**
+ * `POST /v1/open-data/decrypt`: what `wx.getUserInfo` and its like hand out encrypted. Every reason why it cannot be
+ * opened is one and the same `session_key_stale`.
+ */
+export interface DecryptOpenDataRequest {
+  /** Base64, as the phone got it. */
+  encryptedData: string
+  /** Base64, as the phone got it. */
+  iv: string
+}
+
+/** `200` of `POST /v1/open-data/decrypt`: the data without openId, unionId and watermark, which are checked and stay. */
+export interface DecryptOpenDataResponse {
+  data: Record<string, unknown>
+}
+
+/** `POST /v1/open-data/verify`: data that WeChat signed. What does not match its signature is `session_key_stale`. */
+export interface VerifyOpenDataRequest {
+  /** The text as the phone got it, to the letter. */
+  rawData: string
+  /** SHA-1 in hex, as the phone got it. */
+  signature: string
+}
+
+/** `200` of `POST /v1/open-data/verify`. */
+export interface VerifyOpenDataResponse {
+  valid: true
 }
 
 /** `200` or `503` of `GET /readyz`. */

@@ -1,6 +1,8 @@
 export type {
   CreateSessionRequest,
   CreateSessionResponse,
+  DecryptOpenDataRequest,
+  DecryptOpenDataResponse,
   Device,
   GetMeResponse,
   GetSessionResponse,
@@ -11,6 +13,8 @@ export type {
   SessionSummary,
   User,
   UserProfile,
+  VerifyOpenDataRequest,
+  VerifyOpenDataResponse,
 } from './api.ts'
 export { ROUTES } from './api.ts'
 export type { Problem, ProblemCode, RevocationReason } from './problems.ts'

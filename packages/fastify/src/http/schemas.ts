@@ -56,6 +56,11 @@ export const GetMeResponse = Type.Object({ user: User })
 export const PutProfileRequest = Type.Partial(UserProfile)
 export const PutProfileResponse = GetMeResponse
 
+export const DecryptOpenDataRequest = Type.Object({ encryptedData: Type.String(), iv: Type.String() })
+export const DecryptOpenDataResponse = Type.Object({ data: Type.Record(Type.String(), Type.Unknown()) })
+export const VerifyOpenDataRequest = Type.Object({ rawData: Type.String(), signature: Type.String() })
+export const VerifyOpenDataResponse = Type.Object({ valid: Type.Literal(true) })
+
 export const LivenessResponse = Type.Object({ status: Type.Literal('live') })
 
 const UpOrDown = Type.Union([Type.Literal('up'), Type.Literal('down')])

@@ -69,6 +69,19 @@ export function createSqlUserStore({ db, vault }: SqlUserStoreOptions): UserStor
       return identity ?? null
     }),
 
+    findKeys: guarded(async (userId, appid) => {
+      const row = await db
+        .selectFrom('identities')
+        .select(['openid', 'session_key', 'previous_session_key'])
+        .where('user_id', '=', userId)
+        .where('appid', '=', appid)
+        .executeTakeFirst()
+      if (!row) return null
+      const { openid } = row
+      const sealed = [row.session_key, row.previous_session_key].filter((text) => text !== null)
+      return { openid, sessionKeys: sealed.flatMap((text) => findOpened(text, { appid, openid }) ?? []) }
+    }),
+
     replaceProfile: guarded(async (userId, profile) => {
       const row = await db
         .updateTable('users')
@@ -82,6 +95,15 @@ export function createSqlUserStore({ db, vault }: SqlUserStoreOptions): UserStor
     ping: guarded(async () => {
       await sql`select 1`.execute(db)
     }),
+  }
+
+  /** A key that the ring has lost is worth no outage: the next sign-in seals a new one. */
+  function findOpened(sealed: string, owner: KeyOwner): string | null {
+    try {
+      return vault.open(sealed, owner)
+    } catch {
+      return null
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { UserProfile } from '@weapp-auth/shared'
-import type { WechatIdentity } from '../wechat-identity.ts'
+import type { WechatIdentity, WechatKeys } from '../wechat-identity.ts'
 
 /** A user of the host application. */
 export interface User {
@@ -32,6 +32,8 @@ export interface UserStore {
   signIn(appid: string, identity: WechatIdentity, nowMs: number): Promise<{ user: User; isNew: boolean }>
   findUser(userId: string): Promise<User | null>
   findIdentity(userId: string, appid: string): Promise<LinkedIdentity | null>
+  /** The session_keys that `signIn` was given, current one first; none when none are kept or they cannot be opened. */
+  findKeys(userId: string, appid: string): Promise<WechatKeys | null>
   /** Stores the whole profile, which was checked before; null when there is no such user. */
   replaceProfile(userId: string, profile: UserProfile): Promise<User | null>
   /** Resolves when the store answers. */
