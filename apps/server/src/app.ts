@@ -38,10 +38,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   })
   limitClose(app)
   await app.register(problems)
-  if (deps.redis) {
-    const { fastifyRedis } = await import('@fastify/redis')
-    await app.register(fastifyRedis, { client: deps.redis })
-  }
   await app.register(weappAuth, {
     apps: deps.apps,
     wechatApiBaseUrl: deps.wechatApiBaseUrl,

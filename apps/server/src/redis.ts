@@ -11,9 +11,10 @@ const RECONNECT_DELAY_MS = 250
 
 /**
  * Connects to Redis. The library's defaults queue commands while Redis is away and wait for answers for ever: here a
- * command fails at once or within {@link COMMAND_TIMEOUT_MS}, and the connection keeps being retried in the background.
+ * command fails at once or within {@link COMMAND_TIMEOUT_MS}, and the connection keeps being retried in the background,
+ * the first one too. `attempted` settles with the first attempt, however it ends.
  */
-export async function connectRedis(url: string, log: FastifyBaseLogger): Promise<Redis> {
+export function connectRedis(url: string, log: FastifyBaseLogger): { redis: Redis; attempted: Promise<void> } {
   const redis = new Redis(url, {
     lazyConnect: true,
     commandTimeout: COMMAND_TIMEOUT_MS,
@@ -33,10 +34,7 @@ export async function connectRedis(url: string, log: FastifyBaseLogger): Promise
     if (isDown) log.info('the session store (Redis) is back')
     isDown = false
   })
-  const ready = new Promise<void>((resolve) => {
-    redis.once('ready', () => resolve())
-  })
-  // A refused first connection is reported by the error event above; the retries go on until `ready`.
-  await redis.connect().catch(() => ready)
-  return redis
+  // A first connection that fails is reported by the error event above.
+  const attempted = redis.connect().catch(() => {})
+  return { redis, attempted }
 }

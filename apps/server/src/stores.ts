@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   createRedisSessionStore,
   createSessionKeyVault,
@@ -11,12 +12,13 @@ import {
   type SessionKeyVault,
   type SessionStore,
   type UserStore,
-  type UsersDatabase,
 } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Redis } from 'ioredis'
-import type { Kysely } from 'kysely'
 import type { Config } from './config.ts'
+
+/** Servers that are there answer within this, so that whoever calls as soon as the service listens is served. */
+const FIRST_ATTEMPT_MS = 1_000
 
 export interface Stores {
   sessions: SessionStore
@@ -28,7 +30,8 @@ export interface Stores {
 
 /**
  * Opens the two stores the configuration asks for; the embedded ones where it asks for none. The drivers of the others
- * are loaded on demand: nobody should wait for what they do not use.
+ * are loaded on demand: nobody should wait for what they do not use. A server that is away is not waited for: its store
+ * fails at once until the server is there.
  */
 export async function openStores(config: Config, log: FastifyBaseLogger): Promise<Stores> {
   if (config.redisUrl && !config.databaseUrl) {
@@ -38,29 +41,32 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   const vault = config.sessionKeyKeys
     ? createSessionKeyVault({ keys: config.sessionKeyKeys })
     : openVault(join(config.dataDir, 'session-keys'))
-  const db = config.databaseUrl
-    ? await (await import('./postgres.ts')).openPostgres(config.databaseUrl, log)
+  const users = config.databaseUrl
+    ? (await import('./postgres.ts')).openPostgres(config.databaseUrl, log)
     : await openSqlite(join(config.dataDir, 'users.sqlite'))
-  const redis = config.redisUrl ? await (await import('./redis.ts')).connectRedis(config.redisUrl, log) : null
+  const { redis, attempted } = config.redisUrl
+    ? (await import('./redis.ts')).connectRedis(config.redisUrl, log)
+    : { redis: null, attempted: null }
   const sessions = redis
     ? createRedisSessionStore({ redis })
     : createSqliteSessionStore({ file: join(config.dataDir, 'sessions.sqlite') })
+  await Promise.race([Promise.all([users.attempted, attempted]), sleep(FIRST_ATTEMPT_MS, undefined, { ref: false })])
   return {
     sessions,
-    users: createSqlUserStore({ db, vault }),
+    users: createSqlUserStore({ db: users.db, vault }),
     redis,
     close: async () => {
       // Not `quit`: it would wait for the answer of a Redis that is frozen.
       redis?.disconnect()
-      await Promise.all([sessions.close(), db.destroy()])
+      await Promise.all([sessions.close(), users.close()])
     },
   }
 }
 
-async function openSqlite(file: string): Promise<Kysely<UsersDatabase>> {
+async function openSqlite(file: string) {
   const db = openSqliteUsers(file)
   await migrateUsers(db)
-  return db
+  return { db, attempted: null, close: () => db.destroy() }
 }
 
 /** The embedded stores bring their own key ring: made once, readable by this user alone. */

@@ -7,7 +7,7 @@ import { createDevice, createWorld, type Device, localLink, startWechat, type Wo
 import type { FastifyInstance } from 'fastify'
 import { Client } from 'pg'
 import { pino } from 'pino'
-import { inject, onTestFinished } from 'vitest'
+import { expect, inject, onTestFinished, vi } from 'vitest'
 import type {} from '../../../scripts/servers/provided.ts'
 import { buildApp } from '../src/app.ts'
 import { parseConfig } from '../src/config.ts'
@@ -43,6 +43,7 @@ export async function startService(
   })
   await routes(app)
   const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 })
+  await vi.waitFor(async () => expect((await app.inject('/readyz')).statusCode).toBe(200), 15_000)
   onTestFinished(async () => {
     await app.close()
     await Promise.all([stores.close(), wechat.close()])
