@@ -1,7 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { type AccessTokenResult, createAccessTokens, type StableTokenParams } from './access-tokens.ts'
 import { type Clock, createClock } from './clock.ts'
 import { createFaults, type Faults, WECHAT_FAULT_POINTS } from './faults.ts'
 import { createLedger, type Ledger } from './ledger.ts'
+import { ANONYMOUS, type EncryptedData, encryptOpenData, signOpenData, type UserInfo } from './open-data.ts'
 import { WechatError } from './wechat-error.ts'
 
 /** A mini-program as registered at WeChat. */
@@ -26,6 +28,14 @@ export interface Code2SessionParams {
   grant_type?: string | undefined
 }
 
+export interface SessionKeyParams {
+  access_token?: string | undefined
+  openid?: string | undefined
+  /** HMAC-SHA256 of the empty text under the session key, in hex. */
+  signature?: string | undefined
+  sig_method?: string | undefined
+}
+
 /** One in-memory WeChat, with both of its sides. Users exist from the first mention of their name. */
 export interface World {
   readonly clock: Clock
@@ -48,6 +58,26 @@ export interface World {
    * @throws WechatError 40002, 40013, 40029, 40125, 40163, 40226, 41002, 41004, 41008, 45011
    */
   code2Session(params: Code2SessionParams): Code2SessionResult
+  /**
+   * The access_token of an app: the same one until five minutes before its end.
+   *
+   * @throws WechatError 40002, 40013, 40125, 41002, 41004
+   */
+  stableToken(params: StableTokenParams): AccessTokenResult
+  /** Lets an app's access_token die before its time, as a forced refresh elsewhere does. */
+  revokeAccessToken(appid: string): void
+  /**
+   * Whether the caller's session key of a user is WeChat's.
+   *
+   * @throws WechatError 40001, 40003, 41001, 42001, 87007, 87008, 87009
+   */
+  checkSessionKey(params: SessionKeyParams): void
+  /** Replaces a user's session key; the new one ends when the old one would have. @throws WechatError as above */
+  resetSessionKey(params: SessionKeyParams): { openid: string; session_key: string }
+  /** The user's data as `wx.getUserProfile` hands it out: anonymous since 2022, signed and encrypted. */
+  userInfo(user: string, appid: string): UserInfo
+  /** Any other data as WeChat encrypts it for this user (a phone number, steps): with a watermark and without openId. */
+  encrypt(user: string, appid: string, data: object): EncryptedData
   /** The user's identity in this app: the same after a restart of the emulator. */
   openid(user: string, appid: string): string
   /** Ends the life of the user's session key, as time without use does. */
@@ -101,6 +131,7 @@ export function createWorld({
   const keys = new Map<string, SessionKey>()
   const blocked = new Set<string>()
   const exchanges = new Map<string, { minute: number; count: number }>()
+  const accessTokens = createAccessTokens({ clock })
 
   function getApp(appid: string): WechatApp {
     const app = apps.find((candidate) => candidate.appid === appid)
@@ -132,6 +163,30 @@ export function createWorld({
     const value = randomBytes(16).toString('base64')
     keys.set(openid, { value, issuedAtMs: nowMs, usedAtMs: nowMs })
     return value
+  }
+
+  /** Whose session key the parameters are about, proven by their signature. */
+  function provenKey({ access_token, openid, signature, sig_method }: SessionKeyParams): SessionKey {
+    accessTokens.check(access_token)
+    if (!openid) throw new WechatError(40003)
+    if (sig_method !== 'hmac_sha256') throw new WechatError(87008)
+    const key = findKey(openid)
+    if (!key) throw new WechatError(87007)
+    // WeChat does not say whether the HMAC's key is the base64 text or the bytes behind it: either will do here.
+    const proofs = [key.value, Buffer.from(key.value, 'base64')].map((hmacKey) =>
+      createHmac('sha256', hmacKey).update('').digest('hex'),
+    )
+    if (!signature || !proofs.includes(signature)) throw new WechatError(87009)
+    return key
+  }
+
+  function ownerOf(user: string, appid: string) {
+    const { platform } = getApp(appid)
+    const openid = openidOf(user, appid)
+    const key = useKey(openid, { rotate: false })
+    ledger.add({ side: 'wechat', event: 'openData.issued', appid, user, sessionKey: ledger.alias('key', key) })
+    const watermark = { timestamp: Math.floor(clock.now() / 1000), appid }
+    return { openid, unionid: platform ? unionidOf(user, platform) : null, key, watermark }
   }
 
   function countExchange(user: string): void {
@@ -182,6 +237,33 @@ export function createWorld({
       const openid = openidOf(code.user, appid)
       const session_key = useKey(openid, { rotate: false })
       return { openid, session_key, ...(app.platform && { unionid: unionidOf(code.user, app.platform) }) }
+    },
+    stableToken({ grant_type, appid, secret, force_refresh }) {
+      if (!appid) throw new WechatError(41002)
+      if (!secret) throw new WechatError(41004)
+      if (grant_type !== 'client_credential') throw new WechatError(40002)
+      if (secret !== getApp(appid).secret) throw new WechatError(40125)
+      return accessTokens.get(appid, { isForced: force_refresh === true })
+    },
+    revokeAccessToken(appid) {
+      accessTokens.revoke(getApp(appid).appid)
+      ledger.add({ side: 'control', event: 'access_token.revoked', appid })
+    },
+    checkSessionKey: (params) => void provenKey(params),
+    resetSessionKey(params) {
+      const key = provenKey(params)
+      const value = randomBytes(16).toString('base64')
+      keys.set(params.openid ?? '', { ...key, value })
+      return { openid: params.openid ?? '', session_key: value }
+    },
+    userInfo(user, appid) {
+      const { openid, unionid, key, watermark } = ownerOf(user, appid)
+      const identified = { openId: openid, ...ANONYMOUS, ...(unionid && { unionId: unionid }), watermark }
+      return { userInfo: ANONYMOUS, ...signOpenData(ANONYMOUS, key), ...encryptOpenData(identified, key) }
+    },
+    encrypt(user, appid, data) {
+      const { key, watermark } = ownerOf(user, appid)
+      return encryptOpenData({ ...data, watermark }, key)
     },
     openid: (user, appid) => openidOf(user, getApp(appid).appid),
     expireSessionKey(user, appid) {

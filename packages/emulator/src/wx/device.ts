@@ -14,6 +14,7 @@ import { createStorage, type DeviceStorage } from './storage.ts'
 import { createSystemApi, refererVersion } from './system.ts'
 import type { Transport } from './transport.ts'
 import { createUiApi, type UserChoices } from './ui.ts'
+import { createUserInfoApi } from './user-info.ts'
 
 export interface DeviceOptions {
   link: WechatLink
@@ -156,6 +157,7 @@ function createWx({ options, base, errors }: WxDeps) {
 
   const wx = {
     ...createLoginApi(context),
+    ...createUserInfoApi(context),
     ...requests.api,
     ...forwarded(() => storage().api, ordinary.api),
     ...networkApi,
