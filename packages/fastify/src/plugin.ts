@@ -39,6 +39,8 @@ export interface WeappAuthOptions {
 
 /** What the host application can do with sessions and identities, as `app.weappAuth`. */
 export interface WeappAuth {
+  /** A user without a WeChat identity: the account behind a password, a phone number or another provider. */
+  createUser(): Promise<User>
   /**
    * Starts a session for a user of the store, however they proved who they are (password, SMS, another provider). It
    * returns the body of `POST /v1/sessions`, which is what a phone keeps.
@@ -90,6 +92,7 @@ export const weappAuth = fp(
     const sessions = createSessions({ store, idleSeconds, absoluteSeconds, now })
 
     app.decorate('weappAuth', {
+      createUser: () => users.createUser(now()),
       async issue(userId, { appid, device, isNew = false }) {
         const user = await users.findUser(userId)
         if (!user) throw new RangeError('there is no such user')
