@@ -14,7 +14,13 @@ export type {
 export type { Session } from './sessions/sessions.ts'
 export { createSqliteSessionStore } from './sessions/sqlite-store.ts'
 export type { SessionKey } from './sessions/token.ts'
-export type { IdentitiesTable, UsersDatabase, UsersTable } from './users/database.ts'
+export type {
+  IdentitiesTable,
+  IdentityConflictsTable,
+  UnionidsTable,
+  UsersDatabase,
+  UsersTable,
+} from './users/database.ts'
 export { migrateUsers } from './users/migrations/migrate.ts'
 export {
   createSessionKeyVault,
@@ -22,8 +28,8 @@ export {
   type KeyOwner,
   type SessionKeyVault,
 } from './users/session-key-vault.ts'
-export { createSqlUserStore, type SqlUserStoreOptions } from './users/sql-users.ts'
+export { createSqlUserStore, type IdentityConflict, type SqlUserStoreOptions } from './users/sql-users.ts'
 export { openSqliteUsers } from './users/sqlite-users.ts'
-export type { LinkedIdentity, User, UserStore } from './users/users.ts'
+export type { LinkedIdentity, LinkResult, User, UserStore } from './users/users.ts'
 export type { WechatApp } from './wechat/gateway.ts'
-export type { WechatIdentity } from './wechat-identity.ts'
+export type { WechatIdentity, WechatKeys } from './wechat-identity.ts'
