@@ -1,5 +1,6 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startService } from './service.ts'
 
@@ -36,6 +37,89 @@ test('an address that cannot be decoded is a problem too, and is not repeated', 
   expect(JSON.parse(problem)).toMatchObject({ status: 400, code: 'request_invalid' })
   expect(problem).not.toContain('%E0')
 })
+
+test('a request that comes while the service stops is told so, and the one before it is served', async () => {
+  const gate = new EventEmitter()
+  const { app, baseUrl } = await startService('embedded', (app) => {
+    app.get('/slow', async () => {
+      gate.emit('entered')
+      await once(gate, 'opened')
+      return {}
+    })
+  })
+  const { port, hostname } = new URL(baseUrl)
+  const socket = connect(Number(port), hostname)
+  socket.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n')
+  await once(gate, 'entered')
+  const closed = app.close()
+  socket.write('GET /v1/me HTTP/1.1\r\nhost: x\r\n\r\n')
+  const answers = socket.setEncoding('utf8').toArray()
+  await setImmediate()
+  gate.emit('opened')
+  const [first = '', second = ''] = (await answers).join('').split(/(?<=\})(?=HTTP)/)
+  expect(first).toMatch(/^HTTP\/1.1 200/)
+  expect(second).toMatch(/^HTTP\/1.1 503/)
+  expect(second).toMatch(/^content-type: application\/problem\+json/m)
+  expect(second).toMatch(/^retry-after: 1\r/m)
+  expect(second).toMatch(/^connection: close\r/im)
+  expect(second).toContain('"code":"shutting_down"')
+  await closed
+})
+
+test('a process that cannot keep up says so, and stays alive', async () => {
+  const { app } = await startService('embedded')
+  let answer = await app.inject('/readyz')
+  await vi.waitFor(
+    async () => {
+      blockEventLoop(1_500)
+      answer = await app.inject('/readyz')
+      expect(answer.statusCode).toBe(503)
+    },
+    { timeout: 20_000, interval: 1 },
+  )
+  expect(answer.json()).toMatchObject({ status: 503, code: 'overloaded' })
+  expect(answer.headers['retry-after']).toBe('1')
+  expect((await app.inject('/livez')).statusCode).toBe(200)
+  await expect.poll(async () => (await app.inject('/readyz')).statusCode).toBe(200)
+})
+
+test('every answer has an id of our own, the one that a problem names, and the headers of helmet', async () => {
+  const { baseUrl } = await startService('embedded')
+  const answer = await fetch(`${baseUrl}/v1/me`, { headers: { 'x-request-id': 'mine', 'request-id': 'mine' } })
+  const requestId = answer.headers.get('x-request-id')
+  expect(requestId).toMatch(/^[0-9a-f-]{36}$/)
+  expect(await answer.json()).toMatchObject({ requestId })
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+    'strict-transport-security': 'max-age=31536000',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+  })
+})
+
+describe("the caller's address", () => {
+  const addressSeen = async (trustProxy: readonly string[]) => {
+    const { baseUrl } = await startService('embedded', (app) => app.get('/ip', async ({ ip }) => ip), {
+      trustProxy,
+    })
+    const headers = { 'x-forwarded-for': '203.0.113.9, 192.0.2.1' }
+    return (await fetch(`${baseUrl}/ip`, { headers })).text()
+  }
+
+  test('is that of the connection, whatever a header says', async () => {
+    expect(await addressSeen([])).toBe('127.0.0.1')
+    expect(await addressSeen(['10.0.0.0/8'])).toBe('127.0.0.1')
+  })
+
+  test('is what a proxy of ours saw, and not what was sent to it', async () => {
+    expect(await addressSeen(['127.0.0.0/8'])).toBe('192.0.2.1')
+  })
+})
+
+function blockEventLoop(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
 
 /** The service with a client that sends `text` and then nothing. */
 async function hold(text: string) {

@@ -9,7 +9,7 @@ import { Client } from 'pg'
 import { pino } from 'pino'
 import { expect, inject, onTestFinished, vi } from 'vitest'
 import type {} from '../../../scripts/servers/provided.ts'
-import { buildApp } from '../src/app.ts'
+import { type AppDeps, buildApp } from '../src/app.ts'
 import { parseConfig } from '../src/config.ts'
 import { openStores } from '../src/stores.ts'
 
@@ -26,7 +26,8 @@ export interface Service {
 /** The real service on real HTTP, with WeChat emulated on the other side of a real connection. */
 export async function startService(
   column: Column,
-  routes: (app: FastifyInstance) => void | Promise<void> = () => {},
+  routes: (app: FastifyInstance) => unknown = () => {},
+  deps: Partial<AppDeps> = {},
 ): Promise<Service> {
   const world = createWorld()
   const wechat = await startWechat(world)
@@ -40,6 +41,7 @@ export async function startService(
     wechatApiBaseUrl: wechat.baseUrl,
     now: () => world.clock.now(),
     log,
+    ...deps,
   })
   await routes(app)
   const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 })

@@ -4,12 +4,14 @@ import fp from 'fastify-plugin'
 import { createdSession } from './http/bodies.ts'
 import { authenticate } from './http/plugins/authenticate.ts'
 import { answerApiErrors, sendProblem } from './http/plugins/problems.ts'
+import { countRequests, createRateLimits, type RateLimitsOptions } from './http/plugins/rate-limit.ts'
 import { useStrictJson } from './http/plugins/strict-json.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { meRoutes } from './http/routes/me.ts'
 import { openDataRoutes } from './http/routes/open-data.ts'
 import { sessionRoutes } from './http/routes/session.ts'
 import { sessionsRoutes } from './http/routes/sessions.ts'
+import { verifyRoutes } from './http/routes/verify.ts'
 import type { SessionStore } from './sessions/session-store.ts'
 import { createSessions, type Session } from './sessions/sessions.ts'
 import type { LinkedIdentity, User, UserStore } from './users/users.ts'
@@ -31,6 +33,8 @@ export interface WeappAuthOptions {
    * nobody. What it throws refuses the sign-in: `new ApiError('user_disabled', 'banned')`, say.
    */
   onSignIn?(user: User, isNew: boolean, data: unknown): void | Promise<void>
+  /** How often one address may sign in, and one user send open data. */
+  rateLimits?: RateLimitsOptions
   /** Serves `/livez` and `/readyz`. Default true; false when the host application has its own. */
   health?: boolean
   /** Milliseconds since 1970. Default `Date.now`. */
@@ -79,6 +83,7 @@ export const weappAuth = fp(
       sessionIdleSeconds: idleSeconds = 7_200,
       sessionAbsoluteSeconds: absoluteSeconds = 2_592_000,
       onSignIn = () => {},
+      rateLimits = {},
       health = true,
       now = Date.now,
     } = options
@@ -89,6 +94,7 @@ export const weappAuth = fp(
       ...(options.wechatApiBaseUrl !== undefined && { baseUrl: checkUrl(options.wechatApiBaseUrl) }),
       warn: (message) => app.log.warn(message),
     })
+    const limits = createRateLimits(rateLimits)
     const sessions = createSessions({ store, idleSeconds, absoluteSeconds, now })
 
     app.decorate('weappAuth', {
@@ -110,10 +116,12 @@ export const weappAuth = fp(
       scope.addHook('onRequest', async (_request, reply) => {
         reply.header('cache-control', 'no-store')
       })
-      await scope.register(sessionsRoutes, { wechat, sessions, users, onSignIn, now })
+      await scope.register(countRequests, rateLimits)
+      await scope.register(sessionsRoutes, { wechat, sessions, users, onSignIn, limit: limits.signIn, now })
       await scope.register(sessionRoutes, { sessions, users, now })
       await scope.register(meRoutes, { users })
-      await scope.register(openDataRoutes, { users, now })
+      await scope.register(openDataRoutes, { users, limit: limits.openData, now })
+      await scope.register(verifyRoutes)
     }
     const routes: FastifyPluginAsync = async (scope) => {
       scope.setErrorHandler(sendProblem)

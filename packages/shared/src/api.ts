@@ -6,6 +6,7 @@ export const ROUTES = {
   profile: '/v1/me/profile',
   decryptOpenData: '/v1/open-data/decrypt',
   verifyOpenData: '/v1/open-data/verify',
+  verify: '/v1/verify',
   livez: '/livez',
   readyz: '/readyz',
 } as const

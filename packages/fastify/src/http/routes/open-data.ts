@@ -4,6 +4,7 @@ import { ApiError } from '../../api-error.ts'
 import type { UserStore } from '../../users/users.ts'
 import { decryptOpenData, isSignedOpenData } from '../../wechat/open-data.ts'
 import type { WechatKeys } from '../../wechat-identity.ts'
+import type { RouteLimit } from '../plugins/rate-limit.ts'
 import {
   DecryptOpenDataRequest,
   DecryptOpenDataResponse,
@@ -16,16 +17,21 @@ const MAX_BODY_BYTES = 16 * 1024
 
 export interface OpenDataRoutesOptions {
   users: UserStore
+  /** How often one user may ask. */
+  limit: RouteLimit
   now: () => number
 }
 
 /** Data that WeChat gave to the phone, encrypted or signed with the user's session_key, which only the server has. */
-export const openDataRoutes: FastifyPluginAsyncTypebox<OpenDataRoutesOptions> = async (app, { users, now }) => {
+export const openDataRoutes: FastifyPluginAsyncTypebox<OpenDataRoutesOptions> = async (app, options) => {
+  const { users, limit, now } = options
+
   app.post(
     ROUTES.decryptOpenData,
     {
       onRequest: app.authenticate,
       bodyLimit: MAX_BODY_BYTES,
+      config: { rateLimit: limit },
       schema: { body: DecryptOpenDataRequest, response: { 200: DecryptOpenDataResponse } },
     },
     async ({ auth: { userId, appid }, body }) => {
@@ -41,6 +47,7 @@ export const openDataRoutes: FastifyPluginAsyncTypebox<OpenDataRoutesOptions> = 
     {
       onRequest: app.authenticate,
       bodyLimit: MAX_BODY_BYTES,
+      config: { rateLimit: limit },
       schema: { body: VerifyOpenDataRequest, response: { 200: VerifyOpenDataResponse } },
     },
     async ({ auth: { userId, appid }, body }) => {

@@ -6,11 +6,11 @@ import type { Sessions } from '../../sessions/sessions.ts'
 import type { User, UserStore } from '../../users/users.ts'
 import type { WechatGateway } from '../../wechat/gateway.ts'
 import { createdSession } from '../bodies.ts'
+import type { RouteLimit } from '../plugins/rate-limit.ts'
 import { CreateSessionRequest, CreateSessionResponse, RevokeSessionsQuery, RevokeSessionsResponse } from '../schemas.ts'
 
 /** What `wx.login` is seen to return; the exact set of characters is not documented. */
 const CODE = /^[\w-]+$/
-const MAX_BODY_BYTES = 16 * 1024
 const MAX_DATA_BYTES = 4 * 1024
 const MAX_DEVICE_TEXT_LENGTH = 64
 
@@ -19,16 +19,18 @@ export interface SessionsRoutesOptions {
   sessions: Sessions
   users: UserStore
   onSignIn(user: User, isNew: boolean, data: unknown): void | Promise<void>
+  /** How often one address may sign in. */
+  limit: RouteLimit
   now: () => number
 }
 
 export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = async (app, options) => {
-  const { wechat, sessions, users, onSignIn, now } = options
+  const { wechat, sessions, users, onSignIn, limit, now } = options
 
   app.post(
     ROUTES.sessions,
     {
-      bodyLimit: MAX_BODY_BYTES,
+      config: { rateLimit: limit },
       schema: { body: CreateSessionRequest, response: { 201: CreateSessionResponse } },
     },
     async (request, reply) => {
