@@ -2,6 +2,7 @@ export { ApiError, type ApiErrorOptions } from './api-error.ts'
 export type { RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'
 export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
+export type { Identities } from './identities.ts'
 export { type WeappAuth, type WeappAuthOptions, weappAuth } from './plugin.ts'
 export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
 export type {
@@ -32,5 +33,11 @@ export {
 export { createSqlUserStore, type IdentityConflict, type SqlUserStoreOptions } from './users/sql-users.ts'
 export { openSqliteUsers } from './users/sqlite-users.ts'
 export type { LinkedIdentity, LinkResult, User, UserStore } from './users/users.ts'
-export type { WechatApp } from './wechat/gateway.ts'
+export type { AccessToken, AccessTokenStore } from './wechat/access-token.ts'
+export type { WechatApp } from './wechat/app-secrets.ts'
+export {
+  type AccessTokenSeal,
+  createRedisAccessTokenStore,
+  type RedisAccessTokenStoreOptions,
+} from './wechat/redis-access-token-store.ts'
 export type { WechatIdentity, WechatKeys } from './wechat-identity.ts'

@@ -10,12 +10,16 @@ import { healthRoutes } from './http/routes/health.ts'
 import { meRoutes } from './http/routes/me.ts'
 import { openDataRoutes } from './http/routes/open-data.ts'
 import { sessionRoutes } from './http/routes/session.ts'
+import { sessionKeyRoutes } from './http/routes/session-key.ts'
 import { sessionsRoutes } from './http/routes/sessions.ts'
 import { verifyRoutes } from './http/routes/verify.ts'
+import { createIdentities, type Identities } from './identities.ts'
 import type { SessionStore } from './sessions/session-store.ts'
 import { createSessions, type Session } from './sessions/sessions.ts'
 import type { LinkedIdentity, User, UserStore } from './users/users.ts'
-import { createWechatGateway, type WechatApp } from './wechat/gateway.ts'
+import type { AccessTokenStore } from './wechat/access-token.ts'
+import type { WechatApp } from './wechat/app-secrets.ts'
+import { createWechatGateway } from './wechat/gateway.ts'
 
 export interface WeappAuthOptions {
   /** The mini-programs that sign in here. */
@@ -24,6 +28,8 @@ export interface WeappAuthOptions {
   wechatApiBaseUrl?: string
   sessions: SessionStore
   users: UserStore
+  /** Default: this process keeps its own access_tokens. Several processes need `createRedisAccessTokenStore`. */
+  accessTokens?: AccessTokenStore
   /** A session that is not used for this long ends. Default 7 200 (2 hours). */
   sessionIdleSeconds?: number
   /** A session ends after this long, however much it is used. Default 2 592 000 (30 days). */
@@ -42,7 +48,7 @@ export interface WeappAuthOptions {
 }
 
 /** What the host application can do with sessions and identities, as `app.weappAuth`. */
-export interface WeappAuth {
+export interface WeappAuth extends Identities {
   /** A user without a WeChat identity: the account behind a password, a phone number or another provider. */
   createUser(): Promise<User>
   /**
@@ -93,6 +99,7 @@ export const weappAuth = fp(
       apps,
       ...(options.wechatApiBaseUrl !== undefined && { baseUrl: checkUrl(options.wechatApiBaseUrl) }),
       warn: (message) => app.log.warn(message),
+      ...(options.accessTokens && { accessTokens: options.accessTokens }),
     })
     const limits = createRateLimits(rateLimits)
     const sessions = createSessions({ store, idleSeconds, absoluteSeconds, now })
@@ -108,6 +115,7 @@ export const weappAuth = fp(
       revokeAll: (userId, reason = 'admin') => sessions.revokeAll(userId, reason),
       list: (userId) => sessions.list(userId),
       findIdentity: (userId, appid) => users.findIdentity(userId, appid),
+      ...createIdentities({ wechat, sessions, users, now }),
     } satisfies WeappAuth)
     await app.register(authenticate, { sessions })
     app.addHook('onRoute', answerApiErrors)
@@ -121,6 +129,7 @@ export const weappAuth = fp(
       await scope.register(sessionRoutes, { sessions, users, now })
       await scope.register(meRoutes, { users })
       await scope.register(openDataRoutes, { users, limit: limits.openData, now })
+      await scope.register(sessionKeyRoutes, { wechat, users })
       await scope.register(verifyRoutes)
     }
     const routes: FastifyPluginAsync = async (scope) => {

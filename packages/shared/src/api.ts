@@ -6,6 +6,7 @@ export const ROUTES = {
   profile: '/v1/me/profile',
   decryptOpenData: '/v1/open-data/decrypt',
   verifyOpenData: '/v1/open-data/verify',
+  checkSessionKey: '/v1/session-key/check',
   verify: '/v1/verify',
   livez: '/livez',
   readyz: '/readyz',
@@ -127,6 +128,11 @@ export interface VerifyOpenDataRequest {
 /** `200` of `POST /v1/open-data/verify`. */
 export interface VerifyOpenDataResponse {
   valid: true
+}
+
+/** `200` of `POST /v1/session-key/check`: whether the server's session_key is still WeChat's. */
+export interface CheckSessionKeyResponse {
+  valid: boolean
 }
 
 /** `200` or `503` of `GET /readyz`. */

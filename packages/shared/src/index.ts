@@ -1,4 +1,5 @@
 export type {
+  CheckSessionKeyResponse,
   CreateSessionRequest,
   CreateSessionResponse,
   DecryptOpenDataRequest,

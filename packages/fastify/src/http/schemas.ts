@@ -61,6 +61,8 @@ export const DecryptOpenDataResponse = Type.Object({ data: Type.Record(Type.Stri
 export const VerifyOpenDataRequest = Type.Object({ rawData: Type.String(), signature: Type.String() })
 export const VerifyOpenDataResponse = Type.Object({ valid: Type.Literal(true) })
 
+export const CheckSessionKeyResponse = Type.Object({ valid: Type.Boolean() })
+
 export const LivenessResponse = Type.Object({ status: Type.Literal('live') })
 
 const UpOrDown = Type.Union([Type.Literal('up'), Type.Literal('down')])

@@ -26,6 +26,7 @@ export type Proof = [
   Assert<Same<Of<'DecryptOpenDataResponse'>, Wire.DecryptOpenDataResponse>>,
   Assert<Same<Of<'VerifyOpenDataRequest'>, Wire.VerifyOpenDataRequest>>,
   Assert<Same<Of<'VerifyOpenDataResponse'>, Wire.VerifyOpenDataResponse>>,
+  Assert<Same<Of<'CheckSessionKeyResponse'>, Wire.CheckSessionKeyResponse>>,
   Assert<Same<Of<'ReadinessResponse'>, Wire.ReadinessResponse>>,
   Assert<Same<Of<'Device'>, Wire.Device>>,
   Assert<Same<Of<'UserProfile'>, Wire.UserProfile>>,
