@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { fastifyHelmet } from '@fastify/helmet'
 import { fastifyUnderPressure } from '@fastify/under-pressure'
 import {
+  type AccessTokenStore,
   ApiError,
   problems,
   type RateLimitsOptions,
@@ -20,6 +21,8 @@ export interface AppDeps {
   wechatApiBaseUrl: string
   sessions: SessionStore
   users: UserStore
+  /** Where several processes share their access_tokens; without it each keeps its own. */
+  accessTokens?: AccessTokenStore | null
   redis: Redis | null
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
@@ -78,6 +81,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     wechatApiBaseUrl: deps.wechatApiBaseUrl,
     sessions: deps.sessions,
     users: deps.users,
+    ...(deps.accessTokens && { accessTokens: deps.accessTokens }),
     sessionIdleSeconds: deps.sessionIdleSeconds,
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,
     rateLimits: { ...rateLimits, ...(redis && { redis }) },

@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type AccessTokenStore,
+  createRedisAccessTokenStore,
   createRedisSessionStore,
   createSessionKeyVault,
   createSqliteSessionStore,
@@ -23,6 +25,8 @@ const FIRST_ATTEMPT_MS = 1_000
 export interface Stores {
   sessions: SessionStore
   users: UserStore
+  /** Null: every process keeps its own. */
+  accessTokens: AccessTokenStore | null
   /** The client behind `sessions`, for whoever else needs Redis; null with the embedded store. */
   redis: Redis | null
   close(): Promise<void>
@@ -53,7 +57,13 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   await Promise.race([Promise.all([users.attempted, attempted]), sleep(FIRST_ATTEMPT_MS, undefined, { ref: false })])
   return {
     sessions,
-    users: createSqlUserStore({ db: users.db, vault }),
+    users: createSqlUserStore({
+      db: users.db,
+      vault,
+      onConflict: (conflict) =>
+        log.warn(conflict, 'two users have one unionid: they stay two, and are listed in the table identity_conflicts'),
+    }),
+    accessTokens: redis && createRedisAccessTokenStore({ redis, vault }),
     redis,
     close: async () => {
       // Not `quit`: it would wait for the answer of a Redis that is frozen.
