@@ -1,10 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { Writable } from 'node:stream'
+import { inspect } from 'node:util'
 import type { InjectOptions } from 'fastify'
 import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import type {} from '../../../scripts/servers/provided.ts'
-import { createRedisSessionStore } from '../src/index.ts'
+import {
+  createRedisAccessTokenStore,
+  createRedisSessionStore,
+  createSessionKeyVault,
+  generateVaultKey,
+} from '../src/index.ts'
 import { APP_SECRET, APPID, startService } from './service.ts'
 
 const url = inject('redisUrl')
@@ -15,12 +21,20 @@ function spellings(secret: string): string[] {
   return [
     secret,
     JSON.stringify(secret).slice(1, -1),
-    bytes.toString('base64').replace(/=+$/, ''),
-    bytes.toString('base64url'),
+    ...[0, 1, 2].flatMap((offset) => base64Within(bytes, offset)),
     bytes.toString('hex'),
     encodeURIComponent(secret),
     new URLSearchParams({ _: secret }).toString().slice(2),
   ]
+}
+
+/** The characters that stand for these bytes and nothing else when a longer text, `offset` bytes before them, is encoded. */
+function base64Within(bytes: Buffer, offset: number): string[] {
+  const padded = Buffer.concat([Buffer.alloc(offset), bytes])
+  return (['base64', 'base64url'] as const).map((encoding) => {
+    const text = padded.toString(encoding).replace(/=+$/, '')
+    return text.slice(Math.ceil((offset * 4) / 3), Math.floor((padded.length * 4) / 3))
+  })
 }
 
 function expectAbsent(secrets: Record<string, string>, text: string): void {
@@ -33,7 +47,7 @@ function expectAbsent(secrets: Record<string, string>, text: string): void {
 }
 
 describe.skipIf(url === null)('secrets', () => {
-  it('stand in no log line, no response but the one that hands out a token, and nowhere in Redis', async () => {
+  it('stand in no log line, no error, no response but the one that hands out a token, and nowhere in Redis', async () => {
     const redis = new Redis(url ?? '')
     const keyPrefix = `test-${randomUUID()}:`
     const keys = () => redis.keys(`${keyPrefix}*`)
@@ -49,9 +63,19 @@ describe.skipIf(url === null)('secrets', () => {
         done()
       },
     })
+    let errors = ''
     const { app, world } = await startService({
       server: { logger: { level: 'trace', stream } },
+      early: (app) =>
+        app.addHook('onError', async (_request, _reply, error) => {
+          errors += inspect(error, { depth: 20, showHidden: true })
+        }),
       sessions: createRedisSessionStore({ redis, keyPrefix }),
+      accessTokens: createRedisAccessTokenStore({
+        redis,
+        keyPrefix,
+        vault: createSessionKeyVault({ keys: generateVaultKey() }),
+      }),
       apps: [{ appid: APPID, secrets: ['canary-old-secret', APP_SECRET] }],
     })
     const responses: string[] = []
@@ -72,7 +96,22 @@ describe.skipIf(url === null)('secrets', () => {
       js_code: again,
       grant_type: 'authorization_code',
     })
-    const secrets = { appSecret: APP_SECRET, oldSecret: 'canary-old-secret', code, token, openid, sessionKey }
+    const { access_token: accessToken } = world.stableToken({
+      grant_type: 'client_credential',
+      appid: APPID,
+      secret: APP_SECRET,
+    })
+    const secrets = {
+      appSecret: APP_SECRET,
+      oldSecret: 'canary-old-secret',
+      code,
+      token,
+      openid,
+      sessionKey,
+      // What the text of a session_key stands for.
+      sessionKeyBytes: Buffer.from(sessionKey, 'base64').toString('latin1'),
+      accessToken,
+    }
     expect(responses[0]).toContain(token)
     expectAbsent({ ...secrets, token: 'not-this-one' }, responses.shift() ?? '')
 
@@ -91,6 +130,29 @@ describe.skipIf(url === null)('secrets', () => {
       payload: `{"code":"${code}"`,
       headers: { 'content-type': 'application/json' },
     })
+    const openData = async (url: string, payload: object) => request({ method: 'POST', url, headers, payload })
+    const info = world.userInfo('alice', APPID)
+    expect((await openData('/v1/open-data/decrypt', info)).statusCode).toBe(200)
+    await openData('/v1/open-data/decrypt', { ...info, iv: info.encryptedData })
+    await openData('/v1/open-data/decrypt', { ...info, iv: 5 })
+    expect((await openData('/v1/open-data/verify', info)).statusCode).toBe(200)
+    await openData('/v1/open-data/verify', { ...info, rawData: `${info.rawData} ` })
+    expect((await openData('/v1/session-key/check', {})).json()).toEqual({ valid: true })
+    expect(world.ledger.count('checksession', { accessToken: world.ledger.alias('accessToken', accessToken) })).toBe(1)
+    for (const point of ['checksession', 'stable_token'] as const) {
+      for (const fault of [
+        { errcode: 99999 },
+        { reset: true },
+        { status: 502, body: accessToken },
+        { body: `{"access_token":["${accessToken}"],"expires_in":7200}` },
+      ]) {
+        // A token that is refused is fetched anew, which fails as well.
+        world.faults.set('checksession', { errcode: 40001 })
+        world.faults.set(point, fault)
+        expect((await openData('/v1/session-key/check', {})).statusCode).toBeGreaterThanOrEqual(500)
+      }
+    }
+    world.faults.clear()
     for (const fault of [
       { errcode: 40029 },
       { errcode: 40125 },
@@ -115,7 +177,9 @@ describe.skipIf(url === null)('secrets', () => {
     expect(log).toContain('request completed')
     expect(log).toContain('store_unavailable')
     expect(responses.join()).toContain('store_unavailable')
+    expect(errors).toContain('wechat_bad_response')
     expectAbsent(secrets, log)
+    expectAbsent(secrets, errors)
     expectAbsent(secrets, responses.join('\n'))
     expectAbsent(secrets, stored.join('\n'))
   })

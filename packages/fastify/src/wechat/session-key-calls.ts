@@ -66,6 +66,8 @@ export function createSessionKeyCalls(options: SessionKeyCallsOptions): SessionK
     }
     if (SESSION_KEY_REFUSED.has(answer.errcode)) return null
     if (answer.errcode !== 0) throw refusal(answer)
+    // Here the errcode is all there is to a success.
+    if (answer.body.errcode === undefined) throw badResponse('success without an errcode')
     return answer
   }
 
