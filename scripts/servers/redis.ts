@@ -7,7 +7,7 @@ export async function provideRedis(): Promise<Server> {
   return startRedis()
 }
 
-/** A server of the caller's own, empty whenever it starts; `args` are settings like `--maxmemory 1mb`. */
+/** A server of the caller's own, empty whenever it starts unless `args` say otherwise: `--appendonly`, `yes`. */
 export async function startRedis(args: readonly string[] = []): Promise<OwnServer> {
   const program =
     findProgram(['redis-server', 'valkey-server']) ?? unpackProgram('redis-server', 'redis-server', 'usr/bin')

@@ -90,7 +90,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   return app
 }
 
-/** Requests on connections that were busy when closing began. */
+/** Connections that were busy when closing began: another request on them is refused, and their answer is the last. */
 function refuseWhileClosing(app: FastifyInstance): void {
   let isClosing = false
   app.addHook('preClose', async () => {
@@ -98,6 +98,10 @@ function refuseWhileClosing(app: FastifyInstance): void {
   })
   app.addHook('onRequest', async () => {
     if (isClosing) throw new ApiError('shutting_down', 'the service is stopping', { retryAfterSeconds: 1 })
+  })
+  // Kept open, a connection would hold the service up once its request is answered.
+  app.addHook('onSend', async (_request, reply) => {
+    if (isClosing) reply.header('connection', 'close')
   })
 }
 

@@ -22,6 +22,7 @@ export function connectRedis(url: string, log: FastifyBaseLogger): { redis: Redi
     socketTimeout: SILENCE_TIMEOUT_MS,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
+    maxLoadingRetryTime: RECONNECT_DELAY_MS,
     retryStrategy: () => RECONNECT_DELAY_MS,
   })
   let isDown = false

@@ -18,6 +18,7 @@ import {
 import type { FastifyBaseLogger } from 'fastify'
 import type { Redis } from 'ioredis'
 import type { Config } from './config.ts'
+import { limitUserStore } from './user-deadline.ts'
 
 /** Servers that are there answer within this, so that whoever calls as soon as the service listens is served. */
 const FIRST_ATTEMPT_MS = 1_000
@@ -57,12 +58,17 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   await Promise.race([Promise.all([users.attempted, attempted]), sleep(FIRST_ATTEMPT_MS, undefined, { ref: false })])
   return {
     sessions,
-    users: createSqlUserStore({
-      db: users.db,
-      vault,
-      onConflict: (conflict) =>
-        log.warn(conflict, 'two users have one unionid: they stay two, and are listed in the table identity_conflicts'),
-    }),
+    users: limitUserStore(
+      createSqlUserStore({
+        db: users.db,
+        vault,
+        onConflict: (conflict) =>
+          log.warn(
+            conflict,
+            'two users have one unionid: they stay two, and are listed in the table identity_conflicts',
+          ),
+      }),
+    ),
     accessTokens: redis && createRedisAccessTokenStore({ redis, vault }),
     redis,
     close: async () => {

@@ -1,6 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { connect } from 'node:net'
-import { setImmediate } from 'node:timers/promises'
+import { connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startService } from './service.ts'
 
@@ -38,32 +37,46 @@ test('an address that cannot be decoded is a problem too, and is not repeated', 
   expect(problem).not.toContain('%E0')
 })
 
-test('a request that comes while the service stops is told so, and the one before it is served', async () => {
-  const gate = new EventEmitter()
-  const { app, baseUrl } = await startService('embedded', (app) => {
-    app.get('/slow', async () => {
-      gate.emit('entered')
-      await once(gate, 'opened')
-      return {}
-    })
+describe('while the service stops', () => {
+  test('a request that has just begun is told so', async () => {
+    const { app, socket, events, answers, bytesRead } = await hold('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
+    await expect.poll(answers).toMatch(/^HTTP\/1.1 200/)
+    const before = bytesRead()
+    socket.write('GET /v1/me HTTP/1.1\r\nhost:')
+    await expect.poll(bytesRead).toBeGreaterThan(before)
+    const closing = once(events, 'closing')
+    const closed = app.close()
+    await closing
+    socket.write(' x\r\n\r\n')
+    await Promise.all([closed, once(socket, 'close')])
+    const [, last = ''] = answers().split(/(?<=\})(?=HTTP)/)
+    expect(last).toMatch(/^HTTP\/1.1 503/)
+    expect(last).toMatch(/^content-type: application\/problem\+json/m)
+    expect(last).toMatch(/^retry-after: 1\r/m)
+    expect(last).toContain('"code":"shutting_down"')
   })
-  const { port, hostname } = new URL(baseUrl)
-  const socket = connect(Number(port), hostname)
-  socket.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n')
-  await once(gate, 'entered')
-  const closed = app.close()
-  socket.write('GET /v1/me HTTP/1.1\r\nhost: x\r\n\r\n')
-  const answers = socket.setEncoding('utf8').toArray()
-  await setImmediate()
-  gate.emit('opened')
-  const [first = '', second = ''] = (await answers).join('').split(/(?<=\})(?=HTTP)/)
-  expect(first).toMatch(/^HTTP\/1.1 200/)
-  expect(second).toMatch(/^HTTP\/1.1 503/)
-  expect(second).toMatch(/^content-type: application\/problem\+json/m)
-  expect(second).toMatch(/^retry-after: 1\r/m)
-  expect(second).toMatch(/^connection: close\r/im)
-  expect(second).toContain('"code":"shutting_down"')
-  await closed
+
+  test('a request under way is answered, and its connection does not hold the service up', async () => {
+    const gate = new EventEmitter()
+    const { app, baseUrl } = await startService('embedded', (app) => {
+      app.addHook('preClose', async () => void gate.emit('closing'))
+      app.get('/slow', async () => {
+        gate.emit('entered')
+        await once(gate, 'opened')
+        return 'done'
+      })
+    })
+    const answer = fetch(`${baseUrl}/slow`)
+    await once(gate, 'entered')
+    const closing = once(gate, 'closing')
+    const closed = app.close()
+    await closing
+    gate.emit('opened')
+    expect(await (await answer).text()).toBe('done')
+    const startMs = performance.now()
+    await closed
+    expect(performance.now() - startMs).toBeLessThan(3_000) // Of the seven that a request may take.
+  })
 })
 
 test('a process that cannot keep up says so, and stays alive', async () => {
@@ -123,13 +136,23 @@ function blockEventLoop(ms: number): void {
 
 /** The service with a client that sends `text` and then nothing. */
 async function hold(text: string) {
-  const { app, baseUrl } = await startService('embedded')
+  const events = new EventEmitter()
+  const { app, baseUrl } = await startService('embedded', (app) => {
+    app.addHook('preClose', async () => void events.emit('closing'))
+  })
   const { port, hostname } = new URL(baseUrl)
+  const connection = once(app.server, 'connection')
   const accepted = once(app.server, text.endsWith('{') ? 'request' : 'connection')
   const socket = connect(Number(port), hostname)
-  socket.on('error', () => {})
+  let received = ''
+  socket
+    .on('error', () => {})
+    .on('data', (chunk) => {
+      received += chunk
+    })
   onTestFinished(() => void socket.destroy())
   socket.write(text)
   await accepted
-  return { app, socket }
+  const [far]: Socket[] = await connection
+  return { app, socket, events, answers: () => received, bytesRead: () => far?.bytesRead ?? 0 }
 }

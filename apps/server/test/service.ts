@@ -25,14 +25,15 @@ export interface Service {
 
 /** The real service on real HTTP, with WeChat emulated on the other side of a real connection. */
 export async function startService(
-  column: Column,
+  column: Column | Record<string, string>,
   routes: (app: FastifyInstance) => unknown = () => {},
   deps: Partial<AppDeps> = {},
 ): Promise<Service> {
   const world = createWorld()
   const wechat = await startWechat(world)
-  const log = pino({ level: 'silent' })
-  const config = parseConfig({ ...(await environment(column)), WECHAT_EMULATOR: 'on' })
+  const { log = pino({ level: 'silent' }) } = deps
+  const env = typeof column === 'string' ? await environment(column) : column
+  const config = parseConfig({ ...env, WECHAT_EMULATOR: 'on' })
   const stores = await openStores(config, log)
   const app = await buildApp({
     ...config,

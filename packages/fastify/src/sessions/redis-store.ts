@@ -84,7 +84,8 @@ export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: Re
       await redis.set(codeKey(digest), 'used', 'KEEPTTL', 'XX')
     }),
     ping: guarded(async () => {
-      await redis.ping()
+      // A write: a replica, and a server without memory to spare, answer PING and can start no session.
+      await redis.set(`${keyPrefix}ping`, '1', 'PX', 1_000)
     }),
     async close() {},
   }
