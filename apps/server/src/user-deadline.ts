@@ -1,7 +1,7 @@
 import { ApiError, type UserStore } from '@weapp-auth/fastify'
 
 /** With it no request takes longer than a second when the database is gone without a word. */
-const DEADLINE_MS = 900
+const DEADLINE_MS = 700
 
 /**
  * Gives up on a database that does not answer. Not where a sign-in writes: it asks `ping` first, and after that its code

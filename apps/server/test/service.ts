@@ -55,14 +55,17 @@ export async function startService(
 }
 
 /** The variables that choose a column, with a folder or a database of this test's own. */
-export async function environment(column: Column): Promise<Record<string, string>> {
+export async function environment(
+  column: Column,
+  postgresUrl = inject('databaseUrl') ?? '',
+): Promise<Record<string, string>> {
   const dataDir = mkdtempSync(join(tmpdir(), 'weapp-auth-test-'))
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
   if (column === 'embedded') return { DATA_DIR: dataDir }
   return {
     DATA_DIR: dataDir,
     REDIS_URL: inject('redisUrl') ?? '',
-    DATABASE_URL: await createDatabase(inject('databaseUrl') ?? ''),
+    DATABASE_URL: await createDatabase(postgresUrl),
     SESSION_KEY_KEYS: `k1:${randomBytes(32).toString('base64')}`,
   }
 }

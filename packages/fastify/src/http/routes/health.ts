@@ -6,7 +6,7 @@ import type { UserStore } from '../../users/users.ts'
 import { LivenessResponse, ReadinessResponse } from '../schemas.ts'
 
 /** A store that takes longer is down for whoever asks. */
-const PING_DEADLINE_MS = 900
+const PING_DEADLINE_MS = 700
 const RETRY_DELAY_MS = 250
 
 export interface HealthRoutesOptions {
