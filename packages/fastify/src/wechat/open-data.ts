@@ -44,8 +44,7 @@ export function decryptOpenData(
   { appid, nowMs }: OpenDataContext,
 ): Record<string, unknown> | null {
   const cipher = { text: parseBase64(encryptedData), iv: parseBase64(iv) }
-  if (cipher.text.length === 0 || cipher.text.length % BLOCK_BYTES !== 0 || cipher.iv.length !== BLOCK_BYTES)
-    return null
+  if (cipher.text.length % BLOCK_BYTES !== 0 || cipher.iv.length !== BLOCK_BYTES) return null
   const opened = sessionKeys.map((key) => parseObject(decrypt(cipher, Buffer.from(key, 'base64'))))
   const found = opened.filter((data) => data !== null && isAbout(data, openid) && isMarked(data, { appid, nowMs }))[0]
   if (!found) return null
@@ -102,5 +101,5 @@ function isSame(a: string, b: string): boolean {
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null
 }

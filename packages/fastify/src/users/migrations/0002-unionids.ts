@@ -7,7 +7,7 @@ export const unionids: Migration = {
     // A table of its own, so that one statement decides whose a unionid is, as with (appid, openid).
     await db.schema
       .createTable('unionids')
-      .addColumn('unionid', 'varchar(64)', (column) => column.primaryKey())
+      .addColumn('unionid', 'varchar(64)', (column) => column.primaryKey().notNull())
       .addColumn('user_id', 'varchar(36)', (column) => column.notNull())
       .addForeignKeyConstraint('unionids_user', ['user_id'], 'users', ['id'], (constraint) =>
         constraint.onDelete('cascade').deferrable().initiallyDeferred(),
