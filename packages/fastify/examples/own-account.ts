@@ -75,6 +75,19 @@ app.put<{ Body: { password: string } }>(
   },
 )
 
+// With it, whoever signs in by WeChat from then on is in the same account.
+app.post<{ Body: { code: string } }>(
+  '/accounts/wechat',
+  {
+    onRequest: app.authenticate,
+    schema: { body: { type: 'object', required: ['code'], properties: { code: { type: 'string', maxLength: 256 } } } },
+  },
+  async ({ auth, body }) => {
+    const result = await app.weappAuth.linkIdentity(auth.userId, APPID, body.code)
+    return { linked: result.linked }
+  },
+)
+
 app.addHook('onClose', async () => accounts.close())
 console.log(`listening on ${await app.listen({ port: Number(process.env.PORT ?? 3000) })}`)
 

@@ -129,7 +129,7 @@ export const weappAuth = fp(
       await scope.register(sessionRoutes, { sessions, users, now })
       await scope.register(meRoutes, { users })
       await scope.register(openDataRoutes, { users, limit: limits.openData, now })
-      await scope.register(sessionKeyRoutes, { wechat, users })
+      await scope.register(sessionKeyRoutes, { wechat, users, limit: limits.openData })
       await scope.register(verifyRoutes)
     }
     const routes: FastifyPluginAsync = async (scope) => {

@@ -26,7 +26,7 @@ const SESSION = {
 /** Each example is run as its reader runs it. */
 describe('the example own-account', () => {
   it('signs in by password, into the same sessions and behind the same guard as WeChat', async () => {
-    const { post, get, send, wechatSignIn } = await run('own-account.ts')
+    const { post, get, send, codeOf, wechatSignIn } = await run('own-account.ts')
     const created = await post('/accounts', CREDENTIALS)
     expect(created).toMatchObject({ status: 201, cacheControl: 'no-store', body: SESSION })
     expect(created.body.user.isNew).toBe(true)
@@ -41,7 +41,13 @@ describe('the example own-account', () => {
     expect(Object.keys(wechat)).toEqual(Object.keys(login.body))
     expect((await get('/orders', wechat.token)).body).toEqual({ ordersOf: wechat.user.id })
 
-    expect((await send('DELETE', '/v1/sessions?scope=others', login.body.token)).body).toEqual({ revoked: 1 })
+    const linked = await send('POST', '/accounts/wechat', login.body.token, { code: codeOf('alice') })
+    expect([linked.status, linked.body]).toEqual([200, { linked: true }])
+    expect((await wechatSignIn('alice')).user.id).toBe(created.body.user.id)
+    const taken = await send('POST', '/accounts/wechat', login.body.token, { code: codeOf('bob') })
+    expect(taken.body).toEqual({ linked: false })
+
+    expect((await send('DELETE', '/v1/sessions?scope=others', login.body.token)).body).toEqual({ revoked: 2 })
     expect((await get('/orders', created.body.token)).body).toMatchObject({ reason: 'signed_out_elsewhere' })
     expect((await get('/orders', wechat.token)).status).toBe(200)
   })
@@ -129,14 +135,14 @@ async function run(example: string, env: Record<string, string> = {}) {
     const answer: any = await response.json()
     return { status: response.status, cacheControl: response.headers.get('cache-control'), body: answer }
   }
+  const codeOf = (user: string) => world.login(user, APPID).code
   return {
     send,
     get: (path: string, token?: string) => send('GET', path, token),
     post: (path: string, body: unknown) => send('POST', path, undefined, body),
-    wechatSignIn: async (user: string) => {
-      const { code } = world.login(user, APPID)
-      return (await send('POST', '/v1/sessions', undefined, { appid: APPID, code })).body
-    },
+    codeOf,
+    wechatSignIn: async (user: string) =>
+      (await send('POST', '/v1/sessions', undefined, { appid: APPID, code: codeOf(user) })).body,
   }
 }
 

@@ -81,9 +81,13 @@ describe('sign-ins of one address', () => {
 it('open data counts by user, and not at all without a session', async () => {
   const { app, signIn } = await startService({ rateLimits: { openDataPerMinute: 2 } })
   const [alice, bob] = [await signIn('alice'), await signIn('bob')]
-  const ask = async (headers: Record<string, string>) =>
-    (await app.inject({ method: 'POST', url: '/v1/open-data/verify', headers, payload: {} })).statusCode
+  const ask = async (headers: Record<string, string>, url = '/v1/open-data/verify') =>
+    (await app.inject({ method: 'POST', url, headers, payload: {} })).statusCode
   expect([await ask(alice.headers), await ask(alice.headers), await ask(alice.headers)]).toEqual([400, 400, 429])
+  for (const url of ['/v1/open-data/decrypt', '/v1/session-key/check']) {
+    const statuses = [await ask(alice.headers, url), await ask(alice.headers, url), await ask(alice.headers, url)]
+    expect([url, statuses.indexOf(429)]).toEqual([url, 2])
+  }
   expect(await ask(bob.headers)).toBe(400)
   expect([await ask({}), await ask({}), await ask({})]).toEqual([401, 401, 401])
 })
