@@ -55,17 +55,12 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
     async get(appid, refused) {
       const known = await store.find(appid)
       if (known !== null && known !== refused) return known
-      const underWay = flights.get(appid)
-      const fresh = underWay && (await underWay)
-      if (fresh !== undefined && fresh !== refused) return fresh
       return flights.get(appid) ?? fly(appid, refused)
     },
   }
 
   function fly(appid: string, refused: string | undefined): Promise<string> {
-    const flight = refresh(appid, refused).finally(() => {
-      if (flights.get(appid) === flight) flights.delete(appid)
-    })
+    const flight = refresh(appid, refused).finally(() => flights.delete(appid))
     flights.set(appid, flight)
     return flight
   }

@@ -57,6 +57,11 @@ async function setUp(open: () => AccessTokenStore = STORES['in this process']())
   return { world, baseUrl: wechat.baseUrl, gateway, signIn, refreshes }
 }
 
+function accessTokensFrom(baseUrl: string, store: AccessTokenStore) {
+  const secrets = createAppSecrets({ apps: [{ appid: APPID, secrets: [SECRET] }], warn: () => {} })
+  return createAccessTokens({ secrets, baseUrl, store })
+}
+
 describe('the session_key', () => {
   it('is alive until WeChat has another one', async () => {
     const { world, gateway, signIn } = await setUp()
@@ -78,6 +83,13 @@ describe('the session_key', () => {
     expect(await gateway().resetSessionKey(key)).toBeNull()
   })
 
+  it('that WeChat made must look like one', async () => {
+    const { world, gateway, signIn } = await setUp()
+    const key = await signIn()
+    world.faults.set('resetusersessionkey', { body: JSON.stringify({ errcode: 0, session_key: 'short' }) })
+    await expect(gateway().resetSessionKey(key)).rejects.toMatchObject({ code: 'wechat_bad_response' })
+  })
+
   it.each(['utf8', 'base64'] as const)('signs with the key as %s', async (hmacKeyEncoding) => {
     const { world, baseUrl, signIn } = await setUp()
     const key = await signIn()
@@ -87,8 +99,7 @@ describe('the session_key', () => {
       sent.push(params.signature)
       check(params)
     }
-    const secrets = createAppSecrets({ apps: [{ appid: APPID, secrets: [SECRET] }], warn: () => {} })
-    const accessTokens = createAccessTokens({ secrets, baseUrl, store: createMemoryAccessTokenStore() })
+    const accessTokens = accessTokensFrom(baseUrl, createMemoryAccessTokenStore())
     const calls = createSessionKeyCalls({ accessTokens, baseUrl, hmacKeyEncoding })
     expect(await calls.isSessionKeyAlive(key)).toBe(true)
     const hmacKey = Buffer.from(key.sessionKey, hmacKeyEncoding)
@@ -158,12 +169,55 @@ describe('the access_token', () => {
     expect(saved[0]).toBe(ttlMs)
   })
 
+  it.each([
+    {},
+    { access_token: '', expires_in: 7_200 },
+    { access_token: ['t'], expires_in: 7_200 },
+    { access_token: 't' },
+    { access_token: 't', expires_in: '7200' },
+    { access_token: 't', expires_in: 0 },
+  ])('is not what WeChat sends with %o', async (body) => {
+    const { world, baseUrl } = await setUp()
+    world.faults.set('stable_token', { body: JSON.stringify(body) })
+    const store = createMemoryAccessTokenStore()
+    await expect(accessTokensFrom(baseUrl, store).get(APPID)).rejects.toMatchObject({ code: 'wechat_bad_response' })
+    expect(await store.find(APPID)).toBeNull()
+  })
+
+  it('is fetched in one flight for all who wait in a process', async () => {
+    const { baseUrl } = await setUp()
+    let leases = 0
+    const memory = createMemoryAccessTokenStore()
+    const store: AccessTokenStore = {
+      ...memory,
+      lease: (...args) => {
+        leases++
+        return memory.lease(...args)
+      },
+    }
+    const tokens = accessTokensFrom(baseUrl, store)
+    const got = await Promise.all(Array.from({ length: 10 }, () => tokens.get(APPID)))
+    expect([new Set(got).size, leases]).toEqual([1, 1])
+  })
+
+  it('that another process brought between the last look and the lease is not fetched again', async () => {
+    const { baseUrl, refreshes } = await setUp()
+    const looks = [null, 'brought']
+    const store = { ...createMemoryAccessTokenStore(), find: async () => looks.shift() ?? null }
+    expect(await accessTokensFrom(baseUrl, store).get(APPID)).toBe('brought')
+    expect(refreshes()).toBe(0)
+  })
+
   it('is waited for no longer than the deadline while nobody brings one', async () => {
-    const { world, gateway, signIn } = await setUp()
+    const { world, baseUrl, gateway, signIn } = await setUp()
     const key = await signIn()
     world.faults.set('stable_token', { hang: true })
     const startedMs = performance.now()
-    const calls = [gateway(), gateway()].map((each) => each.isSessionKeyAlive(key))
+    const neverOurs = { ...createMemoryAccessTokenStore(), lease: async () => false }
+    const calls = [
+      ...[gateway(), gateway()].map((each) => each.isSessionKeyAlive(key)),
+      accessTokensFrom(baseUrl, neverOurs).get(APPID),
+    ]
     for (const result of await Promise.allSettled(calls)) {
       expect(result).toMatchObject({ reason: { code: 'wechat_timeout' } })
     }
