@@ -212,9 +212,16 @@ describe('the access_token', () => {
     const { world, baseUrl, gateway, signIn } = await setUp()
     const key = await signIn()
     world.faults.set('stable_token', { hang: true })
-    const startedMs = performance.now()
+    // Here the refusal of a token takes most of the time, and another token would take as long again.
+    const late = await setUp()
+    const lateKey = await late.signIn()
+    await late.gateway().isSessionKeyAlive(lateKey)
+    late.world.faults.set('checksession', { errcode: 40001, delayMs: 4_000 })
+    late.world.faults.set('stable_token', { hang: true })
     const neverOurs = { ...createMemoryAccessTokenStore(), lease: async () => false }
+    const startedMs = performance.now()
     const calls = [
+      late.gateway().isSessionKeyAlive(lateKey),
       ...[gateway(), gateway()].map((each) => each.isSessionKeyAlive(key)),
       accessTokensFrom(baseUrl, neverOurs).get(APPID),
     ]
