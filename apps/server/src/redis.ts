@@ -21,6 +21,7 @@ export function connectRedis(url: string, log: FastifyBaseLogger): { redis: Redi
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SILENCE_TIMEOUT_MS,
     enableOfflineQueue: false,
+    enableAutoPipelining: true,
     maxRetriesPerRequest: 1,
     maxLoadingRetryTime: RECONNECT_DELAY_MS,
     retryStrategy: () => RECONNECT_DELAY_MS,
