@@ -26,6 +26,7 @@ export interface AppDeps {
   redis: Redis | null
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
+  sessionLimit: number
   trustProxy: readonly string[]
   rateLimits?: RateLimitsOptions
   log: FastifyBaseLogger
@@ -84,6 +85,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ...(deps.accessTokens && { accessTokens: deps.accessTokens }),
     sessionIdleSeconds: deps.sessionIdleSeconds,
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,
+    sessionLimit: deps.sessionLimit,
     rateLimits: { ...rateLimits, ...(redis && { redis }) },
     ...(deps.now && { now: deps.now }),
   })

@@ -34,6 +34,8 @@ export interface WeappAuthOptions {
   sessionIdleSeconds?: number
   /** A session ends after this long, however much it is used. Default 2 592 000 (30 days). */
   sessionAbsoluteSeconds?: number
+  /** Sessions one user may have; the oldest gives way to a new one. Default 20; 0: any number. */
+  sessionLimit?: number
   /**
    * Runs at every sign-in, before there is a session. `data` is free JSON of the caller, at most 4 kB, checked by
    * nobody. What it throws refuses the sign-in: `new ApiError('user_disabled', 'banned')`, say.
@@ -88,6 +90,7 @@ export const weappAuth = fp(
       users,
       sessionIdleSeconds: idleSeconds = 7_200,
       sessionAbsoluteSeconds: absoluteSeconds = 2_592_000,
+      sessionLimit: limit = 20,
       onSignIn = () => {},
       rateLimits = {},
       health = true,
@@ -95,6 +98,7 @@ export const weappAuth = fp(
     } = options
     checkApps(apps)
     checkSeconds({ sessionIdleSeconds: idleSeconds, sessionAbsoluteSeconds: absoluteSeconds })
+    if (!Number.isSafeInteger(limit) || limit < 0) throw new TypeError('sessionLimit must be a whole number')
     const wechat = createWechatGateway({
       apps,
       ...(options.wechatApiBaseUrl !== undefined && { baseUrl: checkUrl(options.wechatApiBaseUrl) }),
@@ -102,7 +106,7 @@ export const weappAuth = fp(
       ...(options.accessTokens && { accessTokens: options.accessTokens }),
     })
     const limits = createRateLimits(rateLimits)
-    const sessions = createSessions({ store, idleSeconds, absoluteSeconds, now })
+    const sessions = createSessions({ store, idleSeconds, absoluteSeconds, limit, now })
 
     app.decorate('weappAuth', {
       createUser: () => users.createUser(now()),

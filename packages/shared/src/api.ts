@@ -82,6 +82,21 @@ export interface GetSessionResponse {
   expiresIn: number
 }
 
+/** One of the user's sessions, as a list of signed-in devices shows it. */
+export interface ListedSession extends SessionSummary {
+  /** ISO 8601; up to a tenth of the idle lifetime behind, because use is not written down each time. */
+  lastSeenAt: string
+  /** Whether it is the one that asks. */
+  current: boolean
+  /** Only where the client sends it. */
+  device?: Device
+}
+
+/** `200` of `GET /v1/sessions`: the live ones, oldest first, and never a token. */
+export interface ListSessionsResponse {
+  sessions: ListedSession[]
+}
+
 /** `200` of `DELETE /v1/sessions?scope=others|all`. */
 export interface RevokeSessionsResponse {
   /** How many sessions ended. */

@@ -7,6 +7,8 @@ export type {
   Device,
   GetMeResponse,
   GetSessionResponse,
+  ListedSession,
+  ListSessionsResponse,
   PutProfileRequest,
   PutProfileResponse,
   ReadinessResponse,

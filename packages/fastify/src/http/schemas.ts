@@ -49,6 +49,15 @@ export const CreateSessionResponse = Type.Object({
 
 export const GetSessionResponse = Type.Object({ session: SessionSummary, user: User, expiresIn: Type.Integer() })
 
+export const ListedSession = Type.Object({
+  ...SessionSummary.properties,
+  lastSeenAt: Type.String({ format: 'date-time' }),
+  current: Type.Boolean(),
+  device: Type.Optional(Device),
+})
+export const ListSessionsResponse = Type.Object({ sessions: Type.Array(ListedSession) })
+
+export const SessionParams = Type.Object({ id: Type.String() })
 export const RevokeSessionsQuery = Type.Object({ scope: Type.Union([Type.Literal('others'), Type.Literal('all')]) })
 export const RevokeSessionsResponse = Type.Object({ revoked: Type.Integer() })
 

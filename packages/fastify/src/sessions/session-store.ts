@@ -30,6 +30,14 @@ export interface Lifetime {
   expiresAtMs: number
 }
 
+/** What gives way to a new session, all of it of the same user. */
+export interface MakeRoom {
+  /** The most sessions the user may have, the new one counted: the oldest end with the reason `limit`. 0: any number. */
+  limit?: number
+  /** The id of a session that ends with the reason `replaced`, before the others are counted. */
+  replaces?: string
+}
+
 export interface RevokeAll {
   nowMs: number
   reason: RevocationReason
@@ -50,7 +58,7 @@ export type CodeClaim = 'claimed' | 'in_progress' | 'used'
  * "no such session"
  */
 export interface SessionStore {
-  create(record: SessionRecord, lifetime: Lifetime): Promise<void>
+  create(record: SessionRecord, lifetime: Lifetime, room?: MakeRoom): Promise<void>
   find(key: SessionKey): Promise<SessionRecord | Tombstone | null>
   /** Writes down use and the new expiry. False when the session is gone or was ended. */
   touch(record: SessionRecord, lifetime: Lifetime): Promise<boolean>

@@ -18,6 +18,7 @@ export type Proof = [
   Assert<Same<Of<'CreateSessionRequest'>, Wire.CreateSessionRequest>>,
   Assert<Same<Of<'CreateSessionResponse'>, Wire.CreateSessionResponse>>,
   Assert<Same<Of<'GetSessionResponse'>, Wire.GetSessionResponse>>,
+  Assert<Same<Of<'ListSessionsResponse'>, Wire.ListSessionsResponse>>,
   Assert<Same<Of<'RevokeSessionsResponse'>, Wire.RevokeSessionsResponse>>,
   Assert<Same<Of<'GetMeResponse'>, Wire.GetMeResponse>>,
   Assert<Same<Of<'PutProfileRequest'>, Wire.PutProfileRequest>>,
