@@ -25,13 +25,13 @@ export {
   type SecretKind,
 } from './ledger.ts'
 export type { EncryptedData, UserInfo } from './open-data.ts'
+export type { SessionKeyParams } from './session-keys.ts'
 export { WechatError } from './wechat-error.ts'
 export {
   type Code2SessionParams,
   type Code2SessionResult,
   createWorld,
   DEMO_APP,
-  type SessionKeyParams,
   type WechatApp,
   type World,
   type WorldOptions,

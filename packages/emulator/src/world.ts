@@ -1,9 +1,10 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { type AccessTokenResult, createAccessTokens, type StableTokenParams } from './access-tokens.ts'
 import { type Clock, createClock } from './clock.ts'
 import { createFaults, type Faults, WECHAT_FAULT_POINTS } from './faults.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { ANONYMOUS, type EncryptedData, encryptOpenData, signOpenData, type UserInfo } from './open-data.ts'
+import { createSessionKeys, type SessionKeyParams } from './session-keys.ts'
 import { WechatError } from './wechat-error.ts'
 
 /** A mini-program as registered at WeChat. */
@@ -26,14 +27,6 @@ export interface Code2SessionParams {
   secret?: string | undefined
   js_code?: string | undefined
   grant_type?: string | undefined
-}
-
-export interface SessionKeyParams {
-  access_token?: string | undefined
-  openid?: string | undefined
-  /** HMAC-SHA256 of the empty text under the session key, in hex. */
-  signature?: string | undefined
-  sig_method?: string | undefined
 }
 
 /** One in-memory WeChat, with both of its sides. Users exist from the first mention of their name. */
@@ -112,12 +105,6 @@ interface Code {
   used: boolean
 }
 
-interface SessionKey {
-  value: string
-  issuedAtMs: number
-  usedAtMs: number
-}
-
 export function createWorld({
   apps = [DEMO_APP],
   clock = createClock(),
@@ -128,7 +115,7 @@ export function createWorld({
 }: WorldOptions = {}): World {
   const faults = createFaults({ points: WECHAT_FAULT_POINTS, ledger })
   const codes = new Map<string, Code>()
-  const keys = new Map<string, SessionKey>()
+  const keys = createSessionKeys({ clock, ttlMs: sessionKeyTtlMs, refreshMs: sessionKeyRefreshMs })
   const blocked = new Set<string>()
   const exchanges = new Map<string, { minute: number; count: number }>()
   const accessTokens = createAccessTokens({ clock })
@@ -147,43 +134,10 @@ export function createWorld({
     }
   }
 
-  function findKey(openid: string): SessionKey | null {
-    const key = keys.get(openid)
-    return key && clock.now() - key.usedAtMs < sessionKeyTtlMs ? key : null
-  }
-
-  /** The user's one valid key, made anew when there is none or, at a login, when the last one is old enough. */
-  function useKey(openid: string, { rotate }: { rotate: boolean }): string {
-    const nowMs = clock.now()
-    const key = findKey(openid)
-    if (key && !(rotate && nowMs - key.issuedAtMs >= sessionKeyRefreshMs)) {
-      key.usedAtMs = nowMs
-      return key.value
-    }
-    const value = randomBytes(16).toString('base64')
-    keys.set(openid, { value, issuedAtMs: nowMs, usedAtMs: nowMs })
-    return value
-  }
-
-  /** Whose session key the parameters are about, proven by their signature. */
-  function provenKey({ access_token, openid, signature, sig_method }: SessionKeyParams): SessionKey {
-    accessTokens.check(access_token)
-    if (!openid) throw new WechatError(40003)
-    if (sig_method !== 'hmac_sha256') throw new WechatError(87008)
-    const key = findKey(openid)
-    if (!key) throw new WechatError(87007)
-    // WeChat does not say whether the HMAC's key is the base64 text or the bytes behind it: either will do here.
-    const proofs = [key.value, Buffer.from(key.value, 'base64')].map((hmacKey) =>
-      createHmac('sha256', hmacKey).update('').digest('hex'),
-    )
-    if (!signature || !proofs.includes(signature)) throw new WechatError(87009)
-    return key
-  }
-
   function ownerOf(user: string, appid: string) {
     const { platform } = getApp(appid)
     const openid = openidOf(user, appid)
-    const key = useKey(openid, { rotate: false })
+    const key = keys.use(openid, { rotate: false })
     ledger.add({ side: 'wechat', event: 'openData.issued', appid, user, sessionKey: ledger.alias('key', key) })
     const watermark = { timestamp: Math.floor(clock.now() / 1000), appid }
     return { openid, unionid: platform ? unionidOf(user, platform) : null, key, watermark }
@@ -209,14 +163,14 @@ export function createWorld({
     login(user, appid) {
       const openid = openidOf(user, getApp(appid).appid)
       forgetOldCodes()
-      useKey(openid, { rotate: true })
+      keys.use(openid, { rotate: true })
       const code = makeCode()
       codes.set(code, { user, appid, issuedAtMs: clock.now(), used: false })
       ledger.add({ side: 'wechat', event: 'code.issued', appid, user, code: ledger.alias('code', code) })
       return { code }
     },
     checkSession(user, appid) {
-      const valid = findKey(openidOf(user, getApp(appid).appid)) !== null
+      const valid = keys.isAlive(openidOf(user, getApp(appid).appid))
       ledger.add({ side: 'wechat', event: 'wechat.checkSession', appid, user, valid })
       return valid
     },
@@ -235,7 +189,7 @@ export function createWorld({
       code.used = true
       if (blocked.has(code.user)) throw new WechatError(40226)
       const openid = openidOf(code.user, appid)
-      const session_key = useKey(openid, { rotate: false })
+      const session_key = keys.use(openid, { rotate: false })
       return { openid, session_key, ...(app.platform && { unionid: unionidOf(code.user, app.platform) }) }
     },
     stableToken({ grant_type, appid, secret, force_refresh }) {
@@ -249,12 +203,13 @@ export function createWorld({
       accessTokens.revoke(getApp(appid).appid)
       ledger.add({ side: 'control', event: 'access_token.revoked', appid })
     },
-    checkSessionKey: (params) => void provenKey(params),
+    checkSessionKey(params) {
+      accessTokens.check(params.access_token)
+      keys.check(params)
+    },
     resetSessionKey(params) {
-      const key = provenKey(params)
-      const value = randomBytes(16).toString('base64')
-      keys.set(params.openid ?? '', { ...key, value })
-      return { openid: params.openid ?? '', session_key: value }
+      accessTokens.check(params.access_token)
+      return keys.reset(params)
     },
     userInfo(user, appid) {
       const { openid, unionid, key, watermark } = ownerOf(user, appid)
@@ -267,7 +222,7 @@ export function createWorld({
     },
     openid: (user, appid) => openidOf(user, getApp(appid).appid),
     expireSessionKey(user, appid) {
-      keys.delete(openidOf(user, getApp(appid).appid))
+      keys.expire(openidOf(user, getApp(appid).appid))
       ledger.add({ side: 'control', event: 'session_key.expired', appid, user })
     },
     setBlocked(user, isBlocked) {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { LedgerDetail } from '../ledger.ts'
-import type { SessionKeyParams, World } from '../world.ts'
+import type { SessionKeyParams } from '../session-keys.ts'
+import type { World } from '../world.ts'
 import { answer } from './api-call.ts'
 import { parseQuery } from './query.ts'
 
