@@ -100,6 +100,22 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     expect((await call(`${address}/v1/sessions`, { body: login })).status).toBe(201)
   })
 
+  test('gone without a word when the service is told to stop: it stops soon, with exit code 0', async () => {
+    const variables = await environment('shared', postgres.url)
+    const network = await createNetwork(variables.DATABASE_URL ?? '')
+    const service = startProcess({ ...variables, WECHAT_EMULATOR: 'on', DATABASE_URL: network.url })
+    const address = await service.address
+    const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
+    network.lose()
+    const answer = call(`${address}/v1/sessions`, { body: login })
+    await vi.waitFor(() => expect(service.output()).toContain('/v1/sessions'))
+    const startMs = performance.now()
+    service.child.kill('SIGTERM')
+    expect(await service.ended).toBe(0)
+    expect(performance.now() - startMs).toBeLessThan(5_000)
+    expect((await answer).status).toBe(503)
+  })
+
   test('refusing the service: the log says why, and the process stays to be let in', async () => {
     const url = new URL(postgres.url)
     url.username = 'nobody_like_that'
