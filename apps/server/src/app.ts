@@ -14,7 +14,7 @@ import {
   weappAuth,
 } from '@weapp-auth/fastify'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 
 export interface AppDeps {
   apps: readonly WechatApp[]
@@ -23,7 +23,7 @@ export interface AppDeps {
   users: UserStore
   /** Where several processes share their access_tokens; without it each keeps its own. */
   accessTokens?: AccessTokenStore | null
-  redis: Redis | null
+  redis: Redis | Cluster | null
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
   sessionLimit: number

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { parseRedisUrl } from './redis-url.ts'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const IDLE_SECONDS = 7200
@@ -9,9 +10,8 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 /** Each key is 32 bytes, so 43 base64 characters and the padding. */
 const KEY_RING = /^[\w-]{1,32}:[A-Za-z0-9+/]{43}=(,[\w-]{1,32}:[A-Za-z0-9+/]{43}=)*$/
 
-const REDIS_GROUP = /^redis\+(?<kind>sentinel|cluster):\/\/([^@/\s]*@)?(?<nodes>[^@/\s]+)(\/(?<name>[^/\s]*))?$/i
 const REDIS_FORMS =
-  'must be an address like redis://127.0.0.1:6379, rediss://host, redis+sentinel://host:26379,host:26379/name or redis+cluster://host:6379,host:6379'
+  'must be an address like redis://127.0.0.1:6379, rediss://user:password@host/0, redis+sentinel://host:26379,host:26379/name or redis+cluster://host:6379,host:6379'
 
 /** What the service can be told, read from the environment once, at the start. */
 export interface Config {
@@ -63,7 +63,10 @@ const Environment = z.object({
   WECHAT_APPS: z.string().transform(parseApps).optional(),
   WECHAT_API_BASE_URL: url(['https:', 'http:'], WECHAT_API).optional(),
   WECHAT_EMULATOR: z.enum(['off', 'on', 'exposed'], 'must be off, on or exposed').default('off'),
-  REDIS_URL: z.string().refine(isRedisUrl, REDIS_FORMS).optional(),
+  REDIS_URL: z
+    .string()
+    .refine((text) => parseRedisUrl(text) !== null, REDIS_FORMS)
+    .optional(),
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user@host/database').optional(),
   SESSION_IDLE_SECONDS: wholeNumber(60, 31_536_000).default(IDLE_SECONDS),
   SESSION_ABSOLUTE_SECONDS: wholeNumber(60, 315_360_000).default(ABSOLUTE_SECONDS),
@@ -147,14 +150,6 @@ function wholeNumber(min: number, max: number) {
 function url(protocols: readonly string[], example: string) {
   const isWellFormed = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol)
   return z.string().refine(isWellFormed, `must be an address like ${example}`)
-}
-
-function isRedisUrl(text: string): boolean {
-  const { kind, nodes, name } = REDIS_GROUP.exec(text)?.groups ?? {}
-  if (nodes === undefined) return URL.canParse(text) && ['redis:', 'rediss:'].includes(new URL(text).protocol)
-  // Sentinels watch several masters, so theirs is named.
-  if (kind?.toLowerCase() === 'sentinel' && !name) return false
-  return nodes.split(',').every((node) => node !== '' && URL.canParse(`redis://${node}`))
 }
 
 function parseApps(text: string, context: z.RefinementCtx): z.infer<typeof app>[] {

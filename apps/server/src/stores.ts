@@ -16,7 +16,7 @@ import {
   type UserStore,
 } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import type { Config } from './config.ts'
 import { limitUserStore } from './user-deadline.ts'
 
@@ -29,7 +29,7 @@ export interface Stores {
   /** Null: every process keeps its own. */
   accessTokens: AccessTokenStore | null
   /** The client behind `sessions`, for whoever else needs Redis; null with the embedded store. */
-  redis: Redis | null
+  redis: Redis | Cluster | null
   close(): Promise<void>
 }
 
@@ -53,7 +53,11 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     ? (await import('./redis.ts')).connectRedis(config.redisUrl, log)
     : { redis: null, attempted: null }
   const sessions = redis
-    ? createRedisSessionStore({ redis })
+    ? createRedisSessionStore({
+        redis,
+        cacheMs: config.sessionCacheMs,
+        warn: (message) => log.warn(message),
+      })
     : createSqliteSessionStore({ file: join(config.dataDir, 'sessions.sqlite') })
   await Promise.race([Promise.all([users.attempted, attempted]), sleep(FIRST_ATTEMPT_MS, undefined, { ref: false })])
   return {

@@ -35,7 +35,7 @@ end
 
 /**
  * KEYS session, index. ARGV id, value, ttlMs, expiresAtMs, nowMs, prefix of session keys, channel, userId, limit, id that is
- * replaced. NX: the client sends it again when a connection breaks before the answer, and the session may have been ended
+ * replaced. Returns the ids that ended. NX: the client sends it again when a connection breaks before the answer, and the session may have been ended
  * meanwhile.
  */
 export const CREATE = `${IS_ENDED}${INDEX}${END}${TELL}
@@ -50,7 +50,7 @@ end
 for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', nowMs, 'LIMIT', 0, 20)) do
   if redis.call('EXISTS', prefix .. old) == 0 then redis.call('ZREM', KEYS[2], old) end
 end
-if not redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) then return false end
+if not redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) then return {} end
 
 if replaced ~= '' then
   local value = redis.call('GET', prefix .. replaced)
@@ -75,7 +75,7 @@ if limit > 0 and redis.call('ZCARD', KEYS[2]) >= limit then
 end
 index(KEYS[2], id, ARGV[4], ARGV[3])
 tell(ARGV[7], ended)
-return false
+return ended
 `
 
 /** KEYS session, index. ARGV id, value, ttlMs, expiresAtMs. */

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import type { Cluster, Redis } from 'ioredis'
 import { ApiError } from '../api-error.ts'
+import { cacheSessionStore } from './cached-store.ts'
+import { hearEndedSessions } from './redis-ended-sessions.ts'
 import { CLAIM_CODE, CREATE, LIST, REVOKE, REVOKE_ALL, TOUCH } from './redis-scripts.ts'
 import {
   CODE_CLAIM_MS,
@@ -22,6 +24,14 @@ export interface RedisSessionStoreOptions {
   redis: Redis | Cluster
   /** Default `weapp-auth:`. Use this and not the client's own `keyPrefix`, which scripts do not see. */
   keyPrefix?: string
+  /**
+   * How long this process may believe that a session lives without asking again, in milliseconds. Default 0: it asks each
+   * time. Ended sessions are heard of at once, over a second connection that is made like `redis`; this is how long one
+   * lives on at most where the message was lost. While that connection is away, nothing is cached.
+   */
+  cacheMs?: number
+  /** Told when the cache cannot work. Default: nobody. */
+  warn?: (message: string) => void
 }
 
 /**
@@ -31,7 +41,8 @@ export interface RedisSessionStoreOptions {
  * `<prefix>{<bucket>}:u:<userId>` scored by expiry. The braces make the bucket the hash tag: what one script touches
  * lies on one slot. Values are strings and never hashes, because a late HSET would bring a dead session back.
  */
-export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: RedisSessionStoreOptions): SessionStore {
+export function createRedisSessionStore(options: RedisSessionStoreOptions): SessionStore {
+  const { redis, keyPrefix = 'weapp-auth:', cacheMs = 0, warn = () => {} } = options
   if (redis.options.keyPrefix)
     throw new TypeError('redis must not have a keyPrefix of its own: use the option keyPrefix')
   // A replica may not know yet that a session was ended.
@@ -44,14 +55,14 @@ export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: Re
   const channel = `${keyPrefix}ended`
   const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
 
-  return {
+  const store: SessionStore = {
     create: guarded(async (record, { nowMs, expiresAtMs }, { limit = 0, replaces = '' } = {}) => {
       const { id, userId } = record
       const sessions = sessionsOf(bucketOf(userId))
       const ttlMs = Math.max(1, expiresAtMs - nowMs)
       const lifetime = [ttlMs, expiresAtMs, nowMs] as const
       const room = [channel, userId, limit, replaces] as const
-      await run.weappAuthCreate(sessions + id, indexOf(userId), id, format(record), ...lifetime, sessions, ...room)
+      return run.weappAuthCreate(sessions + id, indexOf(userId), id, format(record), ...lifetime, sessions, ...room)
     }),
     find: guarded(async ({ id, bucket }) => {
       const value = await redis.get(sessionsOf(bucket) + id)
@@ -92,6 +103,8 @@ export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: Re
     }),
     async close() {},
   }
+  if (cacheMs === 0) return store
+  return cacheSessionStore({ store, maxAgeMs: cacheMs, ended: hearEndedSessions({ redis, channel, warn }) })
 }
 
 /** By their place and not by their names, for the same reason. Others are added at the end. */
@@ -116,7 +129,7 @@ function parseDevice(texts: unknown[]): Device {
 interface Scripts {
   weappAuthCreate(
     ...args: [string, string, string, string, number, number, number, string, string, string, number, string]
-  ): Promise<null>
+  ): Promise<string[]>
   weappAuthTouch(...args: [string, string, string, string, number, number]): Promise<number>
   weappAuthRevoke(...args: [string, string, string, string, string, number, string]): Promise<number>
   weappAuthRevokeAll(...args: [string, string, string, number, string, string]): Promise<number>

@@ -58,7 +58,8 @@ export type CodeClaim = 'claimed' | 'in_progress' | 'used'
  * "no such session"
  */
 export interface SessionStore {
-  create(record: SessionRecord, lifetime: Lifetime, room?: MakeRoom): Promise<void>
+  /** The ids of those that gave way. */
+  create(record: SessionRecord, lifetime: Lifetime, room?: MakeRoom): Promise<readonly string[]>
   find(key: SessionKey): Promise<SessionRecord | Tombstone | null>
   /** Writes down use and the new expiry. False when the session is gone or was ended. */
   touch(record: SessionRecord, lifetime: Lifetime): Promise<boolean>

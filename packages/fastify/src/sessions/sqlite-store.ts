@@ -43,9 +43,12 @@ export function createSqliteSessionStore(o: { file: string }): SessionStore {
       inTransaction(db, () => {
         const { id, userId, appid, createdAtMs, lastSeenMs, device } = record
         sql.purgeSessions.run(nowMs, PURGE_ROWS)
-        if (replaces !== undefined) sql.revoke.run('replaced', replaces, userId, nowMs)
-        if (limit > 0) sql.makeRoom.run(userId, nowMs, limit - 1)
+        const ended: string[] = []
+        if (replaces !== undefined && sql.revoke.run('replaced', replaces, userId, nowMs).changes === 1)
+          ended.push(replaces)
+        if (limit > 0) ended.push(...sql.makeRoom.all(userId, nowMs, limit - 1).map(({ id }) => String(id)))
         sql.create.run(id, userId, appid, createdAtMs, lastSeenMs, expiresAtMs, device ? JSON.stringify(device) : null)
+        return ended
       }),
     ),
     find: guarded(({ id }) => {
@@ -102,7 +105,8 @@ function prepare(db: DatabaseSync) {
     makeRoom: db.prepare(
       `UPDATE sessions SET revoked = 'limit' WHERE id IN (
          SELECT id FROM sessions WHERE user_id = ? AND revoked IS NULL AND expires_at_ms > ?
-         ORDER BY created_at_ms DESC, rowid DESC LIMIT -1 OFFSET ?)`,
+         ORDER BY created_at_ms DESC, rowid DESC LIMIT -1 OFFSET ?)
+       RETURNING id`,
     ),
     list: db.prepare('SELECT * FROM sessions WHERE user_id = ? AND revoked IS NULL ORDER BY created_at_ms'),
     claim: db.prepare('INSERT INTO code_claims (digest, claimed_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING'),
@@ -124,11 +128,12 @@ function parseRow(row: Record<string, SQLOutputValue>): SessionRecord {
   }
 }
 
-function inTransaction(db: DatabaseSync, run: () => void): void {
+function inTransaction<T>(db: DatabaseSync, run: () => T): T {
   db.exec('BEGIN')
   try {
-    run()
+    const result = run()
     db.exec('COMMIT')
+    return result
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK')
     throw error
