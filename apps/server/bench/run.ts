@@ -32,7 +32,7 @@ try {
   const [redis, postgres] = await Promise.all([startRedis(), startPostgres()])
   closers.push(redis.stop, postgres.stop)
 
-  const targets = await startGuards(redis.url)
+  const targets = await startGuards(redis.url, dataDir)
   const measured: Round[] = []
   for (const target of targets) await measureGuard(target, 1) // Warm.
   for (let round = 0; round < rounds; round++) {
@@ -71,12 +71,13 @@ try {
   for (const close of closers.reverse()) await close()
 }
 
-async function startGuards(redisUrl: string): Promise<Target[]> {
+async function startGuards(redisUrl: string, dataDir: string): Promise<Target[]> {
   const env = { REDIS_URL: redisUrl, USERS }
+  const ours = (name: string) => ({ ...env, DATA_DIR: join(dataDir, name) })
   return [
-    await start('unguarded', 'weapp-auth', { ...env, GUARD: 'off' }),
-    await start('weapp-auth, cache off', 'weapp-auth', { ...env, GUARD: 'on', CACHE_MS: '0' }),
-    await start('weapp-auth, cache on', 'weapp-auth', { ...env, GUARD: 'on', CACHE_MS: '2000' }),
+    await start('unguarded', 'weapp-auth', { ...ours('unguarded'), GUARD: 'off' }),
+    await start('weapp-auth, cache off', 'weapp-auth', { ...ours('off'), GUARD: 'on', SESSION_CACHE_MS: '0' }),
+    await start('weapp-auth, cache on', 'weapp-auth', { ...ours('on'), GUARD: 'on', SESSION_CACHE_MS: '2000' }),
     await start('@fastify/session', 'fastify-session', env),
     await start('express-session', 'express-session', env),
     await start('@fastify/jwt', 'fastify-jwt', env),
