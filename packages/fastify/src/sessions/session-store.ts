@@ -73,7 +73,7 @@ export interface SessionStore {
   claimCode(digest: string, nowMs: number): Promise<CodeClaim>
   /** Notes that WeChat answered, whatever it said: from now on the code is `used`. */
   settleCode(digest: string): Promise<void>
-  /** Resolves when the store answers. */
+  /** Resolves when the store takes writes: one that can only be read starts no session. */
   ping(): Promise<void>
   /** Releases what the store opened itself, not what it was given. */
   close(): Promise<void>
