@@ -11,7 +11,7 @@ export interface Round {
   p99Ms: number
 }
 
-/** Loads the route of one target for some seconds. */
+/** Loads the route of one target for some seconds, and counts by the CPU time that took. */
 export async function measureGuard(target: Target, seconds: number): Promise<Round> {
   const before = await target.cpuSeconds()
   const result = await requirePeer('autocannon')({
