@@ -78,6 +78,7 @@ async function startGuards(redisUrl: string, dataDir: string): Promise<Target[]>
   const ours = (name: string) => ({ ...env, DATA_DIR: join(dataDir, name) })
   return [
     await start('unguarded', 'weapp-auth', { ...ours('unguarded'), GUARD: 'off' }),
+    await start('one GET and nothing else', 'weapp-auth', { ...ours('get'), GUARD: 'get', SESSION_CACHE_MS: '0' }),
     await start('weapp-auth, cache off', 'weapp-auth', { ...ours('off'), GUARD: 'on', SESSION_CACHE_MS: '0' }),
     await start('weapp-auth, cache on', 'weapp-auth', { ...ours('on'), GUARD: 'on', SESSION_CACHE_MS: '2000' }),
     await start('@fastify/session', 'fastify-session', env),
