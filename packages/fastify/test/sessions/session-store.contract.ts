@@ -156,6 +156,15 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([kept.session.id])
     })
 
+    it('of all after 50 concurrent logins leaves none', async () => {
+      const { sessions, userId, issue } = await setUp()
+      const issued = await Promise.all(Array.from({ length: 50 }, () => issue(userId)))
+      expect(await sessions.revokeAll(userId, 'admin')).toBe(50)
+      expect(await sessions.list(userId)).toEqual([])
+      const states = await Promise.all(issued.map(({ token }) => sessions.get(token).catch(({ code }) => code)))
+      expect(new Set(states)).toEqual(new Set(['session_revoked']))
+    })
+
     it('of all leaves none of 50 concurrent logins alive that is not listed', async () => {
       const { sessions, userId, issue } = await setUp()
       const logins = Array.from({ length: 50 }, () => issue(userId))
