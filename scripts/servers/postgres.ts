@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { chownSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { findProgram, type Program, unpackProgram } from './program.ts'
-import { findFreePort, makeTempFolder, type Server, startProcess, stopProcess } from './server.ts'
+import { findProgram, unpackProgram } from './program.ts'
+import { findFreePort, makeTempFolder, type OwnServer, ownServer, type Server } from './server.ts'
 
 const DEBIAN_FOLDER = 'usr/lib/postgresql/*/bin'
 /** `nobody`: initdb refuses to run as root. */
@@ -11,6 +11,11 @@ const UNPRIVILEGED_UID = 65_534
 /** `DATABASE_URL`, else a server from PATH, else one unpacked from Debian's packages. */
 export async function providePostgres(): Promise<Server> {
   if (process.env.DATABASE_URL) return { url: process.env.DATABASE_URL, stop: async () => {} }
+  return startPostgres()
+}
+
+/** A server of the caller's own; `settings` are like `max_connections=20`. */
+export async function startPostgres(settings: readonly string[] = []): Promise<OwnServer> {
   const initdb = findProgram(['initdb'], [`/${DEBIAN_FOLDER}`]) ?? unpackProgram('postgresql', 'initdb', DEBIAN_FOLDER)
   const folder = makeTempFolder('postgres')
   const data = join(folder.path, 'data')
@@ -24,18 +29,14 @@ export async function providePostgres(): Promise<Server> {
     { cwd: folder.path, env: initdb.env, stdio: ['ignore', 'ignore', 'pipe'], ...identity },
   )
   const port = await findFreePort()
-  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'lc_messages=C']
-  const postgres: Program = { ...initdb, path: join(dirname(initdb.path), 'postgres') }
-  const child = await startProcess(postgres, ['-D', data, '-p', `${port}`, ...settings.flatMap((s) => ['-c', s])], {
-    readyText: 'database system is ready to accept connections',
-    cwd: folder.path,
-    uid,
-  })
-  return {
+  const fixed = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'lc_messages=C']
+  return ownServer({
     url: `postgres://weapp@127.0.0.1:${port}/postgres`,
-    stop: async () => {
-      await stopProcess(child, 'SIGINT')
-      folder.remove()
-    },
-  }
+    program: { ...initdb, path: join(dirname(initdb.path), 'postgres') },
+    args: ['-D', data, '-p', `${port}`, ...[...fixed, ...settings].flatMap((setting) => ['-c', setting])],
+    readyText: 'database system is ready to accept connections',
+    stopSignal: 'SIGINT',
+    uid,
+    folder,
+  })
 }

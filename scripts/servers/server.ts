@@ -15,8 +15,48 @@ export interface Server {
   stop(): Promise<void>
 }
 
+/** A server that a test may break. */
+export interface OwnServer extends Server {
+  /** SIGSTOP freezes it, SIGCONT lets it go on. */
+  signal(signal: NodeJS.Signals): void
+  /** Ends the process and leaves what it wrote. */
+  kill(signal?: NodeJS.Signals): Promise<void>
+  /** Resolves when it is ready again, at the same address. */
+  start(): Promise<void>
+}
+
+export interface OwnServerOptions {
+  url: string
+  program: Program
+  args: readonly string[]
+  readyText: string
+  stopSignal: NodeJS.Signals
+  uid?: number | undefined
+  folder: { path: string; remove(): void }
+}
+
+/** Starts a server and keeps the means to break and mend it. */
+export async function ownServer(o: OwnServerOptions): Promise<OwnServer> {
+  const start = () => startProcess(o.program, o.args, { readyText: o.readyText, cwd: o.folder.path, uid: o.uid })
+  let child = await start()
+  return {
+    url: o.url,
+    signal: (signal) => void child.kill(signal),
+    kill: (signal = 'SIGKILL') => stopProcess(child, signal),
+    start: async () => {
+      child = await start()
+    },
+    stop: async () => {
+      // A frozen process does not see that it is to stop.
+      child.kill('SIGCONT')
+      await stopProcess(child, o.stopSignal)
+      o.folder.remove()
+    },
+  }
+}
+
 /** Starts `program` and resolves once it has printed `readyText`. */
-export async function startProcess(
+async function startProcess(
   program: Program,
   args: readonly string[],
   o: { readyText: string; cwd: string; uid?: number | undefined },
@@ -52,7 +92,7 @@ export async function startProcess(
   return child
 }
 
-export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+async function stopProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
   child.kill(signal)

@@ -1,6 +1,12 @@
+import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
+import { fastifyHelmet } from '@fastify/helmet'
+import { fastifyUnderPressure } from '@fastify/under-pressure'
 import {
+  type AccessTokenStore,
+  ApiError,
   problems,
+  type RateLimitsOptions,
   type SessionStore,
   sendProblem,
   type UserStore,
@@ -8,16 +14,21 @@ import {
   weappAuth,
 } from '@weapp-auth/fastify'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 
 export interface AppDeps {
   apps: readonly WechatApp[]
   wechatApiBaseUrl: string
   sessions: SessionStore
   users: UserStore
-  redis: Redis | null
+  /** Where several processes share their access_tokens; without it each keeps its own. */
+  accessTokens?: AccessTokenStore | null
+  redis: Redis | Cluster | null
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
+  sessionLimit: number
+  trustProxy: readonly string[]
+  rateLimits?: RateLimitsOptions
   log: FastifyBaseLogger
   now?: () => number
 }
@@ -28,30 +39,72 @@ const REQUEST_TIMEOUT_MS = 30_000
 /** What a request may take once the service stops: the exchange with WeChat, and the stores before and after it. */
 const DRAIN_TIMEOUT_MS = 7_000
 
+/** An event loop that is late by this much on average, for a second, has more to do than it can. */
+const MAX_EVENT_LOOP_DELAY_MS = 1_000
+
 /** The service without its effects: nothing listens yet, and it can be built many times in one process. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
+  const { redis, rateLimits = {} } = deps
   const app = Fastify({
     loggerInstance: deps.log,
+    trustProxy: deps.trustProxy.length > 0 && [...deps.trustProxy],
+    // One id wherever a request is looked for. A caller's own could be anything, twice.
+    genReqId: () => randomUUID(),
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
+    return503OnClosing: false,
     frameworkErrors: sendProblem,
   })
   limitClose(app)
   await app.register(problems)
-  if (deps.redis) {
-    const { fastifyRedis } = await import('@fastify/redis')
-    await app.register(fastifyRedis, { client: deps.redis })
-  }
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
+  refuseWhileClosing(app)
+  await app.register(fastifyHelmet, {
+    // What answers here is JSON. A page says what it needs, on its route.
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+    },
+    // Of the other names in this domain we know nothing.
+    strictTransportSecurity: { includeSubDomains: false },
+  })
+  await app.register(fastifyUnderPressure, {
+    maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS,
+    pressureHandler: async ({ url }) => {
+      // A process that is busy is alive: restarting it would leave the others with its work.
+      if (url !== '/livez') throw new ApiError('overloaded', 'the event loop is late', { retryAfterSeconds: 1 })
+    },
+  })
   await app.register(weappAuth, {
     apps: deps.apps,
     wechatApiBaseUrl: deps.wechatApiBaseUrl,
     sessions: deps.sessions,
     users: deps.users,
+    ...(deps.accessTokens && { accessTokens: deps.accessTokens }),
     sessionIdleSeconds: deps.sessionIdleSeconds,
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,
+    sessionLimit: deps.sessionLimit,
+    rateLimits: { ...rateLimits, ...(redis && { redis }) },
     ...(deps.now && { now: deps.now }),
   })
   return app
+}
+
+/** Connections that were busy when closing began: another request on them is refused, and their answer is the last. */
+function refuseWhileClosing(app: FastifyInstance): void {
+  let isClosing = false
+  app.addHook('preClose', async () => {
+    isClosing = true
+  })
+  app.addHook('onRequest', async () => {
+    if (isClosing) throw new ApiError('shutting_down', 'the service is stopping', { retryAfterSeconds: 1 })
+  })
+  // Kept open, a connection would hold the service up once its request is answered.
+  app.addHook('onSend', async (_request, reply) => {
+    if (isClosing) reply.header('connection', 'close')
+  })
 }
 
 /**

@@ -1,4 +1,6 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
+import { parseRedisUrl } from './redis-url.ts'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const IDLE_SECONDS = 7200
@@ -7,6 +9,9 @@ const WECHAT_API = 'https://api.weixin.qq.com'
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 /** Each key is 32 bytes, so 43 base64 characters and the padding. */
 const KEY_RING = /^[\w-]{1,32}:[A-Za-z0-9+/]{43}=(,[\w-]{1,32}:[A-Za-z0-9+/]{43}=)*$/
+
+const REDIS_FORMS =
+  'must be an address like redis://127.0.0.1:6379, rediss://user:password@host/0, redis+sentinel://host:26379,host:26379/name or redis+cluster://host:6379,host:6379'
 
 /** What the service can be told, read from the environment once, at the start. */
 export interface Config {
@@ -24,6 +29,12 @@ export interface Config {
   databaseUrl: string | null
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
+  /** Sessions one user may have; the oldest gives way. 0: any number. */
+  sessionLimit: number
+  /** Longest life of a decision of the guard that was not asked for again. 0: each request asks the store. */
+  sessionCacheMs: number
+  /** Whose word about the caller's address counts: addresses and ranges of the proxies in front. */
+  trustProxy: readonly string[]
   /** Key ring that seals the session_keys at rest, `kid:base64,kid:base64`; null: made once and kept in `dataDir`. */
   sessionKeyKeys: string | null
 }
@@ -52,10 +63,16 @@ const Environment = z.object({
   WECHAT_APPS: z.string().transform(parseApps).optional(),
   WECHAT_API_BASE_URL: url(['https:', 'http:'], WECHAT_API).optional(),
   WECHAT_EMULATOR: z.enum(['off', 'on', 'exposed'], 'must be off, on or exposed').default('off'),
-  REDIS_URL: url(['redis:', 'rediss:'], 'redis://127.0.0.1:6379').optional(),
+  REDIS_URL: z
+    .string()
+    .refine((text) => parseRedisUrl(text) !== null, REDIS_FORMS)
+    .optional(),
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user@host/database').optional(),
   SESSION_IDLE_SECONDS: wholeNumber(60, 31_536_000).default(IDLE_SECONDS),
   SESSION_ABSOLUTE_SECONDS: wholeNumber(60, 315_360_000).default(ABSOLUTE_SECONDS),
+  SESSION_LIMIT: wholeNumber(0, 10_000).default(20),
+  SESSION_CACHE_MS: wholeNumber(0, 60_000).default(2000),
+  TRUST_PROXY: z.string().transform(parseAddresses).optional(),
   SESSION_KEY_KEYS: z
     .string()
     .regex(KEY_RING, 'must be kid:base64,kid:base64 with keys of 32 bytes (openssl rand -base64 32 makes one)')
@@ -86,6 +103,9 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     databaseUrl: e.DATABASE_URL ?? null,
     sessionIdleSeconds: e.SESSION_IDLE_SECONDS,
     sessionAbsoluteSeconds: e.SESSION_ABSOLUTE_SECONDS,
+    sessionLimit: e.SESSION_LIMIT,
+    sessionCacheMs: e.SESSION_CACHE_MS,
+    trustProxy: e.TRUST_PROXY ?? [],
     sessionKeyKeys: e.SESSION_KEY_KEYS ?? null,
   })
 }
@@ -143,6 +163,21 @@ function parseApps(text: string, context: z.RefinementCtx): z.infer<typeof app>[
       : 'must be JSON like [{ "appid": "wx...", "secrets": ["..."] }]',
   })
   return z.NEVER
+}
+
+/** Not a number of hops and not "everybody": a caller could then write any address into the header. */
+function parseAddresses(text: string, context: z.RefinementCtx): string[] {
+  const addresses = text.split(',').map((address) => address.trim())
+  if (addresses.every(isAddressRange)) return addresses
+  const message = "must be the proxies' addresses, separated by commas, like 10.0.0.0/8,fd00::/8,192.0.2.7"
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+}
+
+function isAddressRange(text: string): boolean {
+  const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const version = isIP(address)
+  return version !== 0 && (bits === undefined || (Number(bits) >= 1 && Number(bits) <= (version === 4 ? 32 : 128)))
 }
 
 function parseJson(text: string): unknown {

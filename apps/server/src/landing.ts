@@ -1,8 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 
+const PAGE_POLICY = {
+  useDefaults: false,
+  directives: { 'default-src': ["'none'"], 'style-src': ["'unsafe-inline'"], 'frame-ancestors': ["'none'"] },
+}
+
 /** The page at `/` of the demonstration: what runs here, and how to try it by hand. */
 export async function landing(app: FastifyInstance, { appid }: { appid: string }): Promise<void> {
-  app.get('/', (request, reply) => {
+  app.get('/', { helmet: { contentSecurityPolicy: PAGE_POLICY } }, (request, reply) => {
     const origin = `${request.protocol}://${request.host}`
     return reply.type('text/html; charset=utf-8').send(page(escapeHtml(origin), appid))
   })

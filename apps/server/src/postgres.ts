@@ -2,27 +2,66 @@ import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrateUsers, type UsersDatabase } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
-import { Kysely, PostgresDialect } from 'kysely'
+import { CompiledQuery, Kysely, PostgresDialect, type PostgresPool } from 'kysely'
 import { Pool, type PoolConfig } from 'pg'
 
 /** `query_timeout` is the one a frozen server cannot ignore. */
 const POSTGRES_LIMITS = {
   max: 10,
   connectionTimeoutMillis: 2_000,
-  statement_timeout: 4_000,
   query_timeout: 5_000,
   idleTimeoutMillis: 5_000,
 }
+/** So that a statement nobody waits for any more ends in the server too. */
+const STATEMENT_TIMEOUT_MS = 4_000
 /** More than any query may take, and than the pool keeps a connection that nobody uses. */
 const POSTGRES_SILENCE_MS = 6_000
-const RETRY_DELAY_MS = 1_000
+const RETRY_DELAY_MS = 250
+/** What queries still under way get when the service stops; by then nobody waits for their answers. */
+const CLOSE_TIMEOUT_MS = 500
 
-/** Connects to PostgreSQL and brings the tables up to date; waits for a database that is away. */
-export async function openPostgres(connectionString: string, log: FastifyBaseLogger): Promise<Kysely<UsersDatabase>> {
-  await untilReachable(() => migratePostgres(connectionString, log), log)
-  return new Kysely({
-    dialect: new PostgresDialect({ pool: openPool({ connectionString, ...POSTGRES_LIMITS, stream: openSocket }, log) }),
+export interface Postgres {
+  /** Fails at once until the database was reached and its tables are up to date; never waits for that. */
+  db: Kysely<UsersDatabase>
+  /** Settles with the first attempt, however it ends. */
+  attempted: Promise<void>
+  close(): Promise<void>
+}
+
+/** Users in PostgreSQL. A database that is away, or refuses the service, is tried again until it is there. */
+export function openPostgres(connectionString: string, log: FastifyBaseLogger): Postgres {
+  const pool = openPool({ connectionString, ...POSTGRES_LIMITS, stream: openSocket }, log)
+  const stopping = new AbortController()
+  let isOpen = false
+  const attempted = new Promise<void>((resolve) => {
+    const opened = migrateUntilDone({ connectionString, log, stopping: stopping.signal, attempted: resolve })
+    void opened.then((done) => {
+      isOpen = done
+      resolve()
+    })
   })
+  const gatedPool: PostgresPool = {
+    options: pool.options,
+    connect: () => (isOpen ? pool.connect() : Promise.reject(new Error('it was not reached since the start'))),
+    end: () => pool.end(),
+  }
+  return {
+    attempted,
+    db: new Kysely({
+      dialect: new PostgresDialect({
+        pool: gatedPool,
+        // Not as a startup parameter, which PgBouncer refuses. Where it pools by transaction this reaches only the server
+        // connection behind the first query: there, set it on the role as well.
+        onCreateConnection: async (connection) => {
+          await connection.executeQuery(CompiledQuery.raw(`set statement_timeout = ${STATEMENT_TIMEOUT_MS}`))
+        },
+      }),
+    }),
+    close: async () => {
+      stopping.abort()
+      await Promise.race([pool.end(), sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
+    },
+  }
 }
 
 /**
@@ -32,6 +71,33 @@ export async function openPostgres(connectionString: string, log: FastifyBaseLog
 function openSocket(): Socket {
   const socket = new Socket()
   return socket.setTimeout(POSTGRES_SILENCE_MS, () => socket.destroy(new Error('the connection went silent')))
+}
+
+/** Resolves with true once the tables are up to date, with false when it was told to stop before. */
+async function migrateUntilDone(o: {
+  connectionString: string
+  log: FastifyBaseLogger
+  stopping: AbortSignal
+  attempted: () => void
+}): Promise<boolean> {
+  const { connectionString, log, stopping, attempted } = o
+  let told: string | null = null
+  while (!stopping.aborted) {
+    try {
+      await migratePostgres(connectionString, log)
+      if (told !== null) log.info('the user store (PostgreSQL) is there')
+      return true
+    } catch (error) {
+      const reason = reasonOf(error)
+      const trouble = isUnreachable(error) ? 'cannot be reached' : 'refuses the service'
+      // Once a reason: it may be away for hours.
+      if (reason !== told) log.error({ reason }, `the user store (PostgreSQL) ${trouble}, trying again`)
+      told = reason
+      attempted()
+    }
+    await sleep(RETRY_DELAY_MS, undefined, { ref: false })
+  }
+  return false
 }
 
 /** With a deadline for connecting only: it waits for a process that migrates already, and an index takes its time. */
@@ -52,31 +118,24 @@ async function migratePostgres(connectionString: string, log: FastifyBaseLogger)
  */
 function openPool(options: PoolConfig, log: FastifyBaseLogger): Pool {
   const pool = new Pool(options)
+  let toldAtMs = Number.NEGATIVE_INFINITY
   pool.on('error', () => {})
   pool.on('connect', (client) =>
-    client.on('error', (error) =>
-      log.warn({ reason: error.message }, 'a connection to the user store (PostgreSQL) broke'),
-    ),
+    client.on('error', (error) => {
+      // All of them break at once when the server restarts.
+      if (performance.now() - toldAtMs < 1_000) return
+      toldAtMs = performance.now()
+      log.warn({ reason: error.message }, 'a connection to the user store (PostgreSQL) broke')
+    }),
   )
   return pool
 }
 
-/** A database that is away when the service starts is waited for; one that refuses the service is not. */
-async function untilReachable(connect: () => Promise<void>, log: FastifyBaseLogger): Promise<void> {
-  for (let isFirst = true; ; isFirst = false) {
-    try {
-      return await connect()
-    } catch (error) {
-      if (!isUnreachable(error)) throw error
-      if (isFirst)
-        log.error({ reason: messageOf(error) }, 'the user store (PostgreSQL) cannot be reached, trying again')
-      await sleep(RETRY_DELAY_MS)
-    }
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** Node wraps a refused connection in an AggregateError that has a code but no message. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.cause !== undefined) return reasonOf(error.cause)
+  return error.message || ('code' in error ? String(error.code) : error.name)
 }
 
 /** No connection, a server that starts or stops (57P01 to 57P03), or one without a connection to spare (53300). */

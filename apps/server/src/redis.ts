@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { Redis } from 'ioredis'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { parseRedisUrl, type RedisTarget } from './redis-url.ts'
 
 /** A store that does not answer in time is treated as gone; the caller gets a 503, not a wait. */
 const COMMAND_TIMEOUT_MS = 300
@@ -8,21 +9,23 @@ const CONNECT_TIMEOUT_MS = 2_000
 const SILENCE_TIMEOUT_MS = 1_000
 /** Reconnecting is quick, so that the service recovers within a second of Redis coming back. */
 const RECONNECT_DELAY_MS = 250
+/** A command that meets a node that is gone, or a slot that moved, is sent so often more and no longer than a store may take. */
+const MAX_REDIRECTIONS = 3
+const REDIRECTION_DELAY_MS = 50
 
 /**
- * Connects to Redis. The library's defaults queue commands while Redis is away and wait for answers for ever: here a
- * command fails at once or within {@link COMMAND_TIMEOUT_MS}, and the connection keeps being retried in the background.
+ * Connects to Redis: one server, the master that sentinels name, or a cluster. The library's defaults queue commands while
+ * Redis is away and wait for answers for ever: here a command fails at once or within {@link COMMAND_TIMEOUT_MS}, and the
+ * connection keeps being retried in the background, the first one too. `attempted` settles with the first attempt, however
+ * it ends.
  */
-export async function connectRedis(url: string, log: FastifyBaseLogger): Promise<Redis> {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    socketTimeout: SILENCE_TIMEOUT_MS,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    retryStrategy: () => RECONNECT_DELAY_MS,
-  })
+export function connectRedis(
+  url: string,
+  log: FastifyBaseLogger,
+): { redis: Redis | Cluster; attempted: Promise<void> } {
+  const target = parseRedisUrl(url)
+  if (!target) throw new TypeError('url is not an address of Redis')
+  const redis = createClient(target)
   let isDown = false
   redis.on('error', (error) => {
     // The message alone: the error holds the command, and the command may be AUTH with its password.
@@ -33,10 +36,54 @@ export async function connectRedis(url: string, log: FastifyBaseLogger): Promise
     if (isDown) log.info('the session store (Redis) is back')
     isDown = false
   })
-  const ready = new Promise<void>((resolve) => {
-    redis.once('ready', () => resolve())
-  })
-  // A refused first connection is reported by the error event above; the retries go on until `ready`.
-  await redis.connect().catch(() => ready)
-  return redis
+  // A first connection that fails is reported by the error event above.
+  const attempted = redis.connect().catch(() => {})
+  return { redis, attempted }
+}
+
+function createClient(target: RedisTarget): Redis | Cluster {
+  const { username, password, db } = target
+  const connection = {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SILENCE_TIMEOUT_MS,
+    maxLoadingRetryTime: RECONNECT_DELAY_MS,
+  } satisfies RedisOptions
+  const single = {
+    ...connection,
+    db,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => RECONNECT_DELAY_MS,
+  } satisfies RedisOptions
+  switch (target.kind) {
+    case 'standalone':
+      return new Redis({ ...single, ...target.node, ...(target.tls && { tls: {} }) })
+    case 'sentinel':
+      return new Redis({
+        ...single,
+        sentinels: target.nodes,
+        name: target.name,
+        sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
+        sentinelRetryStrategy: () => RECONNECT_DELAY_MS,
+        // A master that was replaced says so by refusing to write: the sentinels know the new one.
+        reconnectOnError: ({ message }) => message.startsWith('READONLY'),
+      })
+    case 'cluster':
+      return new Cluster(target.nodes, {
+        redisOptions: connection,
+        lazyConnect: true,
+        enableOfflineQueue: false,
+        enableAutoPipelining: true,
+        clusterRetryStrategy: () => RECONNECT_DELAY_MS,
+        maxRedirections: MAX_REDIRECTIONS,
+        retryDelayOnFailover: REDIRECTION_DELAY_MS,
+        retryDelayOnClusterDown: REDIRECTION_DELAY_MS,
+        retryDelayOnTryAgain: REDIRECTION_DELAY_MS,
+      })
+  }
 }

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type AccessTokenStore,
+  createRedisAccessTokenStore,
   createRedisSessionStore,
   createSessionKeyVault,
   createSqliteSessionStore,
@@ -11,24 +14,29 @@ import {
   type SessionKeyVault,
   type SessionStore,
   type UserStore,
-  type UsersDatabase,
 } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Redis } from 'ioredis'
-import type { Kysely } from 'kysely'
+import type { Cluster, Redis } from 'ioredis'
 import type { Config } from './config.ts'
+import { limitUserStore } from './user-deadline.ts'
+
+/** Servers that are there answer within this, so that whoever calls as soon as the service listens is served. */
+const FIRST_ATTEMPT_MS = 1_000
 
 export interface Stores {
   sessions: SessionStore
   users: UserStore
+  /** Null: every process keeps its own. */
+  accessTokens: AccessTokenStore | null
   /** The client behind `sessions`, for whoever else needs Redis; null with the embedded store. */
-  redis: Redis | null
+  redis: Redis | Cluster | null
   close(): Promise<void>
 }
 
 /**
  * Opens the two stores the configuration asks for; the embedded ones where it asks for none. The drivers of the others
- * are loaded on demand: nobody should wait for what they do not use.
+ * are loaded on demand: nobody should wait for what they do not use. A server that is away is not waited for: its store
+ * fails at once until the server is there.
  */
 export async function openStores(config: Config, log: FastifyBaseLogger): Promise<Stores> {
   if (config.redisUrl && !config.databaseUrl) {
@@ -38,29 +46,47 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   const vault = config.sessionKeyKeys
     ? createSessionKeyVault({ keys: config.sessionKeyKeys })
     : openVault(join(config.dataDir, 'session-keys'))
-  const db = config.databaseUrl
-    ? await (await import('./postgres.ts')).openPostgres(config.databaseUrl, log)
+  const users = config.databaseUrl
+    ? (await import('./postgres.ts')).openPostgres(config.databaseUrl, log)
     : await openSqlite(join(config.dataDir, 'users.sqlite'))
-  const redis = config.redisUrl ? await (await import('./redis.ts')).connectRedis(config.redisUrl, log) : null
+  const { redis, attempted } = config.redisUrl
+    ? (await import('./redis.ts')).connectRedis(config.redisUrl, log)
+    : { redis: null, attempted: null }
   const sessions = redis
-    ? createRedisSessionStore({ redis })
+    ? createRedisSessionStore({
+        redis,
+        cacheMs: config.sessionCacheMs,
+        warn: (message) => log.warn(message),
+      })
     : createSqliteSessionStore({ file: join(config.dataDir, 'sessions.sqlite') })
+  await Promise.race([Promise.all([users.attempted, attempted]), sleep(FIRST_ATTEMPT_MS, undefined, { ref: false })])
   return {
     sessions,
-    users: createSqlUserStore({ db, vault }),
+    users: limitUserStore(
+      createSqlUserStore({
+        db: users.db,
+        vault,
+        onConflict: (conflict) =>
+          log.warn(
+            conflict,
+            'two users have one unionid: they stay two, and are listed in the table identity_conflicts',
+          ),
+      }),
+    ),
+    accessTokens: redis && createRedisAccessTokenStore({ redis, vault }),
     redis,
     close: async () => {
       // Not `quit`: it would wait for the answer of a Redis that is frozen.
       redis?.disconnect()
-      await Promise.all([sessions.close(), db.destroy()])
+      await Promise.all([sessions.close(), users.close()])
     },
   }
 }
 
-async function openSqlite(file: string): Promise<Kysely<UsersDatabase>> {
+async function openSqlite(file: string) {
   const db = openSqliteUsers(file)
   await migrateUsers(db)
-  return db
+  return { db, attempted: null, close: () => db.destroy() }
 }
 
 /** The embedded stores bring their own key ring: made once, readable by this user alone. */

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
+import { EventEmitter, once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startService } from './service.ts'
 
@@ -37,15 +37,120 @@ test('an address that cannot be decoded is a problem too, and is not repeated', 
   expect(problem).not.toContain('%E0')
 })
 
+describe('while the service stops', () => {
+  test('a request that has just begun is told so', async () => {
+    const { app, socket, events, answers, bytesRead } = await hold('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
+    await expect.poll(answers).toMatch(/^HTTP\/1.1 200/)
+    const before = bytesRead()
+    socket.write('GET /v1/me HTTP/1.1\r\nhost:')
+    await expect.poll(bytesRead).toBeGreaterThan(before)
+    const closing = once(events, 'closing')
+    const closed = app.close()
+    await closing
+    socket.write(' x\r\n\r\n')
+    await Promise.all([closed, once(socket, 'close')])
+    const [, last = ''] = answers().split(/(?<=\})(?=HTTP)/)
+    expect(last).toMatch(/^HTTP\/1.1 503/)
+    expect(last).toMatch(/^content-type: application\/problem\+json/m)
+    expect(last).toMatch(/^retry-after: 1\r/m)
+    expect(last).toContain('"code":"shutting_down"')
+  })
+
+  test('a request under way is answered', async () => {
+    const gate = new EventEmitter()
+    const { app, baseUrl } = await startService('embedded', (app) => {
+      app.addHook('preClose', async () => void gate.emit('closing'))
+      app.get('/slow', async () => {
+        gate.emit('entered')
+        await once(gate, 'opened')
+        return 'done'
+      })
+    })
+    const answer = fetch(`${baseUrl}/slow`)
+    await once(gate, 'entered')
+    const closing = once(gate, 'closing')
+    const closed = app.close()
+    await closing
+    gate.emit('opened')
+    expect(await (await answer).text()).toBe('done')
+    await closed
+  })
+})
+
+test('a process that cannot keep up says so, and stays alive', async () => {
+  const { app } = await startService('embedded')
+  let answer = await app.inject('/readyz')
+  await vi.waitFor(
+    async () => {
+      blockEventLoop(1_500)
+      answer = await app.inject('/readyz')
+      expect(answer.statusCode).toBe(503)
+    },
+    { timeout: 20_000, interval: 1 },
+  )
+  expect(answer.json()).toMatchObject({ status: 503, code: 'overloaded' })
+  expect(answer.headers['retry-after']).toBe('1')
+  expect((await app.inject('/livez')).statusCode).toBe(200)
+  await expect.poll(async () => (await app.inject('/readyz')).statusCode).toBe(200)
+})
+
+test('every answer has an id of our own, the one that a problem names, and the headers of helmet', async () => {
+  const { baseUrl } = await startService('embedded')
+  const answer = await fetch(`${baseUrl}/v1/me`, { headers: { 'x-request-id': 'mine', 'request-id': 'mine' } })
+  const requestId = answer.headers.get('x-request-id')
+  expect(requestId).toMatch(/^[0-9a-f-]{36}$/)
+  expect(await answer.json()).toMatchObject({ requestId })
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+    'strict-transport-security': 'max-age=31536000',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+  })
+})
+
+describe("the caller's address", () => {
+  const addressSeen = async (trustProxy: readonly string[]) => {
+    const { baseUrl } = await startService('embedded', (app) => app.get('/ip', async ({ ip }) => ip), {
+      trustProxy,
+    })
+    const headers = { 'x-forwarded-for': '203.0.113.9, 192.0.2.1' }
+    return (await fetch(`${baseUrl}/ip`, { headers })).text()
+  }
+
+  test('is that of the connection, whatever a header says', async () => {
+    expect(await addressSeen([])).toBe('127.0.0.1')
+    expect(await addressSeen(['10.0.0.0/8'])).toBe('127.0.0.1')
+  })
+
+  test('is what a proxy of ours saw, and not what was sent to it', async () => {
+    expect(await addressSeen(['127.0.0.0/8'])).toBe('192.0.2.1')
+  })
+})
+
+function blockEventLoop(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
 /** The service with a client that sends `text` and then nothing. */
 async function hold(text: string) {
-  const { app, baseUrl } = await startService('embedded')
+  const events = new EventEmitter()
+  const { app, baseUrl } = await startService('embedded', (app) => {
+    app.addHook('preClose', async () => void events.emit('closing'))
+  })
   const { port, hostname } = new URL(baseUrl)
+  const connection = once(app.server, 'connection')
   const accepted = once(app.server, text.endsWith('{') ? 'request' : 'connection')
   const socket = connect(Number(port), hostname)
-  socket.on('error', () => {})
+  let received = ''
+  socket
+    .on('error', () => {})
+    .on('data', (chunk) => {
+      received += chunk
+    })
   onTestFinished(() => void socket.destroy())
   socket.write(text)
   await accepted
-  return { app, socket }
+  const [far]: Socket[] = await connection
+  return { app, socket, events, answers: () => received, bytesRead: () => far?.bytesRead ?? 0 }
 }

@@ -21,7 +21,7 @@ describe('parseConfig', () => {
       'PORT must be a whole number from 0 to 65535',
       expect.stringMatching(/^LOG_LEVEL must be one of fatal/),
       'WECHAT_EMULATOR must be off, on or exposed',
-      'REDIS_URL must be an address like redis://127.0.0.1:6379',
+      expect.stringMatching(/^REDIS_URL must be an address like redis:\/\/127.0.0.1:6379/),
       'SESSION_IDLE_SECONDS must be a whole number from 60 to 31536000',
       expect.stringMatching(/beside a real secret/),
     ])
@@ -40,6 +40,9 @@ describe('parseConfig', () => {
       databaseUrl: null,
       sessionIdleSeconds: 7200,
       sessionAbsoluteSeconds: 2_592_000,
+      sessionLimit: 20,
+      sessionCacheMs: 2000,
+      trustProxy: [],
       sessionKeyKeys: null,
     })
   })
@@ -63,6 +66,38 @@ describe('parseConfig', () => {
     expect(problems).toEqual([expect.stringMatching(/^WECHAT_APPS /)])
     expect(problems.join()).not.toContain('secret"')
   })
+
+  test.each([
+    'redis://user:password@127.0.0.1:6379/0',
+    'rediss://redis.example.com',
+    'redis+sentinel://a:26379,b:26379/mymaster',
+    'redis+sentinel://:password@a:26379,[::1]:26379/mymaster',
+    'redis+cluster://user:password@a:6379,b:6379',
+  ])('REDIS_URL may be %s', (REDIS_URL) => {
+    expect(parseConfig({ ...REAL_APP, REDIS_URL }).redisUrl).toBe(REDIS_URL)
+  })
+
+  test.each([
+    'http://127.0.0.1',
+    'redis+sentinel://a:26379,b:26379',
+    'redis+cluster://',
+    'redis+cluster://a:6379,,b:6379',
+    'redis+cluster://a:6379,b:x',
+  ])('REDIS_URL as %s is refused', (REDIS_URL) => {
+    expect(problemsOf({ ...REAL_APP, REDIS_URL })).toEqual([expect.stringMatching(/^REDIS_URL must be an address/)])
+  })
+
+  test('TRUST_PROXY is a list of addresses and ranges', () => {
+    const TRUST_PROXY = '10.0.0.0/8, fd00::/8,192.0.2.7'
+    expect(parseConfig({ ...REAL_APP, TRUST_PROXY }).trustProxy).toEqual(['10.0.0.0/8', 'fd00::/8', '192.0.2.7'])
+  })
+
+  test.each(['true', '1', '*', 'loopback', '10.0.0.0/33', '0.0.0.0/0', '10.0.0.1,', 'proxy.internal', '::/129'])(
+    'TRUST_PROXY as %s, which would trust anybody or nobody, is refused',
+    (TRUST_PROXY) => {
+      expect(problemsOf({ ...REAL_APP, TRUST_PROXY })).toEqual([expect.stringMatching(/^TRUST_PROXY must be/)])
+    },
+  )
 
   test.each([
     ['an appid without its secret', { WECHAT_APPID: 'wx1' }],

@@ -7,18 +7,26 @@ export interface Network {
   url: string
   /** Loses every connection there is without a word to either side; new ones work. */
   lose(): void
+  /** Makes every answer so much later. */
+  delay(ms: number): void
 }
 
 /** A network between the service and the server at `target`, for this test alone. */
 export async function createNetwork(target: string): Promise<Network> {
   const { hostname, port } = new URL(target)
   const open = new Set<Socket>()
+  let delayMs = 0
   const lost = new WeakSet<Socket>()
   const server = createServer((near) => {
     const far = connect(Number(port), hostname)
     const relay = (from: Socket, to: Socket) => {
       open.add(from)
-      from.on('data', (chunk) => lost.has(from) || to.write(chunk))
+      from.on('data', (chunk) => {
+        if (lost.has(from)) return
+        // Timers of one length keep their order.
+        if (delayMs > 0 && from === far) setTimeout(() => to.write(chunk), delayMs)
+        else to.write(chunk)
+      })
       from.on('error', () => {})
       from.on('close', () => {
         open.delete(from)
@@ -38,6 +46,9 @@ export async function createNetwork(target: string): Promise<Network> {
   url.host = `127.0.0.1:${(server.address() as { port: number }).port}`
   return {
     url: url.href,
+    delay: (ms) => {
+      delayMs = ms
+    },
     lose: () => {
       for (const socket of open) lost.add(socket)
     },

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished, vi } from 'vitest'
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
@@ -9,7 +9,9 @@ export interface ServiceProcess {
   child: ChildProcess
   /** Everything it has printed, both streams. */
   output(): string
-  /** Resolves with the address once it serves. */
+  /** Resolves with the address once it listens. */
+  listening: Promise<string>
+  /** Resolves with the address once both stores are there. */
   address: Promise<string>
   /** Resolves with the exit code, or the signal that ended it. */
   ended: Promise<number | NodeJS.Signals>
@@ -23,7 +25,7 @@ export function startProcess(env: Record<string, string>, args: readonly string[
   })
   let printed = ''
   const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals)
-  const address = new Promise<string>((resolve, reject) => {
+  const listening = new Promise<string>((resolve, reject) => {
     const look = (chunk: Buffer) => {
       printed += chunk.toString()
       const found = /^weapp-auth: .*\bon (http:\/\/\S+)$/m.exec(printed)
@@ -33,12 +35,17 @@ export function startProcess(env: Record<string, string>, args: readonly string[
     child.stderr.on('data', look)
     void ended.then((how) => reject(new Error(`the service ended (${how}) before it served:\n${printed}`)))
   })
+  const address = listening.then(async (url) => {
+    await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200), 15_000)
+    return url
+  })
+  listening.catch(() => {})
   address.catch(() => {})
   onTestFinished(async () => {
     child.kill('SIGKILL')
     await ended
   })
-  return { child, output: () => printed, address, ended }
+  return { child, output: () => printed, listening, address, ended }
 }
 
 export async function call(url: string, o: { method?: string; body?: unknown; token?: string } = {}) {

@@ -7,9 +7,9 @@ import { createDevice, createWorld, type Device, localLink, startWechat, type Wo
 import type { FastifyInstance } from 'fastify'
 import { Client } from 'pg'
 import { pino } from 'pino'
-import { inject, onTestFinished } from 'vitest'
+import { expect, inject, onTestFinished, vi } from 'vitest'
 import type {} from '../../../scripts/servers/provided.ts'
-import { buildApp } from '../src/app.ts'
+import { type AppDeps, buildApp } from '../src/app.ts'
 import { parseConfig } from '../src/config.ts'
 import { openStores } from '../src/stores.ts'
 
@@ -25,13 +25,15 @@ export interface Service {
 
 /** The real service on real HTTP, with WeChat emulated on the other side of a real connection. */
 export async function startService(
-  column: Column,
-  routes: (app: FastifyInstance) => void | Promise<void> = () => {},
+  column: Column | Record<string, string>,
+  routes: (app: FastifyInstance) => unknown = () => {},
+  deps: Partial<AppDeps> = {},
 ): Promise<Service> {
   const world = createWorld()
   const wechat = await startWechat(world)
-  const log = pino({ level: 'silent' })
-  const config = parseConfig({ ...(await environment(column)), WECHAT_EMULATOR: 'on' })
+  const { log = pino({ level: 'silent' }) } = deps
+  const env = typeof column === 'string' ? await environment(column) : column
+  const config = parseConfig({ ...env, WECHAT_EMULATOR: 'on' })
   const stores = await openStores(config, log)
   const app = await buildApp({
     ...config,
@@ -40,9 +42,11 @@ export async function startService(
     wechatApiBaseUrl: wechat.baseUrl,
     now: () => world.clock.now(),
     log,
+    ...deps,
   })
   await routes(app)
   const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 })
+  await vi.waitFor(async () => expect((await app.inject('/readyz')).statusCode).toBe(200), 15_000)
   onTestFinished(async () => {
     await app.close()
     await Promise.all([stores.close(), wechat.close()])
@@ -51,14 +55,17 @@ export async function startService(
 }
 
 /** The variables that choose a column, with a folder or a database of this test's own. */
-export async function environment(column: Column): Promise<Record<string, string>> {
+export async function environment(
+  column: Column,
+  postgresUrl = inject('databaseUrl') ?? '',
+): Promise<Record<string, string>> {
   const dataDir = mkdtempSync(join(tmpdir(), 'weapp-auth-test-'))
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
   if (column === 'embedded') return { DATA_DIR: dataDir }
   return {
     DATA_DIR: dataDir,
     REDIS_URL: inject('redisUrl') ?? '',
-    DATABASE_URL: await createDatabase(inject('databaseUrl') ?? ''),
+    DATABASE_URL: await createDatabase(postgresUrl),
     SESSION_KEY_KEYS: `k1:${randomBytes(32).toString('base64')}`,
   }
 }

@@ -144,7 +144,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
       return user
     },
     decrypt({ encryptedData, iv }) {
-      const decrypted = ask('data', { url: ROUTES.decrypt, method: 'POST', data: { encryptedData, iv } })
+      const decrypted = ask('data', { url: ROUTES.decryptOpenData, method: 'POST', data: { encryptedData, iv } })
       decrypted.then(session.releaseSessionKey, session.releaseSessionKey)
       return decrypted.then(({ data }) => data)
     },

@@ -1,5 +1,5 @@
 // What callers see. The doc comments here are the reference.
-import type { CreateSessionResponse, DecryptRequest, UserProfile } from '@weapp-auth/shared'
+import type { CreateSessionResponse, DecryptOpenDataRequest, UserProfile } from '@weapp-auth/shared'
 import type { AuthError } from './errors.ts'
 import type { AuthOptions, CallOptions } from './pipeline.ts'
 import type { SignInRequest } from './service.ts'
@@ -199,7 +199,7 @@ export interface Auth<User = SessionUser> {
    *
    * @throws AuthError as `updateProfile`; its `problem` `session_key_stale` asks for another tap
    */
-  decrypt<Data = Record<string, unknown>>(encrypted: DecryptRequest): Promise<Data>
+  decrypt<Data = Record<string, unknown>>(encrypted: DecryptOpenDataRequest): Promise<Data>
   /** Calls `handler` after each such event; returns what ends that. */
   on<Name extends keyof AuthEvents<User>>(name: Name, handler: (detail: AuthEvents<User>[Name]) => unknown): () => void
 }

@@ -1,4 +1,4 @@
-export type { DecryptRequest, SessionSummary, User, UserProfile } from '@weapp-auth/shared'
+export type { DecryptOpenDataRequest, SessionSummary, User, UserProfile } from '@weapp-auth/shared'
 export { createAuth } from './auth.ts'
 export type {
   Auth,

@@ -128,7 +128,7 @@ async function run(steps: readonly Step[]): Promise<void> {
       await call.lose()
       // 9: a network error never clears a session.
       // A lost decrypt only lets go of a key that kept a passed hint from mattering.
-      if (!isLogin(call) && call.path !== ROUTES.decrypt) expect(auth.getSession()).toEqual(before)
+      if (!isLogin(call) && call.path !== ROUTES.decryptOpenData) expect(auth.getSession()).toEqual(before)
       return
     }
     if (how === 'trouble') return call.answer(503, problem(503, 'store_unavailable').data)

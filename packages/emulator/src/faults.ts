@@ -1,7 +1,7 @@
 import type { Ledger } from './ledger.ts'
 
 /** The calls of WeChat's HTTP API that can go wrong. */
-export const WECHAT_FAULT_POINTS = ['jscode2session'] as const
+export const WECHAT_FAULT_POINTS = ['jscode2session', 'stable_token', 'checksession', 'resetusersessionkey'] as const
 
 /** The calls of a device's `wx` that can go wrong. */
 export const DEVICE_FAULT_POINTS = [

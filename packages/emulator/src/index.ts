@@ -1,3 +1,4 @@
+export type { AccessTokenResult, StableTokenParams } from './access-tokens.ts'
 export { type Clock, type ClockOptions, createClock } from './clock.ts'
 export {
   createFaults,
@@ -23,6 +24,8 @@ export {
   type LedgerEvent,
   type SecretKind,
 } from './ledger.ts'
+export type { EncryptedData, UserInfo } from './open-data.ts'
+export type { SessionKeyParams } from './session-keys.ts'
 export { WechatError } from './wechat-error.ts'
 export {
   type Code2SessionParams,

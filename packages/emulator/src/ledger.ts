@@ -10,7 +10,7 @@ export interface LedgerEvent {
 
 export type LedgerEntry = LedgerEvent & { seq: number; atMs: number } & LedgerDetail
 
-export type SecretKind = 'code' | 'token' | 'key'
+export type SecretKind = 'code' | 'token' | 'key' | 'accessToken'
 
 /**
  * The append-only record of what happened on both sides: the proof of "this code was sent once".
@@ -20,7 +20,8 @@ export interface Ledger {
   add(entry: LedgerEvent & LedgerDetail): LedgerEntry
   entries(): readonly LedgerEntry[]
   /**
-   * A short name for a secret, the same one for the same value: `c1` a code, `#1` a token, `k1` a session key.
+   * A short name for a secret, the same one for the same value: `c1` a code, `#1` a token, `k1` a session key, `a1` an
+   * access_token.
    *
    * @param known the name another ledger gave it already, so that the two can be read side by side
    */
@@ -33,13 +34,18 @@ export interface Ledger {
   count(event: string, where?: LedgerDetail): number
 }
 
-const PREFIX: Record<SecretKind, string> = { code: 'c', token: '#', key: 'k' }
+const PREFIX: Record<SecretKind, string> = { code: 'c', token: '#', key: 'k', accessToken: 'a' }
 
 export function createLedger(): Ledger {
   const entries: LedgerEntry[] = []
   const listeners = new Set<(entry: LedgerEntry) => void>()
-  const lastNumber: Record<SecretKind, number> = { code: 0, token: 0, key: 0 }
-  const aliases: Record<SecretKind, Map<string, string>> = { code: new Map(), token: new Map(), key: new Map() }
+  const lastNumber: Record<SecretKind, number> = { code: 0, token: 0, key: 0, accessToken: 0 }
+  const aliases: Record<SecretKind, Map<string, string>> = {
+    code: new Map(),
+    token: new Map(),
+    key: new Map(),
+    accessToken: new Map(),
+  }
 
   return {
     add(entry) {

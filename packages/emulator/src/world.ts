@@ -1,7 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { type AccessTokenResult, createAccessTokens, type StableTokenParams } from './access-tokens.ts'
 import { type Clock, createClock } from './clock.ts'
 import { createFaults, type Faults, WECHAT_FAULT_POINTS } from './faults.ts'
 import { createLedger, type Ledger } from './ledger.ts'
+import { ANONYMOUS, type EncryptedData, encryptOpenData, signOpenData, type UserInfo } from './open-data.ts'
+import { createSessionKeys, type SessionKeyParams } from './session-keys.ts'
 import { WechatError } from './wechat-error.ts'
 
 /** A mini-program as registered at WeChat. */
@@ -48,6 +51,26 @@ export interface World {
    * @throws WechatError 40002, 40013, 40029, 40125, 40163, 40226, 41002, 41004, 41008, 45011
    */
   code2Session(params: Code2SessionParams): Code2SessionResult
+  /**
+   * The access_token of an app: the same one until five minutes before its end.
+   *
+   * @throws WechatError 40002, 40013, 40125, 41002, 41004
+   */
+  stableToken(params: StableTokenParams): AccessTokenResult
+  /** Lets an app's access_token die before its time, as a forced refresh elsewhere does. */
+  revokeAccessToken(appid: string): void
+  /**
+   * Whether the caller's session key of a user is WeChat's.
+   *
+   * @throws WechatError 40001, 40003, 41001, 42001, 87007, 87008, 87009
+   */
+  checkSessionKey(params: SessionKeyParams): void
+  /** Replaces a user's session key; the new one ends when the old one would have. @throws WechatError as above */
+  resetSessionKey(params: SessionKeyParams): { openid: string; session_key: string }
+  /** The user's data as `wx.getUserProfile` hands it out: anonymous since 2022, signed and encrypted. */
+  userInfo(user: string, appid: string): UserInfo
+  /** Any other data as WeChat encrypts it for this user (a phone number, steps): with a watermark and without openId. */
+  encrypt(user: string, appid: string, data: object): EncryptedData
   /** The user's identity in this app: the same after a restart of the emulator. */
   openid(user: string, appid: string): string
   /** Ends the life of the user's session key, as time without use does. */
@@ -82,12 +105,6 @@ interface Code {
   used: boolean
 }
 
-interface SessionKey {
-  value: string
-  issuedAtMs: number
-  usedAtMs: number
-}
-
 export function createWorld({
   apps = [DEMO_APP],
   clock = createClock(),
@@ -98,9 +115,10 @@ export function createWorld({
 }: WorldOptions = {}): World {
   const faults = createFaults({ points: WECHAT_FAULT_POINTS, ledger })
   const codes = new Map<string, Code>()
-  const keys = new Map<string, SessionKey>()
+  const keys = createSessionKeys({ clock, ttlMs: sessionKeyTtlMs, refreshMs: sessionKeyRefreshMs })
   const blocked = new Set<string>()
   const exchanges = new Map<string, { minute: number; count: number }>()
+  const accessTokens = createAccessTokens({ clock })
 
   function getApp(appid: string): WechatApp {
     const app = apps.find((candidate) => candidate.appid === appid)
@@ -116,22 +134,13 @@ export function createWorld({
     }
   }
 
-  function findKey(openid: string): SessionKey | null {
-    const key = keys.get(openid)
-    return key && clock.now() - key.usedAtMs < sessionKeyTtlMs ? key : null
-  }
-
-  /** The user's one valid key, made anew when there is none or, at a login, when the last one is old enough. */
-  function useKey(openid: string, { rotate }: { rotate: boolean }): string {
-    const nowMs = clock.now()
-    const key = findKey(openid)
-    if (key && !(rotate && nowMs - key.issuedAtMs >= sessionKeyRefreshMs)) {
-      key.usedAtMs = nowMs
-      return key.value
-    }
-    const value = randomBytes(16).toString('base64')
-    keys.set(openid, { value, issuedAtMs: nowMs, usedAtMs: nowMs })
-    return value
+  function ownerOf(user: string, appid: string) {
+    const { platform } = getApp(appid)
+    const openid = openidOf(user, appid)
+    const key = keys.use(openid, { rotate: false })
+    ledger.add({ side: 'wechat', event: 'openData.issued', appid, user, sessionKey: ledger.alias('key', key) })
+    const watermark = { timestamp: Math.floor(clock.now() / 1000), appid }
+    return { openid, unionid: platform ? unionidOf(user, platform) : null, key, watermark }
   }
 
   function countExchange(user: string): void {
@@ -154,14 +163,14 @@ export function createWorld({
     login(user, appid) {
       const openid = openidOf(user, getApp(appid).appid)
       forgetOldCodes()
-      useKey(openid, { rotate: true })
+      keys.use(openid, { rotate: true })
       const code = makeCode()
       codes.set(code, { user, appid, issuedAtMs: clock.now(), used: false })
       ledger.add({ side: 'wechat', event: 'code.issued', appid, user, code: ledger.alias('code', code) })
       return { code }
     },
     checkSession(user, appid) {
-      const valid = findKey(openidOf(user, getApp(appid).appid)) !== null
+      const valid = keys.isAlive(openidOf(user, getApp(appid).appid))
       ledger.add({ side: 'wechat', event: 'wechat.checkSession', appid, user, valid })
       return valid
     },
@@ -180,12 +189,40 @@ export function createWorld({
       code.used = true
       if (blocked.has(code.user)) throw new WechatError(40226)
       const openid = openidOf(code.user, appid)
-      const session_key = useKey(openid, { rotate: false })
+      const session_key = keys.use(openid, { rotate: false })
       return { openid, session_key, ...(app.platform && { unionid: unionidOf(code.user, app.platform) }) }
+    },
+    stableToken({ grant_type, appid, secret, force_refresh }) {
+      if (!appid) throw new WechatError(41002)
+      if (!secret) throw new WechatError(41004)
+      if (grant_type !== 'client_credential') throw new WechatError(40002)
+      if (secret !== getApp(appid).secret) throw new WechatError(40125)
+      return accessTokens.get(appid, { isForced: force_refresh === true })
+    },
+    revokeAccessToken(appid) {
+      accessTokens.revoke(getApp(appid).appid)
+      ledger.add({ side: 'control', event: 'access_token.revoked', appid })
+    },
+    checkSessionKey(params) {
+      accessTokens.check(params.access_token)
+      keys.check(params)
+    },
+    resetSessionKey(params) {
+      accessTokens.check(params.access_token)
+      return keys.reset(params)
+    },
+    userInfo(user, appid) {
+      const { openid, unionid, key, watermark } = ownerOf(user, appid)
+      const identified = { openId: openid, ...ANONYMOUS, ...(unionid && { unionId: unionid }), watermark }
+      return { userInfo: ANONYMOUS, ...signOpenData(ANONYMOUS, key), ...encryptOpenData(identified, key) }
+    },
+    encrypt(user, appid, data) {
+      const { key, watermark } = ownerOf(user, appid)
+      return encryptOpenData({ ...data, watermark }, key)
     },
     openid: (user, appid) => openidOf(user, getApp(appid).appid),
     expireSessionKey(user, appid) {
-      keys.delete(openidOf(user, getApp(appid).appid))
+      keys.expire(openidOf(user, getApp(appid).appid))
       ledger.add({ side: 'control', event: 'session_key.expired', appid, user })
     },
     setBlocked(user, isBlocked) {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createClock } from '../src/clock.ts'
@@ -39,6 +40,7 @@ test.each([
   ['/wx-login', { user: 'a'.repeat(65) }, 'user must be a name of 1 to 64 characters'],
   ['/wx-login', { user: 'alice', appid: 'wx1' }, 'invalid appid'],
   ['/wx-login', [], 'the body must be a JSON object'],
+  ['/encrypt', { user: 'alice' }, 'data must be a JSON object'],
   ['/clock', { advanceMs: '5' }, 'advanceMs must be a number'],
   ['/clock', { advanceMs: -1 }, 'a clock only moves forward'],
   ['/faults', { point: 'nowhere', hang: true }, 'there is no fault point "nowhere"'],
@@ -53,6 +55,15 @@ test('check-session tells whether the session key is alive', async () => {
   expect((await post('/check-session', { user: 'alice' })).json()).toEqual({ valid: false })
   await post('/wx-login', { user: 'alice' })
   expect((await post('/check-session', { user: 'alice' })).json()).toEqual({ valid: true })
+})
+
+test('user-info and encrypt give what the phone would get', async () => {
+  const { code } = (await post('/wx-login', { user: 'alice' })).json()
+  const { session_key } = world.code2Session({ appid, secret, js_code: code, grant_type: 'authorization_code' })
+  const { rawData, signature } = (await post('/user-info', { user: 'alice' })).json()
+  expect(hash('sha1', rawData + session_key)).toBe(signature)
+  const encrypted = (await post('/encrypt', { user: 'alice', data: { steps: 5 } })).json()
+  expect(encrypted).toEqual({ encryptedData: expect.any(String), iv: expect.stringMatching(/^.{22}==$/) })
 })
 
 test('the clock moves on, and the ledger says so', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createClock } from '../src/clock.ts'
 import { createWorld, DEMO_APP } from '../src/world.ts'
+import { localLink } from '../src/wx/link.ts'
 import { createPhone, outcomeOf, turns } from './phone.ts'
 
 const { appid, secret } = DEMO_APP
@@ -46,7 +47,7 @@ describe('wx.login', () => {
 
   test('fails when the connection is lost under way', async () => {
     const { wx, device } = createPhone({
-      link: { appids: async () => [], login: () => new Promise(() => {}), checkSession: async () => true },
+      link: { ...localLink(createWorld()), login: () => new Promise(() => {}) },
     })
     const login = outcomeOf(wx.login)
     await turns(2)

@@ -1,6 +1,8 @@
 export { ApiError, type ApiErrorOptions } from './api-error.ts'
 export type { RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'
+export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
+export type { Identities } from './identities.ts'
 export { type WeappAuth, type WeappAuthOptions, weappAuth } from './plugin.ts'
 export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
 export type {
@@ -14,7 +16,13 @@ export type {
 export type { Session } from './sessions/sessions.ts'
 export { createSqliteSessionStore } from './sessions/sqlite-store.ts'
 export type { SessionKey } from './sessions/token.ts'
-export type { IdentitiesTable, UsersDatabase, UsersTable } from './users/database.ts'
+export type {
+  IdentitiesTable,
+  IdentityConflictsTable,
+  UnionidsTable,
+  UsersDatabase,
+  UsersTable,
+} from './users/database.ts'
 export { migrateUsers } from './users/migrations/migrate.ts'
 export {
   createSessionKeyVault,
@@ -22,8 +30,14 @@ export {
   type KeyOwner,
   type SessionKeyVault,
 } from './users/session-key-vault.ts'
-export { createSqlUserStore, type SqlUserStoreOptions } from './users/sql-users.ts'
+export { createSqlUserStore, type IdentityConflict, type SqlUserStoreOptions } from './users/sql-users.ts'
 export { openSqliteUsers } from './users/sqlite-users.ts'
-export type { LinkedIdentity, User, UserStore } from './users/users.ts'
-export type { WechatApp } from './wechat/gateway.ts'
-export type { WechatIdentity } from './wechat-identity.ts'
+export type { LinkedIdentity, LinkResult, User, UserStore } from './users/users.ts'
+export type { AccessToken, AccessTokenStore } from './wechat/access-token.ts'
+export type { WechatApp } from './wechat/app-secrets.ts'
+export {
+  type AccessTokenSeal,
+  createRedisAccessTokenStore,
+  type RedisAccessTokenStoreOptions,
+} from './wechat/redis-access-token-store.ts'
+export type { WechatIdentity, WechatKeys } from './wechat-identity.ts'

@@ -4,15 +4,22 @@ import fp from 'fastify-plugin'
 import { createdSession } from './http/bodies.ts'
 import { authenticate } from './http/plugins/authenticate.ts'
 import { answerApiErrors, sendProblem } from './http/plugins/problems.ts'
+import { countRequests, createRateLimits, type RateLimitsOptions } from './http/plugins/rate-limit.ts'
 import { useStrictJson } from './http/plugins/strict-json.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { meRoutes } from './http/routes/me.ts'
+import { openDataRoutes } from './http/routes/open-data.ts'
 import { sessionRoutes } from './http/routes/session.ts'
+import { sessionKeyRoutes } from './http/routes/session-key.ts'
 import { sessionsRoutes } from './http/routes/sessions.ts'
+import { verifyRoutes } from './http/routes/verify.ts'
+import { createIdentities, type Identities } from './identities.ts'
 import type { SessionStore } from './sessions/session-store.ts'
 import { createSessions, type Session } from './sessions/sessions.ts'
 import type { LinkedIdentity, User, UserStore } from './users/users.ts'
-import { createWechatGateway, type WechatApp } from './wechat/gateway.ts'
+import type { AccessTokenStore } from './wechat/access-token.ts'
+import type { WechatApp } from './wechat/app-secrets.ts'
+import { createWechatGateway } from './wechat/gateway.ts'
 
 export interface WeappAuthOptions {
   /** The mini-programs that sign in here. */
@@ -21,15 +28,21 @@ export interface WeappAuthOptions {
   wechatApiBaseUrl?: string
   sessions: SessionStore
   users: UserStore
+  /** Default: this process keeps its own access_tokens. Several processes need `createRedisAccessTokenStore`. */
+  accessTokens?: AccessTokenStore
   /** A session that is not used for this long ends. Default 7 200 (2 hours). */
   sessionIdleSeconds?: number
   /** A session ends after this long, however much it is used. Default 2 592 000 (30 days). */
   sessionAbsoluteSeconds?: number
+  /** Sessions one user may have; the oldest gives way to a new one. Default 20; 0: any number. */
+  sessionLimit?: number
   /**
    * Runs at every sign-in, before there is a session. `data` is free JSON of the caller, at most 4 kB, checked by
    * nobody. What it throws refuses the sign-in: `new ApiError('user_disabled', 'banned')`, say.
    */
   onSignIn?(user: User, isNew: boolean, data: unknown): void | Promise<void>
+  /** How often one address may sign in, and one user send open data. */
+  rateLimits?: RateLimitsOptions
   /** Serves `/livez` and `/readyz`. Default true; false when the host application has its own. */
   health?: boolean
   /** Milliseconds since 1970. Default `Date.now`. */
@@ -37,7 +50,9 @@ export interface WeappAuthOptions {
 }
 
 /** What the host application can do with sessions and identities, as `app.weappAuth`. */
-export interface WeappAuth {
+export interface WeappAuth extends Identities {
+  /** A user without a WeChat identity: the account behind a password, a phone number or another provider. */
+  createUser(): Promise<User>
   /**
    * Starts a session for a user of the store, however they proved who they are (password, SMS, another provider). It
    * returns the body of `POST /v1/sessions`, which is what a phone keeps.
@@ -75,20 +90,26 @@ export const weappAuth = fp(
       users,
       sessionIdleSeconds: idleSeconds = 7_200,
       sessionAbsoluteSeconds: absoluteSeconds = 2_592_000,
+      sessionLimit: limit = 20,
       onSignIn = () => {},
+      rateLimits = {},
       health = true,
       now = Date.now,
     } = options
     checkApps(apps)
     checkSeconds({ sessionIdleSeconds: idleSeconds, sessionAbsoluteSeconds: absoluteSeconds })
+    if (!Number.isSafeInteger(limit) || limit < 0) throw new TypeError('sessionLimit must be a whole number')
     const wechat = createWechatGateway({
       apps,
       ...(options.wechatApiBaseUrl !== undefined && { baseUrl: checkUrl(options.wechatApiBaseUrl) }),
       warn: (message) => app.log.warn(message),
+      ...(options.accessTokens && { accessTokens: options.accessTokens }),
     })
-    const sessions = createSessions({ store, idleSeconds, absoluteSeconds, now })
+    const limits = createRateLimits(rateLimits)
+    const sessions = createSessions({ store, idleSeconds, absoluteSeconds, limit, now })
 
     app.decorate('weappAuth', {
+      createUser: () => users.createUser(now()),
       async issue(userId, { appid, device, isNew = false }) {
         const user = await users.findUser(userId)
         if (!user) throw new RangeError('there is no such user')
@@ -98,6 +119,7 @@ export const weappAuth = fp(
       revokeAll: (userId, reason = 'admin') => sessions.revokeAll(userId, reason),
       list: (userId) => sessions.list(userId),
       findIdentity: (userId, appid) => users.findIdentity(userId, appid),
+      ...createIdentities({ wechat, sessions, users, now }),
     } satisfies WeappAuth)
     await app.register(authenticate, { sessions })
     app.addHook('onRoute', answerApiErrors)
@@ -106,9 +128,13 @@ export const weappAuth = fp(
       scope.addHook('onRequest', async (_request, reply) => {
         reply.header('cache-control', 'no-store')
       })
-      await scope.register(sessionsRoutes, { wechat, sessions, users, onSignIn, now })
+      await scope.register(countRequests, rateLimits)
+      await scope.register(sessionsRoutes, { wechat, sessions, users, onSignIn, limit: limits.signIn, now })
       await scope.register(sessionRoutes, { sessions, users, now })
       await scope.register(meRoutes, { users })
+      await scope.register(openDataRoutes, { users, limit: limits.openData, now })
+      await scope.register(sessionKeyRoutes, { wechat, users, limit: limits.openData })
+      await scope.register(verifyRoutes)
     }
     const routes: FastifyPluginAsync = async (scope) => {
       scope.setErrorHandler(sendProblem)

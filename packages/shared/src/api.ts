@@ -4,7 +4,10 @@ export const ROUTES = {
   session: '/v1/session',
   me: '/v1/me',
   profile: '/v1/me/profile',
-  decrypt: '/v1/open-data/decrypt',
+  decryptOpenData: '/v1/open-data/decrypt',
+  verifyOpenData: '/v1/open-data/verify',
+  checkSessionKey: '/v1/session-key/check',
+  verify: '/v1/verify',
   livez: '/livez',
   readyz: '/readyz',
 } as const
@@ -79,6 +82,21 @@ export interface GetSessionResponse {
   expiresIn: number
 }
 
+/** One of the user's sessions, as a list of signed-in devices shows it. */
+export interface ListedSession extends SessionSummary {
+  /** ISO 8601; up to a tenth of the idle lifetime behind, because use is not written down each time. */
+  lastSeenAt: string
+  /** Whether it is the one that asks. */
+  current: boolean
+  /** Only where the client sends it. */
+  device?: Device
+}
+
+/** `200` of `GET /v1/sessions`: the live ones, oldest first, and never a token. */
+export interface ListSessionsResponse {
+  sessions: ListedSession[]
+}
+
 /** `200` of `DELETE /v1/sessions?scope=others|all`. */
 export interface RevokeSessionsResponse {
   /** How many sessions ended. */
@@ -98,17 +116,38 @@ export interface PutProfileResponse {
   user: User
 }
 
-/** `POST /v1/open-data/decrypt`: what WeChat's open-data components and calls hand to the page, unchanged. */
-export interface DecryptRequest {
-  /** Base64. */
+/**
+ * `POST /v1/open-data/decrypt`: what `wx.getUserInfo` and its like hand out encrypted. Every reason why it cannot be
+ * opened is one and the same `session_key_stale`.
+ */
+export interface DecryptOpenDataRequest {
+  /** Base64, as the phone got it. */
   encryptedData: string
-  /** Base64, 16 bytes. */
+  /** Base64, as the phone got it. */
   iv: string
 }
 
-/** `200` of `POST /v1/open-data/decrypt`: what was in it, without openId, unionId and watermark. */
-export interface DecryptResponse<Data = Record<string, unknown>> {
-  data: Data
+/** `200` of `POST /v1/open-data/decrypt`: the data without openId, unionId and watermark, which are checked and stay. */
+export interface DecryptOpenDataResponse {
+  data: Record<string, unknown>
+}
+
+/** `POST /v1/open-data/verify`: data that WeChat signed. What does not match its signature is `session_key_stale`. */
+export interface VerifyOpenDataRequest {
+  /** The text as the phone got it, to the letter. */
+  rawData: string
+  /** SHA-1 in hex, as the phone got it. */
+  signature: string
+}
+
+/** `200` of `POST /v1/open-data/verify`. */
+export interface VerifyOpenDataResponse {
+  valid: true
+}
+
+/** `200` of `POST /v1/session-key/check`: whether the server's session_key is still WeChat's. */
+export interface CheckSessionKeyResponse {
+  valid: boolean
 }
 
 /** `200` or `503` of `GET /readyz`. */

@@ -1,11 +1,14 @@
 export type {
+  CheckSessionKeyResponse,
   CreateSessionRequest,
   CreateSessionResponse,
-  DecryptRequest,
-  DecryptResponse,
+  DecryptOpenDataRequest,
+  DecryptOpenDataResponse,
   Device,
   GetMeResponse,
   GetSessionResponse,
+  ListedSession,
+  ListSessionsResponse,
   PutProfileRequest,
   PutProfileResponse,
   ReadinessResponse,
@@ -13,6 +16,8 @@ export type {
   SessionSummary,
   User,
   UserProfile,
+  VerifyOpenDataRequest,
+  VerifyOpenDataResponse,
 } from './api.ts'
 export { ROUTES } from './api.ts'
 export type { Problem, ProblemCode, RevocationReason } from './problems.ts'

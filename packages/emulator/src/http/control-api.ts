@@ -31,6 +31,16 @@ export const controlApi: FastifyPluginAsync<{ world: World }> = async (app, { wo
     return { valid: world.checkSession(user, appid) }
   })
 
+  app.post('/user-info', (request) => {
+    const { user, appid } = parseCaller(request.body, world)
+    return world.userInfo(user, appid)
+  })
+
+  app.post('/encrypt', (request) => {
+    const { user, appid } = parseCaller(request.body, world)
+    return world.encrypt(user, appid, parseObject(parseObject(request.body).data, 'data'))
+  })
+
   app.get('/ledger', () => ({ entries: world.ledger.entries() }))
 
   app.post('/clock', (request) => {
@@ -67,10 +77,10 @@ function parseCaller(body: unknown, world: World): { user: string; appid: string
   return { user, appid }
 }
 
-function parseObject(body: unknown): Record<string, unknown> {
-  if (typeof body !== 'object' || body === null || Array.isArray(body))
-    throw new TypeError('the body must be a JSON object')
-  return body as Record<string, unknown>
+function parseObject(value: unknown, name = 'the body'): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new TypeError(`${name} must be a JSON object`)
+  return value as Record<string, unknown>
 }
 
 function statusCodeOf(error: unknown): number | null {

@@ -17,6 +17,7 @@ import { createStorage, type DeviceStorage } from './storage.ts'
 import { createSystemApi, refererVersion } from './system.ts'
 import type { Transport } from './transport.ts'
 import { createUiApi, type UserChoices } from './ui.ts'
+import { createUserInfoApi } from './user-info.ts'
 
 export interface DeviceOptions {
   link: WechatLink
@@ -170,6 +171,7 @@ function createWx({ options, base, errors }: WxDeps) {
 
   const wx = {
     ...createLoginApi(context),
+    ...createUserInfoApi(context),
     ...requests.api,
     ...sockets.api,
     ...forwarded(() => storage().api, ordinary.api),

@@ -1,4 +1,5 @@
 import type { Ledger, LedgerEntry } from '../ledger.ts'
+import type { UserInfo } from '../open-data.ts'
 import { WechatError } from '../wechat-error.ts'
 import type { World } from '../world.ts'
 
@@ -11,6 +12,7 @@ export interface WechatLink {
   /** `alias`: what the world's ledger calls the code. */
   login(user: string, appid: string): Promise<{ code: string; alias?: string }>
   checkSession(user: string, appid: string): Promise<boolean>
+  userInfo(user: string, appid: string): Promise<UserInfo>
   /** What the world's ledger holds, for a phone that keeps another one. */
   entries?(): Promise<readonly LedgerEntry[]>
   /** The world's own ledger, where it is in this process. */
@@ -23,6 +25,7 @@ export function localLink(world: World): WechatLink {
     appids: async () => world.apps.map(({ appid }) => appid),
     login: async (user, appid) => world.login(user, appid),
     checkSession: async (user, appid) => world.checkSession(user, appid),
+    userInfo: async (user, appid) => world.userInfo(user, appid),
     entries: async () => world.ledger.entries(),
   }
 }
@@ -55,6 +58,9 @@ export function remoteLink(controlUrl: string): WechatLink {
     },
     async checkSession(user, appid) {
       return (await call('/check-session', { user, appid })).answer.valid === true
+    },
+    async userInfo(user, appid) {
+      return (await call('/user-info', { user, appid })).answer as unknown as UserInfo
     },
     async entries() {
       const { entries } = (await call('/ledger')).answer

@@ -71,7 +71,7 @@ function assertLoginExists({ scene, network }: DeviceContext): void {
 const SESSION_KEY_EXPIRED = 'session time out, need relogin'
 
 /** What the connection does to a call of WeChat's own: its refusals carry an errcode, anything else is the network. */
-async function overNetwork<Result>({ network }: DeviceContext, call: () => Promise<Result>): Promise<Result> {
+export async function overNetwork<Result>({ network }: DeviceContext, call: () => Promise<Result>): Promise<Result> {
   let stopListening: (() => void) | undefined
   const lost = new Promise<never>((_resolve, reject) => {
     stopListening = network.onLost(() => reject(cronetFailure(-21, 'ERR_NETWORK_CHANGED')))

@@ -1,4 +1,4 @@
-import type { CreateSessionResponse, SessionSummary, User as WireUser } from '@weapp-auth/shared'
+import type { CreateSessionResponse, ListedSession, SessionSummary, User as WireUser } from '@weapp-auth/shared'
 import { ApiError } from '../api-error.ts'
 import type { IssuedSession, Session } from '../sessions/sessions.ts'
 import type { User } from '../users/users.ts'
@@ -17,6 +17,16 @@ export function createdSession(issued: IssuedSession, user: User, isNew: boolean
 
 export function sessionSummary({ id, createdAtMs }: Session): SessionSummary {
   return { id, createdAt: new Date(createdAtMs).toISOString() }
+}
+
+export function listedSession(session: Session, currentId: string): ListedSession {
+  const { id, lastSeenMs, device } = session
+  return {
+    ...sessionSummary(session),
+    lastSeenAt: new Date(lastSeenMs).toISOString(),
+    current: id === currentId,
+    ...(device && { device }),
+  }
 }
 
 export function wireUser({ id, profile }: User): WireUser {

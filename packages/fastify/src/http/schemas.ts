@@ -49,12 +49,28 @@ export const CreateSessionResponse = Type.Object({
 
 export const GetSessionResponse = Type.Object({ session: SessionSummary, user: User, expiresIn: Type.Integer() })
 
+export const ListedSession = Type.Object({
+  ...SessionSummary.properties,
+  lastSeenAt: Type.String({ format: 'date-time' }),
+  current: Type.Boolean(),
+  device: Type.Optional(Device),
+})
+export const ListSessionsResponse = Type.Object({ sessions: Type.Array(ListedSession) })
+
+export const SessionParams = Type.Object({ id: Type.String() })
 export const RevokeSessionsQuery = Type.Object({ scope: Type.Union([Type.Literal('others'), Type.Literal('all')]) })
 export const RevokeSessionsResponse = Type.Object({ revoked: Type.Integer() })
 
 export const GetMeResponse = Type.Object({ user: User })
 export const PutProfileRequest = Type.Partial(UserProfile)
 export const PutProfileResponse = GetMeResponse
+
+export const DecryptOpenDataRequest = Type.Object({ encryptedData: Type.String(), iv: Type.String() })
+export const DecryptOpenDataResponse = Type.Object({ data: Type.Record(Type.String(), Type.Unknown()) })
+export const VerifyOpenDataRequest = Type.Object({ rawData: Type.String(), signature: Type.String() })
+export const VerifyOpenDataResponse = Type.Object({ valid: Type.Literal(true) })
+
+export const CheckSessionKeyResponse = Type.Object({ valid: Type.Boolean() })
 
 export const LivenessResponse = Type.Object({ status: Type.Literal('live') })
 

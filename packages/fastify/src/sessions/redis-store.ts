@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { RevocationReason } from '@weapp-auth/shared'
+import type { Device, RevocationReason } from '@weapp-auth/shared'
 import type { Cluster, Redis } from 'ioredis'
 import { ApiError } from '../api-error.ts'
+import { cacheSessionStore } from './cached-store.ts'
+import { hearEndedSessions } from './redis-ended-sessions.ts'
 import { CLAIM_CODE, CREATE, LIST, REVOKE, REVOKE_ALL, TOUCH } from './redis-scripts.ts'
 import {
   CODE_CLAIM_MS,
@@ -22,6 +24,14 @@ export interface RedisSessionStoreOptions {
   redis: Redis | Cluster
   /** Default `weapp-auth:`. Use this and not the client's own `keyPrefix`, which scripts do not see. */
   keyPrefix?: string
+  /**
+   * How long this process may believe that a session lives without asking again, in milliseconds. Default 0: it asks each
+   * time. Ended sessions are heard of at once, over a second connection that is made like `redis`; this is how long one
+   * lives on at most where the message was lost. While that connection is away, nothing is cached.
+   */
+  cacheMs?: number
+  /** Told when the cache cannot work. Default: nobody. */
+  warn?: (message: string) => void
 }
 
 /**
@@ -31,7 +41,8 @@ export interface RedisSessionStoreOptions {
  * `<prefix>{<bucket>}:u:<userId>` scored by expiry. The braces make the bucket the hash tag: what one script touches
  * lies on one slot. Values are strings and never hashes, because a late HSET would bring a dead session back.
  */
-export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: RedisSessionStoreOptions): SessionStore {
+export function createRedisSessionStore(options: RedisSessionStoreOptions): SessionStore {
+  const { redis, keyPrefix = 'weapp-auth:', cacheMs = 0, warn = () => {} } = options
   if (redis.options.keyPrefix)
     throw new TypeError('redis must not have a keyPrefix of its own: use the option keyPrefix')
   // A replica may not know yet that a session was ended.
@@ -41,14 +52,17 @@ export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: Re
   const run = defineScripts(redis)
   const sessionsOf = (bucket: string) => `${keyPrefix}{${bucket}}:s:`
   const indexOf = (userId: string) => `${keyPrefix}{${bucketOf(userId)}}:u:${userId}`
+  const channel = `${keyPrefix}ended`
   const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
 
-  return {
-    create: guarded(async (record, { nowMs, expiresAtMs }) => {
-      const sessions = sessionsOf(bucketOf(record.userId))
+  const store: SessionStore = {
+    create: guarded(async (record, { nowMs, expiresAtMs }, { limit = 0, replaces = '' } = {}) => {
+      const { id, userId } = record
+      const sessions = sessionsOf(bucketOf(userId))
       const ttlMs = Math.max(1, expiresAtMs - nowMs)
-      const keys = [sessions + record.id, indexOf(record.userId)] as const
-      await run.weappAuthCreate(...keys, record.id, format(record), ttlMs, expiresAtMs, nowMs, sessions)
+      const lifetime = [ttlMs, expiresAtMs, nowMs] as const
+      const room = [channel, userId, limit, replaces] as const
+      return run.weappAuthCreate(sessions + id, indexOf(userId), id, format(record), ...lifetime, sessions, ...room)
     }),
     find: guarded(async ({ id, bucket }) => {
       const value = await redis.get(sessionsOf(bucket) + id)
@@ -63,10 +77,10 @@ export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: Re
     }),
     revoke: guarded(async (userId, sessionId, { nowMs, reason }) => {
       const key = sessionsOf(bucketOf(userId)) + sessionId
-      return (await run.weappAuthRevoke(key, indexOf(userId), sessionId, userId, reason, nowMs)) === 1
+      return (await run.weappAuthRevoke(key, indexOf(userId), sessionId, userId, reason, nowMs, channel)) === 1
     }),
     revokeAll: guarded((userId, { nowMs, reason, except = '' }) =>
-      run.weappAuthRevokeAll(indexOf(userId), sessionsOf(bucketOf(userId)), reason, nowMs, except),
+      run.weappAuthRevokeAll(indexOf(userId), sessionsOf(bucketOf(userId)), reason, nowMs, except, channel),
     ),
     list: guarded(async (userId) => {
       const found = await run.weappAuthList(indexOf(userId), sessionsOf(bucketOf(userId)))
@@ -84,28 +98,41 @@ export function createRedisSessionStore({ redis, keyPrefix = 'weapp-auth:' }: Re
       await redis.set(codeKey(digest), 'used', 'KEEPTTL', 'XX')
     }),
     ping: guarded(async () => {
-      await redis.ping()
+      // A write: a replica, and a server without memory to spare, answer PING and can start no session.
+      await redis.set(`${keyPrefix}ping`, '1', 'PX', 1_000)
     }),
     async close() {},
   }
+  if (cacheMs === 0) return store
+  return cacheSessionStore({ store, maxAgeMs: cacheMs, ended: hearEndedSessions({ redis, channel, warn }) })
 }
+
+/** By their place and not by their names, for the same reason. Others are added at the end. */
+const DEVICE_FIELDS = ['platform', 'model', 'system', 'wechatVersion', 'sdkVersion'] as const
 
 /** Short names, because a million sessions hold them a million times. */
 function format({ userId, appid, createdAtMs, lastSeenMs, device }: SessionRecord): string {
-  return JSON.stringify({ u: userId, a: appid, c: createdAtMs, l: lastSeenMs, d: device })
+  const d = device && DEVICE_FIELDS.map((field) => device[field] ?? 0)
+  return JSON.stringify({ u: userId, a: appid, c: createdAtMs, l: lastSeenMs, d })
 }
 
 function parse(id: string, value: string): SessionRecord | Tombstone {
   const { r, e, u, a, c, l, d } = JSON.parse(value)
   if (r !== undefined) return { revoked: r as RevocationReason, expiresAtMs: e }
-  return { id, userId: u, appid: a, createdAtMs: c, lastSeenMs: l, ...(d && { device: d }) }
+  return { id, userId: u, appid: a, createdAtMs: c, lastSeenMs: l, ...(d && { device: parseDevice(d) }) }
+}
+
+function parseDevice(texts: unknown[]): Device {
+  return Object.fromEntries(DEVICE_FIELDS.map((field, i) => [field, texts[i]]).filter(([, text]) => text !== 0))
 }
 
 interface Scripts {
-  weappAuthCreate(...args: [string, string, string, string, number, number, number, string]): Promise<null>
+  weappAuthCreate(
+    ...args: [string, string, string, string, number, number, number, string, string, string, number, string]
+  ): Promise<string[]>
   weappAuthTouch(...args: [string, string, string, string, number, number]): Promise<number>
-  weappAuthRevoke(...args: [string, string, string, string, string, number]): Promise<number>
-  weappAuthRevokeAll(...args: [string, string, string, number, string]): Promise<number>
+  weappAuthRevoke(...args: [string, string, string, string, string, number, string]): Promise<number>
+  weappAuthRevokeAll(...args: [string, string, string, number, string, string]): Promise<number>
   weappAuthList(...args: [string, string]): Promise<string[]>
   weappAuthClaimCode(...args: [string, number, number, number, string]): Promise<CodeClaim>
 }

@@ -30,6 +30,14 @@ export interface Lifetime {
   expiresAtMs: number
 }
 
+/** What gives way to a new session, all of it of the same user. */
+export interface MakeRoom {
+  /** The most sessions the user may have, the new one counted: the oldest end with the reason `limit`. 0: any number. */
+  limit?: number
+  /** The id of a session that ends with the reason `replaced`, before the others are counted. */
+  replaces?: string
+}
+
 export interface RevokeAll {
   nowMs: number
   reason: RevocationReason
@@ -50,7 +58,8 @@ export type CodeClaim = 'claimed' | 'in_progress' | 'used'
  * "no such session"
  */
 export interface SessionStore {
-  create(record: SessionRecord, lifetime: Lifetime): Promise<void>
+  /** The ids of those that gave way. */
+  create(record: SessionRecord, lifetime: Lifetime, room?: MakeRoom): Promise<readonly string[]>
   find(key: SessionKey): Promise<SessionRecord | Tombstone | null>
   /** Writes down use and the new expiry. False when the session is gone or was ended. */
   touch(record: SessionRecord, lifetime: Lifetime): Promise<boolean>
@@ -64,7 +73,7 @@ export interface SessionStore {
   claimCode(digest: string, nowMs: number): Promise<CodeClaim>
   /** Notes that WeChat answered, whatever it said: from now on the code is `used`. */
   settleCode(digest: string): Promise<void>
-  /** Resolves when the store answers. */
+  /** Resolves when the store takes writes: one that can only be read starts no session. */
   ping(): Promise<void>
   /** Releases what the store opened itself, not what it was given. */
   close(): Promise<void>

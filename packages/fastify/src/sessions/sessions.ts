@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import { ApiError } from '../api-error.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
-import { createToken, parseToken } from './token.ts'
+import { createToken, parseToken, type SessionKey } from './token.ts'
 
 /** A live session. */
 export interface Session extends SessionRecord {
@@ -24,11 +24,14 @@ export interface SessionsOptions {
   idleSeconds: number
   /** A session ends this long after it was issued, however much it is used. */
   absoluteSeconds: number
+  /** Sessions one user may have; the oldest gives way. Default 0: any number. */
+  limit?: number
   now: () => number
 }
 
 export interface Sessions {
-  issue(userId: string, about: { appid: string; device?: Device }): Promise<IssuedSession>
+  /** `replaces` is the token of a session that ends with it if it still lives, as far as the store lets us. */
+  issue(userId: string, about: { appid: string; device?: Device; replaces?: string | null }): Promise<IssuedSession>
   /**
    * The live session behind a token, its idle lifetime moved on.
    *
@@ -49,19 +52,23 @@ export interface Sessions {
   spendCode<T>(appid: string, code: string, exchange: () => Promise<T>): Promise<T>
 }
 
-export function createSessions({ store, idleSeconds, absoluteSeconds, now }: SessionsOptions): Sessions {
+export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0, now }: SessionsOptions): Sessions {
   const idleMs = idleSeconds * 1000
   const absoluteMs = absoluteSeconds * 1000
   /** Use is written down at most every tenth of the idle lifetime, so that a busy session costs no write per request. */
   const touchAfterMs = idleMs / 10
 
   return {
-    async issue(userId, { appid, device }) {
+    async issue(userId, { appid, device, replaces }) {
       const token = createToken(userId)
       const nowMs = now()
       const id = keyOf(token).id
       const session = live({ id, userId, appid, createdAtMs: nowMs, lastSeenMs: nowMs, ...(device && { device }) })
-      await store.create(recordOf(session), { nowMs, expiresAtMs: session.expiresAtMs })
+      const old = replaces ? parseToken(replaces) : null
+      const room = { limit, ...(old && { replaces: old.id }) }
+      await store.create(recordOf(session), { nowMs, expiresAtMs: session.expiresAtMs }, room)
+      // That ended it if it was this user's. Another user's, who signed in on this device before, lies elsewhere.
+      if (old) await endReplaced(old).catch(() => {})
       return {
         token,
         session,
@@ -111,6 +118,12 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, now }: Ses
         await store.settleCode(digest).catch(() => {})
       }
     },
+  }
+
+  async function endReplaced(key: SessionKey): Promise<void> {
+    const found = await store.find(key)
+    if (found === null || 'revoked' in found) return
+    await store.revoke(found.userId, found.id, { nowMs: now(), reason: 'replaced' })
   }
 
   async function read(token: string): Promise<Session> {

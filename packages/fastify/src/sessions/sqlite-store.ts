@@ -29,7 +29,7 @@ const SCHEMA = `
 const PURGE_ROWS = 20
 
 /**
- * Sessions in a file of this process: the embedded default. One statement a method, so each is atomic.
+ * Sessions in a file of this process: the embedded default. One statement or one transaction a method, so each is atomic.
  *
  * @param o.file created when missing, in a folder that exists; opened for this process alone
  * @throws Error when the file cannot be opened or another process has it open
@@ -39,11 +39,18 @@ export function createSqliteSessionStore(o: { file: string }): SessionStore {
   db.exec(SCHEMA)
   const sql = prepare(db)
   return {
-    create: guarded((record, { nowMs, expiresAtMs }) => {
-      sql.purgeSessions.run(nowMs, PURGE_ROWS)
-      const { id, userId, appid, createdAtMs, lastSeenMs, device } = record
-      sql.create.run(id, userId, appid, createdAtMs, lastSeenMs, expiresAtMs, device ? JSON.stringify(device) : null)
-    }),
+    create: guarded((record, { nowMs, expiresAtMs }, { limit = 0, replaces } = {}) =>
+      inTransaction(db, () => {
+        const { id, userId, appid, createdAtMs, lastSeenMs, device } = record
+        sql.purgeSessions.run(nowMs, PURGE_ROWS)
+        const ended: string[] = []
+        if (replaces !== undefined && sql.revoke.run('replaced', replaces, userId, nowMs).changes === 1)
+          ended.push(replaces)
+        if (limit > 0) ended.push(...sql.makeRoom.all(userId, nowMs, limit - 1).map(({ id }) => String(id)))
+        sql.create.run(id, userId, appid, createdAtMs, lastSeenMs, expiresAtMs, device ? JSON.stringify(device) : null)
+        return ended
+      }),
+    ),
     find: guarded(({ id }) => {
       const row = sql.find.get(id)
       if (!row) return null
@@ -95,6 +102,12 @@ function prepare(db: DatabaseSync) {
       `UPDATE sessions SET revoked = ?
        WHERE user_id = ? AND revoked IS NULL AND expires_at_ms > ? AND id IS NOT ?`,
     ),
+    makeRoom: db.prepare(
+      `UPDATE sessions SET revoked = 'limit' WHERE id IN (
+         SELECT id FROM sessions WHERE user_id = ? AND revoked IS NULL AND expires_at_ms > ?
+         ORDER BY created_at_ms DESC, rowid DESC LIMIT -1 OFFSET ?)
+       RETURNING id`,
+    ),
     list: db.prepare('SELECT * FROM sessions WHERE user_id = ? AND revoked IS NULL ORDER BY created_at_ms'),
     claim: db.prepare('INSERT INTO code_claims (digest, claimed_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING'),
     findClaim: db.prepare('SELECT claimed_at_ms, used FROM code_claims WHERE digest = ?'),
@@ -112,6 +125,18 @@ function parseRow(row: Record<string, SQLOutputValue>): SessionRecord {
     createdAtMs: Number(row.created_at_ms),
     lastSeenMs: Number(row.last_seen_ms),
     ...(typeof row.device === 'string' && { device: JSON.parse(row.device) as Device }),
+  }
+}
+
+function inTransaction<T>(db: DatabaseSync, run: () => T): T {
+  db.exec('BEGIN')
+  try {
+    const result = run()
+    db.exec('COMMIT')
+    return result
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK')
+    throw error
   }
 }
 

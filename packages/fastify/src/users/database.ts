@@ -2,6 +2,8 @@
 export interface UsersDatabase {
   users: UsersTable
   identities: IdentitiesTable
+  unionids: UnionidsTable
+  identity_conflicts: IdentityConflictsTable
 }
 
 export interface UsersTable {
@@ -32,4 +34,19 @@ export interface IdentitiesTable {
   previous_session_key: string | null
   created_at: number | string
   updated_at: number | string
+}
+
+/** Whose a unionid is: one user's, in all mini-programs of one Open Platform account. */
+export interface UnionidsTable {
+  unionid: string
+  user_id: string
+}
+
+/** Two users whom WeChat says to be one person, found when it was too late to make them one. For the operator. */
+export interface IdentityConflictsTable {
+  user_id: string
+  /** Whose the unionid is. */
+  other_user_id: string
+  unionid: string
+  created_at: number | string
 }

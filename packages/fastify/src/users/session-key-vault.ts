@@ -15,8 +15,11 @@ export interface SessionKeyVault {
   seal(sessionKey: string, owner: KeyOwner): string
   /** @throws Error when the text was changed, belongs to another owner, or its key is not in the ring */
   open(sealed: string, owner: KeyOwner): string
-  /** The same for the same session_key and owner, and says nothing about it: tells whether WeChat rotated it. */
-  fingerprint(sessionKey: string, owner: KeyOwner): string
+  /**
+   * Says nothing about the session_key, and tells whether WeChat rotated it: one fingerprint for each key of the ring. Keep
+   * the first; the session_key is the same when what was kept is among those of the new one.
+   */
+  fingerprints(sessionKey: string, owner: KeyOwner): [string, ...string[]]
 }
 
 /**
@@ -32,8 +35,7 @@ export function createSessionKeyVault(o: { keys: string }): SessionKeyVault {
   const ring = new Map(o.keys.split(',').map(parseEntry))
   const [kid, key] = [...ring][0] as [string, Buffer]
   if (ring.size !== o.keys.split(',').length) throw new TypeError('keys must not name a kid twice')
-  // A key of its own: one key does one thing.
-  const fingerprintKey = Buffer.from(hkdfSync('sha256', key, '', 'weapp-auth session_key fingerprint', KEY_BYTES))
+  const fingerprintKeys = [...ring.values()].map(deriveFingerprintKey) as [Buffer, ...Buffer[]]
 
   return {
     seal(sessionKey, owner) {
@@ -54,9 +56,18 @@ export function createSessionKeyVault(o: { keys: string }): SessionKeyVault {
       return decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
     },
 
-    fingerprint: (sessionKey, owner) =>
-      createHmac('sha256', fingerprintKey).update(aad(owner)).update('\0').update(sessionKey).digest('base64url'),
+    fingerprints(sessionKey, owner) {
+      const print = (fingerprintKey: Buffer) =>
+        createHmac('sha256', fingerprintKey).update(aad(owner)).update('\0').update(sessionKey).digest('base64url')
+      const [first, ...others] = fingerprintKeys
+      return [print(first), ...others.map(print)]
+    },
   }
+}
+
+/** A key of its own: one key does one thing. */
+function deriveFingerprintKey(key: Buffer): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', 'weapp-auth session_key fingerprint', KEY_BYTES))
 }
 
 /** One new entry of a key ring, `kid:base64`. */

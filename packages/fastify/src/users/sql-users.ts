@@ -1,57 +1,84 @@
 import { randomUUID } from 'node:crypto'
 import type { UserProfile } from '@weapp-auth/shared'
-import { type Kysely, type Selectable, sql } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { ApiError } from '../api-error.ts'
+import type { WechatIdentity } from '../wechat-identity.ts'
 import type { UsersDatabase, UsersTable } from './database.ts'
 import { EMPTY_PROFILE } from './profile.ts'
 import type { KeyOwner, SessionKeyVault } from './session-key-vault.ts'
-import type { User, UserStore } from './users.ts'
+import { claimUnionid, keyColumns, recordConflict, saveIdentity } from './sql-identities.ts'
+import type { LinkedIdentity, LinkResult, User, UserStore } from './users.ts'
+
+/** Two users whom WeChat says to be one person. They are left as they are, and the operator decides. */
+export interface IdentityConflict {
+  userId: string
+  /** Whose the unionid is. */
+  otherUserId: string
+}
 
 export interface SqlUserStoreOptions {
   /** Yours to open, to bring up to date with {@link migrateUsers}, to give deadlines and to destroy. */
   db: Kysely<UsersDatabase>
   vault: SessionKeyVault
+  /** Told of each conflict once; all of them are in the table `identity_conflicts`. */
+  onConflict?: (conflict: IdentityConflict) => void
 }
 
 /** Users in SQLite or PostgreSQL. */
-export function createSqlUserStore({ db, vault }: SqlUserStoreOptions): UserStore {
+export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUserStoreOptions): UserStore {
   return {
-    signIn: guarded((appid, identity, nowMs) =>
+    signIn: guarded(async (appid, identity, nowMs) => {
+      const candidateId = randomUUID()
+      const { row, conflict } = await db.transaction().execute(async (tx) => {
+        const saved = await saveIdentity(tx, vault, { appid, identity, userId: candidateId, nowMs })
+        const { userId, conflict } = await followUnionid(tx, { ...saved, candidateId, identity, appid, nowMs })
+        const row =
+          userId === candidateId
+            ? await tx.insertInto('users').values(newUser(userId, nowMs)).returningAll().executeTakeFirstOrThrow()
+            : await tx.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirstOrThrow()
+        return { row, conflict }
+      })
+      if (conflict) onConflict(conflict)
+      return { user: parseUser(row), isNew: row.id === candidateId }
+    }),
+
+    linkIdentity: guarded(async (userId, appid, identity, nowMs) => {
+      const { result, conflict } = await db.transaction().execute(async (tx): Promise<Linking> => {
+        // An update that changes nothing holds the row in every engine: of two at once the second sees what the first did.
+        const held = await tx.updateTable('users').set({ id: userId }).where('id', '=', userId).executeTakeFirst()
+        if (held.numUpdatedRows === 0n) return { result: null }
+        const own = await findLinked(tx, userId, appid)
+        if (own && own.openid !== identity.openid) return { result: { linked: false, reason: 'occupied' } }
+        const saved = await saveIdentity(tx, vault, { appid, identity, userId, nowMs })
+        if (saved.userId !== userId) {
+          return { result: { linked: false, reason: 'taken', userId: saved.userId } }
+        }
+        const { openid } = identity
+        const result: LinkResult = { linked: true, identity: { openid, unionid: saved.unionid } }
+        return { result, ...(await followUnionid(tx, { ...saved, candidateId: null, identity, appid, nowMs })) }
+      })
+      if (conflict) onConflict(conflict)
+      return result
+    }),
+
+    replaceKey: guarded((userId, appid, sessionKey, nowMs) =>
       db.transaction().execute(async (tx) => {
-        const owner: KeyOwner = { appid, openid: identity.openid }
-        const candidateId = randomUUID()
-        // One statement decides: of many first sign-ins at once, one inserts and the others wait for it and update.
-        const { user_id: userId } = await tx
-          .insertInto('identities')
-          .values({
-            ...owner,
-            user_id: candidateId,
-            unionid: identity.unionid,
-            session_key: vault.seal(identity.sessionKey, owner),
-            session_key_fingerprint: vault.fingerprint(identity.sessionKey, owner),
-            previous_session_key: null,
-            created_at: nowMs,
-            updated_at: nowMs,
-          })
-          .onConflict((conflict) =>
-            conflict.columns(['appid', 'openid']).doUpdateSet({
-              unionid: sql`coalesce(excluded.unionid, identities.unionid)`,
-              previous_session_key: sql`case
-                when identities.session_key_fingerprint = excluded.session_key_fingerprint
-                then identities.previous_session_key else identities.session_key end`,
-              session_key: sql`excluded.session_key`,
-              session_key_fingerprint: sql`excluded.session_key_fingerprint`,
-              updated_at: nowMs,
-            }),
-          )
-          .returning('user_id')
-          .executeTakeFirstOrThrow()
-        const isNew = userId === candidateId
-        const row = isNew
-          ? await tx.insertInto('users').values(newUser(userId, nowMs)).returningAll().executeTakeFirstOrThrow()
-          : await tx.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirstOrThrow()
-        return { user: parseUser(row), isNew }
+        const own = await findLinked(tx, userId, appid)
+        if (!own) return
+        const { updated } = keyColumns(vault, sessionKey, { appid, openid: own.openid })
+        await tx
+          .updateTable('identities')
+          .set({ ...updated, updated_at: nowMs })
+          .where('appid', '=', appid)
+          .where('openid', '=', own.openid)
+          .execute()
       }),
+    ),
+
+    createUser: guarded(async (nowMs) =>
+      parseUser(
+        await db.insertInto('users').values(newUser(randomUUID(), nowMs)).returningAll().executeTakeFirstOrThrow(),
+      ),
     ),
 
     findUser: guarded(async (userId) => {
@@ -59,14 +86,19 @@ export function createSqlUserStore({ db, vault }: SqlUserStoreOptions): UserStor
       return row ? parseUser(row) : null
     }),
 
-    findIdentity: guarded(async (userId, appid) => {
-      const identity = await db
+    findIdentity: guarded((userId, appid) => findLinked(db, userId, appid)),
+
+    findKeys: guarded(async (userId, appid) => {
+      const row = await db
         .selectFrom('identities')
-        .select(['openid', 'unionid'])
+        .select(['openid', 'session_key', 'previous_session_key'])
         .where('user_id', '=', userId)
         .where('appid', '=', appid)
         .executeTakeFirst()
-      return identity ?? null
+      if (!row) return null
+      const { openid } = row
+      const sealed = [row.session_key, row.previous_session_key].filter((text) => text !== null)
+      return { openid, sessionKeys: sealed.flatMap((text) => findOpened(text, { appid, openid }) ?? []) }
     }),
 
     replaceProfile: guarded(async (userId, profile) => {
@@ -83,6 +115,66 @@ export function createSqlUserStore({ db, vault }: SqlUserStoreOptions): UserStor
       await sql`select 1`.execute(db)
     }),
   }
+
+  /** A key that the ring has lost is worth no outage: the next sign-in seals a new one. */
+  function findOpened(sealed: string, owner: KeyOwner): string | null {
+    try {
+      return vault.open(sealed, owner)
+    } catch {
+      return null
+    }
+  }
+}
+
+interface Linking {
+  result: LinkResult | null
+  conflict?: IdentityConflict
+}
+
+interface SavedIdentity {
+  userId: string
+  unionid: string | null
+  /** The id of the user who would be new; null when the identity must stay where it is. */
+  candidateId: string | null
+  identity: WechatIdentity
+  appid: string
+  nowMs: number
+}
+
+/** Whose an identity is once its unionid has been looked at: a person who is new here may be known from another app. */
+async function followUnionid(
+  tx: Transaction<UsersDatabase>,
+  { userId, unionid, candidateId, identity, appid, nowMs }: SavedIdentity,
+): Promise<{ userId: string; conflict?: IdentityConflict }> {
+  if (unionid === null) return { userId }
+  const holderId = await claimUnionid(tx, unionid, userId)
+  if (holderId === userId) return { userId }
+  if (userId === candidateId && !(await findLinked(tx, holderId, appid))) {
+    await tx
+      .updateTable('identities')
+      .set({ user_id: holderId })
+      .where('appid', '=', appid)
+      .where('openid', '=', identity.openid)
+      .execute()
+    return { userId: holderId }
+  }
+  const isNews = await recordConflict(tx, {
+    user_id: userId,
+    other_user_id: holderId,
+    unionid,
+    created_at: nowMs,
+  })
+  return { userId, ...(isNews && { conflict: { userId, otherUserId: holderId } }) }
+}
+
+async function findLinked(db: Kysely<UsersDatabase>, userId: string, appid: string): Promise<LinkedIdentity | null> {
+  const identity = await db
+    .selectFrom('identities')
+    .select(['openid', 'unionid'])
+    .where('user_id', '=', userId)
+    .where('appid', '=', appid)
+    .executeTakeFirst()
+  return identity ?? null
 }
 
 function newUser(id: string, nowMs: number) {

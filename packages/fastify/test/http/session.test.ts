@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { startService } from '../service.ts'
+import { APPID, startService } from '../service.ts'
 
 describe('GET /v1/session', () => {
   it('shows the session, its user and how long it lasts unless it is used', async () => {
@@ -68,6 +68,125 @@ describe('DELETE /v1/session', () => {
     await sessions.close()
     const answer = await app.inject({ method: 'DELETE', url: '/v1/session', headers })
     expect(answer.json()).toMatchObject({ status: 503, code: 'store_unavailable' })
+  })
+})
+
+describe('GET /v1/sessions', () => {
+  it('lists the devices of the caller: which, since when, last seen, and which one asks', async () => {
+    const { app, world, signIn, advance } = await startService()
+    const device = { platform: 'ios', model: 'x'.repeat(65), unknown: 'no' }
+    const { code } = world.login('alice', APPID)
+    await app.inject({ method: 'POST', url: '/v1/sessions', payload: { appid: APPID, code, device } })
+    advance(1_000)
+    const here = await signIn()
+    await signIn('bob')
+    advance(800_000)
+    const answer = await app.inject({ url: '/v1/sessions', headers: here.headers })
+    const at = expect.stringMatching(/^\d{4}-.*Z$/)
+    expect(answer.json()).toEqual({
+      sessions: [
+        {
+          id: expect.any(String),
+          createdAt: at,
+          lastSeenAt: at,
+          current: false,
+          device: { platform: 'ios', model: 'x'.repeat(64) },
+        },
+        { id: here.sessionId, createdAt: at, lastSeenAt: at, current: true },
+      ],
+    })
+    const [there, current] = answer.json().sessions
+    expect(there.lastSeenAt).toBe(there.createdAt)
+    expect(Date.parse(current.lastSeenAt) - Date.parse(current.createdAt)).toBeGreaterThanOrEqual(800_000)
+    expect(answer.body).not.toContain(here.token)
+  })
+})
+
+describe('DELETE /v1/sessions/:id', () => {
+  it('ends another session of the caller, which learns that it was elsewhere', async () => {
+    const { app, signIn } = await startService()
+    const [here, there] = [await signIn(), await signIn()]
+    const end = () => app.inject({ method: 'DELETE', url: `/v1/sessions/${there.sessionId}`, headers: here.headers })
+    expect((await end()).statusCode).toBe(204)
+    const gone = await app.inject({ url: '/v1/me', headers: there.headers })
+    expect(gone.json()).toMatchObject({ code: 'session_revoked', reason: 'signed_out_elsewhere' })
+    expect((await end()).json()).toMatchObject({ status: 404, code: 'not_found' })
+  })
+
+  it('with its own id is an ordinary sign-out', async () => {
+    const { app, signIn } = await startService()
+    const { headers, sessionId } = await signIn()
+    expect((await app.inject({ method: 'DELETE', url: `/v1/sessions/${sessionId}`, headers })).statusCode).toBe(204)
+    expect((await app.inject({ url: '/v1/me', headers })).json()).toMatchObject({ reason: 'signed_out' })
+  })
+
+  it("does not reach another user's, nor what is no id", async () => {
+    const { app, signIn } = await startService()
+    const [{ headers }, bob] = [await signIn(), await signIn('bob')]
+    for (const id of [bob.sessionId, 'x', '%2f', '%7Ba%7D']) {
+      const answer = await app.inject({ method: 'DELETE', url: `/v1/sessions/${id}`, headers })
+      expect(answer.json()).toMatchObject({ status: 404, code: 'not_found' })
+    }
+    expect((await app.inject({ url: '/v1/me', headers: bob.headers })).statusCode).toBe(200)
+  })
+})
+
+describe('POST /v1/sessions with an old token', () => {
+  it('ends the session of that token, whoever signs in now', async () => {
+    const { app, world, signIn } = await startService()
+    for (const user of ['alice', 'bob']) {
+      const old = await signIn('alice')
+      const { code } = world.login(user, APPID)
+      const payload = { appid: APPID, code }
+      const answer = await app.inject({ method: 'POST', url: '/v1/sessions', payload, headers: old.headers })
+      expect(answer.statusCode).toBe(201)
+      const gone = await app.inject({ url: '/v1/me', headers: old.headers })
+      expect(gone.json()).toMatchObject({ code: 'session_revoked', reason: 'replaced' })
+    }
+  })
+
+  it.each(['Bearer', 'Bearer x', `Bearer wxs1.abc.${'a'.repeat(43)}`, 'Basic x', ''])(
+    'that is %j signs in all the same',
+    async (authorization) => {
+      const { app, world } = await startService()
+      const { code } = world.login('alice', APPID)
+      const payload = { appid: APPID, code }
+      const answer = await app.inject({ method: 'POST', url: '/v1/sessions', payload, headers: { authorization } })
+      expect(answer.statusCode).toBe(201)
+    },
+  )
+
+  it('signs in when the old session cannot be ended', async () => {
+    const { app, world, signIn, sessions } = await startService()
+    const old = await signIn('alice')
+    sessions.find = () => Promise.reject(new Error('down'))
+    const { code } = world.login('bob', APPID)
+    const payload = { appid: APPID, code }
+    const answer = await app.inject({ method: 'POST', url: '/v1/sessions', payload, headers: old.headers })
+    expect(answer.statusCode).toBe(201)
+  })
+})
+
+describe('the session limit', () => {
+  it('is 20 unless it is set, and 0 is none', async () => {
+    for (const [options, left] of [
+      [{}, 20],
+      [{ sessionLimit: 2 }, 2],
+      [{ sessionLimit: 0 }, 22],
+    ] as const) {
+      const { app, signIn } = await startService(options)
+      const first = await signIn()
+      for (let i = 0; i < 20; i++) await signIn()
+      const { userId, headers } = await signIn('alice')
+      expect(await app.weappAuth.list(userId)).toHaveLength(left)
+      expect((await app.inject({ url: '/v1/me', headers })).statusCode).toBe(200)
+      const oldest = await app.inject({ url: '/v1/me', headers: first.headers })
+      expect(oldest.json().reason).toBe(left === 22 ? undefined : 'limit')
+    }
+  })
+
+  it.each([-1, 1.5, Number.NaN])('is refused as %s', async (sessionLimit) => {
+    await expect(startService({ sessionLimit })).rejects.toThrow('sessionLimit must be a whole number')
   })
 })
 

@@ -24,13 +24,14 @@ function neighbourOf(userId: string): string {
 
 /** What every SessionStore does, told through the one caller it has. `open` makes an empty store per test. */
 export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): void {
-  async function setUp() {
+  async function setUp({ limit = 0 } = {}) {
     const { store, breakDown } = await open()
     let nowMs = Date.now()
     const sessions = createSessions({
       store,
       idleSeconds: IDLE_SECONDS,
       absoluteSeconds: ABSOLUTE_SECONDS,
+      limit,
       now: () => nowMs,
     })
     return {
@@ -49,7 +50,10 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
   describe('a session', () => {
     it('is found by its token, with its device', async () => {
       const { sessions, userId, nowMs } = await setUp()
-      const { token, session } = await sessions.issue(userId, { appid: APPID, device: { platform: 'ios' } })
+      const { token, session } = await sessions.issue(userId, {
+        appid: APPID,
+        device: { platform: 'ios', sdkVersion: '3.5.2' },
+      })
       expect(await sessions.get(token)).toEqual({
         id: createHash('sha256').update(token).digest('base64url'),
         userId,
@@ -57,7 +61,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
         createdAtMs: nowMs(),
         lastSeenMs: nowMs(),
         expiresAtMs: nowMs() + IDLE_SECONDS * 1000,
-        device: { platform: 'ios' },
+        device: { platform: 'ios', sdkVersion: '3.5.2' },
       } satisfies Session)
       expect(session.id).not.toContain(token.split('.')[2])
     })
@@ -152,6 +156,15 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([kept.session.id])
     })
 
+    it('of all after 50 concurrent logins leaves none', async () => {
+      const { sessions, userId, issue } = await setUp()
+      const issued = await Promise.all(Array.from({ length: 50 }, () => issue(userId)))
+      expect(await sessions.revokeAll(userId, 'admin')).toBe(50)
+      expect(await sessions.list(userId)).toEqual([])
+      const states = await Promise.all(issued.map(({ token }) => sessions.get(token).catch(({ code }) => code)))
+      expect(new Set(states)).toEqual(new Set(['session_revoked']))
+    })
+
     it('of all leaves none of 50 concurrent logins alive that is not listed', async () => {
       const { sessions, userId, issue } = await setUp()
       const logins = Array.from({ length: 50 }, () => issue(userId))
@@ -204,6 +217,83 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       const record = { id: 'x', userId, appid: APPID, createdAtMs: nowMs(), lastSeenMs: nowMs() }
       expect(await store.touch(record, { nowMs: nowMs(), expiresAtMs: nowMs() + 1000 })).toBe(false)
       expect(await store.list(userId)).toEqual([])
+    })
+  })
+
+  describe('a new session', () => {
+    it('ends the oldest when the user has too many, and no more than it must', async () => {
+      const { sessions, userId, issue, advance } = await setUp({ limit: 3 })
+      const stranger = await issue(neighbourOf(userId))
+      const issued = []
+      for (let i = 0; i < 5; i++) {
+        advance(1)
+        issued.push(await issue(userId))
+        // Use makes no session younger.
+        if (issued[0] && i < 3) await sessions.get(issued[0].token)
+      }
+      expect((await sessions.list(userId)).map(({ id }) => id)).toEqual(
+        issued.slice(2).map(({ session }) => session.id),
+      )
+      for (const { token } of issued.slice(0, 2)) {
+        await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked', reason: 'limit' })
+      }
+      await sessions.get(stranger.token)
+    })
+
+    it('takes the place of those that ended, before it takes one that lives', async () => {
+      const { sessions, userId, issue, advance } = await setUp({ limit: 3 })
+      const expired = await issue(userId)
+      advance(IDLE_SECONDS - 10)
+      const [oldest, revoked] = [await issue(userId), await issue(userId)]
+      await sessions.revoke(userId, revoked.session.id, 'admin')
+      advance(10)
+      await issue(userId)
+      await issue(userId)
+      await sessions.get(oldest.token)
+      expect(await sessions.list(userId)).toHaveLength(3)
+      await expect(sessions.get(expired.token)).rejects.toMatchObject({ code: 'session_invalid' })
+    })
+
+    it('of 50 at once leaves as many as are allowed', async () => {
+      const { sessions, userId, issue } = await setUp({ limit: 20 })
+      const issued = await Promise.all(Array.from({ length: 50 }, () => issue(userId)))
+      const found = await Promise.allSettled(issued.map(({ token }) => sessions.get(token)))
+      const alive = found.flatMap((result) => (result.status === 'fulfilled' ? [result.value.id] : []))
+      expect(alive).toHaveLength(20)
+      expect((await sessions.list(userId)).map(({ id }) => id).sort()).toEqual(alive.sort())
+    })
+
+    it('replaces the one whose token came with the sign-in, and that one alone', async () => {
+      const { sessions, userId, issue } = await setUp({ limit: 2 })
+      const [other, old] = [await issue(userId), await issue(userId)]
+      const { token } = await sessions.issue(userId, { appid: APPID, replaces: old.token })
+      await expect(sessions.get(old.token)).rejects.toMatchObject({ code: 'session_revoked', reason: 'replaced' })
+      await Promise.all([sessions.get(token), sessions.get(other.token)])
+    })
+
+    it("replaces another user's session on the same device", async () => {
+      const { sessions, userId, issue } = await setUp()
+      for (const before of [randomUUID(), neighbourOf(userId)]) {
+        const old = await issue(before)
+        await sessions.issue(userId, { appid: APPID, replaces: old.token })
+        await expect(sessions.get(old.token)).rejects.toMatchObject({ reason: 'replaced' })
+        expect(await sessions.list(before)).toEqual([])
+      }
+    })
+
+    it('ignores an old token that is none, unknown, expired or ended', async () => {
+      const { sessions, userId, issue, advance } = await setUp()
+      const expired = await issue(userId)
+      advance(IDLE_SECONDS)
+      const ended = await issue(userId)
+      await sessions.revoke(userId, ended.session.id, 'admin')
+      const unknown = `${ended.token.slice(0, 9)}${'a'.repeat(43)}`
+      for (const replaces of ['', 'Bearer', expired.token, ended.token, unknown]) {
+        const { token } = await sessions.issue(userId, { appid: APPID, replaces })
+        await sessions.get(token)
+      }
+      await expect(sessions.get(ended.token)).rejects.toMatchObject({ reason: 'admin' })
+      await expect(sessions.get(expired.token)).rejects.toMatchObject({ code: 'session_invalid' })
     })
   })
 

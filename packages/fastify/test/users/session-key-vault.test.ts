@@ -42,12 +42,15 @@ describe('the vault', () => {
     expect(() => createSessionKeyVault({ keys: fresh }).open(sealed, OWNER)).toThrow('not in the ring')
   })
 
-  it('tells a rotated session_key by its fingerprint', () => {
-    const vault = createSessionKeyVault({ keys: generateVaultKey() })
-    const fingerprint = vault.fingerprint(SESSION_KEY, OWNER)
-    expect(vault.fingerprint(SESSION_KEY, OWNER)).toBe(fingerprint)
-    expect(vault.fingerprint('AAAAAAAAAAAAAAAAAAAAAA==', OWNER)).not.toBe(fingerprint)
-    expect(vault.fingerprint(SESSION_KEY, { ...OWNER, openid: 'o2' })).not.toBe(fingerprint)
+  it('tells a rotated session_key by its fingerprints, also after a rotation of the ring', () => {
+    const [old, fresh, other] = [generateVaultKey(), generateVaultKey(), generateVaultKey()]
+    const [kept] = createSessionKeyVault({ keys: old }).fingerprints(SESSION_KEY, OWNER)
+    const vault = createSessionKeyVault({ keys: `${fresh},${old}` })
+    expect(vault.fingerprints(SESSION_KEY, OWNER)[0]).not.toBe(kept)
+    expect(vault.fingerprints(SESSION_KEY, OWNER)).toContain(kept)
+    expect(vault.fingerprints('AAAAAAAAAAAAAAAAAAAAAA==', OWNER)).not.toContain(kept)
+    expect(vault.fingerprints(SESSION_KEY, { ...OWNER, openid: 'o2' })).not.toContain(kept)
+    expect(createSessionKeyVault({ keys: other }).fingerprints(SESSION_KEY, OWNER)).not.toContain(kept)
   })
 
   it.each(['', 'k1', 'k1:short', `k1:${'A'.repeat(44)}`, `k 1:${'A'.repeat(43)}=`, `k1:${'A'.repeat(43)}=,`])(

@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
 import {
   createSessionKeyVault,
   createSqlUserStore,
   generateVaultKey,
+  type IdentityConflict,
   migrateUsers,
   type UsersDatabase,
 } from '../../src/index.ts'
@@ -27,7 +28,8 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>): v
     const db = await open()
     await migrateUsers(db)
     const vault = createSessionKeyVault({ keys: generateVaultKey() })
-    const users = createSqlUserStore({ db, vault })
+    const conflicts: IdentityConflict[] = []
+    const users = createSqlUserStore({ db, vault, onConflict: (conflict) => conflicts.push(conflict) })
     const signIn = (
       openid: string,
       o: { appid?: string; sessionKey?: string; unionid?: string | null; at?: number } = {},
@@ -49,8 +51,17 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>): v
         previous: previous_session_key === null ? null : vault.open(previous_session_key, owner),
       }
     }
-    return { db, vault, users, signIn, sealedKeys }
+    return { db, vault, users, conflicts, signIn, sealedKeys }
   }
+
+  it('creates a user who has no WeChat identity, and is found by id', async () => {
+    const { users, db } = await setUp()
+    const user = await users.createUser(1_700_000_000_123)
+    expect(user).toMatchObject({ createdAtMs: 1_700_000_000_123, profile: { nickname: '' } })
+    expect(await users.findUser(user.id)).toEqual(user)
+    expect((await users.createUser(1_700_000_000_123)).id).not.toBe(user.id)
+    expect(await db.selectFrom('identities').selectAll().execute()).toEqual([])
+  })
 
   describe('a sign-in', () => {
     it('creates the user the first time and finds them afterwards', async () => {
@@ -125,6 +136,174 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>): v
     })
   })
 
+  describe('the keys of a user', () => {
+    it('are the current and the previous one, opened', async () => {
+      const { users, signIn } = await setUp()
+      const [first, second] = [newKey(), newKey()]
+      const { user } = await signIn('o1', { sessionKey: first })
+      expect(await users.findKeys(user.id, 'wx1')).toEqual({ openid: 'o1', sessionKeys: [first] })
+      await signIn('o1', { sessionKey: second })
+      expect(await users.findKeys(user.id, 'wx1')).toEqual({ openid: 'o1', sessionKeys: [second, first] })
+      expect(await users.findKeys(user.id, 'wx2')).toBeNull()
+    })
+
+    it('survive a rotation of the ring, and are none when the ring has lost what sealed them', async () => {
+      const db = await open()
+      await migrateUsers(db)
+      const [old, fresh] = [generateVaultKey(), generateVaultKey()]
+      const through = (keys: string) => createSqlUserStore({ db, vault: createSessionKeyVault({ keys }) })
+      const [first, second] = [newKey(), newKey()]
+      const signIn = (keys: string, sessionKey: string) =>
+        through(keys).signIn('wx1', { openid: 'o1', unionid: null, sessionKey }, 1)
+      const { user } = await signIn(old, first)
+      await signIn(old, second)
+      const rotated = `${fresh},${old}`
+      expect((await through(rotated).findKeys(user.id, 'wx1'))?.sessionKeys).toEqual([second, first])
+      await signIn(rotated, second)
+      expect((await through(rotated).findKeys(user.id, 'wx1'))?.sessionKeys).toEqual([second, first])
+      expect((await through(fresh).findKeys(user.id, 'wx1'))?.sessionKeys).toEqual([second])
+      expect((await through(generateVaultKey()).findKeys(user.id, 'wx1'))?.sessionKeys).toEqual([])
+    })
+
+    it('take the one that WeChat made when it was asked to', async () => {
+      const { users, signIn } = await setUp()
+      const [first, second] = [newKey(), newKey()]
+      const { user } = await signIn('o1', { sessionKey: first })
+      await users.replaceKey(user.id, 'wx1', second, 2)
+      await users.replaceKey(user.id, 'wx1', second, 3)
+      await users.replaceKey(user.id, 'wx2', newKey(), 3)
+      expect((await users.findKeys(user.id, 'wx1'))?.sessionKeys).toEqual([second, first])
+    })
+  })
+
+  describe('a unionid', () => {
+    const at = (appid: string, unionid: string | null = null) => ({ appid, unionid })
+
+    it('makes the users of several mini-programs one', async () => {
+      const { users, signIn, conflicts } = await setUp()
+      const first = await signIn('o1', at('wx1', 'u1'))
+      const second = await signIn('o2', at('wx2', 'u1'))
+      expect(second).toEqual({ user: first.user, isNew: false })
+      expect(await signIn('o2', at('wx2'))).toEqual({ user: first.user, isNew: false })
+      expect((await signIn('o3', at('wx2', 'u3'))).user.id).not.toBe(first.user.id)
+      expect(await users.findIdentity(first.user.id, 'wx2')).toEqual({ openid: 'o2', unionid: 'u1' })
+      expect(conflicts).toEqual([])
+    })
+
+    it('that is learned late links whoever comes after', async () => {
+      const { signIn, conflicts } = await setUp()
+      const { user } = await signIn('o1', at('wx1'))
+      await signIn('o1', at('wx1', 'u1'))
+      expect((await signIn('o2', at('wx2', 'u1'))).user).toEqual(user)
+      expect(conflicts).toEqual([])
+    })
+
+    it('that is learned too late merges nobody: the conflict is recorded and told once', async () => {
+      const { db, signIn, conflicts } = await setUp()
+      const { user: old } = await signIn('o1', at('wx1'))
+      const { user: other } = await signIn('o2', at('wx2', 'u1'))
+      for (const at of [5, 6]) {
+        expect((await signIn('o1', { appid: 'wx1', unionid: 'u1', at })).user).toEqual(old)
+        expect((await signIn('o2', { appid: 'wx2', unionid: 'u1', at })).user).toEqual(other)
+      }
+      expect(conflicts).toEqual([{ userId: old.id, otherUserId: other.id }])
+      expect(await db.selectFrom('identity_conflicts').selectAll().execute()).toMatchObject([
+        { user_id: old.id, other_user_id: other.id, unionid: 'u1' },
+      ])
+    })
+
+    it('of a second openid in the same mini-program is a conflict, and a user of its own', async () => {
+      const { signIn, conflicts } = await setUp()
+      const first = await signIn('o1', at('wx1', 'u1'))
+      const second = await signIn('o2', at('wx1', 'u1'))
+      expect(second.isNew).toBe(true)
+      expect(conflicts).toEqual([{ userId: second.user.id, otherUserId: first.user.id }])
+    })
+
+    it('of 20 first sign-ins in ten mini-programs at once creates one user', async () => {
+      const { db, signIn, conflicts } = await setUp()
+      const results = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => signIn(`o${i % 10}`, at(`wx${i % 10}`, 'u1'))),
+      )
+      expect(new Set(results.map(({ user }) => user.id)).size).toBe(1)
+      expect(results.filter(({ isNew }) => isNew)).toHaveLength(1)
+      expect(await db.selectFrom('users').selectAll().execute()).toHaveLength(1)
+      expect(conflicts).toEqual([])
+    })
+
+    it('that older versions wrote down is known', async () => {
+      const { db, signIn } = await setUp()
+      const { user } = await signIn('o1', at('wx1', 'u1'))
+      for (const table of ['identity_conflicts', 'unionids'] as const) await db.schema.dropTable(table).execute()
+      await db.schema.dropIndex('identities_of_user').execute()
+      await db.schema.createIndex('identities_of_user').on('identities').columns(['user_id', 'appid']).execute()
+      await db.schema.createIndex('identities_by_unionid').on('identities').column('unionid').execute()
+      await sql`delete from weapp_auth_migrations where name = '0002-unionids'`.execute(db)
+      await migrateUsers(db)
+      expect((await signIn('o2', at('wx2', 'u1'))).user).toEqual(user)
+    })
+  })
+
+  describe('linking an identity to a user', () => {
+    const identity = (openid: string, unionid: string | null = null) => ({ openid, unionid, sessionKey: newKey() })
+
+    it('gives them the openid, from then on their own', async () => {
+      const { users, signIn } = await setUp()
+      const { user } = await signIn('o1')
+      const result = await users.linkIdentity(user.id, 'wx2', identity('o2', 'u2'), 5)
+      expect(result).toEqual({ linked: true, identity: { openid: 'o2', unionid: 'u2' } })
+      expect(await users.findIdentity(user.id, 'wx2')).toEqual({ openid: 'o2', unionid: 'u2' })
+      expect((await signIn('o2', { appid: 'wx2' })).user).toEqual(user)
+      expect((await signIn('o3', { appid: 'wx3', unionid: 'u2' })).user).toEqual(user)
+    })
+
+    it('twice is once', async () => {
+      const { users, signIn } = await setUp()
+      const { user } = await signIn('o1')
+      const result = { linked: true, identity: { openid: 'o1', unionid: null } }
+      expect(await users.linkIdentity(user.id, 'wx1', identity('o1'), 5)).toEqual(result)
+      expect(await users.linkIdentity(user.id, 'wx1', identity('o1'), 5)).toEqual(result)
+    })
+
+    it('is refused where it would take it from somebody, or be a second one', async () => {
+      const { db, users, signIn } = await setUp()
+      const [{ user: alice }, { user: bob }] = [await signIn('o1'), await signIn('o2', { appid: 'wx2' })]
+      expect(await users.linkIdentity(alice.id, 'wx2', identity('o2'), 5)).toEqual({
+        linked: false,
+        reason: 'taken',
+        userId: bob.id,
+      })
+      expect(await users.linkIdentity(alice.id, 'wx1', identity('o9'), 5)).toEqual({
+        linked: false,
+        reason: 'occupied',
+      })
+      expect((await signIn('o2', { appid: 'wx2' })).user).toEqual(bob)
+      expect(await db.selectFrom('identities').selectAll().execute()).toHaveLength(2)
+    })
+
+    it('of many identities at once links one', async () => {
+      const { db, users, signIn } = await setUp()
+      const { user } = await signIn('o1')
+      const results = await Promise.all(
+        Array.from({ length: 10 }, (_, i) => users.linkIdentity(user.id, 'wx2', identity(`p${i}`), 5)),
+      )
+      expect(results.filter((result) => result?.linked)).toHaveLength(1)
+      expect(await db.selectFrom('identities').selectAll().execute()).toHaveLength(2)
+    })
+
+    it('whose unionid is another user’s keeps both users, and records it', async () => {
+      const { users, signIn, conflicts } = await setUp()
+      const [{ user: alice }, { user: bob }] = [await signIn('o1'), await signIn('o2', { appid: 'wx2', unionid: 'u1' })]
+      expect(await users.linkIdentity(alice.id, 'wx3', identity('o3', 'u1'), 5)).toMatchObject({ linked: true })
+      expect(conflicts).toEqual([{ userId: alice.id, otherUserId: bob.id }])
+    })
+
+    it('of nobody is null', async () => {
+      const { users } = await setUp()
+      expect(await users.linkIdentity(randomUUID(), 'wx1', identity('o1'), 5)).toBeNull()
+    })
+  })
+
   it('a profile is replaced as a whole', async () => {
     const { users, signIn } = await setUp()
     const { user } = await signIn('o1')
@@ -168,6 +347,9 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>): v
       () => signIn('o1'),
       () => users.findUser(user.id),
       () => users.findIdentity(user.id, 'wx1'),
+      () => users.findKeys(user.id, 'wx1'),
+      () => users.replaceKey(user.id, 'wx1', newKey(), 1),
+      () => users.linkIdentity(user.id, 'wx1', { openid: 'o1', unionid: null, sessionKey: newKey() }, 1),
       () => users.replaceProfile(user.id, PROFILE),
       () => users.ping(),
     ]

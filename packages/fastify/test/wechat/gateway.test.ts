@@ -237,6 +237,26 @@ describe('several secrets', () => {
     expect(asked).toHaveLength(1)
   })
 
+  it('are told to the operator once each while WeChat refuses them, and again after one has worked', async () => {
+    let accepted: string | null = null
+    const { baseUrl } = await upstream((request, response) => {
+      const secret = new URL(request.url ?? '', 'http://x').searchParams.get('secret')
+      response.end(JSON.stringify(secret === accepted ? SUCCESS : { errcode: 40125 }))
+    })
+    const warnings: string[] = []
+    const apps = [{ appid: APPID, secrets: ['old', 'new'] }]
+    const gateway = gatewayTo(baseUrl, { apps, warn: (message) => warnings.push(message) })
+    const exchangeThrice = async () => {
+      for (let i = 0; i < 3; i++) await gateway.code2Session(APPID, CODE).catch(() => {})
+      return warnings.splice(0).map((message) => /appSecret \d/.exec(message)?.[0])
+    }
+    expect(await exchangeThrice()).toEqual(['appSecret 1', 'appSecret 2'])
+    accepted = 'new'
+    expect(await exchangeThrice()).toEqual([])
+    accepted = null
+    expect(await exchangeThrice()).toEqual(['appSecret 2'])
+  })
+
   it('that are all refused are a misconfiguration', async () => {
     const { asked, baseUrl } = await upstream(json({ errcode: 40125 }))
     const gateway = gatewayTo(baseUrl, { apps: [{ appid: APPID, secrets: ['a', 'b'] }] })

@@ -55,6 +55,11 @@ export async function getSession(request: FastifyRequest, sessions: Sessions): P
   return sessions.get(parseBearer(request.headers.authorization))
 }
 
+/** The token that a request presents without need: null for none, and for anything that is not sent as one. */
+export function findBearer(request: FastifyRequest): string | null {
+  return /^bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? null
+}
+
 /**
  * The token of an `Authorization: Bearer <token>` header (RFC 6750 section 2.1; the scheme in any case, RFC 9110
  * section 11.1). Another scheme is no attempt to present a session token.

@@ -68,7 +68,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     return send(reply, { type: 'about:blank', title, status: ownStatus, requestId: request.id })
   }
   const { code, statusCode, detail, reason, retryAfterSeconds } = problem
-  if (statusCode >= 500) request.log.error({ err: problem.code === 'internal' ? error : problem }, problem.message)
+  if (statusCode >= 500) logFailure(request, problem, problem.code === 'internal' ? error : problem)
   else request.log.info({ code }, problem.message)
   if (statusCode === 401) {
     reply.header('www-authenticate', code === 'session_missing' ? REALM : `${REALM}, error="invalid_token"`)
@@ -85,6 +85,38 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   }
   return send(reply, body)
 }
+
+/**
+ * Every request fails in the same way while a store or WeChat is away, so of each code one line a second is enough.
+ * What nobody expected is always worth one.
+ */
+function logFailure(request: FastifyRequest, { code, message }: ApiError, err: unknown): void {
+  if (code === 'internal') {
+    request.log.error({ err }, message)
+    return
+  }
+  const { server } = request.server
+  const lines = outageLines.get(server) ?? new Map<ProblemCode, OutageLine>()
+  outageLines.set(server, lines)
+  const last = lines.get(code) ?? { atMs: Number.NEGATIVE_INFINITY, unsaid: 0 }
+  const nowMs = performance.now()
+  if (nowMs - last.atMs < OUTAGE_LINE_INTERVAL_MS) {
+    lines.set(code, { ...last, unsaid: last.unsaid + 1 })
+    return
+  }
+  lines.set(code, { atMs: nowMs, unsaid: 0 })
+  request.log.error({ err, ...(last.unsaid > 0 && { sinceLastLine: last.unsaid }) }, message)
+}
+
+interface OutageLine {
+  atMs: number
+  /** Failures since that line. */
+  unsaid: number
+}
+
+const OUTAGE_LINE_INTERVAL_MS = 1_000
+/** By application, of which there may be several in a process. */
+const outageLines = new WeakMap<object, Map<ProblemCode, OutageLine>>()
 
 /** As text, so that no response schema of the route it happened in takes fields away. */
 function send(reply: FastifyReply, body: Partial<Problem> & { status: number }): FastifyReply {

@@ -4,6 +4,9 @@ import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Clean, Clone } from 'typebox/value'
 
+/** What the routes take is a few fields; the largest is a login with 4 kB of data. A route may set its own. */
+const MAX_BODY_BYTES = 16 * 1024
+
 /**
  * Reads and writes JSON by the schemas and by nothing else: no coercion (`code: 5` is refused), no other content type.
  * It is set for our own routes only, whatever the host application has chosen for its routes.
@@ -13,11 +16,15 @@ export function useStrictJson(app: FastifyInstance): void {
   app.setSerializerCompiler(compileSerializer)
   app.removeAllContentTypeParsers()
   const parseJson = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    // wx.request labels every request as JSON, a DELETE without a body too.
-    if (body === '') done(null, undefined)
-    else void parseJson(request, body as string, done)
-  })
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string', bodyLimit: MAX_BODY_BYTES },
+    (request, body, done) => {
+      // wx.request labels every request as JSON, a DELETE without a body too.
+      if (body === '') done(null, undefined)
+      else void parseJson(request, body as string, done)
+    },
+  )
 }
 
 const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema }) => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import type { SessionStore } from '../../sessions/session-store.ts'
@@ -5,14 +6,26 @@ import type { UserStore } from '../../users/users.ts'
 import { LivenessResponse, ReadinessResponse } from '../schemas.ts'
 
 /** A store that takes longer is down for whoever asks. */
-const PING_DEADLINE_MS = 1_000
+const PING_DEADLINE_MS = 700
+const RETRY_DELAY_MS = 250
 
 export interface HealthRoutesOptions {
   sessions: SessionStore
   users: UserStore
 }
 
+/**
+ * A process is ready once it has seen both stores, and for as long as it sees sessions: without users nobody new signs
+ * in, but whoever is signed in keeps working.
+ */
 export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = async (app, { sessions, users }) => {
+  let usersWereUp = false
+  const stopping = new AbortController()
+  app.addHook('onClose', async () => stopping.abort())
+  void untilUp(users, stopping.signal).then((isUp) => {
+    usersWereUp ||= isUp
+  })
+
   app.get(ROUTES.livez, { schema: { response: { 200: LivenessResponse } } }, async () => ({ status: 'live' as const }))
 
   app.get(
@@ -20,8 +33,8 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = asyn
     { schema: { response: { 200: ReadinessResponse, 503: ReadinessResponse } } },
     async (_request, reply) => {
       const [sessionsAre, usersAre] = await Promise.all([ask(sessions), ask(users)])
-      // Without users nobody new signs in, but whoever is signed in keeps working: no reason to send them away.
-      const isReady = sessionsAre === 'up'
+      usersWereUp ||= usersAre === 'up'
+      const isReady = sessionsAre === 'up' && usersWereUp
       reply.code(isReady ? 200 : 503).header('cache-control', 'no-store')
       return {
         status: isReady ? ('ready' as const) : ('unavailable' as const),
@@ -29,6 +42,15 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = asyn
       }
     },
   )
+}
+
+/** Asks until the store answers; false when it was told to stop before. */
+async function untilUp(store: UserStore, stopping: AbortSignal): Promise<boolean> {
+  while (!stopping.aborted) {
+    if ((await ask(store)) === 'up') return true
+    await sleep(RETRY_DELAY_MS, undefined, { ref: false })
+  }
+  return false
 }
 
 async function ask(store: { ping(): Promise<void> }): Promise<'up' | 'down'> {

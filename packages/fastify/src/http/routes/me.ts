@@ -5,8 +5,6 @@ import type { UserStore } from '../../users/users.ts'
 import { present, wireUser } from '../bodies.ts'
 import { GetMeResponse, PutProfileRequest, PutProfileResponse } from '../schemas.ts'
 
-const MAX_BODY_BYTES = 16 * 1024
-
 export const meRoutes: FastifyPluginAsyncTypebox<{ users: UserStore }> = async (app, { users }) => {
   app.get(
     ROUTES.me,
@@ -18,7 +16,6 @@ export const meRoutes: FastifyPluginAsyncTypebox<{ users: UserStore }> = async (
     ROUTES.profile,
     {
       onRequest: app.authenticate,
-      bodyLimit: MAX_BODY_BYTES,
       schema: { body: PutProfileRequest, response: { 200: PutProfileResponse } },
     },
     async ({ auth, body }) => {

@@ -5,12 +5,21 @@ import { ApiError } from '../../api-error.ts'
 import type { Sessions } from '../../sessions/sessions.ts'
 import type { User, UserStore } from '../../users/users.ts'
 import type { WechatGateway } from '../../wechat/gateway.ts'
-import { createdSession } from '../bodies.ts'
-import { CreateSessionRequest, CreateSessionResponse, RevokeSessionsQuery, RevokeSessionsResponse } from '../schemas.ts'
+import { createdSession, listedSession } from '../bodies.ts'
+import { findBearer } from '../plugins/authenticate.ts'
+import type { RouteLimit } from '../plugins/rate-limit.ts'
+import {
+  CreateSessionRequest,
+  CreateSessionResponse,
+  ListSessionsResponse,
+  NoContent,
+  RevokeSessionsQuery,
+  RevokeSessionsResponse,
+  SessionParams,
+} from '../schemas.ts'
 
 /** What `wx.login` is seen to return; the exact set of characters is not documented. */
 const CODE = /^[\w-]+$/
-const MAX_BODY_BYTES = 16 * 1024
 const MAX_DATA_BYTES = 4 * 1024
 const MAX_DEVICE_TEXT_LENGTH = 64
 
@@ -19,16 +28,18 @@ export interface SessionsRoutesOptions {
   sessions: Sessions
   users: UserStore
   onSignIn(user: User, isNew: boolean, data: unknown): void | Promise<void>
+  /** How often one address may sign in. */
+  limit: RouteLimit
   now: () => number
 }
 
 export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = async (app, options) => {
-  const { wechat, sessions, users, onSignIn, now } = options
+  const { wechat, sessions, users, onSignIn, limit, now } = options
 
   app.post(
     ROUTES.sessions,
     {
-      bodyLimit: MAX_BODY_BYTES,
+      config: { rateLimit: limit },
       schema: { body: CreateSessionRequest, response: { 201: CreateSessionResponse } },
     },
     async (request, reply) => {
@@ -41,9 +52,29 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
       const identity = await sessions.spendCode(appid, code, () => wechat.code2Session(appid, code))
       const { user, isNew } = await users.signIn(appid, identity, now())
       await onSignIn(user, isNew, data)
-      const issued = await sessions.issue(user.id, { appid, ...(device && { device: shorten(device) }) })
+      const replaces = findBearer(request)
+      const issued = await sessions.issue(user.id, { appid, ...(device && { device: shorten(device) }), replaces })
       reply.code(201)
       return createdSession(issued, user, isNew)
+    },
+  )
+
+  app.get(
+    ROUTES.sessions,
+    { onRequest: app.authenticate, schema: { response: { 200: ListSessionsResponse } } },
+    async ({ auth }) => {
+      const live = await sessions.list(auth.userId)
+      return { sessions: live.map((session) => listedSession(session, auth.sessionId)) }
+    },
+  )
+
+  app.delete(
+    `${ROUTES.sessions}/:id`,
+    { onRequest: app.authenticate, schema: { params: SessionParams, response: { 204: NoContent } } },
+    async ({ auth, params: { id } }, reply) => {
+      const reason = id === auth.sessionId ? 'signed_out' : 'signed_out_elsewhere'
+      if (!(await sessions.revoke(auth.userId, id, reason))) throw noSuchSession()
+      return reply.code(204).send(null)
     },
   )
 
@@ -66,6 +97,11 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
 
 function unknownApp(): ApiError {
   return new ApiError('appid_unknown', 'this appid is not configured', { detail: 'this appid is not configured here' })
+}
+
+function noSuchSession(): ApiError {
+  const detail = 'you have no session of this id'
+  return new ApiError('not_found', detail, { detail })
 }
 
 function checkCode(code: string, log: FastifyBaseLogger): void {

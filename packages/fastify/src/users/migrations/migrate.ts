@@ -2,9 +2,10 @@ import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import type { UsersDatabase } from '../database.ts'
 import { users } from './0001-users.ts'
+import { unionids } from './0002-unionids.ts'
 
 /** In order, for ever: a migration that was released is never changed, only followed by another. */
-const MIGRATIONS = { '0001-users': users }
+const MIGRATIONS = { '0001-users': users, '0002-unionids': unionids }
 
 /**
  * Brings the users' tables up to date, under a lock: of several processes that start at once one does it and the others

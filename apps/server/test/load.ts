@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import { pino } from 'pino'
+import { expect, onTestFinished, vi } from 'vitest'
+import { call } from './process.ts'
+import { type Service, startService } from './service.ts'
+
+/** No request takes longer when a store is gone. */
+const DEADLINE_MS = 1_000
+/** Of recovery. The rest is for a machine that is busy with other tests. */
+const RECOVERY_MS = 1_000 + 2_000
+
+export interface Answer {
+  path: string
+  status: number
+  code: string | undefined
+  retryAfter: string | null
+  ms: number
+}
+
+export interface LoadedService extends Service {
+  /** Everything that was answered since the load began. */
+  answers: Answer[]
+  signIn(): Promise<Answer>
+  ask(path: string): Promise<Answer>
+  /** Resolves with the first answer from now on that has this status. */
+  seen(status: number, path?: string): Promise<Answer>
+  /** Every path of the load is answered with success again, soon. */
+  recovered(): Promise<void>
+  /** Ends the load and looks at what is true of every outage. */
+  settle(): Promise<void>
+}
+
+/**
+ * The service with somebody signed in and eight callers who never stop asking `paths`, so that whatever breaks breaks
+ * under way.
+ */
+export async function startLoaded(
+  env: Record<string, string>,
+  paths: readonly string[] = ['/v1/verify'],
+): Promise<LoadedService> {
+  const lines: { level: number; time: number; msg: string }[] = []
+  const log: FastifyBaseLogger = pino({ level: 'warn' }, { write: (line) => void lines.push(JSON.parse(line)) })
+  const service = await startService({ SESSION_CACHE_MS: '0', ...env }, () => {}, { log })
+  const { baseUrl, world } = service
+  const login = () => ({ appid: world.apps[0]?.appid, code: world.login('alice', world.apps[0]?.appid ?? '').code })
+  const { data } = await call(`${baseUrl}/v1/sessions`, { body: login() })
+  const answers: Answer[] = []
+
+  async function send(path: string, o: RequestInit): Promise<Answer> {
+    const startMs = performance.now()
+    const response = await fetch(baseUrl + path, o)
+    const text = await response.text()
+    const ms = performance.now() - startMs
+    const { code } = text === '' ? { code: undefined } : JSON.parse(text)
+    return { path, status: response.status, code, retryAfter: response.headers.get('retry-after'), ms }
+  }
+  const ask = (path: string) => send(path, { headers: { authorization: `Bearer ${data.token}` } })
+
+  const signIn = () =>
+    send('/v1/sessions', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(login()),
+    })
+
+  let isOn = true
+  const callers = Array.from({ length: 8 }, async (_, index) => {
+    while (isOn) {
+      answers.push(await ask(paths[index % paths.length] ?? ''))
+      await sleep(5) // A phone does not ask again in the same millisecond.
+    }
+  })
+  const stop = async () => {
+    isOn = false
+    await Promise.all(callers)
+  }
+  onTestFinished(stop)
+
+  const seen = async (status: number, path = paths[0]) => {
+    const from = answers.length
+    return vi.waitFor(() => {
+      const found = answers.slice(from).find((answer) => answer.status === status && answer.path === path)
+      if (!found) throw new Error(`no ${status} of ${path} yet`)
+      return found
+    }, 10_000)
+  }
+  await Promise.all(
+    paths.map((path) => vi.waitFor(() => expect(answers.some((a) => a.path === path && a.status < 300)).toBe(true))),
+  )
+
+  return {
+    ...service,
+    answers,
+    ask,
+    signIn,
+    seen,
+    async recovered() {
+      const startMs = performance.now()
+      await vi.waitFor(async () => {
+        for (const path of [...paths, '/readyz']) expect((await ask(path)).status).toBeLessThan(300)
+      }, 15_000)
+      expect(performance.now() - startMs).toBeLessThan(RECOVERY_MS)
+      expect((await signIn()).status).toBe(201)
+    },
+    async settle() {
+      await stop()
+      // Of a store that is down nobody hears that their session is over.
+      expect(
+        [...new Set(answers.map(({ status }) => status))].filter((status) => status >= 300 && status !== 503),
+      ).toEqual([])
+      for (const { status, code, retryAfter, ms } of answers) {
+        if (status === 503) expect({ code, retryAfter }).toEqual({ code: 'store_unavailable', retryAfter: '1' })
+        expect(ms).toBeLessThan(DEADLINE_MS)
+      }
+      for (const [index, { msg, time }] of lines.entries()) {
+        const next = lines.slice(index + 1).find((line) => line.msg === msg)
+        if (next) expect(next.time - time, msg).toBeGreaterThanOrEqual(990)
+      }
+      const startMs = performance.now()
+      await service.app.close()
+      expect(performance.now() - startMs).toBeLessThan(DEADLINE_MS)
+    },
+  }
+}

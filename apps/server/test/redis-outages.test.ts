@@ -1,0 +1,170 @@
+import { Redis } from 'ioredis'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { startRedis } from '../../../scripts/servers/redis.ts'
+import type { OwnServer } from '../../../scripts/servers/server.ts'
+import { startLoaded } from './load.ts'
+import { createNetwork } from './network.ts'
+import { call, startProcess } from './process.ts'
+import { environment, isAvailable } from './service.ts'
+
+const UNAVAILABLE = { status: 503, code: 'store_unavailable', retryAfter: '1' }
+
+interface Outage {
+  name: string
+  /** What the server is started with. */
+  args?: readonly string[]
+  break(redis: OwnServer, admin: Redis): Promise<unknown>
+  mend(redis: OwnServer, admin: Redis): Promise<unknown>
+  /** Reading works, so that whoever is signed in goes on. */
+  reads?: true
+}
+
+/** Sessions have to be there again, so that nobody is signed out by the outage. */
+const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
+
+const OUTAGES: Outage[] = [
+  { name: 'killed', args: DURABLE, break: (redis) => redis.kill(), mend: (redis) => redis.start() },
+  {
+    name: 'frozen',
+    break: async (redis) => redis.signal('SIGSTOP'),
+    mend: async (redis) => redis.signal('SIGCONT'),
+  },
+  {
+    name: 'read-only',
+    reads: true,
+    break: (_, admin) => admin.replicaof('127.0.0.1', 1),
+    mend: (_, admin) => admin.replicaof('NO', 'ONE'),
+  },
+  {
+    name: 'out of memory',
+    reads: true,
+    break: (_, admin) => admin.config('SET', 'maxmemory', '1'),
+    mend: (_, admin) => admin.config('SET', 'maxmemory', '0'),
+  },
+]
+
+describe.skipIf(!isAvailable('shared'))('Redis', () => {
+  test.each(OUTAGES)('$name under load: 503 within its deadline, and back within a second', async (outage) => {
+    const { redis, admin } = await open(outage.args)
+    const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: redis.url })
+    await outage.break(redis, admin)
+    if (!outage.reads) expect(await service.seen(503)).toMatchObject(UNAVAILABLE)
+    const exchanges = service.world.ledger.count('jscode2session')
+    const [ready, login] = await Promise.all([service.ask('/readyz'), service.signIn()])
+    expect([ready.status, login]).toEqual([503, expect.objectContaining(UNAVAILABLE)])
+    expect(Math.max(ready.ms, login.ms)).toBeLessThan(1_000)
+    expect((await service.ask('/livez')).status).toBe(200)
+    // A code that cannot become a session is not spent.
+    expect(service.world.ledger.count('jscode2session')).toBe(exchanges)
+    if (outage.reads) expect(service.answers.filter(({ status }) => status === 503)).toEqual([])
+    await outage.mend(redis, admin)
+    await service.recovered()
+    await service.settle()
+  })
+
+  test('loading its data: 503 until it has read them', async () => {
+    const { redis, admin } = await open([
+      '--dbfilename',
+      'dump.rdb',
+      '--key-load-delay',
+      '1000',
+      '--loading-process-events-interval-bytes',
+      '1024',
+    ])
+    const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: redis.url })
+    await admin.eval("for i = 1, 1500 do redis.call('SET', 'filler:' .. i, i) end", 0)
+    await admin.save()
+    await redis.kill()
+    const started = redis.start()
+    await vi.waitFor(async () => expect(await admin.info('persistence')).toContain('loading:1'))
+    expect(await service.seen(503)).toMatchObject(UNAVAILABLE)
+    await started
+    await service.recovered()
+    await service.settle()
+  })
+
+  test('without its scripts: nobody notices', async () => {
+    const { redis, admin } = await open()
+    const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: redis.url })
+    for (let round = 0; round < 5; round++) {
+      await admin.script('FLUSH')
+      expect((await service.signIn()).status).toBe(201)
+    }
+    await service.settle()
+    expect(service.answers.filter(({ status }) => status !== 204)).toEqual([])
+  })
+
+  test('50 ms away: slower, and nothing else', async () => {
+    const { redis } = await open()
+    const network = await createNetwork(redis.url)
+    const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: network.url })
+    network.delay(50)
+    await vi.waitFor(() => expect(service.answers.at(-1)?.ms).toBeGreaterThan(50))
+    expect((await service.signIn()).status).toBe(201)
+    await service.settle()
+    expect(service.answers.filter(({ status }) => status !== 204)).toEqual([])
+  })
+
+  test('with a user who may use our keys and neither KEYS, SCAN, CONFIG nor FLUSHALL: all works', async () => {
+    const { redis, admin } = await open()
+    const rules = ['on', '>secret', '~weapp-auth:*', '&weapp-auth:*', '+@all', '-keys', '-scan', '-config', '-flushall']
+    await admin.acl('SETUSER', 'app', ...rules)
+    const url = redis.url.replace('://', '://app:secret@')
+    const { baseUrl, signIn, ask, settle } = await startLoaded({
+      ...(await environment('embedded')),
+      REDIS_URL: url,
+      SESSION_CACHE_MS: '2000',
+    })
+    expect([(await signIn()).status, (await ask('/readyz')).status]).toEqual([201, 200])
+    const { data } = await call(`${baseUrl}/emulator-is-not-here`)
+    expect(data.code).toBe('not_found')
+    expect((await ask('/v1/session')).status).toBe(200)
+    await settle()
+    expect(await admin.acl('LOG')).toEqual([])
+  })
+
+  test('away when the service starts: it listens, says what is missing, and goes on by itself', async () => {
+    const { redis } = await open()
+    await redis.kill()
+    const service = startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: 'on', REDIS_URL: redis.url })
+    const address = await service.listening
+    expect(service.output()).toContain('the session store (Redis) cannot be reached, trying again')
+    expect((await call(`${address}/livez`)).status).toBe(200)
+    expect(await call(`${address}/readyz`)).toEqual({
+      status: 503,
+      data: { status: 'unavailable', stores: { sessions: 'down', users: 'up' } },
+    })
+    const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
+    const refused = await call(`${address}/v1/sessions`, { body: login })
+    expect(refused).toMatchObject({ status: 503, data: { code: 'store_unavailable' } })
+    await redis.start()
+    await service.address
+    expect((await call(`${address}/v1/sessions`, { body: login })).status).toBe(201)
+  })
+
+  test('frozen when the service is told to stop: it stops soon, with exit code 0', async () => {
+    const { redis } = await open()
+    const service = startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: 'on', REDIS_URL: redis.url })
+    const address = await service.address
+    const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
+    redis.signal('SIGSTOP')
+    const answer = call(`${address}/v1/sessions`, { body: login })
+    await vi.waitFor(() => expect(service.output()).toContain('/v1/sessions'))
+    const startMs = performance.now()
+    service.child.kill('SIGTERM')
+    expect(await service.ended).toBe(0)
+    // The caller keeps its connection open, and is not waited for.
+    expect(performance.now() - startMs).toBeLessThan(5_000)
+    expect((await answer).status).toBe(503)
+  })
+})
+
+/** A server of this test's own, and a connection that sees to it. */
+async function open(args: readonly string[] = []) {
+  const redis = await startRedis(args)
+  onTestFinished(() => redis.stop())
+  const admin = new Redis(redis.url, { enableReadyCheck: false, retryStrategy: () => 20, maxRetriesPerRequest: null })
+  admin.on('error', () => {})
+  onTestFinished(() => admin.disconnect())
+  return { redis, admin }
+}

@@ -1,0 +1,69 @@
+import { fastifyRateLimit, type RateLimitOptions } from '@fastify/rate-limit'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Cluster, Redis } from 'ioredis'
+import { ApiError } from '../../api-error.ts'
+
+export interface RateLimitsOptions {
+  /** Sign-ins of one address a minute; an IPv6 address counts by its /64. Default 600: carriers put thousands of phones behind one. 0: no limit. */
+  signInsPerMinute?: number
+  /** Open data requests of one user a minute, of each route. Default 600. 0: no limit. */
+  openDataPerMinute?: number
+  /** Counts for all processes together. Without it each process counts for itself. */
+  redis?: Redis | Cluster
+  /** Default `weapp-auth:`. */
+  keyPrefix?: string
+}
+
+/** The limit of a route, as its `config: { rateLimit }`; false: none. */
+export type RouteLimit = RateLimitOptions | false
+
+export interface RateLimits {
+  /** By address. */
+  signIn: RouteLimit
+  /** By user: only for routes behind `app.authenticate`. */
+  openData: RouteLimit
+}
+
+const WINDOW_MS = 60_000
+
+/** Lets the routes of a scope have limits. When the store that counts is gone, everybody passes. */
+export const countRequests = fp(
+  async (scope: FastifyInstance, { redis, keyPrefix = 'weapp-auth:' }: RateLimitsOptions) => {
+    await scope.register(fastifyRateLimit, {
+      global: false,
+      skipOnError: true,
+      ...(redis && { redis, nameSpace: `${keyPrefix}l:` }),
+      // Headers that tell everybody how much is left help nobody; `Retry-After` comes with the problem.
+      addHeaders: NO_HEADERS,
+      addHeadersOnExceeding: NO_HEADERS,
+      errorResponseBuilder: (_request, { max, ttl }) =>
+        new ApiError('rate_limited', `more than ${max} requests a minute`, {
+          detail: `more than ${max} requests a minute`,
+          retryAfterSeconds: Math.max(1, Math.ceil(ttl / 1000)),
+        }),
+    })
+  },
+  { name: '@weapp-auth/rate-limit', fastify: '5.x' },
+)
+
+const NO_HEADERS = {
+  'x-ratelimit-limit': false,
+  'x-ratelimit-remaining': false,
+  'x-ratelimit-reset': false,
+  'retry-after': false,
+}
+
+export function createRateLimits({ signInsPerMinute = 600, openDataPerMinute = 600 }: RateLimitsOptions): RateLimits {
+  for (const [name, value] of Object.entries({ signInsPerMinute, openDataPerMinute })) {
+    if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`rateLimits.${name} must be a whole number`)
+  }
+  return {
+    signIn: signInsPerMinute > 0 && { max: signInsPerMinute, timeWindow: WINDOW_MS },
+    openData: openDataPerMinute > 0 && {
+      max: openDataPerMinute,
+      timeWindow: WINDOW_MS,
+      keyGenerator: ({ auth }) => auth.userId,
+    },
+  }
+}

@@ -1,0 +1,67 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ROUTES } from '@weapp-auth/shared'
+import { ApiError } from '../../api-error.ts'
+import type { UserStore } from '../../users/users.ts'
+import { decryptOpenData, isSignedOpenData } from '../../wechat/open-data.ts'
+import type { WechatKeys } from '../../wechat-identity.ts'
+import type { RouteLimit } from '../plugins/rate-limit.ts'
+import {
+  DecryptOpenDataRequest,
+  DecryptOpenDataResponse,
+  VerifyOpenDataRequest,
+  VerifyOpenDataResponse,
+} from '../schemas.ts'
+
+/** WeChat's largest, the steps of a month, have about 2 kB. */
+const MAX_BODY_BYTES = 16 * 1024
+
+export interface OpenDataRoutesOptions {
+  users: UserStore
+  /** How often one user may ask. */
+  limit: RouteLimit
+  now: () => number
+}
+
+/** Data that WeChat gave to the phone, encrypted or signed with the user's session_key, which only the server has. */
+export const openDataRoutes: FastifyPluginAsyncTypebox<OpenDataRoutesOptions> = async (app, options) => {
+  const { users, limit, now } = options
+
+  app.post(
+    ROUTES.decryptOpenData,
+    {
+      onRequest: app.authenticate,
+      bodyLimit: MAX_BODY_BYTES,
+      config: { rateLimit: limit },
+      schema: { body: DecryptOpenDataRequest, response: { 200: DecryptOpenDataResponse } },
+    },
+    async ({ auth: { userId, appid }, body }) => {
+      const keys = (await users.findKeys(userId, appid)) ?? NO_KEYS
+      const data = decryptOpenData(body, keys, { appid, nowMs: now() })
+      if (!data) throw stale()
+      return { data }
+    },
+  )
+
+  app.post(
+    ROUTES.verifyOpenData,
+    {
+      onRequest: app.authenticate,
+      bodyLimit: MAX_BODY_BYTES,
+      config: { rateLimit: limit },
+      schema: { body: VerifyOpenDataRequest, response: { 200: VerifyOpenDataResponse } },
+    },
+    async ({ auth: { userId, appid }, body }) => {
+      const keys = (await users.findKeys(userId, appid)) ?? NO_KEYS
+      if (!isSignedOpenData(body, keys)) throw stale()
+      return { valid: true as const }
+    },
+  )
+}
+
+/** A user who signed in another way than through WeChat. */
+const NO_KEYS: WechatKeys = { openid: '', sessionKeys: [] }
+
+/** One answer whatever was wrong: anything more would help whoever probes for a key, and a new login mends most of it. */
+function stale(): ApiError {
+  return new ApiError('session_key_stale', 'open data could not be opened or verified')
+}

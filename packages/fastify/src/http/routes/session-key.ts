@@ -1,0 +1,33 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ROUTES } from '@weapp-auth/shared'
+import type { UserStore } from '../../users/users.ts'
+import type { WechatGateway } from '../../wechat/gateway.ts'
+import type { RouteLimit } from '../plugins/rate-limit.ts'
+import { CheckSessionKeyResponse } from '../schemas.ts'
+
+export interface SessionKeyRoutesOptions {
+  wechat: WechatGateway
+  users: UserStore
+  /** How often one user may ask: WeChat counts its calls. */
+  limit: RouteLimit
+}
+
+/** WeChat's session_key of the caller, which has a life of its own beside the session. */
+export const sessionKeyRoutes: FastifyPluginAsyncTypebox<SessionKeyRoutesOptions> = async (app, options) => {
+  const { wechat, users, limit } = options
+
+  app.post(
+    ROUTES.checkSessionKey,
+    {
+      onRequest: app.authenticate,
+      config: { rateLimit: limit },
+      schema: { response: { 200: CheckSessionKeyResponse } },
+    },
+    async ({ auth: { userId, appid } }) => {
+      const keys = await users.findKeys(userId, appid)
+      const [sessionKey] = keys?.sessionKeys ?? []
+      if (!keys || sessionKey === undefined) return { valid: false }
+      return { valid: await wechat.isSessionKeyAlive({ appid, openid: keys.openid, sessionKey }) }
+    },
+  )
+}

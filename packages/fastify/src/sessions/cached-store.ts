@@ -1,0 +1,94 @@
+import type { EndedSessions } from './ended-sessions.ts'
+import type { SessionRecord, SessionStore } from './session-store.ts'
+
+/** About 10 MB. Of more sessions in use at once the ones read longest ago are read again. */
+const MAX_RECORDS = 20_000
+
+export interface CachedSessionStoreOptions {
+  store: SessionStore
+  /** How long a record is believed, in milliseconds from when it was asked for. */
+  maxAgeMs: number
+  ended: EndedSessions
+  /** A clock that never goes back. */
+  now?: () => number
+}
+
+/**
+ * A session store that remembers live sessions. What ends one anywhere is heard as it happens; while it cannot be heard,
+ * nothing is remembered. So a session that was ended is answered as alive for as long as the message takes, and for
+ * `maxAgeMs` at most, should a message be lost.
+ */
+export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
+  const { store, maxAgeMs, ended, now = () => performance.now() } = o
+  const records = new Map<string, { record: SessionRecord; askedAtMs: number }>()
+  /** Counts what was forgotten: an answer that was under way meanwhile may be older than that, and is not remembered. */
+  let forgotten = 0
+
+  const forget = (ids: Iterable<string>) => {
+    forgotten++
+    for (const id of ids) records.delete(id)
+  }
+  ended.listen({
+    onEnded: forget,
+    onLost: () => forget([...records.keys()]),
+  })
+
+  /** Whether an answer to a question that is asked now may be remembered when it comes. */
+  const mayRemember = () => {
+    const before = ended.isHeard() ? forgotten : null
+    return () => forgotten === before
+  }
+
+  const remember = (record: SessionRecord, askedAtMs: number) => {
+    records.delete(record.id)
+    const oldest = records.size >= MAX_RECORDS ? records.keys().next().value : undefined
+    if (oldest !== undefined) records.delete(oldest)
+    records.set(record.id, { record, askedAtMs })
+  }
+
+  return {
+    ...store,
+    async find(key) {
+      const askedAtMs = now()
+      const known = records.get(key.id)
+      if (known && askedAtMs - known.askedAtMs < maxAgeMs) return known.record
+      const isCurrent = mayRemember()
+      const found = await store.find(key)
+      if (found && 'id' in found && isCurrent()) remember(found, askedAtMs)
+      else records.delete(key.id)
+      return found
+    },
+    async touch(record, lifetime) {
+      const askedAtMs = now()
+      const isCurrent = mayRemember()
+      const isAlive = await store.touch(record, lifetime)
+      if (isAlive && isCurrent()) remember(record, askedAtMs)
+      else records.delete(record.id)
+      return isAlive
+    },
+    // What this process itself ended it does not wait to hear of. An answer that was lost may have ended it too.
+    async create(...args) {
+      const ended = await store.create(...args)
+      forget(ended)
+      return ended
+    },
+    async revoke(userId, sessionId, revocation) {
+      try {
+        return await store.revoke(userId, sessionId, revocation)
+      } finally {
+        forget([sessionId])
+      }
+    },
+    async revokeAll(userId, revocation) {
+      try {
+        return await store.revokeAll(userId, revocation)
+      } finally {
+        forget([...records.values()].flatMap(({ record }) => (record.userId === userId ? record.id : [])))
+      }
+    },
+    async close() {
+      ended.close()
+      await store.close()
+    },
+  }
+}

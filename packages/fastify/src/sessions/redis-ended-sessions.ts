@@ -1,0 +1,110 @@
+import type { Cluster, Redis } from 'ioredis'
+import type { EndedSessions, EndedSessionsListener } from './ended-sessions.ts'
+
+/** How soon after a lost connection, or one that could not be made, the next one is tried. */
+const RETRY_MS = 250
+/** A connection that only listens would not notice that the other end is gone. */
+const PING_MS = 1_000
+const PING_TIMEOUT_MS = 500
+
+/**
+ * Hears from Redis which sessions end, on a connection of its own: one that listens cannot ask. In a cluster any node will
+ * do, because a message goes to all of them.
+ *
+ * @param warn is told once that nothing can be heard, until it can again
+ */
+export function hearEndedSessions(o: {
+  redis: Redis | Cluster
+  channel: string
+  warn: (message: string) => void
+}): EndedSessions {
+  const { redis, channel, warn } = o
+  let listener: EndedSessionsListener | undefined
+  let connection: Redis | null = null
+  let isHeard = false
+  let isClosed = false
+  let isWarned = false
+  let retry: NodeJS.Timeout | undefined
+  const ping = setInterval(() => {
+    const asked = connection
+    if (!asked || !isHeard) return
+    asked.ping().catch(() => {
+      if (asked === connection) lose()
+      asked.disconnect()
+    })
+  }, PING_MS).unref()
+
+  connect()
+  return {
+    isHeard: () => isHeard,
+    listen: (next) => {
+      listener = next
+    },
+    close: () => {
+      isClosed = true
+      clearTimeout(retry)
+      clearInterval(ping)
+      connection?.disconnect()
+    },
+  }
+
+  function connect(): void {
+    const subscriber = createSubscriber(redis)
+    connection = subscriber
+    if (!subscriber) {
+      retryLater()
+      return
+    }
+    subscriber.on('error', () => {})
+    subscriber.on('message', (_, ids: string) => listener?.onEnded(ids.split(' ')))
+    // Once, however it came about: the connection does not come back by itself, so that nothing is heard only in part.
+    subscriber.once('end', () => {
+      lose()
+      retryLater()
+    })
+    subscriber
+      .connect()
+      .then(() => subscriber.subscribe(channel))
+      .then(() => {
+        isHeard = subscriber.status === 'ready'
+        isWarned = false
+      })
+      .catch((error) => {
+        // Redis itself being away is told by whoever asks it. This is about a right to listen that is missing.
+        if (/^NOPERM/.test(error.message) && !isWarned) {
+          isWarned = true
+          warn(`sessions are not cached: this user of Redis may not use the channel ${channel} (ACL: &${channel})`)
+        }
+        subscriber.disconnect()
+      })
+  }
+
+  function lose(): void {
+    if (!isHeard) return
+    isHeard = false
+    listener?.onLost()
+  }
+
+  function retryLater(): void {
+    if (!isClosed) retry = setTimeout(connect, RETRY_MS).unref()
+  }
+}
+
+/** Null while no node of a cluster is known. */
+function createSubscriber(redis: Redis | Cluster): Redis | null {
+  const nodes = 'nodes' in redis ? redis.nodes('master') : [redis]
+  const node = nodes[Math.floor(Math.random() * nodes.length)]
+  return (
+    node?.duplicate({
+      lazyConnect: true,
+      autoResubscribe: false,
+      enableOfflineQueue: false,
+      enableAutoPipelining: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: PING_TIMEOUT_MS,
+      retryStrategy: () => null,
+      sentinelRetryStrategy: () => null,
+      reconnectOnError: null,
+    }) ?? null
+  )
+}

@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { badResponse, callWechat, refusal, timeout, WECHAT_DEADLINE_MS } from './api-call.ts'
+import type { AppSecrets } from './app-secrets.ts'
+
+/** WeChat has the next token ready this long before the end of the last one, and both are valid meanwhile. */
+const RENEW_BEFORE_END_SECONDS = 300
+/** Longer than a refresh may take, so that nobody refreshes beside one who is still at it. */
+const LEASE_MS = WECHAT_DEADLINE_MS + 1_000
+/** How often to look whether another process has the new token. */
+const LOOK_AGAIN_MS = 100
+
+/** An access_token as WeChat gave it. It opens every API of the mini-program: a secret like the appSecret. */
+export interface AccessToken {
+  value: string
+  /** How long it may be used from now on. */
+  ttlMs: number
+}
+
+/**
+ * Where the access_tokens of the mini-programs are kept, for one process or for many: WeChat counts how often they are
+ * asked for, and a forced refresh ends the token that the others have.
+ *
+ * @throws ApiError `store_unavailable` when it does not answer
+ */
+export interface AccessTokenStore {
+  /** Null when there is none, or it has come to its end. */
+  find(appid: string): Promise<string | null>
+  save(appid: string, token: AccessToken): Promise<void>
+  /** Takes the right to refresh for so long: one caller alone gets it. */
+  lease(appid: string, leaseId: string, leaseMs: number): Promise<boolean>
+  release(appid: string, leaseId: string): Promise<void>
+}
+
+export interface AccessTokens {
+  /**
+   * The token for calls of WeChat's server APIs. One process refreshes it, the others wait for what it got.
+   *
+   * @param refused the token that WeChat has just refused, which is not handed out again
+   * @throws ApiError `appid_unknown`, `wechat_*` or `store_unavailable`
+   */
+  get(appid: string, refused?: string): Promise<string>
+}
+
+export interface AccessTokensOptions {
+  secrets: AppSecrets
+  baseUrl: string
+  store: AccessTokenStore
+}
+
+/** @see https://developers.weixin.qq.com/miniprogram/dev/server/API/mp-access-token/api_getstableaccesstoken */
+export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOptions): AccessTokens {
+  const flights = new Map<string, Promise<string>>()
+
+  return {
+    async get(appid, refused) {
+      const known = await store.find(appid)
+      if (known !== null && known !== refused) return known
+      return flights.get(appid) ?? fly(appid, refused)
+    },
+  }
+
+  function fly(appid: string, refused: string | undefined): Promise<string> {
+    const flight = refresh(appid, refused).finally(() => flights.delete(appid))
+    flights.set(appid, flight)
+    return flight
+  }
+
+  async function refresh(appid: string, refused: string | undefined): Promise<string> {
+    const signal = AbortSignal.timeout(WECHAT_DEADLINE_MS)
+    const leaseId = crypto.randomUUID()
+    while (!(await store.lease(appid, leaseId, LEASE_MS))) {
+      await sleep(LOOK_AGAIN_MS)
+      const found = await store.find(appid)
+      if (found !== null && found !== refused) return found
+      if (signal.aborted) throw timeout()
+    }
+    try {
+      // Another one may have been faster between the last look and the lease.
+      const found = await store.find(appid)
+      if (found !== null && found !== refused) return found
+      const asked = await ask(appid, { isForced: false, signal })
+      // WeChat thinks highly of a token that it refuses: only now is one of the twenty forced refreshes of a day worth it.
+      const token = asked.value === refused ? await ask(appid, { isForced: true, signal }) : asked
+      await store.save(appid, token)
+      return token.value
+    } finally {
+      // A lease that is not given back ends by itself.
+      await store.release(appid, leaseId).catch(() => {})
+    }
+  }
+
+  async function ask(appid: string, o: { isForced: boolean; signal: AbortSignal }): Promise<AccessToken> {
+    const answer = await secrets.use(appid, (secret) =>
+      callWechat({
+        baseUrl,
+        path: 'cgi-bin/stable_token',
+        body: { grant_type: 'client_credential', appid, secret, force_refresh: o.isForced },
+        signal: o.signal,
+      }),
+    )
+    if (answer.errcode !== 0) throw refusal(answer)
+    return parseToken(answer.body)
+  }
+}
+
+function parseToken({ access_token: value, expires_in: seconds }: Record<string, unknown>): AccessToken {
+  if (typeof value !== 'string' || value === '') throw badResponse('success without an access_token')
+  if (typeof seconds !== 'number' || !(seconds > 0)) throw badResponse('an access_token without an end')
+  // Near its end a token may be given out with little time left: 345 seconds were seen.
+  return {
+    value,
+    ttlMs: 1000 * Math.max(seconds - RENEW_BEFORE_END_SECONDS, Math.min(seconds / 2, RENEW_BEFORE_END_SECONDS)),
+  }
+}
+
+/** Access_tokens of this process alone. */
+export function createMemoryAccessTokenStore(now: () => number = Date.now): AccessTokenStore {
+  const tokens = new Map<string, { value: string; expiresAtMs: number }>()
+  const leases = new Map<string, { id: string; expiresAtMs: number }>()
+
+  return {
+    async find(appid) {
+      const token = tokens.get(appid)
+      return token && token.expiresAtMs > now() ? token.value : null
+    },
+    async save(appid, { value, ttlMs }) {
+      tokens.set(appid, { value, expiresAtMs: now() + ttlMs })
+    },
+    async lease(appid, id, leaseMs) {
+      const held = leases.get(appid)
+      if (held && held.expiresAtMs > now()) return false
+      leases.set(appid, { id, expiresAtMs: now() + leaseMs })
+      return true
+    },
+    async release(appid, id) {
+      if (leases.get(appid)?.id === id) leases.delete(appid)
+    },
+  }
+}

@@ -1,0 +1,102 @@
+import { ApiError } from '../api-error.ts'
+import { DETAILS, ERRCODES, RETRY_AFTER_SECONDS } from './errcodes.ts'
+
+/** What a caller of ours waits for WeChat, however many calls that takes. */
+export const WECHAT_DEADLINE_MS = 5_000
+/** A real answer has a few hundred bytes. */
+const MAX_ANSWER_BYTES = 64 * 1024
+
+export interface WechatCall {
+  baseUrl: string
+  /** Without a slash in front: it goes below whatever path the base has. */
+  path: string
+  query?: Record<string, string>
+  /** Makes it a POST. */
+  body?: object
+  signal: AbortSignal
+}
+
+export interface WechatAnswer {
+  /** 0 is success. */
+  errcode: number
+  body: Record<string, unknown>
+}
+
+/**
+ * One HTTP call, never repeated. Its URL and body hold secrets, so nothing of an original error is kept but its short
+ * code.
+ *
+ * @throws ApiError `wechat_bad_response`, `wechat_unreachable` or `wechat_timeout`; an errcode is an answer
+ */
+export async function callWechat({ baseUrl, path, query, body, signal }: WechatCall): Promise<WechatAnswer> {
+  const url = new URL(path, baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`)
+  // URLSearchParams encodes: a code of `x&appid=y` stays one parameter.
+  url.search = new URLSearchParams(query).toString()
+  const post = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+  let text: string
+  try {
+    const response = await fetch(url, { redirect: 'manual', signal, ...post })
+    if (!response.ok) {
+      await response.body?.cancel()
+      throw badResponse(`HTTP status ${response.status}`)
+    }
+    text = await readText(response)
+  } catch (error) {
+    if (error instanceof ApiError) throw error
+    if (signal.aborted) throw timeout()
+    throw new ApiError('wechat_unreachable', `WeChat could not be reached (${findErrorCode(error)})`)
+  }
+  return parseAnswer(text)
+}
+
+/** What a caller of ours is told of an errcode. */
+export function refusal({ errcode, body }: WechatAnswer): ApiError {
+  const code = ERRCODES[errcode] ?? 'internal'
+  // Of WeChat's own text only the request id is kept: it is what their support asks for, and it holds no secret.
+  const requestId = /rid: ?([\w-]{1,64})/.exec(String(body.errmsg))?.[1]
+  return new ApiError(code, `WeChat answered errcode ${errcode}${requestId ? ` (rid: ${requestId})` : ''}`, {
+    ...(DETAILS[code] && { detail: DETAILS[code] }),
+    ...(RETRY_AFTER_SECONDS[code] && { retryAfterSeconds: RETRY_AFTER_SECONDS[code] }),
+  })
+}
+
+export function badResponse(what: string): ApiError {
+  return new ApiError('wechat_bad_response', `WeChat sent ${what}`)
+}
+
+export function timeout(): ApiError {
+  return new ApiError('wechat_timeout', `WeChat did not answer within ${WECHAT_DEADLINE_MS} ms`)
+}
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength
+    // Leaving the loop cancels the stream.
+    if (size > MAX_ANSWER_BYTES) throw badResponse(`an answer of more than ${MAX_ANSWER_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** WeChat labels its JSON `text/plain`, so the content type says nothing. */
+function parseAnswer(text: string): WechatAnswer {
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    throw badResponse('an answer that is not JSON')
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw badResponse('an answer that is no object')
+  const { errcode = 0 } = body as Record<string, unknown>
+  const isNumeric = typeof errcode === 'number' || (typeof errcode === 'string' && /^-?\d{1,9}$/.test(errcode))
+  if (!isNumeric) throw badResponse('an errcode that is no number')
+  return { errcode: Number(errcode), body: body as Record<string, unknown> }
+}
+
+function findErrorCode(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
+  return typeof code === 'string' ? code : 'no connection'
+}

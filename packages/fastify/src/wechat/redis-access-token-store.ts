@@ -1,0 +1,70 @@
+import type { Cluster, Redis } from 'ioredis'
+import { ApiError } from '../api-error.ts'
+import type { AccessTokenStore } from './access-token.ts'
+
+/** Hides what is stored; `createSessionKeyVault` makes one. */
+export interface AccessTokenSeal {
+  seal(text: string, owner: { appid: string; openid: string }): string
+  /** @throws Error when it cannot be opened */
+  open(sealed: string, owner: { appid: string; openid: string }): string
+}
+
+export interface RedisAccessTokenStoreOptions {
+  redis: Redis | Cluster
+  /** An access_token opens every API of the mini-program: whoever reads Redis must not get it. */
+  vault: AccessTokenSeal
+  /** Default `weapp-auth:`. */
+  keyPrefix?: string
+}
+
+const RELEASE = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`
+
+/** Access_tokens in Redis, sealed, for any number of processes: `<prefix>t:<appid>`, and `<prefix>tl:<appid>` the lease. */
+export function createRedisAccessTokenStore(options: RedisAccessTokenStoreOptions): AccessTokenStore {
+  const { redis, vault, keyPrefix = 'weapp-auth:' } = options
+  // No user has an empty openid, so this is nobody's session_key.
+  const owner = (appid: string) => ({ appid, openid: '' })
+  const leaseKey = (appid: string) => `${keyPrefix}tl:${appid}`
+
+  return {
+    find: guarded(async (appid) => {
+      const sealed = await redis.get(`${keyPrefix}t:${appid}`)
+      return sealed === null ? null : findOpened(sealed, appid)
+    }),
+    save: guarded(async (appid, { value, ttlMs }) => {
+      await redis.set(`${keyPrefix}t:${appid}`, vault.seal(value, owner(appid)), 'PX', Math.ceil(ttlMs))
+    }),
+    lease: guarded(
+      async (appid, leaseId, leaseMs) => (await redis.set(leaseKey(appid), leaseId, 'PX', leaseMs, 'NX')) === 'OK',
+    ),
+    release: guarded(async (appid, leaseId) => {
+      await redis.eval(RELEASE, 1, leaseKey(appid), leaseId)
+    }),
+  }
+
+  /** One that was sealed under a key the ring has lost is fetched anew. */
+  function findOpened(sealed: string, appid: string): string | null {
+    try {
+      return vault.open(sealed, owner(appid))
+    } catch {
+      return null
+    }
+  }
+}
+
+function guarded<A extends unknown[], T>(send: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+  return async (...args) => {
+    try {
+      return await send(...args)
+    } catch (error) {
+      // Not the error itself: ioredis keeps the command and its arguments in it.
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new ApiError('store_unavailable', `the store of access_tokens (Redis) failed: ${reason}`, {
+        retryAfterSeconds: 1,
+      })
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createWorld, startWechat } from '@weapp-auth/emulator'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { generateVaultKey } from '../src/index.ts'
+import { APP_SECRET, APPID } from './service.ts'
+
+const CREDENTIALS = { name: 'alice', password: 'correct horse' }
+
+/** The body of `POST /v1/sessions`, which the client's `loginWith` expects of any way in. */
+const SESSION = {
+  token: expect.stringMatching(/^wxs1\.[0-9a-f]{3}\.[\w-]{43}$/),
+  tokenType: 'Bearer',
+  expiresIn: 7_200,
+  absoluteExpiresIn: 2_592_000,
+  session: { id: expect.any(String), createdAt: expect.any(String) },
+  user: { id: expect.any(String), isNew: expect.any(Boolean), profile: expect.objectContaining({ nickname: '' }) },
+}
+
+/** Each example is run as its reader runs it. */
+describe('the example own-account', () => {
+  it('signs in by password, into the same sessions and behind the same guard as WeChat', async () => {
+    const { post, get, send, codeOf, wechatSignIn } = await run('own-account.ts')
+    const created = await post('/accounts', CREDENTIALS)
+    expect(created).toMatchObject({ status: 201, cacheControl: 'no-store', body: SESSION })
+    expect(created.body.user.isNew).toBe(true)
+    const login = await post('/accounts/login', CREDENTIALS)
+    expect(login).toMatchObject({ status: 201, cacheControl: 'no-store', body: SESSION })
+    expect(login.body.user).toEqual({ ...created.body.user, isNew: false })
+
+    const orders = await get('/orders', login.body.token)
+    expect(orders.body).toEqual({ ordersOf: created.body.user.id })
+    expect((await get('/v1/me', login.body.token)).body.user.id).toBe(created.body.user.id)
+    const wechat = await wechatSignIn('bob')
+    expect(Object.keys(wechat)).toEqual(Object.keys(login.body))
+    expect((await get('/orders', wechat.token)).body).toEqual({ ordersOf: wechat.user.id })
+
+    const linked = await send('POST', '/accounts/wechat', login.body.token, { code: codeOf('alice') })
+    expect([linked.status, linked.body]).toEqual([200, { linked: true }])
+    expect((await wechatSignIn('alice')).user.id).toBe(created.body.user.id)
+    const taken = await send('POST', '/accounts/wechat', login.body.token, { code: codeOf('bob') })
+    expect(taken.body).toEqual({ linked: false })
+
+    expect((await send('DELETE', '/v1/sessions?scope=others', login.body.token)).body).toEqual({ revoked: 2 })
+    expect((await get('/orders', created.body.token)).body).toMatchObject({ reason: 'signed_out_elsewhere' })
+    expect((await get('/orders', wechat.token)).status).toBe(200)
+  })
+
+  it('refuses a wrong password and an unknown name alike, and never with a 401', async () => {
+    const { post } = await run('own-account.ts')
+    await post('/accounts', CREDENTIALS)
+    const wrong = await post('/accounts/login', { ...CREDENTIALS, password: 'correct hose' })
+    const unknown = await post('/accounts/login', { ...CREDENTIALS, name: 'nobody' })
+    expect(wrong).toMatchObject({ status: 400, body: { code: 'request_invalid' } })
+    expect({ ...unknown.body, requestId: '' }).toEqual({ ...wrong.body, requestId: '' })
+    expect(await post('/accounts', CREDENTIALS)).toMatchObject({ status: 400, body: { detail: 'this name is taken' } })
+  })
+
+  it('ends the other sessions when the password changes', async () => {
+    const { post, get, send } = await run('own-account.ts')
+    const { token } = (await post('/accounts', CREDENTIALS)).body
+    const changed = await send('PUT', '/accounts/password', token, { password: 'another horse' })
+    expect(changed).toMatchObject({ status: 200, body: SESSION })
+    expect((await get('/orders', token)).body).toMatchObject({ code: 'session_revoked' })
+    expect((await get('/orders', changed.body.token)).status).toBe(200)
+    expect((await post('/accounts/login', CREDENTIALS)).status).toBe(400)
+    expect((await post('/accounts/login', { ...CREDENTIALS, password: 'another horse' })).status).toBe(201)
+  })
+})
+
+describe('the example third-party', () => {
+  it("signs in by the provider's word, into the same sessions and behind the same guard as WeChat", async () => {
+    const { post, get, wechatSignIn } = await run('third-party.ts', await startProvider())
+    const first = await post('/provider/login', { ticket: 'ticket-of-alice' })
+    expect(first).toMatchObject({ status: 201, cacheControl: 'no-store', body: SESSION })
+    const again = await post('/provider/login', { ticket: 'ticket-of-alice' })
+    expect([first.body.user.isNew, again.body.user.isNew]).toEqual([true, false])
+    expect(again.body.user.id).toBe(first.body.user.id)
+    expect((await post('/provider/login', { ticket: 'ticket-of-bob' })).body.user.id).not.toBe(first.body.user.id)
+    expect((await get('/orders', again.body.token)).body).toEqual({ ordersOf: first.body.user.id })
+    const wechat = await wechatSignIn('bob')
+    expect((await get('/orders', wechat.token)).status).toBe(200)
+  })
+
+  it('tells a refused ticket from a provider that is down, and neither is a 401', async () => {
+    const { post } = await run('third-party.ts', await startProvider())
+    expect(await post('/provider/login', { ticket: 'forged' })).toMatchObject({
+      status: 400,
+      body: { code: 'request_invalid' },
+    })
+    expect((await post('/provider/login', { ticket: 'down' })).status).toBe(500)
+  })
+})
+
+async function run(example: string, env: Record<string, string> = {}) {
+  const world = createWorld({ apps: [{ appid: APPID, secret: APP_SECRET }] })
+  const wechat = await startWechat(world)
+  const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-example-'))
+  const child = spawn(process.execPath, [fileURLToPath(new URL(`../examples/${example}`, import.meta.url))], {
+    cwd: folder,
+    env: {
+      PATH: process.env.PATH ?? '',
+      PORT: '0',
+      WECHAT_APPID: APPID,
+      WECHAT_SECRET: APP_SECRET,
+      WECHAT_API_BASE_URL: wechat.baseUrl,
+      SESSION_KEY_KEYS: generateVaultKey(),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    rmSync(folder, { recursive: true, force: true })
+    await wechat.close()
+  })
+  const address = await addressOf(child)
+  const send = async (method: string, path: string, token?: string, body?: unknown) => {
+    const response = await fetch(address + path, {
+      method,
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    // biome-ignore lint/suspicious/noExplicitAny: whatever the example answers, looked at field by field
+    const answer: any = await response.json()
+    return { status: response.status, cacheControl: response.headers.get('cache-control'), body: answer }
+  }
+  const codeOf = (user: string) => world.login(user, APPID).code
+  return {
+    send,
+    get: (path: string, token?: string) => send('GET', path, token),
+    post: (path: string, body: unknown) => send('POST', path, undefined, body),
+    codeOf,
+    wechatSignIn: async (user: string) =>
+      (await send('POST', '/v1/sessions', undefined, { appid: APPID, code: codeOf(user) })).body,
+  }
+}
+
+function addressOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let printed = ''
+    const look = (chunk: Buffer) => {
+      printed += chunk.toString()
+      const found = /^listening on (\S+)$/m.exec(printed)
+      if (found?.[1]) resolve(found[1])
+    }
+    child.stdout?.on('data', look)
+    child.stderr?.on('data', look)
+    child.once('exit', (code) => reject(new Error(`the example ended with exit code ${code}:\n${printed}`)))
+  })
+}
+
+/** Another provider: it knows two tickets, and its own customer by a secret. */
+async function startProvider(): Promise<Record<string, string>> {
+  const server = createServer(async (request, response) => {
+    const { ticket } = JSON.parse((await request.setEncoding('utf8').toArray()).join(''))
+    const isCustomer = request.headers.authorization === 'Bearer provider-secret'
+    const subject = /^ticket-of-(\w+)$/.exec(ticket)?.[1]
+    response.statusCode = ticket === 'down' ? 502 : isCustomer && subject ? 200 : 400
+    response.end(JSON.stringify({ subject }))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  return { PROVIDER_URL: `http://127.0.0.1:${port}`, PROVIDER_SECRET: 'provider-secret' }
+}

@@ -1,0 +1,54 @@
+import { Writable } from 'node:stream'
+import { ROUTES } from '@weapp-auth/shared'
+import { expect, it } from 'vitest'
+import { ApiError } from '../../src/index.ts'
+import { startService } from '../service.ts'
+
+it('no answer under /v1 may be kept by anybody, a refusal neither', async () => {
+  const { app, signIn } = await startService()
+  const { headers } = await signIn()
+  for (const url of Object.values(ROUTES).filter((path) => path.startsWith('/v1'))) {
+    for (const method of ['GET', 'POST', 'PUT', 'DELETE'] as const) {
+      if (!app.hasRoute({ method, url })) continue
+      for (const credentials of [{}, headers]) {
+        const answer = await app.inject({ method, url, headers: credentials })
+        expect(answer.headers['cache-control'], `${method} ${url} ${answer.statusCode}`).toBe('no-store')
+      }
+    }
+  }
+})
+
+it('a body over 16 kB is refused before it is read', async () => {
+  const { app, signIn } = await startService()
+  const { headers } = await signIn()
+  for (const [method, url] of [
+    ['POST', '/v1/sessions'],
+    ['PUT', '/v1/me/profile'],
+    ['DELETE', '/v1/session'],
+  ] as const) {
+    const answer = await app.inject({ method, url, headers, payload: { nickname: 'x'.repeat(16 * 1024) } })
+    expect(answer.json(), url).toMatchObject({ status: 413, code: 'payload_too_large' })
+  }
+})
+
+it('an outage fills one line a second in the log, and what nobody expected is always told', async () => {
+  const lines: { msg: string; sinceLastLine?: number }[] = []
+  const stream = new Writable({
+    write(chunk, _, done) {
+      lines.push(JSON.parse(chunk))
+      done()
+    },
+  })
+  const { app, users, signIn } = await startService({ server: { logger: { level: 'error', stream } } })
+  const { headers } = await signIn()
+  const ask = async () => (await app.inject({ url: '/v1/me', headers })).statusCode
+  users.findUser = () => Promise.reject(new ApiError('store_unavailable', 'gone'))
+  const startMs = performance.now()
+  for (let count = 0; count < 20; count++) expect(await ask()).toBe(503)
+  const seconds = (performance.now() - startMs) / 1000
+  expect(lines.length).toBeGreaterThan(0)
+  expect(lines.length).toBeLessThanOrEqual(1 + seconds)
+  users.findUser = () => Promise.reject(new Error('boom'))
+  for (let count = 0; count < 3; count++) expect(await ask()).toBe(500)
+  expect(lines.filter(({ msg }) => msg === 'an unexpected error')).toHaveLength(3)
+})

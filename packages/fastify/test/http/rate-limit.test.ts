@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import type {} from '../../../../scripts/servers/provided.ts'
+import type { RateLimitsOptions } from '../../src/index.ts'
+import { APPID, type Service, startService } from '../service.ts'
+
+const redisUrl = inject('redisUrl')
+
+const start = (rateLimits: RateLimitsOptions) => startService({ rateLimits, server: { trustProxy: '127.0.0.1' } })
+
+async function signIn({ app, world }: Service, from: string): Promise<number> {
+  const { code } = world.login('alice', APPID)
+  const headers = { 'x-forwarded-for': from }
+  return (await app.inject({ method: 'POST', url: '/v1/sessions', headers, payload: { appid: APPID, code } }))
+    .statusCode
+}
+
+describe('sign-ins of one address', () => {
+  it('are limited, with when to come back, and those of another address are not', async () => {
+    const service = await start({ signInsPerMinute: 2 })
+    expect([await signIn(service, '192.0.2.1'), await signIn(service, '192.0.2.1')]).toEqual([201, 201])
+    const refused = await service.app.inject({
+      method: 'POST',
+      url: '/v1/sessions',
+      headers: { 'x-forwarded-for': '192.0.2.1' },
+      payload: 'anything',
+    })
+    expect(refused.json()).toMatchObject({ status: 429, code: 'rate_limited', detail: 'more than 2 requests a minute' })
+    expect(refused.headers['content-type']).toMatch(/^application\/problem\+json/)
+    const retryAfterSeconds = Number(refused.headers['retry-after'])
+    expect(retryAfterSeconds).toBeGreaterThan(50)
+    expect(retryAfterSeconds).toBeLessThanOrEqual(60)
+    expect(Object.keys(refused.headers).filter((name) => name.includes('ratelimit'))).toEqual([])
+    expect(await signIn(service, '192.0.2.2')).toBe(201)
+  })
+
+  it('count by /64 where the address is IPv6, and mapped IPv4 addresses one by one', async () => {
+    const service = await start({ signInsPerMinute: 1 })
+    expect(await signIn(service, '2001:db8:1:2:aaaa::1')).toBe(201)
+    expect(await signIn(service, '2001:db8:1:2:bbbb::2')).toBe(429)
+    expect(await signIn(service, '2001:db8:1:3::1')).toBe(201)
+    expect(await signIn(service, '::ffff:192.0.2.1')).toBe(201)
+    expect(await signIn(service, '::ffff:192.0.2.2')).toBe(201)
+    expect(await signIn(service, '192.0.2.2')).toBe(429)
+  })
+
+  it('may be 600 a minute, or any number with 0', async () => {
+    const [service, unlimited] = [await start({}), await start({ signInsPerMinute: 0 })]
+    const ask = async ({ app }: Service) =>
+      (await app.inject({ method: 'POST', url: '/v1/sessions', payload: {} })).statusCode
+    for (let count = 0; count < 600; count++) expect([await ask(service), await ask(unlimited)]).toEqual([400, 400])
+    expect([await ask(service), await ask(unlimited)]).toEqual([429, 400])
+  })
+
+  it.skipIf(redisUrl === null)('count for all processes together in Redis, under the prefix', async () => {
+    const redis = new Redis(redisUrl ?? '')
+    onTestFinished(() => redis.disconnect())
+    const keyPrefix = `test-${randomUUID()}:`
+    const services = [
+      await start({ signInsPerMinute: 1, redis, keyPrefix }),
+      await start({ signInsPerMinute: 1, redis, keyPrefix }),
+    ]
+    const statuses = []
+    for (const service of services) statuses.push(await signIn(service, '192.0.2.1'))
+    expect(statuses).toEqual([201, 429])
+    const keys = await redis.keys(`${keyPrefix}*`)
+    expect(keys).toHaveLength(1)
+    expect(await redis.pttl(keys[0] ?? '')).toBeGreaterThan(0)
+    await redis.del(keys)
+  })
+
+  it('pass when the store that counts is gone', async () => {
+    const redis = new Redis({ port: 1, lazyConnect: true, enableOfflineQueue: false, retryStrategy: () => null })
+    redis.on('error', () => {})
+    const service = await start({ signInsPerMinute: 1, redis })
+    expect([await signIn(service, '192.0.2.1'), await signIn(service, '192.0.2.1')]).toEqual([201, 201])
+  })
+})
+
+it('open data counts by user, and not at all without a session', async () => {
+  const { app, signIn } = await startService({ rateLimits: { openDataPerMinute: 2 } })
+  const [alice, bob] = [await signIn('alice'), await signIn('bob')]
+  const ask = async (headers: Record<string, string>, url = '/v1/open-data/verify') =>
+    (await app.inject({ method: 'POST', url, headers, payload: {} })).statusCode
+  expect([await ask(alice.headers), await ask(alice.headers), await ask(alice.headers)]).toEqual([400, 400, 429])
+  for (const url of ['/v1/open-data/decrypt', '/v1/session-key/check']) {
+    const statuses = [await ask(alice.headers, url), await ask(alice.headers, url), await ask(alice.headers, url)]
+    expect([url, statuses.indexOf(429)]).toEqual([url, 2])
+  }
+  expect(await ask(bob.headers)).toBe(400)
+  expect([await ask({}), await ask({}), await ask({})]).toEqual([401, 401, 401])
+})
+
+it('what is guarded by a session alone is not limited', async () => {
+  const { app, signIn } = await startService({ rateLimits: { signInsPerMinute: 1, openDataPerMinute: 1 } })
+  const { headers } = await signIn()
+  for (let count = 0; count < 3; count++) expect((await app.inject({ url: '/v1/me', headers })).statusCode).toBe(200)
+})
+
+it.each([{ signInsPerMinute: -1 }, { openDataPerMinute: 1.5 }])(
+  'a limit like %j is refused by name',
+  async (limits) => {
+    const [name] = Object.keys(limits)
+    await expect(start(limits)).rejects.toThrow(`rateLimits.${name} must be a whole number`)
+  },
+)

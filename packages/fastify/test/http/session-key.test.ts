@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest'
+import { APPID, startService } from '../service.ts'
+
+const CHECK = { method: 'POST', url: '/v1/session-key/check' } as const
+
+describe('POST /v1/session-key/check', () => {
+  it('tells whether the key that the server has is still WeChat’s', async () => {
+    const { app, world, signIn } = await startService()
+    const { headers } = await signIn()
+    const check = () => app.inject({ ...CHECK, headers })
+    const alive = await check()
+    expect([alive.statusCode, alive.json(), alive.headers['cache-control']]).toEqual([200, { valid: true }, 'no-store'])
+    world.expireSessionKey('alice', APPID)
+    expect((await check()).json()).toEqual({ valid: false })
+    await signIn()
+    expect((await check()).json()).toEqual({ valid: true })
+  })
+
+  it('asks WeChat nothing about somebody who has no key', async () => {
+    const { app, world } = await startService()
+    const { id } = await app.weappAuth.createUser()
+    const { token } = await app.weappAuth.issue(id, { appid: 'wx-of-the-host' })
+    const answer = await app.inject({ ...CHECK, headers: { authorization: `Bearer ${token}` } })
+    expect(answer.json()).toEqual({ valid: false })
+    expect(world.ledger.count('stable_token')).toBe(0)
+  })
+
+  it('says what is wrong with WeChat, and never that the key is dead because of it', async () => {
+    const { app, world, signIn } = await startService()
+    const { headers } = await signIn()
+    for (const [fault, status, code] of [
+      [{ errcode: -1 }, 503, 'wechat_busy'],
+      [{ errcode: 40164 }, 500, 'wechat_misconfigured'],
+      [{ body: '<html>' }, 502, 'wechat_bad_response'],
+    ] as const) {
+      world.faults.set('stable_token', fault)
+      expect((await app.inject({ ...CHECK, headers })).json()).toMatchObject({ status, code })
+    }
+  })
+
+  it('is for those who are signed in', async () => {
+    const { app } = await startService()
+    expect((await app.inject(CHECK)).json()).toMatchObject({ code: 'session_missing' })
+  })
+})
+
+describe('app.weappAuth.resetSessionKey', () => {
+  it('has WeChat replace the key; what was encrypted with either one still opens', async () => {
+    const { app, world, signIn } = await startService()
+    const { headers, userId } = await signIn()
+    const before = world.encrypt('alice', APPID, { n: 1 })
+    expect(await app.weappAuth.resetSessionKey(userId, APPID)).toBe(true)
+    const after = world.encrypt('alice', APPID, { n: 2 })
+    for (const [payload, data] of [
+      [before, { n: 1 }],
+      [after, { n: 2 }],
+    ] as const) {
+      const answer = await app.inject({ method: 'POST', url: '/v1/open-data/decrypt', headers, payload })
+      expect(answer.json()).toEqual({ data })
+    }
+    expect((await app.inject({ ...CHECK, headers })).json()).toEqual({ valid: true })
+  })
+
+  it('is false where there is no key that WeChat still knows', async () => {
+    const { app, world, signIn } = await startService()
+    const { userId } = await signIn()
+    expect(await app.weappAuth.resetSessionKey(userId, 'wx-other')).toBe(false)
+    world.expireSessionKey('alice', APPID)
+    expect(await app.weappAuth.resetSessionKey(userId, APPID)).toBe(false)
+  })
+})
+
+describe('app.weappAuth.linkIdentity', () => {
+  it('gives an account of the host the WeChat identity behind a code', async () => {
+    const { app, world, signIn } = await startService()
+    const { id } = await app.weappAuth.createUser()
+    const { code } = world.login('alice', APPID)
+    const identity = { openid: world.openid('alice', APPID), unionid: null }
+    expect(await app.weappAuth.linkIdentity(id, APPID, code)).toEqual({ linked: true, identity })
+    expect(await app.weappAuth.findIdentity(id, APPID)).toEqual(identity)
+    expect((await signIn('alice')).userId).toBe(id)
+  })
+
+  it('takes nobody’s identity away, and spends a code once', async () => {
+    const { app, world, signIn } = await startService()
+    const alice = await signIn('alice')
+    const { id } = await app.weappAuth.createUser()
+    const { code } = world.login('alice', APPID)
+    const taken = { linked: false, reason: 'taken', userId: alice.userId }
+    expect(await app.weappAuth.linkIdentity(id, APPID, code)).toEqual(taken)
+    await expect(app.weappAuth.linkIdentity(id, APPID, code)).rejects.toMatchObject({ code: 'code_used' })
+    expect(world.ledger.count('jscode2session', { code: 'c2' })).toBe(1)
+  })
+
+  it('of nobody, or from an unknown mini-program, spends no code', async () => {
+    const { app, world } = await startService()
+    const { id } = await app.weappAuth.createUser()
+    const { code } = world.login('alice', APPID)
+    await expect(app.weappAuth.linkIdentity('nobody', APPID, code)).rejects.toThrow(RangeError)
+    await expect(app.weappAuth.linkIdentity(id, 'wx-other', code)).rejects.toMatchObject({ code: 'appid_unknown' })
+    expect(world.ledger.count('jscode2session')).toBe(0)
+  })
+})

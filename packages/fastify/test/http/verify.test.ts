@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import { APPID, startService } from '../service.ts'
+
+describe('GET /v1/verify', () => {
+  it('tells a reverse proxy who is calling, in headers', async () => {
+    const { app, signIn } = await startService()
+    const { headers, userId, sessionId } = await signIn()
+    const answer = await app.inject({ url: '/v1/verify', headers })
+    expect([answer.statusCode, answer.body]).toEqual([204, ''])
+    expect(answer.headers).toMatchObject({
+      'x-auth-user-id': userId,
+      'x-auth-session-id': sessionId,
+      'x-auth-appid': APPID,
+      'cache-control': 'no-store',
+    })
+  })
+
+  it('refuses as every guarded route does', async () => {
+    const { app, signIn } = await startService()
+    const { headers, userId } = await signIn()
+    await app.weappAuth.revokeAll(userId)
+    const [missing, revoked] = [await app.inject('/v1/verify'), await app.inject({ url: '/v1/verify', headers })]
+    expect(missing.json()).toMatchObject({ status: 401, code: 'session_missing' })
+    expect(revoked.json()).toMatchObject({ status: 401, code: 'session_revoked' })
+    expect(revoked.headers['www-authenticate']).toBe('Bearer realm="weapp-auth", error="invalid_token"')
+    expect(revoked.headers).not.toHaveProperty('x-auth-user-id')
+  })
+})

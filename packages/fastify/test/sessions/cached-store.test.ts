@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createSqliteSessionStore } from '../../src/index.ts'
+import { cacheSessionStore } from '../../src/sessions/cached-store.ts'
+import type { EndedSessionsListener } from '../../src/sessions/ended-sessions.ts'
+import { createSessions } from '../../src/sessions/sessions.ts'
+import { sessionStoreContract } from './session-store.contract.ts'
+
+/** A store behind a cache, and the same store as another process changes it, with messages the test sends. */
+function open() {
+  const far = createSqliteSessionStore({ file: ':memory:' })
+  onTestFinished(() => far.close())
+  let isHeard = true
+  let nowMs = 0
+  let finds = 0
+  let listener: EndedSessionsListener | undefined
+  const counted = {
+    ...far,
+    find: (...args: Parameters<typeof far.find>) => {
+      finds++
+      return far.find(...args)
+    },
+  }
+  const store = cacheSessionStore({
+    store: counted,
+    maxAgeMs: 2_000,
+    now: () => nowMs,
+    ended: {
+      isHeard: () => isHeard,
+      listen: (next) => {
+        listener = next
+      },
+      close: () => {},
+    },
+  })
+  const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now })
+  return {
+    store,
+    sessions,
+    counted,
+    elsewhere: createSessions({ store: far, idleSeconds: 60, absoluteSeconds: 600, now: Date.now }),
+    userId: randomUUID(),
+    finds: () => finds,
+    advance: (ms: number) => {
+      nowMs += ms
+    },
+    tell: (id: string) => listener?.onEnded([id]),
+    lose: () => {
+      isHeard = false
+      listener?.onLost()
+    },
+    mend: () => {
+      isHeard = true
+    },
+    breakDown: () => far.close(),
+  }
+}
+
+describe('a cached session store', () => {
+  sessionStoreContract(async () => {
+    const { store, breakDown } = open()
+    return { store, breakDown }
+  })
+
+  it('asks once for a session that is used again and again, until the record is too old', async () => {
+    const { sessions, userId, finds, advance } = open()
+    const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
+    for (let i = 0; i < 10; i++) expect(await sessions.get(token)).toEqual(session)
+    advance(1_999)
+    await sessions.get(token)
+    expect(finds()).toBe(1)
+    advance(1)
+    await sessions.get(token)
+    expect(finds()).toBe(2)
+  })
+
+  it('ends a session that was ended elsewhere as soon as it hears of it, and late when it does not', async () => {
+    const { sessions, elsewhere, userId, advance, tell } = open()
+    for (const hear of [(id: string) => tell(id), () => advance(2_000)]) {
+      const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
+      await sessions.get(token)
+      await elsewhere.revoke(userId, session.id, 'admin')
+      await sessions.get(token)
+      hear(session.id)
+      await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+    }
+  })
+
+  it.each(['revoke', 'revokeAll'] as const)('ends at once what this process ended by %s', async (how) => {
+    const { sessions, userId } = open()
+    const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
+    await sessions.get(token)
+    if (how === 'revoke') await sessions.revoke(userId, session.id, 'admin')
+    else await sessions.revokeAll(userId, 'admin')
+    await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+  })
+
+  it('asks again after ending a session whose answer was lost', async () => {
+    const { sessions, elsewhere, counted, userId } = open()
+    const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
+    await sessions.get(token)
+    counted.revoke = async () => {
+      throw new Error('lost')
+    }
+    await elsewhere.revoke(userId, session.id, 'admin')
+    await expect(sessions.revoke(userId, session.id, 'admin')).rejects.toThrow('lost')
+    await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+  })
+
+  it('remembers no answer that was under way when a session ended', async () => {
+    const { store, sessions, elsewhere, counted, userId, tell } = open()
+    const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
+    const { find } = counted
+    counted.find = async (key) => {
+      const found = await find(key)
+      await elsewhere.revoke(userId, session.id, 'admin')
+      tell(session.id)
+      return found
+    }
+    expect(await store.find({ id: session.id, bucket: '000' })).toMatchObject({ userId })
+    await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+  })
+
+  it('forgets everything when it cannot hear, and asks each time until it can', async () => {
+    const { sessions, elsewhere, userId, finds, lose, mend } = open()
+    const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
+    await sessions.get(token)
+    lose()
+    await sessions.get(token)
+    await sessions.get(token)
+    expect(finds()).toBe(3)
+    mend()
+    await sessions.get(token)
+    await sessions.get(token)
+    expect(finds()).toBe(4)
+    await elsewhere.revoke(userId, session.id, 'admin')
+    lose()
+    await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+  })
+
+  it('remembers what a touch wrote, so that the next one is due when it is due', async () => {
+    const { store, userId, finds } = open()
+    let nowMs = Date.now()
+    const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: () => nowMs })
+    const { token } = await sessions.issue(userId, { appid: 'wx1' })
+    await sessions.get(token)
+    nowMs += 30_000
+    const { touch } = store
+    let touches = 0
+    store.touch = (...args) => {
+      touches++
+      return touch(...args)
+    }
+    for (let i = 0; i < 5; i++) await sessions.get(token)
+    expect([touches, finds()]).toEqual([1, 1])
+  })
+})

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto'
+import fc from 'fast-check'
+import { Redis } from 'ioredis'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import type {} from '../../../../scripts/servers/provided.ts'
+import { createRedisSessionStore, createSqliteSessionStore, type SessionStore } from '../../src/index.ts'
+import { createSessions, type Sessions } from '../../src/sessions/sessions.ts'
+import { bucketOf } from '../../src/sessions/token.ts'
+
+/** `WEAPP_AUTH_RUNS=10000` for a long look. */
+const RUNS = Number(process.env.WEAPP_AUTH_RUNS ?? 1_000)
+const IDLE_SECONDS = 1_000
+/** So much passes from one action to the next that a use of the session is written down. */
+const STEP_MS = 101_000
+const LIMIT = 3
+
+type Action =
+  | { do: 'login'; user: number; replaces: number }
+  | { do: 'use' | 'revoke'; session: number }
+  | { do: 'revokeAll'; user: number; keep: number }
+
+const user = fc.nat({ max: 1 })
+const session = fc.nat({ max: 5 })
+const action: fc.Arbitrary<Action> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('login' as const), user, replaces: fc.integer({ min: -6, max: 5 }) }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('use' as const), session }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('revoke' as const), session }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('revokeAll' as const), user, keep: fc.integer({ min: -6, max: 5 }) }),
+  },
+)
+
+interface Issued {
+  user: string
+  id: string
+  token: string
+}
+
+/** Whatever order the calls and answers of these actions come in, what was ended stays so and nobody is left out. */
+async function play(store: SessionStore, actions: readonly Action[], scheduler: fc.Scheduler) {
+  let nowMs = Date.now()
+  const options = { idleSeconds: IDLE_SECONDS, absoluteSeconds: 10 * IDLE_SECONDS, limit: LIMIT, now: () => nowMs }
+  const sessions = createSessions({ store: interleave(store, scheduler), ...options })
+  const users = [randomUUID(), randomUUID()] as const
+  const issued: Issued[] = []
+  const ended = new Set<string>()
+
+  const perform = async (action: Action) => {
+    nowMs += STEP_MS
+    if (action.do === 'login') {
+      const user = users[action.user] ?? ''
+      const replaces = issued[action.replaces]
+      const { token, session } = await sessions.issue(user, {
+        appid: 'wx1',
+        ...(replaces && { replaces: replaces.token }),
+      })
+      issued.push({ user, id: session.id, token })
+      if (replaces) ended.add(replaces.id)
+    } else if (action.do === 'revokeAll') {
+      const user = users[action.user] ?? ''
+      const kept = issued[action.keep]?.id
+      const before = issued.filter((each) => each.user === user && each.id !== kept)
+      await sessions.revokeAll(user, 'admin', kept)
+      for (const { id } of before) ended.add(id)
+    } else {
+      const one = issued[action.session]
+      if (!one) return
+      const isOver = ended.has(one.id)
+      if (action.do === 'use' && (await isAlive(sessions, one))) expect(isOver).toBe(false)
+      if (action.do === 'revoke' && (await sessions.revoke(one.user, one.id, 'admin'))) ended.add(one.id)
+    }
+  }
+  // In groups, so that later actions find sessions that earlier ones made.
+  for (let i = 0; i < actions.length; i += 4) {
+    const group = Promise.all(actions.slice(i, i + 4).map(perform))
+    await scheduler.waitFor(group)
+  }
+
+  const direct = createSessions({ store, ...options })
+  const states = await Promise.all(issued.map(async (one) => ({ ...one, alive: await isAlive(direct, one) })))
+  const alive = states.filter(({ alive }) => alive)
+  expect(alive.filter(({ id }) => ended.has(id))).toEqual([])
+  for (const user of users) {
+    const listed = (await direct.list(user)).map(({ id }) => id)
+    expect(listed.sort()).toEqual(alive.flatMap((one) => (one.user === user ? one.id : [])).sort())
+    expect(listed.length).toBeLessThanOrEqual(LIMIT)
+  }
+  return { users, issued, direct }
+}
+
+async function isAlive(sessions: Sessions, { token }: Issued): Promise<boolean> {
+  try {
+    await sessions.get(token)
+    return true
+  } catch (error) {
+    expect(error).toMatchObject({ code: expect.stringMatching(/^session_(invalid|revoked)$/) })
+    return false
+  }
+}
+
+/** Holds every call back before it reaches the store, and its answer after, until the scheduler's turn. */
+function interleave(store: SessionStore, scheduler: fc.Scheduler): SessionStore {
+  const hold = <A extends unknown[], T>(call: (...args: A) => Promise<T>) => {
+    return async (...args: A): Promise<T> => {
+      await scheduler.schedule(Promise.resolve())
+      const answer = await call(...args)
+      await scheduler.schedule(Promise.resolve())
+      return answer
+    }
+  }
+  const { create, find, touch, revoke, revokeAll } = store
+  return {
+    ...store,
+    create: hold(create),
+    find: hold(find),
+    touch: hold(touch),
+    revoke: hold(revoke),
+    revokeAll: hold(revokeAll),
+  }
+}
+
+const plays = [fc.array(action, { minLength: 2, maxLength: 12 }), fc.scheduler()] as const
+
+describe('in every interleaving nothing comes back, and whoever lives is listed', () => {
+  it('of sessions in SQLite', { timeout: 300_000 }, async () => {
+    const store = createSqliteSessionStore({ file: ':memory:' })
+    onTestFinished(() => store.close())
+    await fc.assert(
+      fc.asyncProperty(...plays, async (actions, scheduler) => {
+        const { users, direct } = await play(store, actions, scheduler)
+        for (const user of users) await direct.revokeAll(user, 'admin')
+        expect((await Promise.all(users.map((user) => direct.list(user)))).flat()).toEqual([])
+      }),
+      { numRuns: RUNS },
+    )
+  })
+
+  it.skipIf(inject('redisUrl') === null)(
+    'of sessions in Redis, where every key has a lifetime',
+    { timeout: 600_000 },
+    async () => {
+      const redis = new Redis(inject('redisUrl') ?? '', { enableAutoPipelining: true })
+      onTestFinished(() => redis.disconnect())
+      const keyPrefix = `test-${randomUUID()}:`
+      const store = createRedisSessionStore({ redis, keyPrefix })
+      await fc.assert(
+        fc.asyncProperty(...plays, async (actions, scheduler) => {
+          const { users, issued, direct } = await play(store, actions, scheduler)
+          const index = (user: string) => `${keyPrefix}{${bucketOf(user)}}:u:${user}`
+          const keys = [...issued.map(({ user, id }) => `${keyPrefix}{${bucketOf(user)}}:s:${id}`), ...users.map(index)]
+          // -2: there is no such key.
+          for (const ttlMs of await Promise.all(keys.map((key) => redis.pttl(key)))) expect(ttlMs).not.toBe(-1)
+          for (const user of users) await direct.revokeAll(user, 'admin')
+          expect(await redis.exists(...users.map(index))).toBe(0)
+          await redis.del(keys)
+        }),
+        { numRuns: RUNS },
+      )
+    },
+  )
+})

@@ -1,0 +1,315 @@
+import { createHmac, randomBytes, randomUUID } from 'node:crypto'
+import { createClock, createWorld, startWechat } from '@weapp-auth/emulator'
+import { Redis } from 'ioredis'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import type {} from '../../../../scripts/servers/provided.ts'
+import { createRedisAccessTokenStore, createSessionKeyVault, generateVaultKey } from '../../src/index.ts'
+import {
+  type AccessTokenStore,
+  createAccessTokens,
+  createMemoryAccessTokenStore,
+} from '../../src/wechat/access-token.ts'
+import { createAppSecrets } from '../../src/wechat/app-secrets.ts'
+import { createWechatGateway } from '../../src/wechat/gateway.ts'
+import { createSessionKeyCalls } from '../../src/wechat/session-key-calls.ts'
+
+const APPID = 'wx1'
+const SECRET = 'test-secret'
+const redisUrl = inject('redisUrl')
+
+const STORES = {
+  'in this process': () => {
+    const store = createMemoryAccessTokenStore()
+    return () => store
+  },
+  'in Redis': () => {
+    const keyPrefix = `test-${randomUUID()}:`
+    const keys = generateVaultKey()
+    const clients: Redis[] = []
+    onTestFinished(async () => {
+      const found = (await clients[0]?.keys(`${keyPrefix}*`)) ?? []
+      if (found.length > 0) await clients[0]?.del(found)
+      for (const client of clients) client.disconnect()
+    })
+    return () => {
+      const redis = new Redis(redisUrl ?? '')
+      clients.push(redis)
+      return createRedisAccessTokenStore({ redis, keyPrefix, vault: createSessionKeyVault({ keys }) })
+    }
+  },
+} satisfies Record<string, () => () => AccessTokenStore>
+
+async function setUp(open: () => AccessTokenStore = STORES['in this process']()) {
+  const world = createWorld({ apps: [{ appid: APPID, secret: SECRET }] })
+  const wechat = await startWechat(world)
+  onTestFinished(() => wechat.close())
+  const gateway = () =>
+    createWechatGateway({
+      apps: [{ appid: APPID, secrets: [SECRET] }],
+      baseUrl: wechat.baseUrl,
+      accessTokens: open(),
+    })
+  const signIn = async (user = 'alice') => {
+    const { openid, sessionKey } = await gateway().code2Session(APPID, world.login(user, APPID).code)
+    return { appid: APPID, openid, sessionKey }
+  }
+  const refreshes = (where = {}) => world.ledger.count('stable_token', where)
+  return { world, baseUrl: wechat.baseUrl, gateway, signIn, refreshes }
+}
+
+function accessTokensFrom(baseUrl: string, store: AccessTokenStore) {
+  const secrets = createAppSecrets({ apps: [{ appid: APPID, secrets: [SECRET] }], warn: () => {} })
+  return createAccessTokens({ secrets, baseUrl, store })
+}
+
+describe('the session_key', () => {
+  it('is alive until WeChat has another one', async () => {
+    const { world, gateway, signIn } = await setUp()
+    const key = await signIn()
+    expect(await gateway().isSessionKeyAlive(key)).toBe(true)
+    expect(await gateway().isSessionKeyAlive({ ...key, sessionKey: randomBytes(16).toString('base64') })).toBe(false)
+    world.expireSessionKey('alice', APPID)
+    expect(await gateway().isSessionKeyAlive(key)).toBe(false)
+    await signIn()
+    expect(await gateway().isSessionKeyAlive(key)).toBe(false)
+  })
+
+  it('is replaced on request; the old one is dead then', async () => {
+    const { gateway, signIn } = await setUp()
+    const key = await signIn()
+    const fresh = await gateway().resetSessionKey(key)
+    expect(await gateway().isSessionKeyAlive({ ...key, sessionKey: fresh ?? '' })).toBe(true)
+    expect(await gateway().isSessionKeyAlive(key)).toBe(false)
+    expect(await gateway().resetSessionKey(key)).toBeNull()
+  })
+
+  it('that WeChat made must look like one', async () => {
+    const { world, gateway, signIn } = await setUp()
+    const key = await signIn()
+    world.faults.set('resetusersessionkey', { body: JSON.stringify({ errcode: 0, session_key: 'short' }) })
+    await expect(gateway().resetSessionKey(key)).rejects.toMatchObject({ code: 'wechat_bad_response' })
+  })
+
+  it.each(['utf8', 'base64'] as const)('signs with the key as %s', async (hmacKeyEncoding) => {
+    const { world, baseUrl, signIn } = await setUp()
+    const key = await signIn()
+    const sent: unknown[] = []
+    const check = world.checkSessionKey
+    world.checkSessionKey = (params) => {
+      sent.push(params.signature)
+      check(params)
+    }
+    const accessTokens = accessTokensFrom(baseUrl, createMemoryAccessTokenStore())
+    const calls = createSessionKeyCalls({ accessTokens, baseUrl, hmacKeyEncoding })
+    expect(await calls.isSessionKeyAlive(key)).toBe(true)
+    const hmacKey = Buffer.from(key.sessionKey, hmacKeyEncoding)
+    expect(sent).toEqual([createHmac('sha256', hmacKey).update('').digest('hex')])
+  })
+
+  it.each([
+    [{ errcode: -1 }, 'wechat_busy'],
+    [{ errcode: 45011 }, 'wechat_rate_limited'],
+    [{ errcode: 87008 }, 'internal'],
+    [{ status: 502 }, 'wechat_bad_response'],
+    [{ body: '{}' }, 'wechat_bad_response'],
+    [{ reset: true }, 'wechat_unreachable'],
+  ] as const)('is of unknown life when WeChat answers %o', async (fault, code) => {
+    const { world, gateway, signIn } = await setUp()
+    const key = await signIn()
+    for (const point of ['stable_token', 'checksession'] as const) {
+      world.faults.set(point, fault)
+      await expect(gateway().isSessionKeyAlive(key)).rejects.toMatchObject({ code })
+      world.faults.clear()
+    }
+  })
+})
+
+describe('the access_token', () => {
+  it('is never asked for to sign in', async () => {
+    const { world, signIn, refreshes } = await setUp()
+    world.faults.set('stable_token', { hang: true })
+    await signIn()
+    expect(refreshes()).toBe(0)
+  })
+
+  it('is fetched with the next appSecret where WeChat refuses the first', async () => {
+    const { baseUrl, signIn } = await setUp()
+    const gateway = createWechatGateway({ apps: [{ appid: APPID, secrets: ['old', SECRET] }], baseUrl })
+    expect(await gateway.isSessionKeyAlive(await signIn())).toBe(true)
+  })
+
+  it('comes to its end by the clock of whoever keeps it', async () => {
+    const clock = createClock({ running: false })
+    const store = createMemoryAccessTokenStore(clock.now)
+    await store.save(APPID, { value: 't', ttlMs: 1_000 })
+    clock.advance(999)
+    expect(await store.find(APPID)).toBe('t')
+    clock.advance(1)
+    expect(await store.find(APPID)).toBeNull()
+  })
+
+  it.each([
+    ['two hours', 7_200, 6_900_000],
+    ['ten minutes', 600, 300_000],
+    ['345 seconds', 345, 172_500],
+    ['a second', 1, 500],
+  ])('that lasts %s is renewed before its end', async (_, expires_in, ttlMs) => {
+    const saved: number[] = []
+    const store = createMemoryAccessTokenStore()
+    const { world, gateway, signIn } = await setUp(() => ({
+      ...store,
+      save: async (appid, token) => {
+        saved.push(token.ttlMs)
+        return store.save(appid, token)
+      },
+    }))
+    const key = await signIn()
+    world.faults.set('stable_token', { body: JSON.stringify({ access_token: 't', expires_in }) })
+    await expect(gateway().isSessionKeyAlive(key)).rejects.toMatchObject({ code: 'wechat_misconfigured' })
+    expect(saved[0]).toBe(ttlMs)
+  })
+
+  it.each([
+    {},
+    { access_token: '', expires_in: 7_200 },
+    { access_token: ['t'], expires_in: 7_200 },
+    { access_token: 't' },
+    { access_token: 't', expires_in: '7200' },
+    { access_token: 't', expires_in: 0 },
+  ])('is not what WeChat sends with %o', async (body) => {
+    const { world, baseUrl } = await setUp()
+    world.faults.set('stable_token', { body: JSON.stringify(body) })
+    const store = createMemoryAccessTokenStore()
+    await expect(accessTokensFrom(baseUrl, store).get(APPID)).rejects.toMatchObject({ code: 'wechat_bad_response' })
+    expect(await store.find(APPID)).toBeNull()
+  })
+
+  it('is fetched in one flight for all who wait in a process', async () => {
+    const { baseUrl } = await setUp()
+    let leases = 0
+    const memory = createMemoryAccessTokenStore()
+    const store: AccessTokenStore = {
+      ...memory,
+      lease: (...args) => {
+        leases++
+        return memory.lease(...args)
+      },
+    }
+    const tokens = accessTokensFrom(baseUrl, store)
+    const got = await Promise.all(Array.from({ length: 10 }, () => tokens.get(APPID)))
+    expect([new Set(got).size, leases]).toEqual([1, 1])
+  })
+
+  it('that another process brought between the last look and the lease is not fetched again', async () => {
+    const { baseUrl, refreshes } = await setUp()
+    const looks = [null, 'brought']
+    const store = { ...createMemoryAccessTokenStore(), find: async () => looks.shift() ?? null }
+    expect(await accessTokensFrom(baseUrl, store).get(APPID)).toBe('brought')
+    expect(refreshes()).toBe(0)
+  })
+
+  it('is waited for no longer than the deadline while nobody brings one', async () => {
+    const { world, baseUrl, gateway, signIn } = await setUp()
+    const key = await signIn()
+    world.faults.set('stable_token', { hang: true })
+    // Here the refusal of a token takes most of the time, and another token would take as long again.
+    const late = await setUp()
+    const lateKey = await late.signIn()
+    await late.gateway().isSessionKeyAlive(lateKey)
+    late.world.faults.set('checksession', { errcode: 40001, delayMs: 4_000 })
+    late.world.faults.set('stable_token', { hang: true })
+    const neverOurs = { ...createMemoryAccessTokenStore(), lease: async () => false }
+    const startedMs = performance.now()
+    const calls = [
+      late.gateway().isSessionKeyAlive(lateKey),
+      ...[gateway(), gateway()].map((each) => each.isSessionKeyAlive(key)),
+      accessTokensFrom(baseUrl, neverOurs).get(APPID),
+    ]
+    for (const result of await Promise.allSettled(calls)) {
+      expect(result).toMatchObject({ reason: { code: 'wechat_timeout' } })
+    }
+    expect(performance.now() - startedMs).toBeLessThan(8_500)
+  })
+})
+
+describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
+  const available = where === 'in this process' || redisUrl !== null
+
+  it.skipIf(!available)('are fetched once for 30 calls of three instances at once', async () => {
+    const { world, gateway, signIn, refreshes } = await setUp(open())
+    const key = await signIn()
+    world.faults.set('stable_token', { delayMs: 200 })
+    const gateways = [gateway(), gateway(), gateway()]
+    const calls = Array.from({ length: 10 }, () => gateways.map((each) => each.isSessionKeyAlive(key))).flat()
+    expect(await Promise.all(calls)).toEqual(calls.map(() => true))
+    expect(refreshes()).toBe(1)
+  })
+
+  it.skipIf(!available)('that WeChat refuses are refreshed once, by one instance', async () => {
+    const { world, gateway, signIn, refreshes } = await setUp(open())
+    const key = await signIn()
+    const gateways = [gateway(), gateway(), gateway()]
+    await Promise.all(gateways.map((each) => each.isSessionKeyAlive(key)))
+    world.revokeAccessToken(APPID)
+    const calls = Array.from({ length: 10 }, () => gateways.map((each) => each.isSessionKeyAlive(key))).flat()
+    expect(await Promise.all(calls)).toEqual(calls.map(() => true))
+    expect(refreshes()).toBe(2)
+    expect(refreshes({ forced: true })).toBe(0)
+  })
+
+  it.skipIf(!available)('that WeChat hands out and refuses are forced anew, and given up after one more', async () => {
+    const { world, gateway, signIn, refreshes } = await setUp(open())
+    const key = await signIn()
+    world.faults.set('checksession', { errcode: 40001, times: 1 })
+    expect(await gateway().isSessionKeyAlive(key)).toBe(true)
+    expect([refreshes({ forced: undefined }), refreshes({ forced: true })]).toEqual([2, 1])
+    world.faults.set('checksession', { errcode: 42001 })
+    await expect(gateway().isSessionKeyAlive(key)).rejects.toMatchObject({ code: 'wechat_misconfigured' })
+    expect(world.ledger.count('checksession', { errcode: 42001 })).toBe(2)
+  })
+
+  it.skipIf(!available)('are fetched by the next when the first fails', async () => {
+    const { world, gateway, signIn, refreshes } = await setUp(open())
+    const key = await signIn()
+    world.faults.set('stable_token', { errcode: -1, times: 1 })
+    await expect(gateway().isSessionKeyAlive(key)).rejects.toMatchObject({ code: 'wechat_busy' })
+    expect(await gateway().isSessionKeyAlive(key)).toBe(true)
+    expect(refreshes()).toBe(2)
+  })
+})
+
+describe.skipIf(redisUrl === null)('in Redis', () => {
+  it('an access_token is sealed: neither its text nor what is behind it is to be read there', async () => {
+    const keyPrefix = `test-${randomUUID()}:`
+    const redis = new Redis(redisUrl ?? '')
+    onTestFinished(async () => {
+      await redis.del(`${keyPrefix}t:${APPID}`)
+      redis.disconnect()
+    })
+    const through = (keys: string) =>
+      createRedisAccessTokenStore({ redis, keyPrefix, vault: createSessionKeyVault({ keys }) })
+    const keys = generateVaultKey()
+    await through(keys).save(APPID, { value: 'canary-token', ttlMs: 60_000 })
+    expect(await through(keys).find(APPID)).toBe('canary-token')
+    expect(await redis.get(`${keyPrefix}t:${APPID}`)).not.toContain('canary')
+    expect(await redis.pttl(`${keyPrefix}t:${APPID}`)).toBeGreaterThan(50_000)
+    expect(await through(generateVaultKey()).find(APPID)).toBeNull()
+  })
+
+  it('a lease is given back by its holder alone', async () => {
+    const store = STORES['in Redis']()()
+    expect(await store.lease(APPID, 'a', 60_000)).toBe(true)
+    expect(await store.lease(APPID, 'b', 60_000)).toBe(false)
+    await store.release(APPID, 'b')
+    expect(await store.lease(APPID, 'b', 60_000)).toBe(false)
+    await store.release(APPID, 'a')
+    expect(await store.lease(APPID, 'b', 60_000)).toBe(true)
+  })
+
+  it('a store that is gone is unavailable', async () => {
+    const redis = new Redis({ lazyConnect: true, enableOfflineQueue: false, port: 1, retryStrategy: () => null })
+    redis.on('error', () => {})
+    const store = createRedisAccessTokenStore({ redis, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
+    await expect(store.find(APPID)).rejects.toMatchObject({ code: 'store_unavailable', retryAfterSeconds: 1 })
+  })
+})
