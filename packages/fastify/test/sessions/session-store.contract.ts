@@ -316,7 +316,10 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       let exchanges = 0
       const refused: string[] = []
       // The exchange goes on until all others were refused.
-      const { promise: done, resolve: finish } = Promise.withResolvers<void>()
+      let finish = () => {}
+      const done = new Promise<void>((resolve) => {
+        finish = resolve
+      })
       const spend = () =>
         sessions.spendCode(APPID, 'c', async () => {
           exchanges++
