@@ -126,6 +126,9 @@ async function startNode(): Promise<OwnServer & { bus: number }> {
     'yes',
     '--cluster-port',
     `${bus}`,
+    // A node that met no other does not know its own.
+    '--cluster-announce-ip',
+    '127.0.0.1',
     '--cluster-node-timeout',
     `${NODE_TIMEOUT_MS}`,
     '--repl-diskless-sync-delay',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { Cluster, Redis } from 'ioredis'
-import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import type {} from '../../../../scripts/servers/provided.ts'
 import { createRedisSessionStore } from '../../src/index.ts'
 import { createSessions } from '../../src/sessions/sessions.ts'
@@ -127,6 +127,36 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     loseNextAnswer()
     expect(await store.claimCode('digest', Date.now())).toBe('claimed')
     expect(await store.claimCode('digest', Date.now())).toBe('in_progress')
+  })
+
+  it('that were ended by one process end in the cache of another, which asks each time while it cannot hear', async () => {
+    const { redis, sessions, keyPrefix } = await open()
+    const name = randomUUID()
+    const far = redis.duplicate({ connectionName: name })
+    await far.connect()
+    const store = createRedisSessionStore({ redis: far, keyPrefix, cacheMs: 60_000 })
+    onTestFinished(async () => {
+      await store.close()
+      far.disconnect()
+    })
+    const elsewhere = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now })
+    const { session, token } = await sessions.issue('user', { appid: 'wx1' })
+    const asked = vi.spyOn(far, 'get')
+    const isCached = async () => {
+      await elsewhere.get(token)
+      asked.mockClear()
+      await elsewhere.get(token)
+      return asked.mock.calls.length === 0
+    }
+    await vi.waitFor(async () => expect(await isCached()).toBe(true))
+    const clients = String(await redis.client('LIST')).split('\n')
+    const deaf = clients.filter((line) => line.includes(`name=${name}`) && !line.includes(' sub=0'))
+    for (const line of deaf) await redis.client('KILL', 'ID', /^id=(\d+)/.exec(line)?.[1] ?? '')
+    expect(deaf).toHaveLength(1)
+    await vi.waitFor(async () => expect(await isCached()).toBe(false), { interval: 5 })
+    await vi.waitFor(async () => expect(await isCached()).toBe(true))
+    await sessions.revoke('user', session.id, 'admin')
+    await vi.waitFor(() => expect(elsewhere.get(token)).rejects.toMatchObject({ reason: 'admin' }), { interval: 1 })
   })
 
   it('refuse a client that changes keys behind the scripts, or asks replicas, and braces in the prefix', async () => {
