@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Service, startService } from '../../server/test/service.ts'
 
 const BUILT = join(import.meta.dirname, '../dist')
-const CLIENT = join(import.meta.dirname, '../../../packages/client')
+const CLIENT = realpathSync(join(import.meta.dirname, '../../../packages/client'))
 
 /** The built app where Node's `require` takes its files for CommonJS, with the client where Node looks for it. */
 const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-simulate-'))
@@ -82,9 +82,10 @@ describe('login-button', () => {
 
   async function render() {
     const { default: simulate } = await import('miniprogram-simulate')
-    // Modules are kept between tests: the client asks for `wx` at each call, so a fresh phone is a fresh start.
+    // Modules are kept between tests, and the client's with the session in it: a fresh phone is a fresh start.
     Object.assign(wx, device.wx)
     forget(folder)
+    forget(CLIENT)
     const id = simulate.load(join(folder, 'components/login-button/login-button'), 'login-button', {
       rootPath: folder,
       compiler: 'official',

@@ -1,22 +1,18 @@
 import type { Task } from './wx.ts'
 
-/** A phone that was put away comes back to the end of one step, not to a deadline that passed while it slept. */
-const STEP_MS = 1_000
-
-/** Calls `late` after `limitMs` of foreground time; returns what prevents that. */
-export function after(limitMs: number, late: () => void): () => void {
-  let timer: ReturnType<typeof setTimeout>
+/** Calls `late` in `delayMs`; returns what prevents that. */
+export function after(delayMs: number, late: () => void): () => void {
   let onEnd = late
-  function wait(leftMs: number): void {
-    timer = setTimeout(() => (leftMs > STEP_MS ? wait(leftMs - STEP_MS) : onEnd()), Math.min(leftMs, STEP_MS))
-  }
-  wait(limitMs)
+  const timer = setTimeout(() => onEnd(), delayMs)
   return () => {
     clearTimeout(timer)
     // One that came due in the background is only waiting for its turn.
     onEnd = ignore
   }
 }
+
+/** A phone that was put away comes back to the end of one step, not to a deadline that passed while it slept. */
+const STEP_MS = 1_000
 
 /** Something under way that others wait for, and that can be given up. */
 export interface Underway<T> {
@@ -29,14 +25,18 @@ export interface Underway<T> {
   use(task: Partial<Task> | undefined): void
 }
 
-/** @param limitMs after which `onLate` is called unless it has ended; 0 for no limit */
+/** @param limitMs of foreground time, after which `onLate` is called unless it has ended; 0 for no limit */
 export function start<T>(limitMs: number, onLate: () => void): Underway<T> {
   let settle: ((result: T | Promise<T>) => void) | null
   let current: Partial<Task> | undefined
-  const stop = limitMs ? after(limitMs, onLate) : ignore
+  let stop = ignore
   const outcome = new Promise<T>((resolve) => {
     settle = resolve
   })
+
+  function wait(leftMs: number): void {
+    stop = after(Math.min(leftMs, STEP_MS), () => (leftMs > STEP_MS ? wait(leftMs - STEP_MS) : onLate()))
+  }
 
   function end(result: T | Promise<T>): void {
     stop()
@@ -44,6 +44,7 @@ export function start<T>(limitMs: number, onLate: () => void): Underway<T> {
     settle = null
   }
 
+  if (limitMs) wait(limitMs)
   return {
     outcome,
     isOver: () => !settle,

@@ -94,7 +94,7 @@ async function run(steps: readonly Step[]): Promise<void> {
 
   const { login } = device.wx
   device.wx.login = (options) => {
-    loginsMs.push(foregroundMs())
+    loginsMs.push(device.clock.now())
     // 3: a login needs a reason: no usable session, a dead session_key that a page asked about, or the user's own tap.
     if (auth.getSession() && foregroundMs() > forcedAtMs + 2 * LOGIN_TIMEOUT_MS) needless++
     login(options)
