@@ -19,6 +19,8 @@ export interface Answer {
 }
 
 export interface LoadedService extends Service {
+  /** Who is signed in. */
+  userId: string
   /** Everything that was answered since the load began. */
   answers: Answer[]
   signIn(): Promise<Answer>
@@ -91,6 +93,7 @@ export async function startLoaded(
 
   return {
     ...service,
+    userId: data.user.id,
     answers,
     ask,
     signIn,
