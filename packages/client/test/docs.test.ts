@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const CLIENT = join(import.meta.dirname, '..')
+const contract = readFileSync(join(CLIENT, 'src/contract.ts'), 'utf8')
+const errors = readFileSync(join(CLIENT, 'src/errors.ts'), 'utf8')
+const pipeline = readFileSync(join(CLIENT, 'src/pipeline.ts'), 'utf8')
+
+/** The members of an interface, by the declarations at its first level. */
+function membersOf(source: string, name: string): string[] {
+  const body = new RegExp(`interface ${name}\\b[^{]*{\\n([\\s\\S]*?)\\n}`).exec(source)?.[1] ?? ''
+  return [...new Set([...body.matchAll(/^ {2}(\w+)[?(<:]/gm)].map(([, member]) => member ?? ''))]
+}
+
+const codes = [...(/AuthErrorCode =([\s\S]*?)\n\n/.exec(errors)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(
+  ([, code]) => code,
+)
+
+describe.each(['README.md', 'README.zh-CN.md'])('%s', (file) => {
+  const readme = readFileSync(join(CLIENT, file), 'utf8')
+  const tables = readme.split(/\n#{2,3} /).map((part) => ({
+    title: part.split('\n')[0] ?? '',
+    /** The names in the first column, calls without their arguments. */
+    rows: [...part.matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`(\w+)/g)].map(([, name]) => name ?? ''),
+    ),
+    part,
+  }))
+  const rowsOf = (title: RegExp) => tables.find((table) => title.test(table.title))?.rows
+
+  test('has every call of auth and no other', () => {
+    expect(rowsOf(/^API/)?.sort()).toEqual([...membersOf(contract, 'Auth'), 'createAuth', 'isAuthError'].sort())
+  })
+
+  test('has every option of createAuth and no other', () => {
+    expect(rowsOf(/`createAuth`/)?.sort()).toEqual(membersOf(contract, 'CreateAuthOptions').sort())
+  })
+
+  test('has every option of a call and no other', () => {
+    expect(rowsOf(/beyond|多出/)?.sort()).toEqual(membersOf(pipeline, 'AuthOptions').sort())
+  })
+
+  test('has every event and no other', () => {
+    expect(rowsOf(/^Events|^事件/)?.sort()).toEqual(membersOf(contract, 'AuthEvents').sort())
+  })
+
+  test('has every error code and no other', () => {
+    expect(codes.length).toBeGreaterThan(10)
+    expect(rowsOf(/^Errors|^错误/)?.sort()).toEqual([...codes].sort())
+  })
+
+  test('has the defaults of the code', () => {
+    const source = readFileSync(join(CLIENT, 'src/auth.ts'), 'utf8')
+    for (const [name, value] of [
+      ['storageKey', "'weapp-auth'"],
+      ['loginTimeoutMs', '15_000'],
+      ['checkSession', "'launch'"],
+      ['device', 'false'],
+    ]) {
+      expect(source).toContain(`${name} = ${value}`)
+      expect(readme).toMatch(new RegExp(`^\\| \`${name}\` \\| \`${value}\` \\|`, 'm'))
+    }
+  })
+})
+
+describe('the guide', () => {
+  test('says the same in both languages: the same samples under as many headings', () => {
+    const [english, chinese] = ['docs/guide.md', 'docs/guide.zh-CN.md'].map((file) =>
+      readFileSync(join(CLIENT, file), 'utf8'),
+    )
+    const samples = (text = '') =>
+      [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code.replace(/\/\/.*$/gm, '').trim())
+    expect(samples(chinese)).toEqual(samples(english))
+    expect(samples(english).length).toBeGreaterThan(10)
+    const headings = (text = '') => text.match(/^## /gm)?.length
+    expect(headings(chinese)).toBe(headings(english))
+  })
+})
