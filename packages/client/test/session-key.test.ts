@@ -88,36 +88,98 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('a checkSession that never answers is waited for two seconds', async () => {
-    const { auth, device, advance } = createPhoneWithDecrypt()
+  test('a checkSession that never answers is waited for two seconds, and says nothing against the key', async () => {
+    const { auth, device, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     device.faults.set('wx.checkSession', { hang: true })
     const ensured = watch(auth.ensureSessionKey())
-    await advance(2_000)
+    await advance(1_999)
+    expect(ensured.state).toBe('pending')
+    await advance(1)
     expect(ensured.state).toBe('resolved')
+    expect(count('wx.login')).toBe(1)
+  })
+
+  test('starts no login in the background while it asks', async () => {
+    const { auth, device, count, advance } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    await advance(IDLE_SECONDS * 1000 - 500)
+    device.faults.set('wx.checkSession', { delayMs: 1_000 })
+    const ensured = watch(auth.ensureSessionKey())
+    await advance(600)
+    await auth.request({ url: '/products' })
+    await advance(400)
+    expect(ensured.state).toBe('resolved')
+    expect(count('wx.login')).toBe(1)
+  })
+
+  test('waits for a login under way, and asks about the key that it brings', async () => {
+    const { auth, service, count } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    service.exchanges.push('hold')
+    void auth.ensureLogin({ force: true })
+    await flush()
+    const ensured = watch(auth.ensureSessionKey())
+    await flush()
+    expect(count('wx.checkSession')).toBe(0)
+    await service.held[0]?.answer(201, service.issue())
+    await flush()
+    expect(ensured.state).toBe('resolved')
+    expect(count('wx.checkSession')).toBe(1)
+  })
+
+  test('does not wait for the pause after a failed login', async () => {
+    const { auth, device, service, count } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    service.exchanges.push(problem(403, 'user_disabled'))
+    await auth.ensureLogin({ force: true }).catch(() => {})
+    device.faults.set('wx.checkSession', DEAD)
+    await auth.ensureSessionKey()
+    expect(count('wx.login')).toBe(3)
+  })
+
+  test('counts the 60 s from when the key was there, and anew at every call', async () => {
+    const { auth, device, service, advance } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    device.faults.set('wx.checkSession', { ...DEAD, times: 1 })
+    service.exchanges.push('hold')
+    const ensured = watch(auth.ensureSessionKey())
+    await advance(10_000)
+    await service.held[0]?.answer(201, { ...service.issue(), expiresIn: 5 })
+    await flush()
+    expect(ensured.state).toBe('resolved')
+    await advance(55_000)
+    expect(auth.getSession()).not.toBeNull()
+    await auth.ensureSessionKey()
+    await advance(55_000)
+    expect(auth.getSession()).not.toBeNull()
+    await advance(5_000)
+    expect(auth.getSession()).toBeNull()
   })
 
   test('rejects as the login it needs does, and holds nothing then', async () => {
     const { auth, device, service, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
+    await advance(IDLE_SECONDS * 1000 - 5_000)
     device.faults.set('wx.checkSession', DEAD)
     service.exchanges.push(problem(403, 'user_disabled'))
     await expect(auth.ensureSessionKey()).rejects.toMatchObject({ code: 'login_rejected' })
-    await advance(IDLE_SECONDS * 1000)
+    await advance(10_000)
+    expect(auth.getSession()).toBeNull()
     await auth.request({ url: '/products' })
     expect(count('wx.login')).toBe(3)
   })
 
   test('rejects logged_out after a logout, also one that comes in the middle', async () => {
-    const { auth, device } = createPhoneWithDecrypt()
+    const { auth, device, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     device.faults.set('wx.checkSession', { hang: true })
     const ensured = watch(auth.ensureSessionKey())
     await flush()
     await auth.logout()
-    device.faults.clear()
+    await advance(2_000)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
     await expect(auth.ensureSessionKey()).rejects.toMatchObject({ code: 'logged_out' })
-    expect(ensured.state).toBe('pending')
   })
 
   test('is not for a session that was not made with wx.login', async () => {
@@ -164,6 +226,36 @@ describe('updateProfile', () => {
     await flush()
     const auth = phone.restart()
     expect((await auth.ensureLogin()).user.profile.nickname).toBe('Alice!')
+  })
+
+  test('changes nobody else, who has signed in meanwhile', async () => {
+    const { auth, service } = createPhone()
+    const { route } = service
+    const other = { ...service.issue().user, id: 'u2' }
+    service.route = (call) =>
+      call.path === '/login' ? { status: 201, data: { ...service.issue(), user: other } } : route(call)
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    const updated = watch(auth.updateProfile({ nickname: 'Alice' }))
+    await flush()
+    await auth.loginWith({ url: '/login' })
+    await service.held[0]?.answer(200, { user: { id: 'u1', profile: { nickname: 'Alice' } } })
+    await flush()
+    expect(updated.state).toBe('resolved')
+    expect(auth.getSession()?.user).toEqual(other)
+  })
+
+  test('that is answered after a logout brings nobody back', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    const updated = watch(auth.updateProfile({ nickname: 'Alice' }))
+    await flush()
+    await auth.logout()
+    await service.held[0]?.answer(200, { user: { id: 'u1', profile: { nickname: 'Alice' } } })
+    await flush()
+    expect(updated.state).toBe('resolved')
+    expect(auth.getSession()).toBeNull()
   })
 
   test('rejects what the service refuses, and changes nothing', async () => {
