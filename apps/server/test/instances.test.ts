@@ -86,6 +86,7 @@ describe.skipIf(!isAvailable('shared'))('three processes', () => {
       return { ...world.login('alice', appid), appid }
     })
     const answers = await Promise.all(logins.map((login, i) => post(i, login, login.appid)))
+    expect(answers.filter(({ status }) => status !== 201)).toEqual([])
     expect(new Set(answers.map(({ data }) => data.user?.id)).size).toBe(1)
     expect([await rows(instances, 'users'), await rows(instances, 'identities')]).toEqual([1, 2])
   })
