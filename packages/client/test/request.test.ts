@@ -34,6 +34,32 @@ describe('request', () => {
     expect(asked).toEqual(['request', 'request'])
   })
 
+  test("leaves the caller's headers alone, but for an Authorization of its own", async () => {
+    const { auth, service } = createPhone()
+    await auth.request({
+      url: '/products',
+      header: { authorization: 'mine', 'X-Authorization': 'kept', 'Authorization-Hint': 'kept', Accept: 'kept' },
+    })
+    expect(service.calls.at(-1)?.header).toMatchObject({
+      authorization: 'Bearer wxs1.000.token-1',
+      'x-authorization': 'kept',
+      'authorization-hint': 'kept',
+      accept: 'kept',
+    })
+  })
+
+  test.each([
+    [499, true],
+    [500, false],
+  ])('an answer %i has looked at the token: %s', async (status, moves) => {
+    const { auth, service, advance } = createPhone()
+    const { expiresAtMs } = await auth.ensureLogin()
+    await advance(60_000)
+    service.business = () => ({ status })
+    await auth.request({ url: '/products' })
+    expect((auth.getSession()?.expiresAtMs ?? 0) > expiresAtMs).toBe(moves)
+  })
+
   test('fifty first requests cause one wx.login and one exchange', async () => {
     const { auth, service, count } = createPhone()
     await Promise.all(Array.from({ length: 50 }, (_, i) => auth.request({ url: `/products/${i}` })))

@@ -98,6 +98,15 @@ describe('wrap', () => {
     await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'unauthorized' })
   })
 
+  test('isUnauthorized is not asked about what brought no answer', async () => {
+    const phone = createPhone({ isUnauthorized: ({ data }) => (data as { code: number }).code === 401 })
+    const request = phone.auth.wrap(luchLike(phone))
+    await phone.auth.ensureLogin()
+    phone.device.network.setOnline(false)
+    await expect(request({ url: '/products' })).rejects.toMatchObject({ errMsg: expect.stringContaining('INTERNET') })
+    expect(phone.auth.getSession()).toMatchObject({ id: 's1' })
+  })
+
   test("never sends the token to another origin through another's library", async () => {
     const phone = createPhone()
     const request = phone.auth.wrap(taroLike(phone))
