@@ -284,7 +284,7 @@ async function run(steps: readonly Step[]): Promise<void> {
 }
 
 describe('whatever happens in whatever order', () => {
-  const numRuns = Number(process.env.WEAPP_AUTH_RUNS ?? 1_000)
+  const numRuns = Number(process.env.WEAPP_AUTH_RUNS ?? 2_000)
 
   test('the invariants hold', { timeout: 60_000 + 50 * numRuns }, async () => {
     await fc.assert(
