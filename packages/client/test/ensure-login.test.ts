@@ -309,6 +309,20 @@ describe('the expiry', () => {
     expect(service.paths()).toEqual(['POST /v1/sessions', 'POST /v1/sessions', 'GET /products'])
   })
 
+  test('of a user who comes back every hour for 29 days is never reached', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    let auth = phone.auth
+    for (let day = 0; day < 29; day++) {
+      for (let hour = 0; hour < 24; hour++) {
+        await auth.request({ url: '/products' })
+        await phone.advance(3_600_000)
+      }
+      auth = phone.restart()
+    }
+    expect(phone.count('wx.login')).toBe(1)
+  })
+
   test('moves with use, up to the absolute lifetime', async () => {
     const phone = createPhone()
     phone.service.absoluteSeconds = 3 * IDLE_SECONDS

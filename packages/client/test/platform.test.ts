@@ -117,6 +117,10 @@ describe('a full storage', () => {
     await phone.auth.logout()
     await flush()
     expect(phone.device.storage.keys()).toEqual([])
+    phone.service.exchanges.push('lose', 'lose')
+    const ensured = watch(phone.restart().ensureLogin())
+    await phone.advance(300)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'network' } })
   })
 })
 
