@@ -2,12 +2,12 @@ import { ROUTES } from '@weapp-auth/shared'
 import type { Auth, AuthEvents, CreateAuthOptions, EnsureLoginOptions, Session, SessionUser } from './contract.ts'
 import { within } from './deadline.ts'
 import { AuthError } from './errors.ts'
-import { createEvents, type Events } from './events.ts'
-import { createPipeline } from './pipeline.ts'
+import { call, createEvents, type Events } from './events.ts'
+import { createPipeline, type Send } from './pipeline.ts'
 import { createService, refusal } from './service.ts'
-import { createSession, type SessionKeeper } from './session.ts'
+import { createSession, type SessionKeeper, view } from './session.ts'
 import { createConnectSocket } from './socket.ts'
-import { type ActiveSession, createSessionStorage } from './storage.ts'
+import { createSessionStorage } from './storage.ts'
 import { type AuthFailure, deliver } from './task.ts'
 import { createLocate } from './url.ts'
 import { type Callbacks, createWeChat, type NetworkCall, type RequestResult, type WxRequestOptions } from './wx.ts'
@@ -40,7 +40,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     loginData,
     header: bearer = (token: string) => ({ Authorization: `Bearer ${token}` }),
     isUnauthorized = (response: RequestResult) => Number(Object(response).statusCode) === 401,
-    now = () => Date.now(),
+    now = Date.now,
     logger,
   } = options
   const baseUrl = String(options.baseUrl).replace(/\/+$/, '')
@@ -50,7 +50,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   if (checkSession !== 'launch' && checkSession !== 'never')
     throw new TypeError("checkSession must be 'launch' or 'never'")
   const wechat = createWeChat(options.wx, encrypt)
-  const service = createService<User>(wechat, baseUrl, bearer)
+  const service = createService<User>(wechat, baseUrl, bearer, loginTimeoutMs)
   const appid = () => options.appid || wechat.account().appId
   const { session, events } = join()
   const through = createPipeline({ session, judge: service.judge, locate, bearer, loginTimeoutMs })
@@ -65,19 +65,26 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
 
   function create(): Shared<User> {
     const events = createEvents<AuthEvents<User>>({ login: [], logout: [], loginFail: [] })
+    // Later, so that a handler may call this package again.
     function tell<Name extends keyof AuthEvents>(name: Name, detail: AuthEvents<User>[Name], why: string): void {
-      events.emit(name, detail)
-      if (logger) setTimeout(() => logger(`${name} ${why}`), 0)
+      setTimeout(() => {
+        events.emit(name, detail)
+        call(logger, `${name} ${why}`)
+      }, 0)
     }
 
     const session = createSession<User>({
-      storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope),
-      login: { wechat, service, baseUrl, appid, device, loginData, timeoutMs: loginTimeoutMs },
-      checksSessionKey: checkSession === 'launch',
+      wechat,
+      service,
+      baseUrl,
+      appid,
+      device,
+      loginData,
+      loginTimeoutMs,
+      checkSession,
       now,
-      onLogin: (active) => tell('login', view(active), active.issued.session.id),
-      onLogout: (reason) => tell('logout', { reason }, reason),
-      onLoginFail: (error) => tell('loginFail', error, error.errMsg),
+      storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope),
+      tell,
     })
     return { session, events }
   }
@@ -86,10 +93,16 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     return [STORAGE_FORMAT, baseUrl, appid(), wechat.account().envVersion].join(' ')
   }
 
-  /** Puts the pipeline around one of `wx`'s own calls. */
+  /** Puts the pipeline around `send`. */
+  function around(name: NetworkCall, send: Send<RequestResult>) {
+    return (given: object) => {
+      const { outcome, task } = through(name, given, send, isUnauthorized)
+      return deliver(name, Object(given), outcome, task) as never
+    }
+  }
+
   function sends(name: NetworkCall) {
-    return (given: object) =>
-      through<RequestResult>(name, given, (sent, use) => wechat.send(name, sent, use), isUnauthorized) as never
+    return around(name, (sent, use) => wechat.send(name, sent, use))
   }
 
   const request = sends('request') as (given: WxRequestOptions) => Promise<RequestResult>
@@ -124,21 +137,16 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     uploadFile: sends('uploadFile'),
     downloadFile: sends('downloadFile'),
     connectSocket: createConnectSocket(wechat, service.judge, through),
-    wrap: (send) => (given) =>
-      through(
-        'request',
-        given,
-        (sent, use) => {
-          const sending = send(sent as never)
-          use(sending)
-          return Promise.resolve(sending)
-        },
-        isUnauthorized as never,
-      ) as never,
+    wrap: (send) =>
+      around('request', (sent, use) => {
+        const sending = send(sent as never)
+        use(sending)
+        return Promise.resolve(sending) as never
+      }),
     logout: (given = {}) => session.logout(given),
     async updateProfile(profile) {
       const active = session.current()
-      const data = Object.assign({}, active && Object(active.issued.user).profile, profile)
+      const data = Object.assign({}, active && Object(active.user).profile, profile)
       const { user } = await ask('user', { url: ROUTES.profile, method: 'PUT', data })
       session.update(user)
       return user
@@ -150,8 +158,4 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     },
     on: events.on,
   }
-}
-
-function view<User>({ issued: { session, user }, expiresAtMs }: ActiveSession<User>): Session<User> {
-  return Object.assign({ expiresAtMs, user }, session)
 }

@@ -20,15 +20,17 @@ export interface Underway<T> {
   isOver(): boolean
   /** Settles `outcome`, the first time it is called. */
   end(result: T | Promise<T>): void
+  /** Ends as `work` does, when it does. */
+  follow(work: Promise<T>): void
   /** As `end`, and aborts what `use` got. */
   giveUp(instead: T | Promise<T>): void
-  use(task: Partial<Task> | undefined): void
+  use(task: unknown): void
 }
 
 /** @param limitMs of foreground time, after which `onLate` is called unless it has ended; 0 for no limit */
 export function start<T>(limitMs: number, onLate: () => void): Underway<T> {
   let settle: ((result: T | Promise<T>) => void) | null
-  let current: Partial<Task> | undefined
+  let task: Partial<Task> = {}
   let stop = ignore
   const outcome = new Promise<T>((resolve) => {
     settle = resolve
@@ -49,21 +51,24 @@ export function start<T>(limitMs: number, onLate: () => void): Underway<T> {
     outcome,
     isOver: () => !settle,
     end,
+    follow(work) {
+      const ended = () => end(work)
+      work.then(ended, ended)
+    },
     giveUp(instead) {
-      if (settle && current?.abort) current.abort()
+      if (settle && task.abort) task.abort()
       end(instead)
     },
-    use(task) {
-      current = task
+    use(started) {
+      task = Object(started)
     },
   }
 }
 
 /** Settles as `work` does, or after `limitMs` with what `late` returns; what `work` does later is ignored. */
 export function within<T>(limitMs: number, work: Promise<T>, late: () => T | Promise<T>): Promise<T> {
-  const { outcome, end } = start<T>(limitMs, () => end(late()))
-  const settled = () => end(work)
-  work.then(settled, settled)
+  const { outcome, end, follow } = start<T>(limitMs, () => end(late()))
+  follow(work)
   return outcome
 }
 

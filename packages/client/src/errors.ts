@@ -58,22 +58,15 @@ export class AuthError extends Error {
 
   constructor(code: AuthErrorCode, errMsg: string, details?: AuthErrorDetails) {
     super(errMsg)
-    Object.assign(this, { name: 'AuthError', code, errMsg, retryable: RETRYABLE.indexOf(code) >= 0 }, details)
+    Object.assign(this, { name: 'AuthError', code, errMsg, retryable: RETRYABLE.test(code) }, details)
   }
 }
 
-const RETRYABLE: readonly AuthErrorCode[] = [
-  'login_failed',
-  'login_timeout',
-  'login_throttled',
-  'unavailable',
-  'network',
-  'timeout',
-]
+const RETRYABLE = /^(login_(failed|timeout|throttled)|unavailable|network|timeout)$/
 
 /** Whether `error` came from this package, also from another copy of it, where `instanceof` fails. */
 export function isAuthError(error: unknown): error is AuthError {
-  return (error as Partial<AuthError> | null | undefined)?.name === 'AuthError'
+  return Object(error).name === 'AuthError'
 }
 
 /** What is refused after a sign-out, and what began before one. */

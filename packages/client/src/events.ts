@@ -2,8 +2,8 @@ type Handler = (detail: never) => unknown
 
 /** Handlers by event. */
 export interface Events<Details> {
+  /** Returns what takes `handler` off again. */
   on<Name extends keyof Details>(name: Name, handler: (detail: Details[Name]) => unknown): () => void
-  /** Calls the handlers later, each by itself: one may call the package again, and what one throws reaches `App.onError`. */
   emit<Name extends keyof Details>(name: Name, detail: Details[Name]): void
 }
 
@@ -18,7 +18,18 @@ export function createEvents<Details>(handlers: Record<keyof Details, Handler[]>
     },
 
     emit(name, detail) {
-      for (const handler of handlers[name]) setTimeout(() => handler(detail as never), 0)
+      for (const handler of handlers[name]) call(handler, detail as never)
     },
+  }
+}
+
+/** What a callback throws reaches `App.onError`, and keeps nobody else from being called. */
+export function call<T>(callback: ((outcome: T) => unknown) | undefined, outcome: T): void {
+  try {
+    if (callback) callback(outcome)
+  } catch (error) {
+    setTimeout(() => {
+      throw error
+    }, 0)
   }
 }

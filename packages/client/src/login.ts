@@ -4,14 +4,14 @@ import { AuthError, loggedOut } from './errors.ts'
 import type { Issued, Service, SignInRequest } from './service.ts'
 import { failed, type WeChat } from './wx.ts'
 
-export interface LoginOptions<User> {
+export interface LoginDeps<User> {
   wechat: WeChat
   service: Service<User>
   baseUrl: string
   appid: () => string
   device: boolean
   loginData: unknown
-  timeoutMs: number
+  loginTimeoutMs: number
 }
 
 const RETRY_DELAY_MS = 300
@@ -34,23 +34,24 @@ export interface Login<Landed> {
    * @param force for the user's own tap: skips the pause after a failure, never the ceiling
    * @throws AuthError at once, where no login may begin now
    */
-  withCode(replaced: string | undefined, force: boolean): Underway<Landed>
+  withCode(replaced: string | null, force: boolean): Underway<Landed>
   /** With what the application knows of the user; once, because it may hold something that works once. */
-  withRequest(replaced: string | undefined, request: SignInRequest): Underway<Landed>
+  withRequest(replaced: string | null, request: SignInRequest): Underway<Landed>
 }
 
 export function createLogin<User, Landed>(
-  { wechat, service, baseUrl, appid, device, loginData, timeoutMs }: LoginOptions<User>,
+  deps: LoginDeps<User>,
   land: (issued: Issued<User>, isOwn: boolean) => Landed,
   fail: (error: AuthError) => void,
 ): Login<Landed> {
+  const { wechat, service } = deps
   // Both windows end by timers, not by comparing times: a phone's clock may jump.
   let recentLogins = 0
   let pauseMs = FIRST_PAUSE_MS
   let pausedBy: AuthError | null = null
 
   function fly(isOwn: boolean, run: (flight: Underway<Landed>) => Promise<Issued<User>>): Underway<Landed> {
-    const flight = start<Landed>(timeoutMs, () => lose(new AuthError('login_timeout', 'login:fail timeout')))
+    const flight = start<Landed>(deps.loginTimeoutMs, () => lose(new AuthError('login_timeout', 'login:fail timeout')))
 
     function lose(error: AuthError): void {
       if (flight.isOver()) return
@@ -62,8 +63,8 @@ export function createLogin<User, Landed>(
     run(flight).then(
       (issued) => {
         if (flight.isOver()) return void service.revoke(issued.token)
-        if (!isOwn) pausedBy = null
-        if (!isOwn) pauseMs = FIRST_PAUSE_MS
+        pausedBy = null
+        pauseMs = FIRST_PAUSE_MS
         flight.end(land(issued, isOwn))
       },
       (failure) => lose(failed(failure, 'login_failed')),
@@ -79,7 +80,8 @@ export function createLogin<User, Landed>(
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
   }
 
-  async function attempt(flight: Underway<Landed>, replaced: string | undefined): Promise<Issued<User>> {
+  async function attempt(flight: Underway<Landed>, replaced: string | null): Promise<Issued<User>> {
+    const { appid, device, loginData } = deps
     // Before the code, so that none is spent when one of these throws.
     const data: Partial<CreateSessionRequest> = {
       appid: appid(),
@@ -89,11 +91,11 @@ export function createLogin<User, Landed>(
     if (!flight.isOver()) {
       recentLogins++
       after(CEILING_WINDOW_MS, () => recentLogins--)
-      data.code = await wechat.login(timeoutMs)
+      data.code = await wechat.login(deps.loginTimeoutMs)
     }
     // A code that comes too late is never sent.
     if (flight.isOver()) throw loggedOut()
-    return service.signIn({ url: baseUrl + ROUTES.sessions, data }, replaced, timeoutMs, flight.use)
+    return service.signIn({ url: deps.baseUrl + ROUTES.sessions, data }, replaced, flight.use)
   }
 
   return {
@@ -113,11 +115,11 @@ export function createLogin<User, Landed>(
       )
     },
 
-    withRequest: (replaced, request) => fly(true, ({ use }) => service.signIn(request, replaced, timeoutMs, use)),
+    withRequest: (replaced, request) => fly(true, ({ use }) => service.signIn(request, replaced, use)),
   }
 }
 
 /** What may go well a moment later; a refusal will not, and a service that names a time is asked no earlier. */
 function isWorthRepeating({ code, retryAfterMs }: AuthError): boolean {
-  return code === 'network' || code === 'login_failed' || (code === 'unavailable' && !retryAfterMs)
+  return !retryAfterMs && /^(network|login_failed|unavailable)$/.test(code)
 }

@@ -2,9 +2,9 @@ import { ignore, start } from './deadline.ts'
 import { AuthError, type AuthErrorCode, loggedOut } from './errors.ts'
 import { problemOf, type Service } from './service.ts'
 import type { SessionKeeper } from './session.ts'
-import { type AuthFailure, createTask, deliver } from './task.ts'
+import { createTask } from './task.ts'
 import type { Locate } from './url.ts'
-import type { Callbacks, RequestResult } from './wx.ts'
+import type { Task } from './wx.ts'
 
 /** What a call may say about signing in, besides the options of `wx`. */
 export interface AuthOptions {
@@ -25,7 +25,7 @@ export interface CallOptions extends AuthOptions {
 }
 
 /** Sends once: `use` gets the task of `wx`, at once; `token` is what the header carries, if anything. */
-type Send<Result> = (options: CallOptions, use: (task: unknown) => void, token: string | null) => Promise<Result>
+export type Send<Result> = (options: CallOptions, use: (task: unknown) => void, token: string | null) => Promise<Result>
 
 export interface PipelineDeps {
   session: Pick<SessionKeeper<unknown>, 'generation' | 'obtain' | 'accepted' | 'invalidate'>
@@ -38,88 +38,93 @@ export interface PipelineDeps {
 /** WeChat's default for a call without `timeout`, and the longest it grants. */
 const WX_TIMEOUT_MS = 60_000
 
+/** What of a call is not for whoever sends it. */
+const OWN_OPTIONS = { auth: undefined, replay: undefined, success: undefined, fail: undefined, complete: undefined }
+
+/** What the tasks of requests, uploads and downloads tell, between them, while they are under way. */
+const TASK_METHODS = [
+  'onHeadersReceived',
+  'offHeadersReceived',
+  'onChunkReceived',
+  'offChunkReceived',
+  'onProgressUpdate',
+  'offProgressUpdate',
+]
+
 /**
  * Puts the way of every authenticated call around one `wx` call: token on, and after a 401 one login and one replay.
  *
  * The call settles within `loginTimeoutMs` and its own timeout, whatever `wx` does: one deadline, set when it is made.
  */
 export function createPipeline({ session, judge, locate, bearer, loginTimeoutMs }: PipelineDeps) {
-  /** @param hasDeadline false for what goes on until somebody ends it */
+  /** @param methods what the task takes; a socket's has no deadline: it goes on until somebody ends it */
   return function through<Result>(
     name: string,
-    given: CallOptions & Callbacks<Result, AuthFailure>,
+    given: CallOptions,
     send: Send<Result>,
     isUnauthorized: (response: Result) => boolean,
-    hasDeadline = true,
-  ) {
-    const options = Object.assign({}, given)
-    const { auth, replay, header, timeout = WX_TIMEOUT_MS } = options
+    methods = TASK_METHODS,
+  ): { outcome: Promise<Result>; task: Task } {
+    const { auth, replay, header, timeout = WX_TIMEOUT_MS } = Object(given) as CallOptions
     // A logout since the call began ends it: the replay must not go on as whoever signs in next.
     const since = session.generation()
-    const call = start<Result>(hasDeadline ? loginTimeoutMs + timeout : 0, () => giveUp('timeout', 'timeout'))
-    const { task, use } = createTask(call.use, () => giveUp('aborted', 'abort'))
+    const call = start<Result>(methods === TASK_METHODS ? loginTimeoutMs + timeout : 0, () =>
+      call.giveUp(fail('timeout', 'timeout')),
+    )
+    const { task, use } = createTask(methods, call.use, () => {
+      if (!call.isOver()) call.giveUp(fail('aborted', 'abort'))
+    })
 
-    function giveUp(code: AuthErrorCode, message: string): void {
-      if (!call.isOver()) call.giveUp(Promise.reject(new AuthError(code, `${name}:fail ${message}`)))
+    function fail(code: AuthErrorCode, message: string, statusCode?: number): Promise<never> {
+      return Promise.reject(new AuthError(code, `${name}:fail ${message}`, { statusCode }))
     }
 
-    async function attempt(isAuthorized: boolean, mayReplay: boolean): Promise<Result> {
+    async function attempt(url: string, isAuthorized: boolean, mayReplay: boolean): Promise<Result> {
       let token: string | null = null
       if (isAuthorized) {
         try {
-          const { issued } = await session.obtain(since)
+          const active = await session.obtain(since)
           // It may come during any `await`; from here to the call that carries the token there is none.
           if (since !== session.generation()) throw loggedOut()
-          token = issued.token
+          token = active.token
         } catch (error) {
           if (auth !== 'optional') throw error
         }
       }
       // Given up while it waited for a login: nothing is sent any more.
       if (call.isOver()) return call.outcome
-      options.header = token ? withoutAuthorization(header, bearer(token)) : header
-      const { response, failure } = await settled(send(Object.assign({}, options), use, token))
-      if (!isAuthorized || (failure && !Object(failure).statusCode) || !isUnauthorized(response)) {
+      const signed = token ? withoutAuthorization(header, bearer(token)) : header
+      // Some libraries reject on every status that is not 2xx.
+      let hasFailed = false
+      const response = await send(Object.assign({}, given, OWN_OPTIONS, { url, header: signed }), use, token).catch(
+        (failure) => {
+          hasFailed = true
+          return failure
+        },
+      )
+      const { statusCode, data } = Object(response)
+      if (!isAuthorized || (hasFailed && !statusCode) || !isUnauthorized(response)) {
         // A service in trouble has not looked at the token.
-        if (token && Object(response).statusCode < 500) session.accepted(token)
-        if (failure) throw failure
+        if (token && statusCode < 500) session.accepted(token)
+        if (hasFailed) throw response
         return response
       }
       if (token) {
-        const said = isReadable(response) ? response : await judge(token).catch(ignore)
-        if (session.invalidate(token, problemOf(said).reason) && mayReplay) return attempt(true, false)
+        // A file, raw bytes and a closed socket do not say why they are refused.
+        const said = data && !data.byteLength ? response : await judge(token).catch(ignore)
+        if (session.invalidate(token, problemOf(said).reason) && mayReplay) return attempt(url, true, false)
       }
-      throw new AuthError('unauthorized', `${name}:fail the service does not accept the session`, { statusCode: 401 })
+      return fail('unauthorized', 'the service does not accept the session', 401)
     }
 
     async function run(): Promise<Result> {
-      const { url, trusted } = locate(options, name)
-      options.url = url
-      for (const own of OWN_OPTIONS) delete options[own]
-      return attempt(trusted && auth !== 'none', replay !== false)
+      const { url, trusted } = locate(Object(given), name)
+      return attempt(url, trusted && auth !== 'none', replay !== false)
     }
 
-    const running = run()
-    const finish = () => call.end(running)
-    running.then(finish, finish)
-    return deliver(name, Object(given), call.outcome, task)
+    call.follow(run())
+    return { outcome: call.outcome, task }
   }
-}
-
-const OWN_OPTIONS = ['auth', 'replay', 'success', 'fail', 'complete'] as const
-
-/** Some libraries reject on every status that is not 2xx. */
-function settled<Result>(sending: Promise<Result>): Promise<{ response: Result; failure?: unknown }> {
-  return sending.then(
-    (response) => ({ response }),
-    (failure) => ({ response: failure, failure }),
-  )
-}
-
-/** A file, raw bytes and a closed socket do not say why they are refused. */
-function isReadable(response: unknown): response is RequestResult {
-  const { data } = Object(response)
-  return data && !data.byteLength
 }
 
 /** HTTP takes `authorization` for `Authorization`; `wx` would send both. */

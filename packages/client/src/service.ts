@@ -16,7 +16,7 @@ export interface SignInRequest {
 /** The calls that never take the way of other requests: no waiting for a login, no replay. */
 export interface Service<User> {
   /** A sign-in: `POST /v1/sessions` unless `request` names another. `token` is of the session that it replaces. */
-  signIn(request: SignInRequest, token: string | undefined, timeoutMs: number, onTask: OnTask): Promise<Issued<User>>
+  signIn(request: SignInRequest, token: string | null, onTask: (task: Task) => void): Promise<Issued<User>>
   /** `GET /v1/session`: what the service says of `token`. */
   judge(token: string): Promise<RequestResult>
   /** `DELETE /v1/session`, as far as it can be had: a session that is not revoked expires by itself. */
@@ -25,8 +25,6 @@ export interface Service<User> {
   revokeAll(token: string): Promise<void>
 }
 
-type OnTask = (task: Task) => void
-
 /** For what nobody waits for, or not for long. */
 const SHORT_TIMEOUT_MS = 5_000
 
@@ -34,6 +32,7 @@ export function createService<User>(
   wechat: WeChat,
   baseUrl: string,
   bearer: (token: string) => Record<string, string>,
+  loginTimeoutMs: number,
 ): Service<User> {
   function ask(method: 'GET' | 'DELETE', path: string, token: string): Promise<RequestResult> {
     const options = { url: baseUrl + path, method, header: bearer(token), timeout: SHORT_TIMEOUT_MS }
@@ -43,10 +42,10 @@ export function createService<User>(
   }
 
   return {
-    async signIn({ url, data }, token, timeout, onTask) {
-      const options = { url, method: 'POST', header: token ? bearer(token) : {}, data, timeout }
+    async signIn({ url, data }, token, onTask) {
+      const options = { url, method: 'POST', header: token ? bearer(token) : {}, data, timeout: loginTimeoutMs }
       const response = await wechat.send<RequestResult>('request', options, onTask)
-      if (response.statusCode < 300 && isIssued<User>(response.data)) return response.data
+      if (response.statusCode < 300 && isIssued<Issued<User>>(response.data)) return response.data
       throw refusal(response, 'login', 'login_rejected', 'login_throttled')
     },
 
@@ -94,15 +93,14 @@ export function problemOf(response: unknown): Partial<Problem> {
 }
 
 /** Lifetimes are relative, in seconds; a token is visible ASCII, which is what can stand in a header as it is. */
-export function isIssued<User>(value: unknown): value is Issued<User> {
-  const { token, expiresIn, absoluteExpiresIn, session, user } = (value || {}) as Partial<CreateSessionResponse>
+export function isIssued<Found extends Issued<unknown>>(value: unknown): value is Found {
+  const { token, expiresIn, absoluteExpiresIn, session, user } = Object(value) as Partial<Issued<unknown>>
   return (
     typeof token === 'string' &&
     /^[!-~]+$/.test(token) &&
     Number(expiresIn) > 0 &&
     Number(absoluteExpiresIn) > 0 &&
     typeof Object(session).id === 'string' &&
-    !!user &&
-    typeof user === 'object'
+    Object(user) === user
   )
 }

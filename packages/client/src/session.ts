@@ -1,6 +1,7 @@
+import type { AuthEvents, Session } from './contract.ts'
 import { after, ignore, type Underway, within } from './deadline.ts'
 import { AuthError, loggedOut } from './errors.ts'
-import { createLogin, type LoginOptions } from './login.ts'
+import { createLogin, type LoginDeps } from './login.ts'
 import type { Issued, SignInRequest } from './service.ts'
 import type { ActiveSession, SessionStorage, SignOutReason, StoredState } from './storage.ts'
 
@@ -35,15 +36,13 @@ export interface LogoutOptions {
   remote?: boolean
 }
 
-export interface SessionDeps<User> {
+export interface SessionDeps<User> extends LoginDeps<User> {
   storage: SessionStorage<User>
-  login: LoginOptions<User>
-  /** Whether a stored session makes `ensure` ask that, once. */
-  checksSessionKey: boolean
+  /** Whether a stored session makes `ensure` ask WeChat about it, once. */
+  checkSession: 'launch' | 'never'
   now: () => number
-  onLogin(active: ActiveSession<User>): void
-  onLoginFail(error: AuthError): void
-  onLogout(reason: SignOutReason): void
+  /** Tells who listens, and `why` in a word to the log. */
+  tell<Name extends keyof AuthEvents<User>>(name: Name, detail: AuthEvents<User>[Name], why: string): void
 }
 
 /** After a `session_revoked` with one of these only the user's own tap signs in again. */
@@ -62,9 +61,8 @@ const HOLD_MS = 60_000
 const WRITE_FRACTION = 1 / 10
 
 export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User> {
-  const { storage, now } = deps
-  const { service, wechat } = deps.login
-  const logins = createLogin(deps.login, land, fail)
+  const { wechat, service, storage, now } = deps
+  const logins = createLogin(deps, land, fail)
   let active: ActiveSession<User> | null = null
   let signedOut: SignOutReason | null = null
   let generation = 0
@@ -72,9 +70,9 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   let loading: Promise<void> | undefined
   let checking: Promise<void> | undefined
   /** What was read from storage, not obtained in this run of the app. */
-  let storedToken: string | undefined
+  let storedToken: string | null | undefined
   /** Of a sign-out everywhere that the service has not heard of. */
-  let unrevoked: string | undefined
+  let unrevoked: string | null
   let savedExpiresAtMs = 0
   // What ends these by itself after a while.
   let distrust: (() => void) | null = null
@@ -88,17 +86,17 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   function restore(stored: StoredState<User> | null): void {
-    if (!stored) return
-    storedToken = stored.active?.issued.token
+    const { active: found = null, signedOut: reason = null } = stored || {}
+    storedToken = found ? found.token : null
     // Only a logout can have been faster.
     if (generation) return
-    active = stored.active || null
-    signedOut = stored.signedOut || null
-    savedExpiresAtMs = active ? active.expiresAtMs : 0
+    active = found
+    signedOut = reason
+    savedExpiresAtMs = found ? found.expiresAtMs : 0
   }
 
-  function token(): string | undefined {
-    return active ? active.issued.token : undefined
+  function token(): string | null {
+    return active ? active.token : null
   }
 
   function isOwn(): boolean {
@@ -118,7 +116,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     const since = generation
     await load(since)
     if (force) return login(true)
-    if (deps.checksSessionKey && current() && !isOwn() && token() === storedToken) {
+    if (deps.checkSession === 'launch' && current() && !isOwn() && token() === storedToken) {
       if (!checking) checking = check(wechat.isSessionKeyAlive())
       await checking
     }
@@ -183,30 +181,32 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     await load(generation)
     const before = flight
     flight = logins.withRequest(token(), request)
-    // The user's own act goes first; who waits for a session gets the one it brings.
-    if (before) before.giveUp(flight.outcome)
-    return flight.outcome
+    const { outcome } = flight
+    // The user's own act goes first; who waits for a session gets the one it brings, or else the one there is.
+    if (before) before.giveUp(outcome.catch((error) => current() || Promise.reject(error)))
+    return outcome
   }
 
   // The flight is over before anybody who waited for it goes on.
   function fail(error: AuthError): void {
     flight = null
-    deps.onLoginFail(error)
+    deps.tell('loginFail', error, error.errMsg)
   }
 
   function land(issued: Issued<User>, byUser: boolean): ActiveSession<User> {
     flight = null
-    active = { issued, isOwn: byUser, expiresAtMs: 0, absoluteExpiresAtMs: now() + issued.absoluteExpiresIn * 1000 }
+    const absoluteExpiresAtMs = now() + issued.absoluteExpiresIn * 1000
+    active = Object.assign({}, issued, { isOwn: byUser, expiresAtMs: 0, absoluteExpiresAtMs })
     signedOut = null
-    unrevoked = undefined
+    unrevoked = null
     savedExpiresAtMs = 0
     slide(active)
-    deps.onLogin(active)
+    deps.tell('login', view(active), active.session.id)
     return active
   }
 
   function slide(session: ActiveSession<User>): void {
-    const lifetimeMs = session.issued.expiresIn * 1000
+    const lifetimeMs = session.expiresIn * 1000
     session.expiresAtMs = Math.min(now() + lifetimeMs, session.absoluteExpiresAtMs)
     if (Math.abs(session.expiresAtMs - savedExpiresAtMs) >= lifetimeMs * WRITE_FRACTION) save(session)
   }
@@ -242,15 +242,15 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   /** Forgets the session that holds `refused`; a newer one is left alone. */
-  function drop(refused: string | undefined): void {
+  function drop(refused: string | null | undefined): void {
     if (refused !== token()) return
     active = null
     void storage.write(null)
   }
 
   function update(user: { id: unknown }): void {
-    if (!active || Object(active.issued.user).id !== user.id) return
-    Object.assign(active.issued.user as object, user)
+    if (!active || Object(active.user).id !== user.id) return
+    Object.assign(active.user as object, user)
     save(active)
   }
 
@@ -259,14 +259,14 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (flight) flight.giveUp(Promise.reject(loggedOut()))
     flight = null
     releaseSessionKey()
-    if (!signedOut) deps.onLogout(reason)
+    if (!signedOut) deps.tell('logout', { reason }, reason)
     active = null
     signedOut = reason
     return storage.write({ signedOut: reason })
   }
 
   async function logout({ everywhere, remote = true }: LogoutOptions): Promise<void> {
-    let ended = token() || unrevoked
+    let ended: string | null | undefined = token() || unrevoked
     const wasSignedOut = signedOut
     // Read before it is written over: the stored token is to be revoked, too.
     const read = load(generation).catch(ignore)
@@ -279,7 +279,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
       if (!ended) throw loggedOut()
       unrevoked = ended
       await service.revokeAll(ended)
-      unrevoked = undefined
+      unrevoked = null
     } else if (ended) await service.revoke(ended)
   }
 
@@ -296,4 +296,9 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     update,
     logout,
   }
+}
+
+/** What may be shown of it: everything but the token. */
+export function view<User>({ session, user, expiresAtMs }: ActiveSession<User>): Session<User> {
+  return Object.assign({ expiresAtMs, user }, session)
 }

@@ -1,16 +1,9 @@
-import type { AuthError } from './errors.ts'
-import type { AuthOptions, createPipeline } from './pipeline.ts'
+import { ignore, start } from './deadline.ts'
+import { createEvents } from './events.ts'
+import type { AuthOptions, CallOptions, createPipeline } from './pipeline.ts'
 import type { Service } from './service.ts'
-import { type AuthFailure, call } from './task.ts'
-import {
-  type Callbacks,
-  failed,
-  type SocketClose,
-  type SocketTask,
-  type Task,
-  type WeChat,
-  type WxSocketOptions,
-} from './wx.ts'
+import { type AuthFailure, failureOf, report } from './task.ts'
+import { type Callbacks, failed, type SocketClose, type SocketTask, type WeChat, type WxSocketOptions } from './wx.ts'
 
 /** The options of `wx.connectSocket`, and what to do about signing in. */
 export interface SocketOptions extends WxSocketOptions, AuthOptions, Callbacks<{ errMsg: string }, AuthFailure> {}
@@ -19,6 +12,9 @@ export interface SocketOptions extends WxSocketOptions, AuthOptions, Callbacks<{
 const UNAUTHORIZED = 4401
 /** What RFC 6455 names a connection that ended without a closing frame. */
 const ABNORMAL = 1006
+
+/** What goes on from one socket to the next; of errors and ends there is one for both. */
+const SOCKET_METHODS = ['onOpen', 'onMessage']
 
 /**
  * `wx.connectSocket` by the way of every call. A socket's whole life is one: it ends when the socket closes.
@@ -31,96 +27,74 @@ export function createConnectSocket(
   through: ReturnType<typeof createPipeline>,
 ): (options: SocketOptions) => SocketTask {
   return (options) => {
-    const listeners: Record<string, ((event: never) => void)[]> = { Open: [], Message: [], Error: [], Close: [] }
+    const { on, emit } = createEvents<{ error: { errMsg: string }; close: SocketClose }>({ error: [], close: [] })
+    // As `wx` tells it: whether there is a socket, not whether it is open.
+    const started = start<{ errMsg: string }>(0, ignore)
     let real: SocketTask | null = null
     let closed: SocketClose | undefined
-    let start: Callbacks<never, never> | null = options
 
-    function tell(name: string, event: unknown): void {
-      for (const listener of listeners[name] as []) call(listener, event)
-    }
-
-    /** As `wx` does: whether there is a socket, not whether it is open. */
-    function tellStart(name: 'success' | 'fail', outcome: unknown): void {
-      if (!start) return
-      call(start[name] as never, outcome)
-      call(start.complete as never, outcome)
-      start = null
-    }
-
-    function connect(sent: WxSocketOptions, token: string | null): Promise<SocketClose> {
-      return new Promise((resolve, reject) => {
+    function connect(sent: CallOptions, use: (task: SocketTask) => void): Promise<SocketClose> {
+      return new Promise((resolve, fail) => {
         let isOpen = false
-        let hasFallen = false
-
-        // wx does not tell with which status an upgrade was refused, nor whether it was.
-        function fall(failure: unknown): void {
-          // A socket that never opened may tell of an error and of a close.
-          if (hasFallen) return
-          hasFallen = true
-          const asked = token ? judge(token) : Promise.reject()
-          const lost = () => reject(failed(failure, 'network'))
-          asked.then((verdict) => (Number(verdict.statusCode) === 401 ? resolve(verdict as never) : lost()), lost)
-        }
-
         closed = undefined
-        real = wechat.connectSocket(
-          Object.assign(sent, {
-            url: sent.url.replace(/^http/, 'ws'),
-            success: (started: object) => tellStart('success', started),
-            fail: fall,
-          }),
-        )
-        real.onOpen((event) => {
+        const url = String(sent.url).replace(/^http/, 'ws')
+        real = wechat.connectSocket(Object.assign(sent, { url, success: started.end as () => void, fail }))
+        use(real)
+        real.onOpen(() => {
           isOpen = true
-          tell('Open', event)
         })
-        real.onMessage((event) => tell('Message', event))
-        real.onError((event) => (isOpen ? tell('Error', event) : fall(event)))
+        real.onError((event) => (isOpen ? emit('error', event) : fail(event)))
         real.onClose((event) => {
           real = null
-          if (!isOpen && event.code !== UNAUTHORIZED) return fall({ errMsg: `connectSocket:fail ${event.reason}` })
+          if (!isOpen && event.code !== UNAUTHORIZED) return fail({ errMsg: `connectSocket:fail ${event.reason}` })
           closed = event
           resolve(event)
         })
       })
     }
 
-    const life = through<unknown>(
+    /** `wx` does not tell with which status an upgrade was refused, nor whether it was: the service is asked. */
+    function explain(failure: unknown, token: string | null): Promise<unknown> {
+      return (token ? judge(token) : Promise.reject())
+        .then((verdict) => (isRefused(verdict) ? verdict : Promise.reject()))
+        .catch(() => Promise.reject(failed(failure, 'network')))
+    }
+
+    const { outcome, task } = through<unknown>(
       'connectSocket',
-      Object.assign({}, options, { url: String(options.url).replace(/^ws/, 'http') }, NO_CALLBACKS),
-      (sent, _, token) => connect(sent as WxSocketOptions, token),
-      (end) => Object(end).code === UNAUTHORIZED || Number(Object(end).statusCode) === 401,
-      false,
-    ) as Promise<unknown> & Task
-    void life
-      .catch((error: AuthError) => {
-        const { errno, code } = error
-        const errMsg = error.errMsg.replace(/^\w+/, 'connectSocket')
-        tellStart('fail', { errMsg, errno, code })
+      Object.assign({}, options, { url: String(options.url).replace(/^ws/, 'http') }),
+      (sent, use, token) => connect(sent, use).catch((failure) => explain(failure, token)),
+      isRefused,
+      SOCKET_METHODS,
+    )
+    outcome
+      .catch((error) => {
+        started.end(outcome as never)
         if (closed) return
-        tell('Error', { errMsg })
+        const { errMsg } = failureOf('connectSocket', error)
+        emit('error', { errMsg })
         closed = { code: ABNORMAL, reason: errMsg }
       })
-      .then(() => tell('Close', closed))
+      .then(() => emit('close', closed as SocketClose))
+    report('connectSocket', options, started.outcome)
 
-    return {
-      send(message) {
+    return Object.assign(task as unknown as SocketTask, {
+      send(message: Parameters<SocketTask['send']>[0]) {
         if (real) return real.send(message)
         const failure = { errMsg: 'sendSocketMessage:fail the socket is not open' }
-        call(message.fail, failure)
-        call(message.complete, failure)
+        report('sendSocketMessage', message, Promise.reject(failure))
       },
-      close(reason) {
+      close(reason: Parameters<SocketTask['close']>[0]) {
         if (real) real.close(reason)
-        else life.abort()
+        else task.abort()
       },
-      onOpen: (listener) => void listeners.Open?.push(listener),
-      onMessage: (listener) => void listeners.Message?.push(listener),
-      onError: (listener) => void listeners.Error?.push(listener),
-      onClose: (listener) => void listeners.Close?.push(listener),
-    }
+      onError: (listener: Parameters<SocketTask['onError']>[0]) => void on('error', listener),
+      onClose: (listener: Parameters<SocketTask['onClose']>[0]) => void on('close', listener),
+    })
   }
 }
 
-const NO_CALLBACKS = { success: undefined, fail: undefined, complete: undefined }
+function isRefused(end: unknown): boolean {
+  const { code, statusCode } = Object(end)
+  return code === UNAUTHORIZED || Number(statusCode) === 401
+}

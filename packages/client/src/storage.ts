@@ -4,8 +4,7 @@ import { type Issued, isIssued } from './service.ts'
 import type { KeyValueStorage } from './wx.ts'
 
 /** The session as the device keeps it. */
-export interface ActiveSession<User> {
-  issued: Issued<User>
+export interface ActiveSession<User> extends Issued<User> {
   /** A hint by this phone's clock; the service's 401 decides. */
   expiresAtMs: number
   absoluteExpiresAtMs: number
@@ -71,9 +70,8 @@ function parse<User>(value: unknown, scope: string): StoredState<User> | null {
   const { scope: storedScope, active, signedOut } = value as StoredRecord<User & { isNew?: boolean }>
   if (storedScope !== scope) return null
   if (signedOut) return { signedOut }
-  if (!active || !isIssued<User>(active.issued) || !(active.expiresAtMs > 0 && active.absoluteExpiresAtMs > 0))
-    return null
+  if (!isIssued<ActiveSession<User & { isNew?: boolean }>>(active)) return null
   // New is a user once, in the answer to the first sign-in.
-  if (active.issued.user.isNew) active.issued.user.isNew = false
+  if (active.user.isNew) active.user.isNew = false
   return { active }
 }

@@ -1,44 +1,37 @@
 import type { AuthError, AuthErrorCode } from './errors.ts'
+import { call } from './events.ts'
 import type { Callbacks, Task } from './wx.ts'
 
 type Listener = (detail: never) => void
-
-/** A task of `wx`, by the names of its methods; which it has depends on the call and on the base library. */
-type RealTask = Partial<Task> & { [method: string]: ((listener: Listener) => void) | undefined }
-
-/** What the tasks of requests, uploads and downloads tell, between them, while they are under way. */
-const EVENTS = ['HeadersReceived', 'ChunkReceived', 'ProgressUpdate']
+type Method = (listener: Listener) => void
 
 /**
- * What the caller gets before there is a task of `wx`: `abort`, and `on…` and `off…` for each event. What is registered
- * on it holds for whatever `use` gets, so also for a replay.
+ * What the caller gets before there is a task of `wx`: `abort`, and `methods` that take a listener. What is called on it
+ * is called on whatever `use` gets, in the same order, so also on the task of a replay.
  */
-export function createTask(onStart: (real: RealTask) => void, abort: () => void) {
-  let real: RealTask = {}
-  let listeners: { event: string; listener: Listener }[] = []
-  const task = { abort } as Task & { [method: string]: (listener: Listener) => void }
+export function createTask(methods: readonly string[], onStart: (real: unknown) => void, abort: () => void) {
+  let real: Record<string, Method | undefined> = {}
+  const calls: [method: string, listener: Listener][] = []
+  const task = { abort } as Task & Record<string, Method>
 
-  function pass(method: string, listener: Listener): void {
+  // Which methods a real one has depends on the call and on the base library.
+  function pass([method, listener]: (typeof calls)[number]): void {
     if (real[method]) real[method](listener)
   }
 
-  for (const event of EVENTS) {
-    task[`on${event}`] = (listener) => {
-      listeners.push({ event, listener })
-      pass(`on${event}`, listener)
-    }
-    task[`off${event}`] = (listener) => {
-      listeners = listeners.filter((other) => other.event !== event || (listener && other.listener !== listener))
-      pass(`off${event}`, listener)
+  for (const method of methods) {
+    task[method] = (listener) => {
+      calls.push([method, listener])
+      pass([method, listener])
     }
   }
 
   return {
     task,
     use(started: unknown) {
-      real = Object(started) as RealTask
-      onStart(real)
-      for (const { event, listener } of listeners) pass(`on${event}`, listener)
+      real = Object(started)
+      onStart(started)
+      calls.forEach(pass)
     },
   }
 }
@@ -53,33 +46,36 @@ export interface AuthFailure {
 /** Without callbacks the promise, which is also the task; with any of them the task alone, as `wx` has it. */
 export function deliver<Result, T>(
   name: string,
-  { success, fail, complete }: Callbacks<Result, AuthFailure>,
+  callbacks: Callbacks<Result, AuthFailure>,
   outcome: Promise<Result>,
   task: T,
 ): (Promise<Result> & T) | T {
-  if (!success && !fail && !complete) return Object.assign(outcome, task)
+  if (!callbacks.success && !callbacks.fail && !callbacks.complete) return Object.assign(outcome, task)
+  report(name, callbacks, outcome)
+  return task
+}
+
+/** Calls what `wx` would call, in its order. */
+export function report<Result>(
+  name: string,
+  { success, fail, complete }: Callbacks<Result, AuthFailure>,
+  outcome: Promise<Result>,
+): void {
   outcome.then(
     (result) => {
       call(success, result)
       call(complete, result)
     },
-    (error: AuthError) => {
-      const { errMsg = String(error), errno, code } = error
-      const failure: AuthFailure = { errMsg: errMsg.replace(/^\w+(?=:fail)/, name), errno, code }
+    (error) => {
+      const failure = failureOf(name, error)
       call(fail, failure)
       call(complete, failure)
     },
   )
-  return task
 }
 
-/** What a callback throws reaches `App.onError`, and keeps nobody else from being called. */
-export function call<T>(callback: ((outcome: T) => void) | undefined, outcome: T): void {
-  try {
-    if (callback) callback(outcome)
-  } catch (error) {
-    setTimeout(() => {
-      throw error
-    }, 0)
-  }
+/** A login that failed says so as `login:fail`, where `wx` would name the call that waited for it. */
+export function failureOf(name: string, error: AuthError): AuthFailure {
+  const { errMsg = String(error), errno, code } = error
+  return { errMsg: errMsg.replace(/^\w+(?=:fail)/, name), errno, code }
 }

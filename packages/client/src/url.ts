@@ -3,7 +3,7 @@ import { AuthError } from './errors.ts'
 // WeChat has no URL class in any version. Only a url that begins with an allowed origin, letter for letter, gets the
 // token: a spelling that a network layer might take for the same origin is refused, and so can leak nothing.
 const ORIGIN =
-  /^(https:\/\/([\w.-]+|\[[\da-f:.]+])|http:\/\/(localhost|\[::1]|(127|10|192\.168|172\.(1[6-9]|2\d|3[01]))\.[\d.]+))(:\d+)?(?=\/|$)/
+  /^(https:\/\/([\w.-]+|\[[\w:]+])|http:\/\/(localhost|\[::1]|(127|10|192\.168|172\.(1[6-9]|2\d|3[01]))\.[\d.]+))(:\d+)?(?=\/|$)/
 
 /** Which absolute URL a call goes to, and whether the token may go there. */
 export interface Target {

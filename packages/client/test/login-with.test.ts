@@ -44,6 +44,29 @@ describe('loginWith', () => {
     expect(count('wx.login')).toBe(2)
   })
 
+  test('that fails leaves the session there is, also where it took the place of a login for a dead session_key', async () => {
+    const phone = createPhoneWithPasswords()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.world.expireSessionKey(phone.device.user, phone.device.appid)
+    phone.service.exchanges.push('hold')
+    const auth = phone.restart()
+    const ensured = watch(auth.ensureLogin())
+    await flush()
+    const wrong = { ...PASSWORD, data: { password: 'wrong' } }
+    await expect(auth.loginWith(wrong)).rejects.toMatchObject({ code: 'login_rejected' })
+    await flush()
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+    expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
+  })
+
+  test('carries the token of the session it takes the place of, for the service to end', async () => {
+    const { auth, service } = createPhoneWithPasswords()
+    await auth.ensureLogin()
+    await auth.loginWith(PASSWORD)
+    expect(service.calls.at(-1)).toMatchObject({ path: '/login', token: 'wxs1.000.token-1' })
+  })
+
   test('is sent once, because it may hold something that works once', async () => {
     const { auth, service, advance } = createPhoneWithPasswords()
     service.route = () => 'lose'

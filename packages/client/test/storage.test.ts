@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createPhone, flush, watch } from './phone.ts'
+import { createPhone, flush, IDLE_SECONDS, watch } from './phone.ts'
 
 const KEY = 'weapp-auth'
 
@@ -14,13 +14,40 @@ describe('the stored session', () => {
     expect(await phone.restart(options).ensureLogin()).toMatchObject({ id: 's2' })
   })
 
-  test('is ignored by another version of the app', async () => {
+  test('is never shared by the release, trial and develop versions of the app', async () => {
+    const phone = createPhone()
+    const start = (envVersion: string) => {
+      const account = { miniProgram: { appId: phone.device.appid, envVersion } }
+      return phone.restart({ wx: { ...phone.device.wx, getAccountInfoSync: () => account } })
+    }
+    const ids: string[] = []
+    for (const version of ['release', 'trial', 'develop', 'release', 'release']) {
+      ids.push((await start(version).ensureLogin()).id)
+      await flush()
+    }
+    expect(ids).toEqual(['s1', 's2', 's3', 's4', 's4'])
+  })
+
+  test('of another format is ignored', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await flush()
-    const release = { miniProgram: { appId: phone.device.appid, envVersion: 'release' } }
-    const auth = phone.restart({ wx: { ...phone.device.wx, getAccountInfoSync: () => release } })
-    expect(await auth.ensureLogin()).toMatchObject({ id: 's2' })
+    const stored = phone.device.storage.get(KEY) as { scope: string }
+    phone.device.storage.set(KEY, { ...stored, scope: stored.scope.replace(/^\d+/, '0') })
+    expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's2' })
+  })
+
+  test('that is cleared behind our back lives on in memory, and is written again', async () => {
+    const { auth, device, advance, count } = createPhone()
+    await auth.ensureLogin()
+    await flush()
+    device.storage.clear()
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    await advance(IDLE_SECONDS * 500)
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    await flush()
+    expect(count('wx.login')).toBe(1)
+    expect(device.storage.keys()).toEqual([KEY])
   })
 
   test('under another key is not seen', async () => {
@@ -37,12 +64,13 @@ describe('the stored session', () => {
   })
 
   test.each([
-    ['issued', null],
-    ['issued', {}],
-    ['issued', { token: 'a b', user: {} }],
+    ['token', null],
+    ['token', 'a b'],
+    ['session', {}],
+    ['user', null],
+    ['expiresIn', -1],
     ['expiresAtMs', 'soon'],
     ['expiresAtMs', null],
-    ['absoluteExpiresAtMs', -1],
   ])('whose %s became %j is ignored', async (name, value) => {
     const phone = createPhone()
     await phone.auth.ensureLogin()

@@ -45,6 +45,7 @@ describe('baseUrl', () => {
 test.each([
   ['allowOrigins', { allowOrigins: ['http://img.example.com'] }],
   ['allowOrigins', { allowOrigins: ['https://*.example.com'] }],
+  ['checkSession', { checkSession: false as unknown as 'never' }],
   ['loginTimeoutMs', { loginTimeoutMs: 0 }],
   ['loginTimeoutMs', { loginTimeoutMs: '5' as unknown as number }],
   ['loginTimeoutMs', { loginTimeoutMs: Number.NaN }],
