@@ -1,0 +1,184 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createAuth, isAuthError } from '@weapp-auth/client'
+import { createDevice, createWorld, localLink, startWechat, type World } from '@weapp-auth/emulator'
+import { Redis } from 'ioredis'
+import { startRedis } from '../../../scripts/servers/redis.ts'
+import { percentile } from './statistics.ts'
+import { startTarget } from './target.ts'
+
+export interface StormOptions {
+  phones: number
+  /** Each phone sends a request this often. */
+  periodMs: number
+  progress(line: string): void
+}
+
+export interface Storm {
+  phones: number
+  periodMs: number
+  /** Requests after Redis was emptied. */
+  requests: number
+  /** Those that failed, by the client's error code; the app would have shown something and asked again. */
+  failures: Record<string, number>
+  /** Those that never ended. */
+  pending: number
+  /** Exchanges with WeChat after Redis was emptied, and the most of one user. */
+  exchanges: number
+  exchangesOfOneUser: number
+  /** From the first request that a phone sent after Redis was emptied to its first good answer. */
+  backP50Ms: number
+  backP99Ms: number
+  /** From emptying Redis to the moment when every phone has had a good answer. */
+  normalAfterMs: number
+}
+
+/** Longer than any call of the client can take. */
+const GIVE_UP_MS = 120_000
+const NORMAL_WITHIN_MS = 60_000
+const SIGN_INS_AT_A_TIME = 100
+
+export async function runStorm({ phones: count, periodMs, progress }: StormOptions): Promise<Storm> {
+  const closers: (() => unknown)[] = []
+  try {
+    const dataDir = mkdtempSync(join(tmpdir(), 'weapp-auth-storm-'))
+    closers.push(() => rmSync(dataDir, { recursive: true, force: true }))
+    const redis = await startRedis()
+    closers.push(redis.stop)
+    const world = createWorld()
+    const wechat = await startWechat(world)
+    closers.push(wechat.close)
+    const [app = { appid: '', secret: '' }] = world.apps
+    const service = await startTarget('the service', 'service', {
+      DATA_DIR: dataDir,
+      WECHAT_APPID: app.appid,
+      WECHAT_SECRET: app.secret,
+      WECHAT_API_BASE_URL: wechat.baseUrl,
+      REDIS_URL: redis.url,
+    })
+    closers.push(service.stop)
+
+    const phones = Array.from({ length: count }, (_, index) => createPhone(world, app.appid, index, service.url))
+    await signInAll(phones, progress)
+    const admin = new Redis(redis.url)
+    closers.push(() => admin.disconnect())
+    return await empty(world, phones, { periodMs, progress, flush: () => admin.flushall() })
+  } finally {
+    for (const close of closers.reverse()) await close()
+  }
+}
+
+interface Phone {
+  signIn(): Promise<unknown>
+  /** One request of the app's own. */
+  ask(): Promise<void>
+}
+
+function createPhone(world: World, appid: string, index: number, baseUrl: string): Phone {
+  const name = `phone ${index}`
+  const device = createDevice({ link: localLink(world), appid, user: `user ${index}`, name })
+  const auth = createAuth({ baseUrl, wx: device.wx })
+  return {
+    signIn: () => auth.ensureLogin(),
+    async ask() {
+      const { statusCode } = await auth.request({ url: '/v1/me' })
+      if (statusCode !== 200) throw new Error(`status ${statusCode}`)
+    },
+  }
+}
+
+async function signInAll(phones: readonly Phone[], progress: StormOptions['progress']): Promise<void> {
+  const left = phones.values()
+  let done = 0
+  await Promise.all(
+    Array.from({ length: SIGN_INS_AT_A_TIME }, async () => {
+      for (const phone of left) {
+        await phone.signIn()
+        if (++done % 1000 === 0) progress(`${done} phones have signed in`)
+      }
+    }),
+  )
+}
+
+async function empty(
+  world: World,
+  phones: readonly Phone[],
+  { periodMs, progress, flush }: Omit<StormOptions, 'phones'> & { flush(): Promise<unknown> },
+): Promise<Storm> {
+  const failures: Record<string, number> = {}
+  const backMs: number[] = []
+  let requests = 0
+  let pending = 0
+  /** Phones do not ask all at once, but each at its own time of the period. */
+  const each = (act: (phone: Phone) => Promise<void>) =>
+    Promise.all(
+      phones.map(async (phone, index) => {
+        await sleep((index / phones.length) * periodMs)
+        await act(phone)
+      }),
+    )
+
+  async function ask(phone: Phone): Promise<boolean> {
+    requests++
+    pending++
+    const asked = phone.ask().then(
+      () => 'good',
+      (error) => (isAuthError(error) ? error.code : String(error)),
+    )
+    const outcome = await Promise.race([asked, sleep(GIVE_UP_MS, 'pending', { ref: false })])
+    if (outcome === 'pending') return false
+    pending--
+    if (outcome !== 'good') failures[outcome] = (failures[outcome] ?? 0) + 1
+    return outcome === 'good'
+  }
+
+  progress('every phone sends a request')
+  await each((phone) => phone.ask())
+  const before = world.ledger.entries().length
+  await flush()
+  progress('Redis is empty')
+  const emptiedMs = performance.now()
+  await each(async (phone) => {
+    const startMs = performance.now()
+    while (!(await ask(phone)) && performance.now() - emptiedMs < GIVE_UP_MS) await sleep(periodMs)
+    backMs.push(performance.now() - startMs)
+    if (backMs.length % 1000 === 0) progress(`${backMs.length} phones are back`)
+  })
+  const normalAfterMs = performance.now() - emptiedMs
+
+  const exchanges = exchangesByUser(world, before)
+  return {
+    phones: phones.length,
+    periodMs,
+    requests,
+    failures,
+    pending,
+    exchanges: exchanges.reduce((sum, n) => sum + n, 0),
+    exchangesOfOneUser: Math.max(...exchanges),
+    backP50Ms: percentile(backMs, 0.5),
+    backP99Ms: percentile(backMs, 0.99),
+    normalAfterMs,
+  }
+}
+
+/** How many codes of each user WeChat was asked about. */
+function exchangesByUser(world: World, from: number): number[] {
+  const userOf = new Map<unknown, unknown>()
+  const exchanges = new Map<unknown, number>()
+  for (const { event, code, user } of world.ledger.entries().slice(from)) {
+    if (event === 'code.issued') userOf.set(code, user)
+    if (event === 'jscode2session') exchanges.set(userOf.get(code), (exchanges.get(userOf.get(code)) ?? 0) + 1)
+  }
+  return [...exchanges.values()]
+}
+
+/** What must be true of every storm, in words; empty when all of it is. */
+export function findFaults({ phones, pending, exchanges, exchangesOfOneUser, normalAfterMs }: Storm): string[] {
+  const faults: string[] = []
+  if (pending > 0) faults.push(`${pending} requests never ended`)
+  if (exchanges !== phones || exchangesOfOneUser !== 1) faults.push(`${exchanges} exchanges of ${phones} phones`)
+  if (!(normalAfterMs < NORMAL_WITHIN_MS)) faults.push(`back to normal after ${Math.round(normalAfterMs)} ms`)
+  return faults
+}
