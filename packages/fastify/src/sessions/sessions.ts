@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import { ApiError } from '../api-error.ts'
-import type { SessionRecord, SessionStore } from './session-store.ts'
+import type { SessionRecord, SessionStore, Tombstone } from './session-store.ts'
 import { createToken, parseToken, type SessionKey } from './token.ts'
 
 /** A live session. */
@@ -78,13 +78,14 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
     },
 
     async get(token) {
-      const session = await read(token)
+      const key = keyOf(token)
+      const session = judge(await store.find(key))
       const nowMs = now()
       if (nowMs - session.lastSeenMs < touchAfterMs) return session
       const used = live({ ...session, lastSeenMs: nowMs })
       if (await store.touch(recordOf(used), { nowMs, expiresAtMs: used.expiresAtMs })) return used
       // It ended between the two calls: reading again tells why.
-      return read(token)
+      return judge(await store.find(key))
     },
 
     revoke: (userId, sessionId, reason) => store.revoke(userId, sessionId, { nowMs: now(), reason }),
@@ -126,8 +127,7 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
     await store.revoke(found.userId, found.id, { nowMs: now(), reason: 'replaced' })
   }
 
-  async function read(token: string): Promise<Session> {
-    const found = await store.find(keyOf(token))
+  function judge(found: SessionRecord | Tombstone | null): Session {
     if (found === null) throw invalid()
     if ('revoked' in found) {
       if (found.expiresAtMs <= now()) throw invalid()

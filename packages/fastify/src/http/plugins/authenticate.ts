@@ -50,8 +50,8 @@ export const authenticate = fp(
   { name: '@weapp-auth/authenticate', fastify: '5.x' },
 )
 
-/** The live session of a request. */
-export async function getSession(request: FastifyRequest, sessions: Sessions): Promise<Session> {
+/** The live session of a request. Throws at once without a token to look for. */
+export function getSession(request: FastifyRequest, sessions: Sessions): Promise<Session> {
   return sessions.get(parseBearer(request.headers.authorization))
 }
 
