@@ -8,6 +8,7 @@ import { startRedis } from '../../../scripts/servers/redis.ts'
 import { measureGuard, type Round } from './guards.ts'
 import { installPeers } from './peers.ts'
 import { compare, type Report, summarize, toSvg, toTable } from './report.ts'
+import { measureRevocations } from './revocations.ts'
 import { measureSignIns } from './sign-ins.ts'
 import { startTarget, type Target } from './target.ts'
 
@@ -46,6 +47,11 @@ try {
   }
   await Promise.all(targets.map((target) => target.stop()))
 
+  const revocations = await measureRevocations(
+    await start('the first process', 'weapp-auth', cached(redis.url, join(dataDir, 'first'))),
+    await start('the second process', 'weapp-auth', cached(redis.url, join(dataDir, 'second'))),
+  )
+
   const wechat = await start('the upstream', 'wechat', {})
   const [{ appid = '', secret = '' } = {}] = wechat.users
   const service = await start('the service', 'service', {
@@ -63,7 +69,15 @@ try {
   const guards = summarize(measured)
   const { length } = cpus()
   const machine = `${length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`
-  const report: Report = { machine, rounds, secondsPerRound: seconds, guards, signIns, goals: findGoals(measured) }
+  const report: Report = {
+    machine,
+    rounds,
+    secondsPerRound: seconds,
+    guards,
+    signIns,
+    revocations,
+    goals: findGoals(measured),
+  }
   mkdirSync(options.out, { recursive: true })
   writeFileSync(join(options.out, 'results.json'), `${JSON.stringify({ ...report, every: measured }, null, 2)}\n`)
   writeFileSync(join(options.out, 'results.md'), toTable(report))
@@ -78,13 +92,18 @@ async function startGuards(redisUrl: string, dataDir: string): Promise<Target[]>
   const ours = (name: string) => ({ ...env, DATA_DIR: join(dataDir, name) })
   return [
     await start('unguarded', 'weapp-auth', { ...ours('unguarded'), GUARD: 'off' }),
+    await start('an empty hook', 'weapp-auth', { ...ours('empty'), GUARD: 'empty' }),
     await start('one GET and nothing else', 'weapp-auth', { ...ours('get'), GUARD: 'get', SESSION_CACHE_MS: '0' }),
     await start('weapp-auth, cache off', 'weapp-auth', { ...ours('off'), GUARD: 'on', SESSION_CACHE_MS: '0' }),
-    await start('weapp-auth, cache on', 'weapp-auth', { ...ours('on'), GUARD: 'on', SESSION_CACHE_MS: '2000' }),
+    await start('weapp-auth, cache on', 'weapp-auth', cached(redisUrl, join(dataDir, 'on'))),
     await start('@fastify/session', 'fastify-session', env),
     await start('express-session', 'express-session', env),
     await start('@fastify/jwt', 'fastify-jwt', env),
   ]
+}
+
+function cached(redisUrl: string, dataDir: string): Record<string, string> {
+  return { REDIS_URL: redisUrl, USERS, DATA_DIR: dataDir, GUARD: 'on', SESSION_CACHE_MS: '2000' }
 }
 
 async function start(name: string, file: string, env: Record<string, string>): Promise<Target> {
