@@ -125,14 +125,13 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 
   /** A dead session_key costs one login. That it fails is no reason to give up a token the service may still accept. */
   async function check(alive: Promise<boolean>): Promise<void> {
-    const renewed = alive.then((isAlive) => {
-      if (isAlive || hold || token() !== storedToken) return
-      return login(false).then(ignore, (error) => {
+    const renewed = alive
+      .then<unknown>((isAlive) => isAlive || hold || token() !== storedToken || login(false))
+      .then(ignore, (error) => {
         if (error.code !== 'login_rejected') return
         drop(storedToken)
         throw error
       })
-    })
     // It may be refused when nobody waits for it any more.
     renewed.catch(ignore)
     if (!(await within(CHECK_TIMEOUT_MS, alive, () => true))) await renewed

@@ -31,11 +31,12 @@ export function createConnectSocket(
     // As `wx` tells it: whether there is a socket, not whether it is open.
     const started = start<{ errMsg: string }>(0, ignore)
     let real: SocketTask | null = null
+    let isOpen = false
     let closed: SocketClose | undefined
 
     function connect(sent: CallOptions, use: (task: SocketTask) => void): Promise<SocketClose> {
       return new Promise((resolve, fail) => {
-        let isOpen = false
+        isOpen = false
         closed = undefined
         const url = String(sent.url).replace(/^http/, 'ws')
         real = wechat.connectSocket(Object.assign(sent, { url, success: started.end as () => void, fail }))
@@ -85,8 +86,8 @@ export function createConnectSocket(
         report('sendSocketMessage', message, Promise.reject(failure))
       },
       close(reason: Parameters<SocketTask['close']>[0]) {
+        if (!real || !isOpen) task.abort()
         if (real) real.close(reason)
-        else task.abort()
       },
       onError: (listener: Parameters<SocketTask['onError']>[0]) => void on('error', listener),
       onClose: (listener: Parameters<SocketTask['onClose']>[0]) => void on('close', listener),

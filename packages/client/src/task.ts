@@ -1,4 +1,4 @@
-import type { AuthError, AuthErrorCode } from './errors.ts'
+import type { AuthErrorCode } from './errors.ts'
 import { call } from './events.ts'
 import type { Callbacks, Task } from './wx.ts'
 
@@ -75,7 +75,7 @@ export function report<Result>(
 }
 
 /** A login that failed says so as `login:fail`, where `wx` would name the call that waited for it. */
-export function failureOf(name: string, error: AuthError): AuthFailure {
-  const { errMsg = String(error), errno, code } = error
+export function failureOf(name: string, error: unknown): AuthFailure {
+  const { errMsg = String(error), errno, code } = Object(error)
   return { errMsg: errMsg.replace(/^\w+(?=:fail)/, name), errno, code }
 }

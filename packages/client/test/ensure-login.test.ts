@@ -120,6 +120,19 @@ describe('ensureLogin', () => {
     expect(phone.count('wx.login')).toBe(2)
   })
 
+  test('a session_key found dead while no login may begin leaves the session', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.device.faults.set('wx.checkSession', { errMsg: 'session time out, need relogin' })
+    phone.service.exchanges.push({ status: 503 }, { status: 503 })
+    const auth = phone.restart()
+    const forced = watch(auth.ensureLogin({ force: true }))
+    await phone.advance(300)
+    expect(forced).toMatchObject({ state: 'rejected', error: { code: 'unavailable' } })
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
+  })
+
   test('a session_key found dead late ends the session, quietly, when the sign-in is then refused', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()

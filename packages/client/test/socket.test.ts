@@ -184,6 +184,20 @@ describe('connectSocket', () => {
     expect(closed).toEqual(['open', 'close 1000'])
   })
 
+  test('close before it is open ends it for good, also when the service refuses the token', async () => {
+    const { auth, service, sockets, advance } = createPhone()
+    await auth.ensureLogin()
+    service.revokeAll()
+    const socket = auth.connectSocket({ url: '/live' })
+    const told = listen(socket)
+    await flush()
+    socket.close({ code: 1000 })
+    sockets[0]?.tell.failed()
+    await advance(1_000)
+    expect(told).toEqual(['error connectSocket:fail abort', 'close 1006'])
+    expect(sockets).toHaveLength(1)
+  })
+
   test('a logout in between lets no socket go on', async () => {
     const { auth, service, sockets } = createPhone()
     const told = listen(auth.connectSocket({ url: '/live' }))
