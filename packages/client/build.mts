@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { parse } from 'acorn'
 import findGlobals from 'acorn-globals'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 import { minify } from 'terser'
 
 const FOLDER = dirname(fileURLToPath(import.meta.url))
@@ -30,8 +30,12 @@ const ENTRY = `
   module.exports = { AuthError, createAuth, isAuthError }
 `
 
-/** @throws Error when the file is too large, not ES2015, or uses a global that mini-programs may not have */
-export async function buildClient(): Promise<void> {
+/**
+ * Returns the size in bytes.
+ *
+ * @throws Error when the file is too large, not ES2015, or uses a global that mini-programs may not have
+ */
+export async function buildClient(): Promise<number> {
   const bundled = await bundle()
   checkSyntaxAndGlobals(bundled)
   const { code = '' } = await minify(bundled, {
@@ -46,26 +50,40 @@ export async function buildClient(): Promise<void> {
   writeFileSync(join(DIST, 'index.js'), bundled)
   copyTypes()
   process.stderr.write(`@weapp-auth/client: ${figure}, dependencies: none\n`)
+  return size
 }
 
 function inKb(bytes: number): string {
   return `${(bytes / 1000).toFixed(2)} kB`
 }
 
+const BUNDLE = {
+  stdin: { contents: ENTRY, resolveDir: FOLDER, loader: 'ts' },
+  bundle: true,
+  write: false,
+  format: 'cjs',
+  platform: 'neutral',
+  target: 'es2015',
+  charset: 'utf8',
+  banner: { js: '"use strict";' },
+  logLevel: 'warning',
+  logOverride: { 'commonjs-variable-in-esm': 'silent' },
+} as const satisfies BuildOptions
+
 async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
-    stdin: { contents: ENTRY, resolveDir: FOLDER, loader: 'ts' },
-    bundle: true,
-    write: false,
-    format: 'cjs',
-    platform: 'neutral',
-    target: 'es2015',
-    charset: 'utf8',
-    banner: { js: '"use strict";' },
-    logLevel: 'warning',
-    logOverride: { 'commonjs-variable-in-esm': 'silent' },
-  })
+  const { outputFiles } = await build(BUNDLE)
   return outputFiles?.[0]?.text ?? ''
+}
+
+/** Which source file the size is of, in parts of `size`. */
+async function shares(size: number): Promise<string> {
+  const { metafile } = await build({ ...BUNDLE, minify: true, metafile: true, outdir: DIST })
+  const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs))
+  const total = inputs.reduce((sum, [, { bytesInOutput }]) => sum + bytesInOutput, 0)
+  return inputs
+    .toSorted(([, a], [, b]) => b.bytesInOutput - a.bytesInOutput)
+    .map(([file, { bytesInOutput }]) => `  ${inKb((bytesInOutput / total) * size)}  ${file}\n`)
+    .join('')
 }
 
 /** Lint does not see what esbuild leaves in, such as `fetch` or a method newer than the oldest engine's syntax. */
@@ -96,4 +114,4 @@ function rewriteTypes(from: string, to: string, shared: string): void {
   writeFileSync(to, text)
 }
 
-if (import.meta.main) await buildClient()
+if (import.meta.main) process.stderr.write(await shares(await buildClient()))
