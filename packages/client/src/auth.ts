@@ -14,7 +14,7 @@ import { type Callbacks, createWeChat, type NetworkCall, type RequestResult, typ
 
 const STORAGE_FORMAT = 1
 
-/** What instances with the same storage and key have in common. */
+/** What instances with the same storage, key and address have in common. */
 interface Shared<User> {
   session: SessionKeeper<User>
   events: Events<AuthEvents<User>>
@@ -59,8 +59,10 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     const owner = options.storage || options.wx || GLOBAL_WX
     const byKey = (shared.get(owner) || {}) as Record<string, Shared<User>>
     shared.set(owner, byKey as never)
-    byKey[storageKey] = byKey[storageKey] || create()
-    return byKey[storageKey]
+    // Not without the address: the token of one service is not for another.
+    const key = storageKey + baseUrl
+    byKey[key] = byKey[key] || create()
+    return byKey[key]
   }
 
   function create(): Shared<User> {

@@ -44,7 +44,10 @@ export interface CreateAuthOptions {
   allowOrigins?: readonly string[]
   /** Where the session is kept. Default: the asynchronous storage of `wx`. */
   storage?: KeyValueStorage
-  /** Two with the same key share one session and one login, with other keys they know nothing of each other. Default `'weapp-auth'`. */
+  /**
+   * Two with the same key and `baseUrl` share one session and one login, with other keys they know nothing of each other.
+   * Default `'weapp-auth'`.
+   */
   storageKey?: string
   /** Whether WeChat encrypts what is stored (base library 2.21.3). Default false. */
   encrypt?: boolean

@@ -85,6 +85,19 @@ describe('instances', () => {
     await expect(two.request({ url: '/c' })).rejects.toMatchObject({ code: 'logged_out' })
   })
 
+  test('of two services keep their tokens to themselves, also under the same key', async () => {
+    const phone = createPhone()
+    const wx = Object.create(phone.device.wx)
+    const [one, two] = [phone.restart({ wx }), phone.restart({ wx, baseUrl: 'https://other.example.com' })]
+    await one.ensureLogin()
+    await two.request({ url: '/a' })
+    const sent = phone.service.calls.filter(({ url }) => url.startsWith('https://other.example.com'))
+    expect(sent.map(({ path, token }) => [path, token])).toEqual([
+      ['/v1/sessions', null],
+      ['/a', 'wxs1.000.token-2'],
+    ])
+  })
+
   test('with other keys know nothing of each other', async () => {
     const phone = createPhone()
     const wx = Object.create(phone.device.wx)
