@@ -1,7 +1,7 @@
 import { ROUTES } from '@weapp-auth/shared'
 import type { Auth, AuthEvents, CreateAuthOptions, EnsureLoginOptions, Session, SessionUser } from './contract.ts'
 import { within } from './deadline.ts'
-import { AuthError } from './errors.ts'
+import { AuthError, loggedOut } from './errors.ts'
 import { call, createEvents, type Events } from './events.ts'
 import { createPipeline, type Send } from './pipeline.ts'
 import { createService, refusal } from './service.ts'
@@ -146,9 +146,13 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
         return Promise.resolve(sending) as never
       }),
     logout: (given = {}) => session.logout(given),
-    async updateProfile(profile) {
+    async updateProfile(changes) {
+      // PUT replaces the whole profile, which another phone may have changed since this one signed in.
+      const { user: before } = await ask('user', { url: ROUTES.me })
+      const { id, profile } = before as SessionUser
       const active = session.current()
-      const data = Object.assign({}, active && Object(active.user).profile, profile)
+      if (!active || Object(active.user).id !== id) throw loggedOut()
+      const data = Object.assign({}, profile, changes)
       const { user } = await ask('user', { url: ROUTES.profile, method: 'PUT', data })
       session.update(user)
       return user

@@ -210,18 +210,28 @@ describe('decrypt', () => {
 })
 
 describe('updateProfile', () => {
-  test('changes the fields it was given, sends the others as they are, and the session knows', async () => {
+  const PROFILE = { nickname: 'Al', avatarUrl: 'https://a.example.com/1.png' }
+
+  /** Holds the `PUT` back when `holds` is true. */
+  function createPhoneWithProfile({ holds = false } = {}) {
     const phone = createPhone()
     const { service } = phone
-    service.business = (call) => ({
-      status: 200,
-      data: { user: { id: 'u1', profile: { ...call.body, nickname: `${String(call.body.nickname)}!` } } },
-    })
+    const answer = (profile: object) => ({ status: 200, data: { user: { id: 'u1', profile } } })
+    service.business = (call) => {
+      if (call.method === 'GET') return answer(PROFILE)
+      return holds ? 'hold' : answer({ ...call.body, nickname: `${String(call.body.nickname)}!` })
+    }
+    return phone
+  }
+
+  test('changes the fields it was given, leaves the others as they now are, and the session knows', async () => {
+    const phone = createPhoneWithProfile()
+    const { service } = phone
     await phone.auth.ensureLogin()
     const user = await phone.auth.updateProfile({ nickname: 'Alice' })
-    expect(service.calls.at(-1)).toMatchObject({ method: 'PUT', path: '/v1/me/profile' })
-    expect(service.calls.at(-1)?.body).toEqual({ ...user.profile, nickname: 'Alice' })
-    expect(user.profile.nickname).toBe('Alice!')
+    expect(service.paths().slice(1)).toEqual(['GET /v1/me', 'PUT /v1/me/profile'])
+    expect(service.calls.at(-1)?.body).toEqual({ ...PROFILE, nickname: 'Alice' })
+    expect(user.profile).toEqual({ ...PROFILE, nickname: 'Alice!' })
     expect(phone.auth.getSession()?.user.profile).toEqual(user.profile)
     await flush()
     const auth = phone.restart()
@@ -229,13 +239,12 @@ describe('updateProfile', () => {
   })
 
   test('changes nobody else, who has signed in meanwhile', async () => {
-    const { auth, service } = createPhone()
+    const { auth, service } = createPhoneWithProfile({ holds: true })
     const { route } = service
     const other = { ...service.issue().user, id: 'u2' }
     service.route = (call) =>
       call.path === '/login' ? { status: 201, data: { ...service.issue(), user: other } } : route(call)
     await auth.ensureLogin()
-    service.business = () => 'hold'
     const updated = watch(auth.updateProfile({ nickname: 'Alice' }))
     await flush()
     await auth.loginWith({ url: '/login' })
@@ -243,12 +252,14 @@ describe('updateProfile', () => {
     await flush()
     expect(updated.state).toBe('resolved')
     expect(auth.getSession()?.user).toEqual(other)
+    // Nor is one user's profile sent as another's.
+    await expect(auth.updateProfile({ nickname: 'Alice' })).rejects.toMatchObject({ code: 'logged_out' })
+    expect(service.calls.at(-1)).toMatchObject({ method: 'GET' })
   })
 
   test('that is answered after a logout brings nobody back', async () => {
-    const { auth, service } = createPhone()
+    const { auth, service } = createPhoneWithProfile({ holds: true })
     await auth.ensureLogin()
-    service.business = () => 'hold'
     const updated = watch(auth.updateProfile({ nickname: 'Alice' }))
     await flush()
     await auth.logout()
