@@ -25,7 +25,10 @@ const LIMIT = 20
 const NO_LIMIT = 0
 /** Sessions under way to Redis at a time. */
 const BATCH = 500
-const CALLS_PER_ROUND = 200
+/** So many at a time: of one after the other the machine's way of waking processes up would be measured. */
+const CALLS_AT_ONCE = 50
+const BATCHES_PER_ROUND = 20
+const REVOCATIONS_AT_ONCE = 10
 const SESSIONS_OF_A_USER = [1, 10, 100, 1000]
 const DEVICE = {
   platform: 'ios',
@@ -131,16 +134,16 @@ type Times = Awaited<ReturnType<typeof compareTimes>>
 
 /** What a guard, a sign-in and a sign-out everywhere ask of the store, beside a store of the smallest size. */
 async function compareTimes(small: Bed, large: Bed) {
-  const guard = await inTurns(rounds, CALLS_PER_ROUND, [() => find(small), () => find(large)])
-  const signIns = await inTurns(rounds, CALLS_PER_ROUND, [
+  const guard = await inTurns(BATCHES_PER_ROUND, CALLS_AT_ONCE, [() => find(small), () => find(large)])
+  const signIns = await inTurns(BATCHES_PER_ROUND, CALLS_AT_ONCE, [
     () => create(small, newRecord(randomUUID())),
     () => create(large, newRecord(randomUUID())),
   ])
   const revokeAll: (Comparison & { sessions: number })[] = []
   for (const sessions of SESSIONS_OF_A_USER) {
     const users = { small: await createUsers(small, sessions), large: await createUsers(large, sessions) }
-    const times = await inTurns(rounds, 1, [() => revokeNext(small, users.small), () => revokeNext(large, users.large)])
-    revokeAll.push({ sessions, ...times })
+    const ask = [() => revokeNext(small, users.small), () => revokeNext(large, users.large)] as const
+    revokeAll.push({ sessions, ...(await inTurns(1, REVOCATIONS_AT_ONCE, ask)) })
   }
   progress(`timed at ${large.size.toLocaleString('en')} sessions`)
   return { size: large.size, guard, signIns, revokeAll }
@@ -153,24 +156,20 @@ interface Comparison {
   ratio: number
 }
 
-/** Microseconds of a call, one after the other: the median over the rounds of their medians. */
+/** Microseconds for each call, `atOnce` of them under way: the median over the rounds. */
 async function inTurns(
-  count: number,
-  calls: number,
+  batches: number,
+  atOnce: number,
   ask: readonly [() => Promise<unknown>, () => Promise<unknown>],
 ): Promise<Comparison> {
   const measured: [number, number][] = []
-  for (let round = 0; round < count; round++) {
+  for (let round = 0; round < rounds; round++) {
     const us: [number, number] = [0, 0]
     // Another one first in every round.
     for (const which of round % 2 ? ([0, 1] as const) : ([1, 0] as const)) {
-      const times: number[] = []
-      for (let call = 0; call < calls; call++) {
-        const startMs = performance.now()
-        await ask[which]()
-        times.push((performance.now() - startMs) * 1000)
-      }
-      us[which] = median(times)
+      const startMs = performance.now()
+      for (let batch = 0; batch < batches; batch++) await Promise.all(Array.from({ length: atOnce }, ask[which]))
+      us[which] = ((performance.now() - startMs) * 1000) / (batches * atOnce)
     }
     measured.push(us)
   }
@@ -183,9 +182,9 @@ async function find({ store, sample }: Bed): Promise<void> {
   if (!(await store.find({ id, bucket: bucketOf(userId) }))) throw new Error('a session that should be there is not')
 }
 
-/** One for each round, with so many sessions each. */
+/** As many as will be signed out everywhere, with so many sessions each. */
 async function createUsers(bed: Bed, sessions: number): Promise<string[]> {
-  const users = Array.from({ length: rounds }, () => randomUUID())
+  const users = Array.from({ length: rounds * REVOCATIONS_AT_ONCE }, () => randomUUID())
   for (const user of users) {
     await Promise.all(Array.from({ length: sessions }, () => create(bed, newRecord(user), NO_LIMIT)))
   }
