@@ -76,6 +76,31 @@ describe('a failing login', () => {
     }
   })
 
+  test('ends the pause of its own failure and not a longer one that came after it', async () => {
+    const { auth, service, advance, count } = createPhone()
+    service.exchanges.push(problem(403, 'user_disabled'), problem(403, 'user_disabled'))
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
+    await advance(500)
+    await expect(auth.ensureLogin({ force: true })).rejects.toMatchObject({ code: 'login_rejected' })
+    await advance(1_000)
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('asks WeChat for no code when its time was over before there was anything to send', async () => {
+    let answer: (data: string) => void = () => {}
+    const { auth, advance, count } = createPhone({
+      loginTimeoutMs: 1_000,
+      loginData: () => new Promise<string>((resolve) => (answer = resolve)),
+    })
+    const ensured = watch(auth.ensureLogin())
+    await advance(1_000)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'login_timeout', errMsg: 'login:fail timeout' } })
+    answer('late')
+    await flush()
+    expect(count('wx.login')).toBe(0)
+  })
+
   test('is tried again right after the pause', async () => {
     const { auth, service, advance, count } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'), problem(403, 'user_disabled'))

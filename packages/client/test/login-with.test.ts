@@ -60,6 +60,24 @@ describe('loginWith', () => {
     expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
   })
 
+  test('that fails makes nobody wait for the next silent login', async () => {
+    const { auth } = createPhoneWithPasswords()
+    const wrong = { ...PASSWORD, data: { password: 'wrong' } }
+    await expect(auth.loginWith(wrong)).rejects.toMatchObject({ code: 'login_rejected' })
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+  })
+
+  test('that fails is the error of a request that waited for the login it took the place of', async () => {
+    const { auth, service } = createPhoneWithPasswords()
+    service.exchanges.push('hold')
+    const request = watch(auth.request({ url: '/products' }))
+    await flush()
+    const wrong = { ...PASSWORD, data: { password: 'wrong' } }
+    await expect(auth.loginWith(wrong)).rejects.toMatchObject({ code: 'login_rejected' })
+    await flush()
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'login_rejected' } })
+  })
+
   test('carries the token of the session it takes the place of, for the service to end', async () => {
     const { auth, service } = createPhoneWithPasswords()
     await auth.ensureLogin()

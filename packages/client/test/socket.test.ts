@@ -104,6 +104,75 @@ describe('connectSocket', () => {
     expect(sockets).toHaveLength(1)
   })
 
+  test('closed instead of opened is an error that says why', async () => {
+    const { auth, sockets } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    sockets[0]?.tell.closed(1013, 'try later')
+    await flush()
+    expect(told).toEqual(['error connectSocket:fail try later', 'close 1006'])
+  })
+
+  test('close code 4401 instead of an opening is about the token, too', async () => {
+    const { auth, service, sockets, count } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    service.revokeAll()
+    sockets[0]?.tell.closed(4401, '')
+    await flush()
+    sockets[1]?.tell.opened()
+    await flush()
+    expect(told).toEqual(['open'])
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('goes on for as long as nobody ends it', async () => {
+    const { auth, sockets, advance } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    sockets[0]?.tell.opened()
+    await advance(600_000)
+    sockets[0]?.tell.message('still here')
+    await flush()
+    expect(told).toEqual(['open', 'message still here'])
+  })
+
+  test.each([
+    ['/ws/http', `${BASE_URL.replace('https', 'wss')}/ws/http`],
+    ['wss://api.example.com/ws?next=http://a', 'wss://api.example.com/ws?next=http://a'],
+  ])('changes nothing of %s but its scheme', async (url, asked) => {
+    const { auth, sockets } = createPhone()
+    auth.connectSocket({ url })
+    await flush()
+    expect(sockets[0]?.request.url).toBe(asked)
+  })
+
+  test('tells of an error of the open socket, which does not end it', async () => {
+    const phone = createPhone()
+    const events: Record<string, (event: never) => void> = {}
+    const on = (name: string) => (listener: (event: never) => void) => {
+      events[name] = listener
+    }
+    const task = {
+      send() {},
+      close() {},
+      onOpen: on('open'),
+      onMessage() {},
+      onError: on('error'),
+      onClose: on('close'),
+    }
+    const auth = phone.restart({ wx: { ...phone.device.wx, connectSocket: () => task } })
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    await flush()
+    events.open?.({} as never)
+    events.error?.({ errMsg: 'too large' } as never)
+    await flush()
+    expect(told).toEqual(['error too large'])
+    events.close?.({ code: 1009, reason: '' } as never)
+    await flush()
+    expect(told).toEqual(['error too large', 'close 1009'])
+  })
+
   test('an ordinary close is told as it is', async () => {
     const { auth, sockets } = createPhone()
     const told = listen(auth.connectSocket({ url: '/live' }))

@@ -22,6 +22,35 @@ describe('a request without callbacks', () => {
   })
 })
 
+describe('the task of a call', () => {
+  test.each([
+    ['request', 'onHeadersReceived', 'offHeadersReceived'],
+    ['request', 'onChunkReceived', 'offChunkReceived'],
+    ['uploadFile', 'onProgressUpdate', 'offProgressUpdate'],
+    ['downloadFile', 'onProgressUpdate', 'offProgressUpdate'],
+  ] as const)('of %s passes %s and %s on, also what was called before there was one', async (name, on, off) => {
+    const phone = createPhone()
+    const calls: [string, unknown][] = []
+    const pass = (method: string) => (listener: unknown) => calls.push([method, listener])
+    const real = { abort() {}, [on]: pass(on), [off]: pass(off) }
+    await phone.auth.ensureLogin()
+    const auth = phone.restart({ wx: { ...phone.device.wx, [name]: () => real } })
+    const call = auth[name] as unknown as (options: object) => Record<string, (listener: unknown) => void>
+    const task = call({ url: '/x', filePath: 'a', name: 'b', complete: () => {} })
+    const [early, late] = [() => {}, () => {}]
+    task[on]?.(early)
+    expect(calls).toEqual([])
+    await flush()
+    task[off]?.(early)
+    task[on]?.(late)
+    expect(calls).toEqual([
+      [on, early],
+      [off, early],
+      [on, late],
+    ])
+  })
+})
+
 describe('a request with callbacks', () => {
   test.each(['success', 'fail', 'complete'] as const)('with %s alone returns the task and no promise', (name) => {
     const { auth } = createPhone()
