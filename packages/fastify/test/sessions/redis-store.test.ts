@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
+import type { RevocationReason } from '@weapp-auth/shared'
 import { Cluster, Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import type {} from '../../../../scripts/servers/provided.ts'
 import { createRedisSessionStore } from '../../src/index.ts'
-import { createSessions } from '../../src/sessions/sessions.ts'
+import { createSessions, type Sessions } from '../../src/sessions/sessions.ts'
+import { bucketOf } from '../../src/sessions/token.ts'
 import { sessionStoreContract } from './session-store.contract.ts'
 
 const url = inject('redisUrl')
@@ -46,7 +48,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     const { token, session } = await sessions.issue('user', { appid: 'wx1' })
     const bucket = token.split('.')[1]
     const key = `${keyPrefix}{${bucket}}:${session.id}`
-    expect((await keys()).sort()).toEqual([key, `${keyPrefix}{${bucket}}:u:user`])
+    expect((await keys()).sort()).toEqual([key, `${keyPrefix}{${bucket}}:u:user`].sort())
     expect(JSON.parse((await redis.get(key)) ?? '')).toEqual({ u: 'user', a: 'wx1', c: session.createdAtMs })
     for (const each of await keys()) {
       const ttlMs = await redis.pttl(each)
@@ -152,6 +154,43 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     await vi.waitFor(async () => expect(await isCached()).toBe(true))
     await sessions.revoke('user', session.id, 'admin')
     await vi.waitFor(() => expect(elsewhere.get(token)).rejects.toMatchObject({ reason: 'admin' }), { interval: 1 })
+  })
+
+  it.each<[RevocationReason, (sessions: Sessions, token: string) => Promise<unknown>]>([
+    ['erased', (sessions) => sessions.revokeAll('user', 'erased')],
+    ['limit', (sessions) => sessions.issue('user', { appid: 'wx1' })],
+    ['replaced', (sessions, token) => sessions.issue('user', { appid: 'wx1', replaces: token })],
+  ])('that ended by the reason %s end in the cache of another process', async (reason, end) => {
+    const { redis, keyPrefix } = await open()
+    const [near, far] = [0, 60_000].map((cacheMs) => createRedisSessionStore({ redis, keyPrefix, cacheMs }))
+    if (!near || !far) throw new Error('no stores')
+    onTestFinished(() => far.close())
+    const rules = { idleSeconds: 60, absoluteSeconds: 600, limit: 1, now: Date.now }
+    const sessions = createSessions({ store: near, ...rules })
+    const elsewhere = createSessions({ store: far, ...rules })
+    const { token } = await sessions.issue('user', { appid: 'wx1' })
+    const asked = vi.spyOn(redis, 'get')
+    await vi.waitFor(async () => {
+      await elsewhere.get(token)
+      asked.mockClear()
+      await elsewhere.get(token)
+      expect(asked).not.toHaveBeenCalled()
+    })
+    await end(sessions, token)
+    await vi.waitFor(() => expect(elsewhere.get(token)).rejects.toMatchObject({ reason }), { interval: 1 })
+  })
+
+  it('that were ended are off the index, and only those that lived are counted', async () => {
+    const { redis, sessions, keyPrefix } = await open()
+    const index = `${keyPrefix}{${bucketOf('user')}}:u:user`
+    const { session } = await sessions.issue('user', { appid: 'wx1' })
+    await sessions.issue('user', { appid: 'wx1' })
+    await sessions.revoke('user', session.id, 'signed_out')
+    expect(await redis.zcard(index)).toBe(1)
+    // By a clock that is ahead of the one of Redis, the other one has expired.
+    const store = createRedisSessionStore({ redis, keyPrefix })
+    expect(await store.revokeAll('user', { nowMs: Date.now() + 61_000, reason: 'admin' })).toBe(0)
+    expect(await redis.exists(index)).toBe(0)
   })
 
   it('refuse a client that changes keys behind the scripts, or asks replicas, and braces in the prefix', async () => {
