@@ -178,6 +178,20 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     })
     await end(sessions, token)
     await vi.waitFor(() => expect(elsewhere.get(token)).rejects.toMatchObject({ reason }), { interval: 1 })
+    expect(await redis.zcard(`${keyPrefix}{${bucketOf('user')}}:u:user`)).toBe(reason === 'erased' ? 0 : 1)
+  })
+
+  it('are indexed for as long as the one that lives longest', async () => {
+    const { redis, store, keyPrefix } = await open()
+    const nowMs = Date.now()
+    for (const [id, seconds] of [
+      ['long', 600],
+      ['short', 10],
+    ] as const) {
+      const record = { id, userId: 'user', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs }
+      await store.create(record, { nowMs, expiresAtMs: nowMs + seconds * 1000 })
+    }
+    expect(await redis.pttl(`${keyPrefix}{${bucketOf('user')}}:u:user`)).toBeGreaterThan(500_000)
   })
 
   it('that were ended are off the index, and only those that lived are counted', async () => {
