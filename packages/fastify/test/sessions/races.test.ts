@@ -7,8 +7,8 @@ import { createRedisSessionStore, createSqliteSessionStore, type SessionStore } 
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts'
 import { bucketOf } from '../../src/sessions/token.ts'
 
-/** `WEAPP_AUTH_RUNS=10000` for a long look. */
-const RUNS = Number(process.env.WEAPP_AUTH_RUNS ?? 1_000)
+/** Against each store; they take some twenty seconds. `WEAPP_AUTH_RUNS` for another number. */
+const RUNS = Number(process.env.WEAPP_AUTH_RUNS ?? 10_000)
 const IDLE_SECONDS = 1_000
 /** So much passes from one action to the next that a use of the session is written down. */
 const STEP_MS = 101_000
