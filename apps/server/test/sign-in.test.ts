@@ -114,6 +114,20 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
     expect((await here.auth.request({ url: '/v1/me' })).statusCode).toBe(200)
   })
 
+  test('what a phone changes of the profile leaves what another one has changed', async () => {
+    const service = await startService(column)
+    const [one, two] = [createPhone(service), createPhone(service, 'alice', 'phone B')]
+    await Promise.all([one.auth.ensureLogin(), two.auth.ensureLogin()])
+    await one.auth.updateProfile({ nickname: '小明', city: '杭州' })
+    const { profile } = await two.auth.updateProfile({ nickname: '小红' })
+    expect(profile).toMatchObject({ nickname: '小红', city: '杭州' })
+    expect(two.auth.getSession()?.user.profile).toEqual(profile)
+    await expect(one.auth.updateProfile({ nickname: 'x'.repeat(1_000) })).rejects.toMatchObject({
+      code: 'rejected',
+      problem: 'request_invalid',
+    })
+  })
+
   test('two users of one service are two users', async () => {
     const service = await startService(column)
     const alice = await createPhone(service, 'alice').auth.ensureLogin()
