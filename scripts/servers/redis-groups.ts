@@ -3,7 +3,7 @@ import { Cluster, Redis } from 'ioredis'
 import { startRedis, startSentinel } from './redis.ts'
 import { findFreePort, type OwnServer, type Server } from './server.ts'
 
-/** A master that does not answer for this long is replaced. */
+/** A master that does not answer for this long is replaced, unless a test says otherwise. */
 const NODE_TIMEOUT_MS = 1_000
 const READY_TIMEOUT_MS = 20_000
 
@@ -14,7 +14,7 @@ export interface RedisGroup extends Server {
 
 /** One node that holds every slot: scripts and their keys are checked as in a cluster of many. */
 export async function startOneNodeCluster(): Promise<Server> {
-  const node = await startNode()
+  const node = await startNode(NODE_TIMEOUT_MS)
   try {
     await withClient(node.url, async (redis) => {
       await redis.cluster('ADDSLOTSRANGE', 0, 16_383)
@@ -28,8 +28,8 @@ export async function startOneNodeCluster(): Promise<Server> {
 }
 
 /** Three masters with a replica each. */
-export async function startRedisCluster(): Promise<RedisGroup> {
-  const nodes = await Promise.all(Array.from({ length: 6 }, () => startNode()))
+export async function startRedisCluster(nodeTimeoutMs = NODE_TIMEOUT_MS): Promise<RedisGroup> {
+  const nodes = await Promise.all(Array.from({ length: 6 }, () => startNode(nodeTimeoutMs)))
   const stop = async () => {
     await Promise.all(nodes.map((node) => node.stop()))
   }
@@ -79,7 +79,7 @@ export async function startRedisCluster(): Promise<RedisGroup> {
 }
 
 /** A master, a replica, and three sentinels that watch them under the name `mymaster`. */
-export async function startSentinelGroup(): Promise<RedisGroup> {
+export async function startSentinelGroup(nodeTimeoutMs = NODE_TIMEOUT_MS): Promise<RedisGroup> {
   const master = await startRedis()
   const started = [master]
   const stop = async () => {
@@ -91,7 +91,7 @@ export async function startSentinelGroup(): Promise<RedisGroup> {
     await withClient(replica.url, (redis) =>
       until(async () => (await redis.info('replication')).includes('master_link_status:up')),
     )
-    const sentinels = await Promise.all(Array.from({ length: 3 }, () => startSentinel(portOf(master), NODE_TIMEOUT_MS)))
+    const sentinels = await Promise.all(Array.from({ length: 3 }, () => startSentinel(portOf(master), nodeTimeoutMs)))
     started.push(...sentinels)
     for (const { url } of sentinels) {
       await withClient(url, (redis) =>
@@ -118,7 +118,7 @@ const SLOTS = [
   [10_923, 16_383],
 ] as const
 
-async function startNode(): Promise<OwnServer & { bus: number }> {
+async function startNode(nodeTimeoutMs: number): Promise<OwnServer & { bus: number }> {
   // The bus has a port of its own, else it is the node's plus 10 000, which may not exist.
   const bus = await findFreePort()
   const node = await startRedis([
@@ -130,7 +130,7 @@ async function startNode(): Promise<OwnServer & { bus: number }> {
     '--cluster-announce-ip',
     '127.0.0.1',
     '--cluster-node-timeout',
-    `${NODE_TIMEOUT_MS}`,
+    `${nodeTimeoutMs}`,
     '--repl-diskless-sync-delay',
     '0',
   ])
