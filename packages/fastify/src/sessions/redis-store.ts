@@ -38,8 +38,9 @@ export interface RedisSessionStoreOptions {
  * Sessions in Redis or Valkey, 6.2 or newer, for any number of processes.
  *
  * A session is one string at `<prefix>{<bucket>}:<id>`, and each user has an index of theirs, a sorted set at
- * `<prefix>{<bucket>}:u:<userId>` scored by expiry; an id holds no colon. The braces make the bucket the hash tag: what
- * one script touches lies on one slot. Values are strings and never hashes, because a late HSET would bring a dead session back.
+ * `<prefix>u{<bucket>}:<userId>` scored by expiry. They begin differently because callers choose ids. The braces make the
+ * bucket the hash tag: what one script touches lies on one slot. Values are strings and never hashes, because a late
+ * HSET would bring a dead session back.
  */
 export function createRedisSessionStore(options: RedisSessionStoreOptions): SessionStore {
   const { redis, keyPrefix = 'weapp-auth:', cacheMs = 0, warn = () => {} } = options
@@ -52,7 +53,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   const run = defineScripts(redis)
   // With the default prefix 60 characters: one more, and Redis takes 16 bytes more for each session.
   const sessionsOf = (bucket: string) => `${keyPrefix}{${bucket}}:`
-  const indexOf = (userId: string) => `${keyPrefix}{${bucketOf(userId)}}:u:${userId}`
+  const indexOf = (userId: string) => `${keyPrefix}u{${bucketOf(userId)}}:${userId}`
   const channel = `${keyPrefix}ended`
   const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
 

@@ -150,7 +150,7 @@ describe('in every interleaving nothing comes back, and whoever lives is listed'
       await fc.assert(
         fc.asyncProperty(...plays, async (actions, scheduler) => {
           const { users, issued, direct } = await play(store, actions, scheduler)
-          const index = (user: string) => `${keyPrefix}{${bucketOf(user)}}:u:${user}`
+          const index = (user: string) => `${keyPrefix}u{${bucketOf(user)}}:${user}`
           const keys = [...issued.map(({ user, id }) => `${keyPrefix}{${bucketOf(user)}}:${id}`), ...users.map(index)]
           // -2: there is no such key.
           for (const ttlMs of await Promise.all(keys.map((key) => redis.pttl(key)))) expect(ttlMs).not.toBe(-1)

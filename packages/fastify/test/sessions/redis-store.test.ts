@@ -48,7 +48,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     const { token, session } = await sessions.issue('user', { appid: 'wx1' })
     const bucket = token.split('.')[1]
     const key = `${keyPrefix}{${bucket}}:${session.id}`
-    expect((await keys()).sort()).toEqual([key, `${keyPrefix}{${bucket}}:u:user`].sort())
+    expect((await keys()).sort()).toEqual([key, `${keyPrefix}u{${bucket}}:user`].sort())
     expect(JSON.parse((await redis.get(key)) ?? '')).toEqual({ u: 'user', a: 'wx1', c: session.createdAtMs })
     for (const each of await keys()) {
       const ttlMs = await redis.pttl(each)
@@ -70,11 +70,22 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     for (const key of all) expect(await redis.pttl(key)).toBeGreaterThan(0)
   })
 
+  it('share no name with an index, whatever a caller takes for an id', async () => {
+    const { sessions, keyPrefix, keys } = await open()
+    const { session } = await sessions.issue('user', { appid: 'wx1' })
+    const start = `${keyPrefix}{${bucketOf('user')}}:`
+    const index = (await keys()).find((key) => !key.endsWith(session.id)) ?? ''
+    for (const id of ['u:user', index.slice(start.length)]) {
+      expect(await sessions.revoke('user', id, 'signed_out')).toBe(false)
+    }
+    expect(await sessions.list('user')).toHaveLength(1)
+  })
+
   it('that expired in Redis are taken off the index by the next sign-in', async () => {
     const { redis, sessions, keyPrefix, keys } = await open()
     const { token, session } = await sessions.issue('user', { appid: 'wx1' })
     const bucket = token.split('.')[1]
-    const index = `${keyPrefix}{${bucket}}:u:user`
+    const index = `${keyPrefix}u{${bucket}}:user`
     await redis.del(`${keyPrefix}{${bucket}}:${session.id}`)
     await redis.zadd(index, Date.now() - 1, session.id)
     await sessions.issue('user', { appid: 'wx1' })
@@ -94,7 +105,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
   it('can be signed out of when their index was evicted', async () => {
     const { redis, sessions, keyPrefix } = await open()
     const { token, session } = await sessions.issue('user', { appid: 'wx1' })
-    await redis.del(`${keyPrefix}{${token.split('.')[1]}}:u:user`)
+    await redis.del(`${keyPrefix}u{${token.split('.')[1]}}:user`)
     expect(await sessions.revoke('user', session.id, 'signed_out')).toBe(true)
     await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'signed_out' })
   })
@@ -178,7 +189,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     })
     await end(sessions, token)
     await vi.waitFor(() => expect(elsewhere.get(token)).rejects.toMatchObject({ reason }), { interval: 1 })
-    expect(await redis.zcard(`${keyPrefix}{${bucketOf('user')}}:u:user`)).toBe(reason === 'erased' ? 0 : 1)
+    expect(await redis.zcard(`${keyPrefix}u{${bucketOf('user')}}:user`)).toBe(reason === 'erased' ? 0 : 1)
   })
 
   it('are indexed for as long as the one that lives longest', async () => {
@@ -191,12 +202,12 @@ describe.skipIf(url === null)('sessions in Redis', () => {
       const record = { id, userId: 'user', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs }
       await store.create(record, { nowMs, expiresAtMs: nowMs + seconds * 1000 })
     }
-    expect(await redis.pttl(`${keyPrefix}{${bucketOf('user')}}:u:user`)).toBeGreaterThan(500_000)
+    expect(await redis.pttl(`${keyPrefix}u{${bucketOf('user')}}:user`)).toBeGreaterThan(500_000)
   })
 
   it('that were ended are off the index, and only those that lived are counted', async () => {
     const { redis, sessions, keyPrefix } = await open()
-    const index = `${keyPrefix}{${bucketOf('user')}}:u:user`
+    const index = `${keyPrefix}u{${bucketOf('user')}}:user`
     const { session } = await sessions.issue('user', { appid: 'wx1' })
     await sessions.issue('user', { appid: 'wx1' })
     await sessions.revoke('user', session.id, 'signed_out')
