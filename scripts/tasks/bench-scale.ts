@@ -1,4 +1,4 @@
-// `npm run bench:scale`: what a session takes in Redis, and whether five million of them make anything slower.
+// `npm run bench:scale`: whether five million sessions make anything slower.
 import { build } from './build.ts'
 
 await build(['apps/server'])
