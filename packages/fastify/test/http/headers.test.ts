@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import { ROUTES } from '@weapp-auth/shared'
 import { expect, it } from 'vitest'
-import { ApiError } from '../../src/index.ts'
+import { ApiError, problems } from '../../src/index.ts'
 import { startService } from '../service.ts'
 
 it('no answer under /v1 may be kept by anybody, a refusal neither', async () => {
@@ -16,6 +16,26 @@ it('no answer under /v1 may be kept by anybody, a refusal neither', async () => 
       }
     }
   }
+})
+
+it('every 503 and 429 says when to come back, also where what was thrown does not', async () => {
+  const { app } = await startService({
+    early: (host) => void host.register(problems),
+    host: (host) => {
+      host.get('/ours', () => Promise.reject(new ApiError('store_unavailable', 'gone')))
+      host.get('/limited', () => Promise.reject(Object.assign(new Error('slow down'), { statusCode: 429 })))
+      host.get('/told', (_request, reply) => {
+        reply.header('retry-after', 7)
+        return Promise.reject(Object.assign(new Error('slow down'), { statusCode: 429 }))
+      })
+      host.get('/forbidden', () => Promise.reject(new ApiError('user_disabled', 'banned')))
+    },
+  })
+  const retryAfter = async (url: string) => (await app.inject(url)).headers['retry-after']
+  expect(await retryAfter('/ours')).toBe('1')
+  expect(await retryAfter('/limited')).toBe('60')
+  expect(await retryAfter('/told')).toBe('7')
+  expect(await retryAfter('/forbidden')).toBeUndefined()
 })
 
 it('a body over 16 kB is refused before it is read', async () => {

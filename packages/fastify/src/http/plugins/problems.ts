@@ -67,12 +67,13 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     const title = STATUS_CODES[ownStatus] ?? ''
     return send(reply, { type: 'about:blank', title, status: ownStatus, requestId: request.id })
   }
-  const { code, statusCode, detail, reason, retryAfterSeconds } = problem
+  const { code, statusCode, detail, reason } = problem
   if (statusCode >= 500) logFailure(request, problem, problem.code === 'internal' ? error : problem)
   else request.log.info({ code }, problem.message)
   if (statusCode === 401) {
     reply.header('www-authenticate', code === 'session_missing' ? REALM : `${REALM}, error="invalid_token"`)
   }
+  const retryAfterSeconds = problem.retryAfterSeconds ?? findRetryAfter(statusCode, reply)
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
   const body: Problem = {
     type: `urn:weapp-auth:problem:${code}`,
@@ -84,6 +85,12 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     ...(reason !== undefined && { reason }),
   }
   return send(reply, body)
+}
+
+/** For an error of the host, or of another plugin, that says "not now" and leaves it to us to say when. */
+function findRetryAfter(statusCode: number, reply: FastifyReply): number | undefined {
+  const seconds: Readonly<Record<number, number>> = { 429: 60, 503: 1 }
+  return reply.hasHeader('retry-after') ? undefined : seconds[statusCode]
 }
 
 /**
