@@ -53,6 +53,6 @@ export interface UserStore {
   replaceKey(userId: string, appid: string, sessionKey: string, nowMs: number): Promise<void>
   /** Stores the whole profile, which was checked before; null when there is no such user. */
   replaceProfile(userId: string, profile: UserProfile): Promise<User | null>
-  /** Resolves when the store answers. */
+  /** Resolves when the store takes writes: a sign-in asks before it spends its code, and writes after. */
   ping(): Promise<void>
 }

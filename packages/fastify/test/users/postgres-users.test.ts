@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import type {} from '../../../../scripts/servers/provided.ts'
-import { createSessionKeyVault, createSqlUserStore, generateVaultKey, type UsersDatabase } from '../../src/index.ts'
+import {
+  createSessionKeyVault,
+  createSqlUserStore,
+  generateVaultKey,
+  migrateUsers,
+  type UsersDatabase,
+} from '../../src/index.ts'
 import { userStoreContract } from './user-store.contract.ts'
 
 const url = inject('databaseUrl')
@@ -24,6 +30,13 @@ async function open(): Promise<Kysely<UsersDatabase>> {
   return db
 }
 
+/** As a standby is, for every connection of this pool that is made from here on; the one there is goes. */
+async function makeReadOnly(db: Kysely<UsersDatabase>): Promise<void> {
+  const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(db)
+  await administrate(`ALTER DATABASE ${rows[0]?.name} SET default_transaction_read_only = on`)
+  await sql`set default_transaction_read_only = on`.execute(db)
+}
+
 async function administrate(statement: string): Promise<void> {
   const client = new pg.Client({ connectionString: url ?? '' })
   await client.connect()
@@ -33,6 +46,16 @@ async function administrate(statement: string): Promise<void> {
 
 describe.skipIf(url === null)('users in PostgreSQL', () => {
   userStoreContract(open)
+
+  it('that can only be read are unavailable before a code is spent, and can be read', async () => {
+    const db = await open()
+    await migrateUsers(db)
+    const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
+    const user = await users.createUser(1)
+    await makeReadOnly(db)
+    await expect(users.ping()).rejects.toMatchObject({ code: 'store_unavailable' })
+    expect(await users.findUser(user.id)).toEqual(user)
+  })
 })
 
 it('a PostgreSQL that refuses connections is unavailable', async () => {
