@@ -206,6 +206,24 @@ describe('POST /v1/sessions', () => {
     ])
   })
 
+  it('tells onSignIn again when a sign-in failed after it, and then of nobody new', async () => {
+    const calls: [string, boolean][] = []
+    const { app, world, sessions } = await startService({
+      onSignIn: ({ id }, isNew) => void calls.push([id, isNew]),
+    })
+    const { create } = sessions
+    sessions.create = () => Promise.reject(new ApiError('store_unavailable', 'gone'))
+    const signIn = () => app.inject(post({ appid: APPID, code: world.login('alice', APPID).code }))
+    expect((await signIn()).statusCode).toBe(503)
+    sessions.create = create
+    const { user } = (await signIn()).json()
+    expect(user.isNew).toBe(false)
+    expect(calls).toEqual([
+      [user.id, true],
+      [user.id, false],
+    ])
+  })
+
   it('lets onSignIn refuse a user', async () => {
     const { app, world } = await startService({
       onSignIn: async () => {
