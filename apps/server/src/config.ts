@@ -61,7 +61,9 @@ const Environment = z.object({
   WECHAT_APPID: appid.optional(),
   WECHAT_SECRET: z.string().optional(),
   WECHAT_APPS: z.string().transform(parseApps).optional(),
-  WECHAT_API_BASE_URL: url(['https:', 'http:'], WECHAT_API).optional(),
+  WECHAT_API_BASE_URL: url(['https:', 'http:'], WECHAT_API)
+    .refine(isBareAddress, 'must not have a user, a password or a query')
+    .optional(),
   WECHAT_EMULATOR: z.enum(['off', 'on', 'exposed'], 'must be off, on or exposed').default('off'),
   REDIS_URL: z
     .string()
@@ -76,6 +78,7 @@ const Environment = z.object({
   SESSION_KEY_KEYS: z
     .string()
     .regex(KEY_RING, 'must be kid:base64,kid:base64 with keys of 32 bytes (openssl rand -base64 32 makes one)')
+    .refine(namesEachKeyOnce, 'names a kid twice: give each key a name of its own')
     .optional(),
 })
 
@@ -150,6 +153,17 @@ function wholeNumber(min: number, max: number) {
 function url(protocols: readonly string[], example: string) {
   const isWellFormed = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol)
   return z.string().refine(isWellFormed, `must be an address like ${example}`)
+}
+
+/** It is also printed at the start, where nothing secret may stand. */
+function isBareAddress(text: string): boolean {
+  const { username, password, search, hash } = URL.parse(text) ?? {}
+  return !username && !password && !search && !hash
+}
+
+function namesEachKeyOnce(ring: string): boolean {
+  const kids = ring.split(',').map((entry) => entry.split(':', 1)[0])
+  return new Set(kids).size === kids.length
 }
 
 function parseApps(text: string, context: z.RefinementCtx): z.infer<typeof app>[] {
