@@ -104,7 +104,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   }
 
   function sends(name: NetworkCall) {
-    return around(name, (sent, use) => wechat.send(name, sent, use))
+    return around(name, (sent, { use }) => wechat.send(name, sent, use))
   }
 
   const request = sends('request') as (given: WxRequestOptions) => Promise<RequestResult>
@@ -140,7 +140,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     downloadFile: sends('downloadFile'),
     connectSocket: createConnectSocket(wechat, service.judge, through),
     wrap: (send) =>
-      around('request', (sent, use) => {
+      around('request', (sent, { use }) => {
         const sending = send(sent as never)
         use(sending)
         return Promise.resolve(sending) as never
@@ -157,10 +157,17 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
       session.update(user)
       return user
     },
-    decrypt({ encryptedData, iv }) {
-      const decrypted = ask('data', { url: ROUTES.decryptOpenData, method: 'POST', data: { encryptedData, iv } })
-      decrypted.then(session.releaseSessionKey, session.releaseSessionKey)
-      return decrypted.then(({ data }) => data)
+    async decrypt({ encryptedData, iv }) {
+      try {
+        const { data } = await ask('data', {
+          url: ROUTES.decryptOpenData,
+          method: 'POST',
+          data: { encryptedData, iv },
+        })
+        return data
+      } finally {
+        session.releaseSessionKey()
+      }
     },
     on: events.on,
   }

@@ -25,6 +25,8 @@ export interface Underway<T> {
   /** As `end`, and aborts what `use` got. */
   giveUp(instead: T | Promise<T>): void
   use(task: unknown): void
+  /** Lifts the limit. */
+  keep(): void
 }
 
 /** @param limitMs of foreground time, after which `onLate` is called unless it has ended; 0 for no limit */
@@ -56,12 +58,14 @@ export function start<T>(limitMs: number, onLate: () => void): Underway<T> {
       work.then(ended, ended)
     },
     giveUp(instead) {
-      if (settle && task.abort) task.abort()
+      const isFirst = settle
       end(instead)
+      if (isFirst && task.abort) task.abort()
     },
     use(started) {
       task = Object(started)
     },
+    keep: () => stop(),
   }
 }
 

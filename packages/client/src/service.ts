@@ -86,7 +86,7 @@ export function problemOf(response: unknown): Partial<Problem> {
   try {
     const { data } = response as RequestResult
     const problem = typeof data === 'string' ? JSON.parse(data) : data
-    return /^[a-z_]{1,40}$/.test(problem.code) ? problem : {}
+    return /^[a-z_]{1,40} [a-z_]{0,40}$/.test(`${problem.code} ${problem.reason || ''}`) ? problem : {}
   } catch {
     return {}
   }

@@ -67,6 +67,8 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   let signedOut: SignOutReason | null = null
   let generation = 0
   let flight: Underway<ActiveSession<User>> | null = null
+  /** Whether the user asked for it. */
+  let isTapped = false
   let loading: Promise<void> | undefined
   let checking: Promise<void> | undefined
   /** What was read from storage, not obtained in this run of the app. */
@@ -169,6 +171,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   function login(force: boolean): Promise<ActiveSession<User>> {
+    isTapped = force || (!!flight && isTapped)
     if (!flight) {
       if (signedOut && !force) throw loggedOut()
       flight = logins.withCode(token(), force)
@@ -179,6 +182,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   async function loginWith(request: SignInRequest): Promise<ActiveSession<User>> {
     await load(generation)
     const before = flight
+    isTapped = true
     flight = logins.withRequest(token(), request)
     const { outcome } = flight
     // The user's own act goes first; who waits for a session gets the one it brings, or else the one there is.
@@ -222,9 +226,10 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   function invalidate(refused: string, reason?: SignOutReason): boolean {
-    // What began as one user must not go on as another, whom only that user can have signed in.
-    if (refused !== token()) return !isOwn()
+    if (refused !== token()) return true
     if (isOwn() || FINAL_REASONS.indexOf(reason) >= 0) {
+      // The user is signing in anew, and that is what counts.
+      if (flight && isTapped) return false
       void signOut(reason || 'expired')
       return true
     }
@@ -272,14 +277,14 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     const saved = signOut('signed_out')
     await read
     if (!ended && !wasSignedOut) ended = storedToken
-    await saved
-    if (!remote) return
+    if (!remote) return void (await saved)
     if (everywhere) {
       if (!ended) throw loggedOut()
       unrevoked = ended
       await service.revokeAll(ended)
       unrevoked = null
     } else if (ended) await service.revoke(ended)
+    await saved
   }
 
   return {

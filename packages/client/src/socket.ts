@@ -1,6 +1,6 @@
 import { ignore, start } from './deadline.ts'
 import { createEvents } from './events.ts'
-import type { AuthOptions, CallOptions, createPipeline } from './pipeline.ts'
+import type { AuthOptions, CallOptions, createPipeline, Sending } from './pipeline.ts'
 import type { Service } from './service.ts'
 import { type AuthFailure, failureOf, report } from './task.ts'
 import { type Callbacks, failed, type SocketClose, type SocketTask, type WeChat, type WxSocketOptions } from './wx.ts'
@@ -13,9 +13,6 @@ const UNAUTHORIZED = 4401
 /** What RFC 6455 names a connection that ended without a closing frame. */
 const ABNORMAL = 1006
 
-/** What goes on from one socket to the next; of errors and ends there is one for both. */
-const SOCKET_METHODS = ['onOpen', 'onMessage']
-
 /**
  * `wx.connectSocket` by the way of every call. A socket's whole life is one: it ends when the socket closes.
  *
@@ -27,25 +24,40 @@ export function createConnectSocket(
   through: ReturnType<typeof createPipeline>,
 ): (options: SocketOptions) => SocketTask {
   return (options) => {
-    const { on, emit } = createEvents<{ error: { errMsg: string }; close: SocketClose }>({ error: [], close: [] })
+    const { on, emit } = createEvents<{ open: object; message: object; error: object; close: SocketClose | undefined }>(
+      {
+        open: [],
+        message: [],
+        error: [],
+        close: [],
+      },
+    )
     // As `wx` tells it: whether there is a socket, not whether it is open.
     const started = start<{ errMsg: string }>(0, ignore)
     let real: SocketTask | null = null
     let isOpen = false
     let closed: SocketClose | undefined
 
-    function connect(sent: CallOptions, use: (task: SocketTask) => void): Promise<SocketClose> {
+    function connect(sent: CallOptions, { keep }: Sending): Promise<SocketClose> {
       return new Promise((resolve, fail) => {
         isOpen = false
         closed = undefined
         const url = String(sent.url).replace(/^http/, 'ws')
-        real = wechat.connectSocket(Object.assign(sent, { url, success: started.end as () => void, fail }))
-        use(real)
-        real.onOpen(() => {
+        const mine = wechat.connectSocket(Object.assign(sent, { url, success: started.end as () => void, fail }))
+        real = mine
+        // Of a socket that was given up, or that another has taken the place of, nothing is heard any more.
+        mine.onOpen((event) => {
+          if (real !== mine) return
           isOpen = true
+          keep()
+          emit('open', event)
         })
-        real.onError((event) => (isOpen ? emit('error', event) : fail(event)))
-        real.onClose((event) => {
+        mine.onMessage((event) => {
+          if (real === mine) emit('message', event)
+        })
+        mine.onError((event) => (isOpen ? emit('error', event) : fail(event)))
+        mine.onClose((event) => {
+          if (real !== mine) return
           real = null
           if (!isOpen && event.code !== UNAUTHORIZED) return fail({ errMsg: `connectSocket:fail ${event.reason}` })
           closed = event
@@ -64,9 +76,8 @@ export function createConnectSocket(
     const { outcome, task } = through<unknown>(
       'connectSocket',
       Object.assign({}, options, { url: String(options.url).replace(/^ws/, 'http') }),
-      (sent, use, token) => connect(sent, use).catch((failure) => explain(failure, token)),
+      (sent, sending, token) => connect(sent, sending).catch((failure) => explain(failure, token)),
       isRefused,
-      SOCKET_METHODS,
     )
     outcome
       .catch((error) => {
@@ -76,22 +87,27 @@ export function createConnectSocket(
         emit('error', { errMsg })
         closed = { code: ABNORMAL, reason: errMsg }
       })
-      .then(() => emit('close', closed as SocketClose))
+      .then(() => emit('close', closed))
     report('connectSocket', options, started.outcome)
 
-    return Object.assign(task as unknown as SocketTask, {
-      send(message: Parameters<SocketTask['send']>[0]) {
+    return {
+      send(message) {
         if (real) return real.send(message)
         const failure = { errMsg: 'sendSocketMessage:fail the socket is not open' }
         report('sendSocketMessage', message, Promise.reject(failure))
       },
-      close(reason: Parameters<SocketTask['close']>[0]) {
-        if (!real || !isOpen) task.abort()
+      close(reason = {}) {
         if (real) real.close(reason)
+        else report('closeSocket', reason, Promise.resolve({ errMsg: 'closeSocket:ok' }))
+        if (real && isOpen) return
+        real = null
+        task.abort()
       },
-      onError: (listener: Parameters<SocketTask['onError']>[0]) => void on('error', listener),
-      onClose: (listener: Parameters<SocketTask['onClose']>[0]) => void on('close', listener),
-    })
+      onOpen: (listener) => void on('open', listener as never),
+      onMessage: (listener) => void on('message', listener as never),
+      onError: (listener) => void on('error', listener as never),
+      onClose: (listener) => void on('close', listener as never),
+    }
   }
 }
 

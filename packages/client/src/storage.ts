@@ -37,9 +37,12 @@ export function createSessionStorage<User>(
   scope: () => string,
 ): SessionStorage<User> {
   let newest: StoredState<User> | null
+  let kept: string | undefined
 
   async function read(): Promise<StoredState<User> | null> {
-    return parse<User>(await storage.get(key), scope())
+    const found = parse<User>(await storage.get(key), scope())
+    kept = tokenOf(found)
+    return found
   }
 
   async function write(state: StoredState<User> | null): Promise<void> {
@@ -47,9 +50,10 @@ export function createSessionStorage<User>(
     try {
       if (state) await storage.set(key, Object.assign({ scope: scope() }, state))
       else await storage.remove(key)
+      kept = tokenOf(state)
     } catch {
-      // What is still there would come back at the next start, although it ended.
-      if (state === newest) await storage.remove(key)
+      // What is still there would come back at the next start, although it ended; the same session may.
+      if (state === newest && (!kept || kept !== tokenOf(state))) await storage.remove(key)
     }
     // Two writes under way may land in either order, and one that was given up may land late.
     if (state !== newest) await write(newest)
@@ -64,6 +68,11 @@ export function createSessionStorage<User>(
     read: () => answered(read()),
     write: (state) => answered(write(state)),
   }
+}
+
+function tokenOf(state: StoredState<unknown> | null): string | undefined {
+  const { active } = state || {}
+  return active ? active.token : undefined
 }
 
 function parse<User>(value: unknown, scope: string): StoredState<User> | null {

@@ -5,11 +5,21 @@ import type { Callbacks, Task } from './wx.ts'
 type Listener = (detail: never) => void
 type Method = (listener: Listener) => void
 
+/** What the tasks of requests, uploads and downloads take a listener with, between them. */
+const METHODS = [
+  'onHeadersReceived',
+  'offHeadersReceived',
+  'onChunkReceived',
+  'offChunkReceived',
+  'onProgressUpdate',
+  'offProgressUpdate',
+]
+
 /**
- * What the caller gets before there is a task of `wx`: `abort`, and `methods` that take a listener. What is called on it
- * is called on whatever `use` gets, in the same order, so also on the task of a replay.
+ * What the caller gets before there is a task of `wx`: `abort`, and all those methods. What is called on it is called on
+ * whatever `use` gets, in the same order, so also on the task of a replay.
  */
-export function createTask(methods: readonly string[], onStart: (real: unknown) => void, abort: () => void) {
+export function createTask(onStart: (real: unknown) => void, abort: () => void) {
   let real: Record<string, Method | undefined> = {}
   const calls: [method: string, listener: Listener][] = []
   const task = { abort } as Task & Record<string, Method>
@@ -19,7 +29,7 @@ export function createTask(methods: readonly string[], onStart: (real: unknown) 
     if (real[method]) real[method](listener)
   }
 
-  for (const method of methods) {
+  for (const method of METHODS) {
     task[method] = (listener) => {
       calls.push([method, listener])
       pass([method, listener])

@@ -3,17 +3,18 @@ import { BASE_URL, createPhone, flush, IDLE_SECONDS, problem, watch } from './ph
 
 const PASSWORD = { url: '/login', data: { name: 'alice', password: 'secret' } }
 
-/** A phone whose service knows one more way to sign in. */
-function createPhoneWithPasswords() {
-  const phone = createPhone()
+/** A phone whose service knows one more way to sign in, which takes its time once `slow` is set. */
+function createPhoneWithPasswords(options: Parameters<typeof createPhone>[0] = {}) {
+  const phone = createPhone(options)
   const { service } = phone
   const { route } = service
+  const way = { slow: false }
   service.route = (call) => {
     if (call.path !== '/login') return route(call)
     if (call.body.password !== 'secret') return problem(400, 'request_invalid')
-    return { status: 201, data: service.issue() }
+    return way.slow ? 'hold' : { status: 201, data: service.issue() }
   }
-  return phone
+  return { ...phone, way }
 }
 
 describe('loginWith', () => {
@@ -198,5 +199,76 @@ describe('a session made by loginWith', () => {
     await service.held[0]?.answer(401, problem(401, 'session_invalid').data)
     expect(slow).toMatchObject({ state: 'rejected', error: { code: 'unauthorized' } })
     expect(auth.getSession()).toMatchObject({ id: 's2' })
+  })
+
+  test('is not the one that a request of another user goes on as, whichever answer comes first', async () => {
+    const { auth, service, way } = createPhoneWithPasswords()
+    await auth.ensureLogin()
+    service.business = (call) => (call.path === '/transfer' ? 'hold' : service.judge(call.token))
+    const transfer = watch(auth.request({ url: '/transfer', method: 'POST', data: { to: 'bob' } }))
+    await flush()
+    way.slow = true
+    const signedIn = watch(auth.loginWith(PASSWORD))
+    await flush()
+    // The sign-in carried the old token, so the service has ended that session before it answers.
+    await service.held[0]?.answer(401, problem(401, 'session_revoked', 'replaced').data)
+    await service.held[1]?.answer(201, service.issue())
+    await flush()
+    expect(signedIn.state).toBe('resolved')
+    expect(transfer).toMatchObject({ state: 'rejected', error: { code: 'unauthorized' } })
+    expect(service.calls.filter(({ path }) => path === '/transfer')).toHaveLength(1)
+  })
+
+  test('hands none of its requests on to the WeChat user who signs in after it', async () => {
+    const { auth, service } = createPhoneWithPasswords()
+    await auth.loginWith(PASSWORD)
+    service.business = (call) => (service.held.length === 0 ? 'hold' : service.judge(call.token))
+    const transfer = watch(auth.request({ url: '/transfer', method: 'POST' }))
+    await flush()
+    await auth.ensureLogin({ force: true })
+    await service.held[0]?.answer(401, problem(401, 'session_revoked', 'replaced').data)
+    await flush()
+    expect(transfer).toMatchObject({ state: 'rejected', error: { code: 'unauthorized' } })
+    expect(service.calls.filter(({ path }) => path === '/transfer')).toHaveLength(1)
+  })
+
+  test('that was refused in the background does not end the sign-in that takes its place', async () => {
+    const { auth, service, way } = createPhoneWithPasswords()
+    await auth.loginWith(PASSWORD)
+    service.business = () => 'hold'
+    const poll = watch(auth.request({ url: '/poll' }))
+    await flush()
+    way.slow = true
+    const signedIn = watch(auth.loginWith(PASSWORD))
+    await flush()
+    await service.held[0]?.answer(401, problem(401, 'session_revoked', 'replaced').data)
+    await service.held[1]?.answer(201, service.issue())
+    await flush()
+    expect(poll.state).toBe('rejected')
+    expect(signedIn).toMatchObject({ state: 'resolved', value: { id: 's2' } })
+  })
+
+  test('ends for a reason of the service and not for the words of anybody else', async () => {
+    const told: string[] = []
+    const { auth, service, advance } = createPhoneWithPasswords({ logger: (line) => told.push(line) })
+    auth.on('logout', ({ reason }) => told.push(reason))
+    await auth.loginWith(PASSWORD)
+    service.business = ({ token }) => ({ status: 401, data: { error: 'unauthorized', reason: `${token} has expired` } })
+    await expect(auth.request({ url: '/a' })).rejects.toMatchObject({ code: 'logged_out' })
+    await advance(0)
+    expect(told.slice(1)).toEqual(['expired', 'logout expired'])
+  })
+
+  test('is there at the next start although the storage has been full since', async () => {
+    const phone = createPhoneWithPasswords()
+    const { auth, device, advance } = phone
+    await auth.loginWith(PASSWORD)
+    await flush()
+    device.faults.set('wx.setStorage', { errMsg: 'setStorage:fail exceed storage max size 10Mb' })
+    await advance(IDLE_SECONDS * 500)
+    await auth.request({ url: '/a' })
+    await flush()
+    expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's1' })
+    expect(phone.count('wx.login')).toBe(0)
   })
 })

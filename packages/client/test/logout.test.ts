@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createPhone, flush, watch } from './phone.ts'
+import { createPhone, flush, problem, watch } from './phone.ts'
 
 describe('logout', () => {
   test('forgets the session at once, tells the service, and lasts until the next tap', async () => {
@@ -185,5 +185,39 @@ describe('logout', () => {
     const done = watch(auth.logout())
     await phone.advance(5_000)
     expect(done.state).toBe('resolved')
+  })
+
+  test('everywhere ends nobody who signs in after it, however slow the storage is', async () => {
+    const { auth, device, service, advance } = createPhone()
+    await auth.ensureLogin()
+    await flush()
+    const { route } = service
+    service.route = (call) => {
+      if (call.method !== 'DELETE') return route(call)
+      service.revokeAll('signed_out_elsewhere')
+      return { status: 200, data: { revoked: 1 } }
+    }
+    device.faults.set('wx.setStorage', { delayMs: 1_000 })
+    const done = watch(auth.logout({ everywhere: true }))
+    await flush()
+    await auth.ensureLogin({ force: true })
+    await advance(2_000)
+    expect(done.state).toBe('resolved')
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+  })
+
+  test('of a session that ended elsewhere does not meet the tap that has already begun', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    watch(auth.request({ url: '/poll' }))
+    await flush()
+    service.exchanges.push('hold')
+    const tapped = watch(auth.ensureLogin({ force: true }))
+    await flush()
+    await service.held[0]?.answer(401, problem(401, 'session_revoked', 'signed_out_elsewhere').data)
+    await service.held[1]?.answer(201, service.issue())
+    await flush()
+    expect(tapped).toMatchObject({ state: 'resolved', value: { id: 's2' } })
   })
 })

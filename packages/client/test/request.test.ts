@@ -219,6 +219,15 @@ describe('request', () => {
   })
 })
 
+test('a header option replaces the header it names, in whatever case, and no other', async () => {
+  const { auth, service } = createPhone({ header: (token) => ({ sessionid: token }) })
+  await auth.ensureLogin()
+  service.business = () => ({ status: 200 })
+  await auth.request({ url: '/a', header: { Authorization: 'Basic gateway', SessionId: 'old' } })
+  expect(service.calls.at(-1)?.header).toMatchObject({ authorization: 'Basic gateway', sessionid: 'wxs1.000.token-1' })
+  expect(JSON.stringify(service.calls.at(-1)?.header)).not.toContain('old')
+})
+
 describe("auth: 'optional'", () => {
   test('sends the token when there can be one', async () => {
     const { auth, service } = createPhone()

@@ -209,6 +209,11 @@ describe('decrypt', () => {
   })
 })
 
+test('decrypt without its data rejects', async () => {
+  const { auth } = createPhone()
+  await expect(auth.decrypt(undefined as never)).rejects.toThrow(TypeError)
+})
+
 describe('updateProfile', () => {
   const PROFILE = { nickname: 'Al', avatarUrl: 'https://a.example.com/1.png' }
 

@@ -12,6 +12,25 @@ function listen(socket: SocketTask): string[] {
   return told
 }
 
+/** A phone whose sockets are played by hand: one listener for each event, as the last one that was registered. */
+function createPhoneWithWires() {
+  const phone = createPhone()
+  const wires: { tell: Record<string, (event: never) => void>; sent: unknown[]; closed: number }[] = []
+  function connectSocket() {
+    const wire: (typeof wires)[number] = { tell: {}, sent: [], closed: 0 }
+    wires.push(wire)
+    const on = (name: string) => (listener: (event: never) => void) => {
+      wire.tell[name] = listener
+    }
+    return {
+      send: ({ data }: { data: unknown }) => void wire.sent.push(data),
+      close: () => void wire.closed++,
+      ...{ onOpen: on('open'), onMessage: on('message'), onError: on('error'), onClose: on('close') },
+    }
+  }
+  return { ...phone, auth: phone.restart({ wx: { ...phone.device.wx, connectSocket } }), wires }
+}
+
 describe('connectSocket', () => {
   test('signs in, and carries the token in a header of the upgrade', async () => {
     const { auth, sockets } = createPhone()
@@ -148,29 +167,74 @@ describe('connectSocket', () => {
   })
 
   test('tells of an error of the open socket, which does not end it', async () => {
-    const phone = createPhone()
-    const events: Record<string, (event: never) => void> = {}
-    const on = (name: string) => (listener: (event: never) => void) => {
-      events[name] = listener
-    }
-    const task = {
-      send() {},
-      close() {},
-      onOpen: on('open'),
-      onMessage() {},
-      onError: on('error'),
-      onClose: on('close'),
-    }
-    const auth = phone.restart({ wx: { ...phone.device.wx, connectSocket: () => task } })
+    const { auth, wires } = createPhoneWithWires()
     const told = listen(auth.connectSocket({ url: '/live' }))
     await flush()
-    events.open?.({} as never)
-    events.error?.({ errMsg: 'too large' } as never)
+    wires[0]?.tell.open?.({} as never)
+    wires[0]?.tell.error?.({ errMsg: 'too large' } as never)
     await flush()
-    expect(told).toEqual(['error too large'])
-    events.close?.({ code: 1009, reason: '' } as never)
+    expect(told).toEqual(['open', 'error too large'])
+    wires[0]?.tell.close?.({ code: 1009, reason: '' } as never)
     await flush()
-    expect(told).toEqual(['error too large', 'close 1009'])
+    expect(told).toEqual(['open', 'error too large', 'close 1009'])
+  })
+
+  test('is the second socket after the reconnect, whatever the first one still says', async () => {
+    const { auth, service, wires } = createPhoneWithWires()
+    const socket = auth.connectSocket({ url: '/live' })
+    const told = listen(socket)
+    await flush()
+    service.revokeAll()
+    wires[0]?.tell.error?.({ errMsg: 'connectSocket:fail 401' } as never)
+    await flush()
+    wires[1]?.tell.open?.({} as never)
+    wires[0]?.tell.message?.({ data: 'late' } as never)
+    wires[0]?.tell.close?.({ code: 1006, reason: '' } as never)
+    socket.send({ data: 'hello' })
+    socket.close()
+    await flush()
+    expect({ told, ...wires[1] }).toMatchObject({ told: ['open'], sent: ['hello'], closed: 1 })
+  })
+
+  test('that WeChat says nothing about is given up in time', async () => {
+    const { auth, advance } = createPhoneWithWires()
+    const told = listen(auth.connectSocket({ url: '/live', timeout: 5_000 }))
+    await advance(19_000)
+    expect(told).toEqual([])
+    await advance(2_000)
+    expect(told).toEqual(['error connectSocket:fail timeout', 'close 1006'])
+  })
+
+  test('can be closed as soon as it is open', async () => {
+    const { auth, sockets } = createPhone()
+    const socket = auth.connectSocket({ url: '/live' })
+    socket.onOpen(() => socket.close({ code: 1000 }))
+    const told = listen(socket)
+    await flush()
+    sockets[0]?.tell.opened()
+    await flush()
+    expect(told).toEqual(['open', 'close 1000'])
+  })
+
+  test('calls the callbacks of close also while it waits for a login, and tells nothing afterwards', async () => {
+    const { auth, service, sockets } = createPhone()
+    service.exchanges.push('hold')
+    const waiting = auth.connectSocket({ url: '/live' })
+    await flush()
+    const called: string[] = []
+    waiting.close({ success: () => called.push('success'), complete: () => called.push('complete') })
+    await service.held[0]?.answer(201, service.issue())
+    await flush()
+    expect(called).toEqual(['success', 'complete'])
+
+    const connecting = auth.connectSocket({ url: '/live' })
+    const told = listen(connecting)
+    await flush()
+    connecting.close()
+    sockets[0]?.tell.opened()
+    sockets[0]?.tell.message('late')
+    await flush()
+    expect(told).toEqual(['error connectSocket:fail abort', 'close 1006'])
   })
 
   test('an ordinary close is told as it is', async () => {

@@ -230,6 +230,23 @@ describe('abort', () => {
   })
 })
 
+test('a task of wx whose abort throws is given up all the same', async () => {
+  const phone = createPhone()
+  const { wx } = phone.device
+  const abort = () => {
+    throw new Error('gone')
+  }
+  const auth = phone.restart({ wx: { ...wx, request: (options) => ({ ...wx.request(options), abort }) } })
+  await auth.ensureLogin()
+  phone.service.business = () => 'hold'
+  const request = auth.request({ url: '/a' })
+  const watched = watch(request)
+  await flush()
+  expect(() => request.abort()).toThrow('gone')
+  await flush()
+  expect(watched).toMatchObject({ state: 'rejected', error: { code: 'aborted' } })
+})
+
 describe('listeners of a task', () => {
   test('are told of the real request though they were there before it', async () => {
     const { auth, service } = createPhone()

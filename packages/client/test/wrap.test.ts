@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createPhone, flush, problem, watch } from './phone.ts'
+import { createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
 
 interface Options {
   url: string
@@ -114,5 +114,16 @@ describe('wrap', () => {
     phone.service.business = () => problem(401, 'session_invalid')
     expect((await request({ url: 'https://evil.com/', auth: 'optional' })).statusCode).toBe(401)
     expect(phone.service.calls.every(({ token }) => token === null)).toBe(true)
+  })
+
+  test('lets the session slide with a library that hands out bodies alone', async () => {
+    const { auth, advance, count } = createPhone()
+    const bodyOf = (options: { url: string }) => auth.request({ ...options, auth: 'none' }).then(({ data }) => data)
+    const request = auth.wrap(bodyOf)
+    for (let n = 0; n < 6; n++) {
+      await request({ url: '/a' })
+      await advance(IDLE_SECONDS * 500)
+    }
+    expect(count('wx.login')).toBe(1)
   })
 })
