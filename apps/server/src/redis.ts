@@ -5,8 +5,12 @@ import { parseRedisUrl, type RedisTarget } from './redis-url.ts'
 /** A store that does not answer in time is treated as gone; the caller gets a 503, not a wait. */
 const COMMAND_TIMEOUT_MS = 300
 const CONNECT_TIMEOUT_MS = 2_000
-/** A connection that was asked and stays silent was lost without a word; TCP would take a quarter of an hour to say so. */
-const SILENCE_TIMEOUT_MS = 1_000
+/**
+ * A connection that was asked and stays silent was lost without a word; TCP would take a quarter of an hour to say so. Giving
+ * it up ends all that waits for it: a pipeline is sent when the one before has its answers, so without this a command
+ * would take two timeouts, and a sign-in, which sends several, more than a second.
+ */
+const SILENCE_TIMEOUT_MS = 500
 /** Reconnecting is quick, so that the service recovers within a second of Redis coming back. */
 const RECONNECT_DELAY_MS = 250
 /** A command that meets a node that is gone, or a slot that moved, is sent so often more and no longer than a store may take. */
