@@ -15,6 +15,8 @@ const DEVICE = {
 }
 /** Users that sign in at a time. */
 const BATCH = 250
+/** One read settles for so many sessions: a sign-in is ten steps of that move by itself, which leaves few. */
+const SESSIONS_PER_READ = 5
 /** More than the caches of a processor hold. */
 const SAMPLE = 100_000
 
@@ -66,6 +68,18 @@ export async function fill(filled: FilledRedis, size: number, kind: Kind = NEW):
     filled.sample.push(...created.slice(0, Math.ceil((SAMPLE * created.length) / size)))
     filled.size += created.length
     if (filled.size % 100_000 === 0) progress(`${filled.size.toLocaleString('en')} sessions`)
+  }
+}
+
+/**
+ * Lets Redis end the move into larger tables that a growing number of keys starts. It goes a step with every command;
+ * until it is over, each command costs more, and both tables take memory.
+ */
+export async function settle({ store, sample, size }: FilledRedis): Promise<void> {
+  for (let read = 0; read < size / SESSIONS_PER_READ; read += sample.length) {
+    for (let from = 0; from < sample.length; from += BATCH) {
+      await Promise.all(sample.slice(from, from + BATCH).map(({ key }) => store.find(key)))
+    }
   }
 }
 

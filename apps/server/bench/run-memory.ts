@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Redis } from 'ioredis'
-import { describeRedis, fill, type Kind, progress, startEmptyRedis } from './filled-redis.ts'
+import { describeRedis, fill, type Kind, progress, settle, startEmptyRedis } from './filled-redis.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -16,8 +16,8 @@ const { values: options } = parseArgs({
 interface Measured {
   what: string
   goal: number
-  /** Of each session, index included, in the order of the sizes. */
-  bytes: number[]
+  /** Of each session, index included. */
+  bytes: { size: number; each: number }[]
 }
 
 const KINDS: (Kind & { what: string; goal: number })[] = [
@@ -36,11 +36,13 @@ for (const { what, goal, ...kind } of KINDS) {
   try {
     redis = await describeRedis(filled)
     const emptyBytes = await usedMemory(filled.redis)
-    const bytes: number[] = []
+    const bytes: Measured['bytes'] = []
     for (const size of sizes) {
       await fill(filled, size, kind)
-      bytes.push(((await usedMemory(filled.redis)) - emptyBytes) / size)
-      progress(`${what}: ${Math.round(bytes.at(-1) ?? 0)} bytes each`)
+      await settle(filled)
+      const each = ((await usedMemory(filled.redis)) - emptyBytes) / size
+      bytes.push({ size, each })
+      progress(`${what}: ${Math.round(each)} bytes each`)
     }
     measured.push({ what, goal, bytes })
   } finally {
@@ -49,7 +51,7 @@ for (const { what, goal, ...kind } of KINDS) {
 }
 const table = toTable()
 mkdirSync(options.out, { recursive: true })
-writeFileSync(join(options.out, 'memory.json'), `${JSON.stringify({ redis, sizes, measured }, null, 2)}\n`)
+writeFileSync(join(options.out, 'memory.json'), `${JSON.stringify({ redis, measured }, null, 2)}\n`)
 writeFileSync(join(options.out, 'memory.md'), table)
 process.stdout.write(`\n${table}\n${options.out}\n`)
 
@@ -63,7 +65,9 @@ function toTable(): string {
     '',
     `| bytes a session, index included | goal | ${sizes.map((size) => `of ${size.toLocaleString('en')}`).join(' | ')} |`,
     `| --- | ---: |${' ---: |'.repeat(sizes.length)}`,
-    ...measured.map(({ what, goal, bytes }) => `| ${what} | ${goal} | ${bytes.map(Math.round).join(' | ')} |`),
+    ...measured.map(
+      ({ what, goal, bytes }) => `| ${what} | ${goal} | ${bytes.map(({ each }) => Math.round(each)).join(' | ')} |`,
+    ),
   ]
   return `${lines.join('\n')}\n`
 }

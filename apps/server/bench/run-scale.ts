@@ -21,6 +21,7 @@ import {
   type NewSession,
   progress,
   remove,
+  settle,
   startEmptyRedis,
 } from './filled-redis.ts'
 import { median, percentile } from './statistics.ts'
@@ -99,17 +100,25 @@ interface Result {
   ends?: number
   small: Cost
   large: Cost
-  /** Of large to small, round by round, so that a slow moment of the machine meets both: quartiles. */
-  ratios: Record<keyof Cost, [number, number, number]>
+  /** Of large to small, round by round, so that a slow moment of the machine meets both. */
+  ratios: Record<keyof Cost, Quartiles>
+}
+
+interface Quartiles {
+  low: number
+  median: number
+  high: number
 }
 
 const closers: (() => Promise<unknown>)[] = []
 try {
   const [small, large] = [await openSide(), await openSide()]
   await fill(small.filled, smallest)
+  await settle(small.filled)
   const results: Result[] = []
   for (const size of [smallest, ...larger]) {
     await fill(large.filled, size)
+    await settle(large.filled)
     for (const question of QUESTIONS) results.push(await compare(question, small, large))
     progress(`timed at ${size.toLocaleString('en')} sessions`)
   }
@@ -156,9 +165,9 @@ async function compare({ what, ends, prepare }: Question, small: Side, large: Si
     took: median(measured.map((round) => round[side].took)),
     redisCpu: median(measured.map((round) => round[side].redisCpu)),
   })
-  const ratios = (of: keyof Cost): [number, number, number] => {
+  const ratios = (of: keyof Cost): Quartiles => {
     const all = measured.map((round) => round.large[of] / round.small[of])
-    return [percentile(all, 0.25), median(all), percentile(all, 0.75)]
+    return { low: percentile(all, 0.25), median: median(all), high: percentile(all, 0.75) }
   }
   return {
     size: large.filled.size,
@@ -214,8 +223,7 @@ function times<T>(count: number, call: () => Promise<T>): (() => Promise<T>)[] {
 function toTable(machine: string, results: readonly Result[]): string {
   const count = (value: number) => value.toLocaleString('en')
   const us = (value: number) => `${value < 100 ? value.toFixed(1) : count(Math.round(value))} µs`
-  const ratio = ([low, middle, high]: [number, number, number]) =>
-    `${middle.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`
+  const ratio = ({ low, median, high }: Quartiles) => `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`
   const sizes = [smallest, ...larger]
   const each = (ends: number) =>
     sizes.map((size) => {
