@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import type { Cluster, Redis } from 'ioredis'
 import { ApiError } from '../api-error.ts'
+import { batchReads } from './batch-reads.ts'
 import { cacheSessionStore } from './cached-store.ts'
 import { hearEndedSessions } from './redis-ended-sessions.ts'
 import { CLAIM_CODE, CREATE, LIST, REVOKE, REVOKE_ALL, TOUCH } from './redis-scripts.ts'
@@ -57,6 +58,9 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   const channel = `${keyPrefix}ended`
   const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
 
+  // In a cluster the keys of a batch lie on different nodes.
+  const read = 'nodes' in redis ? (key: string) => redis.get(key) : batchReads((keys: string[]) => redis.mget(keys))
+
   const store: SessionStore = {
     create: guarded(async (record, { nowMs, expiresAtMs }, { limit = 0, replaces = '' } = {}) => {
       const { id, userId } = record
@@ -67,7 +71,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       return run.weappAuthCreate(sessions + id, indexOf(userId), id, format(record), ...lifetime, sessions, ...room)
     }),
     find: guarded(async ({ id, bucket }) => {
-      const value = await redis.get(sessionsOf(bucket) + id)
+      const value = await read(sessionsOf(bucket) + id)
       return value === null ? null : parse(id, value)
     }),
     touch: guarded(async (record, { nowMs, expiresAtMs }) => {

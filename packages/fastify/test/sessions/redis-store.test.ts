@@ -149,7 +149,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     })
     const elsewhere = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now })
     const { session, token } = await sessions.issue('user', { appid: 'wx1' })
-    const asked = vi.spyOn(far, 'get')
+    const asked = vi.spyOn(far, 'mget')
     const isCached = async () => {
       await elsewhere.get(token)
       asked.mockClear()
@@ -180,7 +180,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     const sessions = createSessions({ store: near, ...rules })
     const elsewhere = createSessions({ store: far, ...rules })
     const { token } = await sessions.issue('user', { appid: 'wx1' })
-    const asked = vi.spyOn(redis, 'get')
+    const asked = vi.spyOn(redis, 'mget')
     await vi.waitFor(async () => {
       await elsewhere.get(token)
       asked.mockClear()
