@@ -1,5 +1,6 @@
 import type { EndedSessions } from './ended-sessions.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
+import type { SessionKey } from './token.ts'
 
 /** About 10 MB. Of more sessions in use at once the ones read longest ago are read again. */
 const MAX_RECORDS = 20_000
@@ -46,12 +47,18 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
     records.set(record.id, { record, askedAtMs })
   }
 
+  const findRemembered = ({ id }: SessionKey) => {
+    const known = records.get(id)
+    return known && now() - known.askedAtMs < maxAgeMs ? known.record : null
+  }
+
   return {
     ...store,
+    findRemembered,
     async find(key) {
+      const remembered = findRemembered(key)
+      if (remembered) return remembered
       const askedAtMs = now()
-      const known = records.get(key.id)
-      if (known && askedAtMs - known.askedAtMs < maxAgeMs) return known.record
       const isCurrent = mayRemember()
       const found = await store.find(key)
       if (found && 'id' in found && isCurrent()) remember(found, askedAtMs)

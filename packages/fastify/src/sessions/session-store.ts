@@ -61,6 +61,8 @@ export interface SessionStore {
   /** The ids of those that gave way. */
   create(record: SessionRecord, lifetime: Lifetime, room?: MakeRoom): Promise<readonly string[]>
   find(key: SessionKey): Promise<SessionRecord | Tombstone | null>
+  /** What `find` would answer without asking anybody, and without a promise; null says nothing about the session. */
+  findRemembered?(key: SessionKey): SessionRecord | null
   /** Writes down use and the new expiry. False when the session is gone or was ended. */
   touch(record: SessionRecord, lifetime: Lifetime): Promise<boolean>
   /** False when there is no such session of this user. */

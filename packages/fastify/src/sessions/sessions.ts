@@ -38,6 +38,8 @@ export interface Sessions {
    * @throws ApiError `session_malformed`, `session_invalid`, `session_revoked` or `store_unavailable`
    */
   get(token: string): Promise<Session>
+  /** The session that `get` would answer without a question to the store or a write; null says nothing about it. */
+  findRemembered(token: string): SessionRecord | null
   /** False when the user has no such session. */
   revoke(userId: string, sessionId: string, reason: RevocationReason): Promise<boolean>
   /** How many ended. */
@@ -86,6 +88,13 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
       if (await store.touch(recordOf(used), { nowMs, expiresAtMs: used.expiresAtMs })) return used
       // It ended between the two calls: reading again tells why.
       return judge(await store.find(key))
+    },
+
+    findRemembered(token) {
+      const key = store.findRemembered && parseToken(token)
+      const record = key && store.findRemembered?.(key)
+      if (!record) return null
+      return now() < Math.min(expiryOf(record), record.lastSeenMs + touchAfterMs) ? record : null
     },
 
     revoke: (userId, sessionId, reason) => store.revoke(userId, sessionId, { nowMs: now(), reason }),
@@ -139,7 +148,11 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
   }
 
   function live(record: SessionRecord): Session {
-    return { ...record, expiresAtMs: Math.min(record.lastSeenMs + idleMs, record.createdAtMs + absoluteMs) }
+    return { ...record, expiresAtMs: expiryOf(record) }
+  }
+
+  function expiryOf({ lastSeenMs, createdAtMs }: SessionRecord): number {
+    return Math.min(lastSeenMs + idleMs, createdAtMs + absoluteMs)
   }
 }
 

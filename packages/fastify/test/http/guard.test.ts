@@ -14,6 +14,7 @@ describe('the Authorization header', () => {
     ['an empty header', () => '', MISSING],
     ['another scheme', () => 'Basic dXNlcjpwYXNz', MISSING],
     ['the token without a scheme', (token: string) => token, MISSING],
+    ['the scheme and the token in one word', (token: string) => `Bearer${token}`, MISSING],
     ['the scheme alone', () => 'Bearer', MALFORMED],
     ['the scheme and a space', () => 'Bearer ', MALFORMED],
     ['something that is no token', () => 'Bearer abc', MALFORMED],

@@ -154,4 +154,32 @@ describe('a cached session store', () => {
     for (let i = 0; i < 5; i++) await sessions.get(token)
     expect([touches, finds()]).toEqual([1, 1])
   })
+  it('has a remembered session at hand, without a promise, for as long as it would be believed', async () => {
+    const { sessions, elsewhere, userId, advance, tell, lose } = open()
+    for (const hear of [(id: string) => tell(id), () => advance(2_000), () => lose()]) {
+      const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
+      expect(sessions.findRemembered(token)).toBeNull()
+      await sessions.get(token)
+      expect(sessions.findRemembered(token)).toMatchObject({ id: session.id, userId })
+      expect(sessions.findRemembered(token.replace(/.$/, ''))).toBeNull()
+      await elsewhere.revoke(userId, session.id, 'admin')
+      hear(session.id)
+      expect(sessions.findRemembered(token)).toBeNull()
+    }
+  })
+
+  it.each([
+    ['use of it has to be written down', { idleSeconds: 60, absoluteSeconds: 600, lasts: 6_000 }],
+    ['it has expired', { idleSeconds: 600, absoluteSeconds: 50, lasts: 50_000 }],
+  ])('has no session at hand once %s', async (_, { lasts, ...lifetimes }) => {
+    const { store, userId } = open()
+    let nowMs = Date.now()
+    const sessions = createSessions({ store, ...lifetimes, now: () => nowMs })
+    const { token } = await sessions.issue(userId, { appid: 'wx1' })
+    await sessions.get(token)
+    nowMs += lasts - 1
+    expect(sessions.findRemembered(token)).not.toBeNull()
+    nowMs += 1
+    expect(sessions.findRemembered(token)).toBeNull()
+  })
 })

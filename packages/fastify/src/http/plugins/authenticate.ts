@@ -43,7 +43,8 @@ export const authenticate = fp(
       },
     })
     app.decorate('authenticate', async (request: FastifyRequest) => {
-      const { id: sessionId, userId, appid } = await getSession(request, sessions)
+      const token = parseBearer(request.headers.authorization)
+      const { id: sessionId, userId, appid } = sessions.findRemembered(token) ?? (await sessions.get(token))
       ;(request as WithAuth)[kAuth] = { userId, sessionId, appid }
     })
   },
@@ -65,12 +66,13 @@ export function findBearer(request: FastifyRequest): string | null {
  * section 11.1). Another scheme is no attempt to present a session token.
  */
 export function parseBearer(header: string | undefined): string {
-  const [scheme, token] = /^([^\s]*) *(.*)$/.exec(header ?? '')?.slice(1) ?? []
-  if (scheme?.toLowerCase() !== 'bearer') {
+  const credentials = /^bearer(?!\S) *(.*)$/i.exec(header ?? '')
+  if (!credentials) {
     throw new ApiError('session_missing', 'no bearer token', {
       detail: 'send the header Authorization: Bearer <token>',
     })
   }
+  const token = credentials[1]
   if (!token) {
     throw new ApiError('session_malformed', 'no token after Bearer', {
       detail: 'the header must be Authorization: Bearer <token>',
