@@ -1,13 +1,19 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAuth, isAuthError } from '@weapp-auth/client'
-import { createDevice, createWorld, localLink, startWechat, type World } from '@weapp-auth/emulator'
+import { createDevice, createWorld, localLink, startWechat, type Transport, type World } from '@weapp-auth/emulator'
 import { Redis } from 'ioredis'
+import { startPostgres } from '../../../scripts/servers/postgres.ts'
 import { startRedis } from '../../../scripts/servers/redis.ts'
 import { percentile } from './statistics.ts'
-import { startTarget } from './target.ts'
 
 export interface StormOptions {
   phones: number
@@ -39,6 +45,7 @@ export interface Storm {
 const GIVE_UP_MS = 120_000
 const NORMAL_WITHIN_MS = 60_000
 const SIGN_INS_AT_A_TIME = 100
+const PROXY_CONNECTIONS = 200
 
 export async function runStorm({ phones: count, periodMs, progress }: StormOptions): Promise<Storm> {
   const closers: (() => unknown)[] = []
@@ -47,20 +54,27 @@ export async function runStorm({ phones: count, periodMs, progress }: StormOptio
     closers.push(() => rmSync(dataDir, { recursive: true, force: true }))
     const redis = await startRedis()
     closers.push(redis.stop)
+    const postgres = await startPostgres()
+    closers.push(postgres.stop)
     const world = createWorld()
     const wechat = await startWechat(world)
     closers.push(wechat.close)
     const [app = { appid: '', secret: '' }] = world.apps
-    const service = await startTarget('the service', 'service', {
+    const service = await startService({
       DATA_DIR: dataDir,
       WECHAT_APPID: app.appid,
       WECHAT_SECRET: app.secret,
       WECHAT_API_BASE_URL: wechat.baseUrl,
       REDIS_URL: redis.url,
+      DATABASE_URL: postgres.url,
+      SESSION_KEY_KEYS: `k1:${randomBytes(32).toString('base64')}`,
+      TRUST_PROXY: '127.0.0.1/32',
     })
     closers.push(service.stop)
 
-    const phones = Array.from({ length: count }, (_, index) => createPhone(world, app.appid, index, service.url))
+    const proxy = new Agent({ keepAlive: true, maxSockets: PROXY_CONNECTIONS })
+    closers.push(() => proxy.destroy())
+    const phones = Array.from({ length: count }, (_, index) => createPhone({ world, proxy, service, index }))
     await signInAll(phones, progress)
     const admin = new Redis(redis.url)
     closers.push(() => admin.disconnect())
@@ -70,16 +84,48 @@ export async function runStorm({ phones: count, periodMs, progress }: StormOptio
   }
 }
 
+/** The built service, as an operator starts it behind a proxy. */
+async function startService(env: Record<string, string>): Promise<{ url: string; stop(): Promise<unknown> }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../dist/main.js')], {
+    env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'silent', ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const ended = once(child, 'exit')
+  const stop = () => {
+    child.kill()
+    return ended
+  }
+  for await (const line of createInterface({ input: child.stderr })) {
+    const url = /^weapp-auth: .*\bon (http:\S+)$/.exec(line)?.[1]
+    if (!url) continue
+    while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(100)
+    return { url, stop }
+  }
+  throw new Error(`the service ended (${await ended}) before it served`)
+}
+
 interface Phone {
   signIn(): Promise<unknown>
   /** One request of the app's own. */
   ask(): Promise<void>
 }
 
-function createPhone(world: World, appid: string, index: number, baseUrl: string): Phone {
-  const name = `phone ${index}`
-  const device = createDevice({ link: localLink(world), appid, user: `user ${index}`, name })
-  const auth = createAuth({ baseUrl, wx: device.wx })
+interface Setup {
+  world: World
+  proxy: Agent
+  service: { url: string }
+  index: number
+}
+
+function createPhone({ world, proxy, service, index }: Setup): Phone {
+  const device = createDevice({
+    link: localLink(world),
+    appid: world.apps[0]?.appid ?? '',
+    user: `user ${index}`,
+    name: `phone ${index}`,
+    send: throughProxy(proxy, addressOf(index)),
+  })
+  const auth = createAuth({ baseUrl: service.url, wx: device.wx })
   return {
     signIn: () => auth.ensureLogin(),
     async ask() {
@@ -87,6 +133,25 @@ function createPhone(world: World, appid: string, index: number, baseUrl: string
       if (statusCode !== 200) throw new Error(`status ${statusCode}`)
     },
   }
+}
+
+/** The way through a proxy, which keeps its connections and says whose request it passes on: sign-ins are limited by address. */
+function throughProxy(agent: Agent, address: string): Transport {
+  return ({ url, method, header, body, signal }) =>
+    new Promise((resolve, reject) => {
+      const options = { agent, method, headers: { ...header, 'x-forwarded-for': address }, signal }
+      const outgoing = request(url, options, (incoming) => {
+        const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)])
+        const answer = { statusCode: incoming.statusCode ?? 0, header: Object.fromEntries(headers) }
+        text(incoming).then((body) => resolve({ ...answer, body }), reject)
+      })
+      outgoing.on('error', reject)
+      outgoing.end(body)
+    })
+}
+
+function addressOf(index: number): string {
+  return `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`
 }
 
 async function signInAll(phones: readonly Phone[], progress: StormOptions['progress']): Promise<void> {
