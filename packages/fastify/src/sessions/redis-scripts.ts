@@ -35,8 +35,8 @@ end
 
 /**
  * KEYS session, index. ARGV id, value, ttlMs, expiresAtMs, nowMs, prefix of session keys, channel, userId, limit, id that is
- * replaced. Returns the ids that ended. NX: the client sends it again when a connection breaks before the answer, and the session may have been ended
- * meanwhile.
+ * replaced. Returns the ids that ended. NX: the client sends it again when a connection breaks before the answer, and the
+ * session may have been ended meanwhile.
  */
 export const CREATE = `${IS_ENDED}${INDEX}${END}${TELL}
 local id, nowMs, prefix, limit, replaced = ARGV[1], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[9]), ARGV[10]

@@ -15,7 +15,7 @@ const ABSOLUTE_SECONDS = 3_000
 const APPID = 'wx1'
 
 /** Another user whose sessions lie in the same bucket. */
-function neighbourOf(userId: string): string {
+export function neighbourOf(userId: string): string {
   for (;;) {
     const neighbour = randomUUID()
     if (bucketOf(neighbour) === bucketOf(userId)) return neighbour
@@ -226,7 +226,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       const stranger = await issue(neighbourOf(userId))
       const issued = []
       for (let i = 0; i < 5; i++) {
-        advance(1)
+        advance(IDLE_SECONDS / 10)
         issued.push(await issue(userId))
         // Use makes no session younger.
         if (issued[0] && i < 3) await sessions.get(issued[0].token)
@@ -252,6 +252,18 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await sessions.get(oldest.token)
       expect(await sessions.list(userId)).toHaveLength(3)
       await expect(sessions.get(expired.token)).rejects.toMatchObject({ code: 'session_invalid' })
+    })
+
+    it('ends no older one that was used while a younger one has expired', async () => {
+      const { sessions, userId, issue, advance } = await setUp({ limit: 2 })
+      const used = await issue(userId)
+      advance(1)
+      await issue(userId)
+      advance(IDLE_SECONDS / 2)
+      await sessions.get(used.token)
+      advance(IDLE_SECONDS / 2)
+      const { session } = await issue(userId)
+      expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([used.session.id, session.id])
     })
 
     it('of 50 at once leaves as many as are allowed', async () => {
