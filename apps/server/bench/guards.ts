@@ -2,6 +2,7 @@ import { requirePeer } from './peers.ts'
 import type { Target } from './target.ts'
 
 const CONNECTIONS = 50
+const WARM_UP_SECONDS = 5
 
 export interface Round {
   target: string
@@ -11,6 +12,11 @@ export interface Round {
   p99Ms: number
 }
 
+/** Until the last of what runs hot is compiled; before, a request takes two to four times as long. */
+export async function warmUp(targets: readonly Target[]): Promise<void> {
+  for (const target of targets) await measureGuard(target, WARM_UP_SECONDS)
+}
+
 /** Loads the route of one target for some seconds, and counts by the CPU time that took. */
 export async function measureGuard(target: Target, seconds: number): Promise<Round> {
   const before = await target.cpuSeconds()
@@ -18,6 +24,7 @@ export async function measureGuard(target: Target, seconds: number): Promise<Rou
     url: `${target.url}/orders`,
     connections: CONNECTIONS,
     duration: seconds,
+    sampleInt: 50, // Also how soon it notices that the time is over.
     requests: target.users.map((headers) => ({ method: 'GET', path: '/orders', headers })),
   })
   const cpuSeconds = (await target.cpuSeconds()) - before
@@ -30,4 +37,10 @@ export async function measureGuard(target: Target, seconds: number): Promise<Rou
     p50Ms: result.latency.p50,
     p99Ms: result.latency.p99,
   }
+}
+
+/** Another target first in every round. */
+export function rotate<T>(list: readonly T[], by: number): T[] {
+  const start = by % list.length
+  return [...list.slice(start), ...list.slice(0, start)]
 }

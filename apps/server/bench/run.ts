@@ -5,18 +5,20 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../../../scripts/servers/postgres.ts'
 import { startRedis } from '../../../scripts/servers/redis.ts'
-import { measureGuard, type Round } from './guards.ts'
+import { measureGuard, type Round, rotate, warmUp } from './guards.ts'
 import { installPeers } from './peers.ts'
+import { profileGuards, toProfileTable } from './profile.ts'
 import { compare, type Report, summarize, toSvg, toTable } from './report.ts'
 import { measureRevocations } from './revocations.ts'
-import { measureSignIns } from './sign-ins.ts'
-import { startTarget, type Target } from './target.ts'
+import { measureSignIns, type SignIns } from './sign-ins.ts'
+import { makeRoomForTargets, startTarget, type Target } from './target.ts'
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '25' },
     seconds: { type: 'string', default: '1' },
     'sign-ins': { type: 'string', default: '5000' },
+    profile: { type: 'boolean', default: false },
     out: { type: 'string', default: join(import.meta.dirname, 'results') },
   },
 })
@@ -24,18 +26,49 @@ const rounds = Number(options.rounds)
 const seconds = Number(options.seconds)
 const signInCount = Number(options['sign-ins'])
 const USERS = '200'
+const UNCACHED = { SESSION_CACHE_MS: '0' }
+const CACHED = { SESSION_CACHE_MS: '2000' }
 
 const closers: (() => Promise<void> | void)[] = []
+const { length: cores } = cpus()
+const machine = `${cores} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`
+mkdirSync(options.out, { recursive: true })
 try {
   installPeers()
+  makeRoomForTargets()
   const dataDir = mkdtempSync(join(tmpdir(), 'weapp-auth-bench-'))
   closers.push(() => rmSync(dataDir, { recursive: true, force: true }))
-  const [redis, postgres] = await Promise.all([startRedis(), startPostgres()])
-  closers.push(redis.stop, postgres.stop)
+  const redis = await startRedis()
+  closers.push(redis.stop)
+  await (options.profile ? profile(redis.url, dataDir) : compareAll(redis.url, dataDir))
+} finally {
+  for (const close of closers.reverse()) await close()
+}
 
-  const targets = await startGuards(redis.url, dataDir)
+async function compareAll(redisUrl: string, dataDir: string): Promise<void> {
+  const measured = await measureGuards([...(await startOurs(redisUrl, dataDir)), ...(await startPeers(redisUrl))])
+  const revocations = await measureRevocations(
+    await start('the first process', 'weapp-auth', ours(redisUrl, join(dataDir, 'first'), CACHED)),
+    await start('the second process', 'weapp-auth', ours(redisUrl, join(dataDir, 'second'), CACHED)),
+  )
+  const report: Report = {
+    machine,
+    rounds,
+    secondsPerRound: seconds,
+    guards: summarize(measured),
+    signIns: await signIn(redisUrl, dataDir),
+    revocations,
+    goals: findGoals(measured),
+  }
+  write('results.json', `${JSON.stringify({ ...report, every: measured }, null, 2)}\n`)
+  write('results.svg', toSvg(report))
+  write('results.md', toTable(report))
+  process.stdout.write(`\n${toTable(report)}\n${options.out}\n`)
+}
+
+async function measureGuards(targets: readonly Target[]): Promise<Round[][]> {
   const measured: Round[][] = []
-  for (const target of targets) await measureGuard(target, 1) // Warm.
+  await warmUp(targets)
   for (let round = 0; round < rounds; round++) {
     const results = new Map<string, Round>()
     for (const target of rotate(targets, round)) {
@@ -46,12 +79,12 @@ try {
     measured.push(targets.flatMap(({ name }) => results.get(name) ?? []))
   }
   await Promise.all(targets.map((target) => target.stop()))
+  return measured
+}
 
-  const revocations = await measureRevocations(
-    await start('the first process', 'weapp-auth', cached(redis.url, join(dataDir, 'first'))),
-    await start('the second process', 'weapp-auth', cached(redis.url, join(dataDir, 'second'))),
-  )
-
+async function signIn(redisUrl: string, dataDir: string): Promise<SignIns> {
+  const postgres = await startPostgres()
+  closers.push(postgres.stop)
   const wechat = await start('the upstream', 'wechat', {})
   const [{ appid = '', secret = '' } = {}] = wechat.users
   const service = await start('the service', 'service', {
@@ -59,51 +92,55 @@ try {
     WECHAT_APPID: appid,
     WECHAT_SECRET: secret,
     WECHAT_API_BASE_URL: wechat.url,
-    REDIS_URL: redis.url,
+    REDIS_URL: redisUrl,
     DATABASE_URL: postgres.url,
   })
   const signIns = await measureSignIns(service, wechat, signInCount)
   progress('sign-ins', 'the service', signIns.signInsPerSecond)
   await Promise.all([service.stop(), wechat.stop()])
+  return signIns
+}
 
-  const guards = summarize(measured)
-  const { length } = cpus()
-  const machine = `${length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`
-  const report: Report = {
-    machine,
+/** Where the CPU time of a request goes, with the guard and without. */
+async function profile(redisUrl: string, dataDir: string): Promise<void> {
+  const targets = await startOurs(redisUrl, dataDir)
+  const profiles = await profileGuards(targets, {
     rounds,
-    secondsPerRound: seconds,
-    guards,
-    signIns,
-    revocations,
-    goals: findGoals(measured),
-  }
-  mkdirSync(options.out, { recursive: true })
-  writeFileSync(join(options.out, 'results.json'), `${JSON.stringify({ ...report, every: measured }, null, 2)}\n`)
-  writeFileSync(join(options.out, 'results.md'), toTable(report))
-  writeFileSync(join(options.out, 'results.svg'), toSvg(report))
-  process.stdout.write(`\n${toTable(report)}\n${options.out}\n`)
-} finally {
-  for (const close of closers.reverse()) await close()
+    seconds,
+    progress: (round) => process.stderr.write(`[${round}/${rounds}]\n`),
+  })
+  write('profile.json', `${JSON.stringify({ machine, profiles }, null, 2)}\n`)
+  write('profile.md', toProfileTable(machine, profiles))
+  process.stdout.write(`\n${toProfileTable(machine, profiles)}\n${options.out}\n`)
 }
 
-async function startGuards(redisUrl: string, dataDir: string): Promise<Target[]> {
+function startOurs(redisUrl: string, dataDir: string): Promise<Target[]> {
+  return startAll([
+    ['unguarded', 'weapp-auth', ours(redisUrl, join(dataDir, 'unguarded'), { GUARD: 'off' })],
+    ['an empty hook', 'weapp-auth', ours(redisUrl, join(dataDir, 'empty'), { GUARD: 'empty' })],
+    ['weapp-auth, cache on', 'weapp-auth', ours(redisUrl, join(dataDir, 'on'), CACHED)],
+    ['weapp-auth, cache off', 'weapp-auth', ours(redisUrl, join(dataDir, 'off'), UNCACHED)],
+    ['one GET and nothing else', 'weapp-auth', ours(redisUrl, join(dataDir, 'get'), { GUARD: 'get', ...UNCACHED })],
+  ])
+}
+
+function startPeers(redisUrl: string): Promise<Target[]> {
   const env = { REDIS_URL: redisUrl, USERS }
-  const ours = (name: string) => ({ ...env, DATA_DIR: join(dataDir, name) })
-  return [
-    await start('unguarded', 'weapp-auth', { ...ours('unguarded'), GUARD: 'off' }),
-    await start('an empty hook', 'weapp-auth', { ...ours('empty'), GUARD: 'empty' }),
-    await start('one GET and nothing else', 'weapp-auth', { ...ours('get'), GUARD: 'get', SESSION_CACHE_MS: '0' }),
-    await start('weapp-auth, cache off', 'weapp-auth', { ...ours('off'), GUARD: 'on', SESSION_CACHE_MS: '0' }),
-    await start('weapp-auth, cache on', 'weapp-auth', cached(redisUrl, join(dataDir, 'on'))),
-    await start('@fastify/session', 'fastify-session', env),
-    await start('express-session', 'express-session', env),
-    await start('@fastify/jwt', 'fastify-jwt', env),
-  ]
+  return startAll([
+    ['@fastify/session', 'fastify-session', env],
+    ['express-session', 'express-session', env],
+    ['@fastify/jwt', 'fastify-jwt', env],
+  ])
 }
 
-function cached(redisUrl: string, dataDir: string): Record<string, string> {
-  return { REDIS_URL: redisUrl, USERS, DATA_DIR: dataDir, GUARD: 'on', SESSION_CACHE_MS: '2000' }
+function ours(redisUrl: string, dataDir: string, env: Record<string, string>): Record<string, string> {
+  return { REDIS_URL: redisUrl, USERS, DATA_DIR: dataDir, GUARD: 'on', ...env }
+}
+
+async function startAll(all: readonly [name: string, file: string, env: Record<string, string>][]): Promise<Target[]> {
+  const targets: Target[] = []
+  for (const each of all) targets.push(await start(...each))
+  return targets
 }
 
 async function start(name: string, file: string, env: Record<string, string>): Promise<Target> {
@@ -125,10 +162,8 @@ function findGoals(measured: readonly Round[][]): Report['goals'] {
   ]
 }
 
-/** Another target first in every round. */
-function rotate<T>(list: readonly T[], by: number): T[] {
-  const start = by % list.length
-  return [...list.slice(start), ...list.slice(0, start)]
+function write(file: string, text: string): void {
+  writeFileSync(join(options.out, file), text)
 }
 
 function progress(step: string, name: string, perSecond: number): void {
