@@ -5,6 +5,8 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDevice, type Device, localLink } from '@weapp-auth/emulator'
+// Takes seconds on a busy machine: loaded later, it would make the service in this process an overloaded one.
+import simulate from 'miniprogram-simulate'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Service, startService } from '../../server/test/service.ts'
 
@@ -81,7 +83,6 @@ describe('login-button', () => {
   })
 
   async function render() {
-    const { default: simulate } = await import('miniprogram-simulate')
     // Modules are kept between tests, and the client's with the session in it: a fresh phone is a fresh start.
     Object.assign(wx, device.wx)
     forget(folder)
