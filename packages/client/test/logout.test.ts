@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createPhone, flush, problem, watch } from './phone.ts'
+import { createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
 
 describe('logout', () => {
   test('forgets the session at once, tells the service, and lasts until the next tap', async () => {
@@ -210,7 +210,7 @@ describe('logout', () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     service.business = () => 'hold'
-    watch(auth.request({ url: '/poll' }))
+    const poll = watch(auth.request({ url: '/poll' }))
     await flush()
     service.exchanges.push('hold')
     const tapped = watch(auth.ensureLogin({ force: true }))
@@ -218,6 +218,46 @@ describe('logout', () => {
     await service.held[0]?.answer(401, problem(401, 'session_revoked', 'signed_out_elsewhere').data)
     await service.held[1]?.answer(201, service.issue())
     await flush()
+    expect(poll).toMatchObject({ state: 'rejected', error: { code: 'unauthorized' } })
     expect(tapped).toMatchObject({ state: 'resolved', value: { id: 's2' } })
+  })
+
+  test('of a session that ended elsewhere meets a login nobody tapped for', async () => {
+    let nowMs = Date.UTC(2026, 0, 1)
+    const { auth, service } = createPhone({ now: () => nowMs })
+    await auth.ensureLogin({ force: true })
+    service.business = () => 'hold'
+    const poll = watch(auth.request({ url: '/poll' }))
+    await flush()
+    nowMs += IDLE_SECONDS * 1000
+    service.exchanges.push('hold')
+    const waiting = watch(auth.request({ url: '/products' }))
+    await flush()
+    const [asked, exchange] = service.held
+    await asked?.answer(401, problem(401, 'session_revoked', 'signed_out_elsewhere').data)
+    await flush()
+    expect(exchange?.isGivenUp()).toBe(true)
+    for (const { error } of [poll, waiting]) expect(error).toMatchObject({ code: 'logged_out' })
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
+  })
+
+  test('of a session that ended elsewhere does not meet the tap, whoever waits for its login as well', async () => {
+    let nowMs = Date.UTC(2026, 0, 1)
+    const { auth, service } = createPhone({ now: () => nowMs })
+    await auth.ensureLogin()
+    service.business = (call) => (service.held.length === 0 ? 'hold' : service.judge(call.token))
+    watch(auth.request({ url: '/poll' }))
+    await flush()
+    nowMs += IDLE_SECONDS * 1000
+    service.exchanges.push('hold')
+    const tapped = watch(auth.ensureLogin({ force: true }))
+    const waiting = watch(auth.request({ url: '/products' }))
+    await flush()
+    const [poll, exchange] = service.held
+    await poll?.answer(401, problem(401, 'session_revoked', 'signed_out_elsewhere').data)
+    await exchange?.answer(201, service.issue())
+    await flush()
+    expect(tapped).toMatchObject({ state: 'resolved', value: { id: 's2' } })
+    expect(waiting).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
   })
 })
