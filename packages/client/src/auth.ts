@@ -14,6 +14,9 @@ import { type Callbacks, createWeChat, type NetworkCall, type RequestResult, typ
 
 const STORAGE_FORMAT = 1
 
+/** The storage and WeChat's word on its session_key, 2 s each, may be waited for before a login begins. */
+const BEFORE_LOGIN_MS = 4_000
+
 /** What instances with the same storage, key and address have in common. */
 interface Shared<User> {
   session: SessionKeeper<User>
@@ -117,20 +120,24 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     throw refusal(response, 'request', 'rejected')
   }
 
+  /** A login may take the place of another, and that of a third: the call has one deadline all the same. */
+  function inTime<T>(work: Promise<T>, limitMs?: number): Promise<T> {
+    return within(limitMs || loginTimeoutMs + BEFORE_LOGIN_MS, work, () =>
+      Promise.reject(new AuthError('login_timeout', 'login:fail timeout')),
+    )
+  }
+
   function ensureLogin(given: EnsureLoginOptions & Callbacks<Session<User>, AuthFailure> = {}) {
     const { force = false, timeoutMs } = given
-    const ensured = session.ensure(force).then(view)
-    const limited = timeoutMs
-      ? within(timeoutMs, ensured, () => Promise.reject(new AuthError('login_timeout', 'ensureLogin:fail timeout')))
-      : ensured
-    return deliver('ensureLogin', given, limited, undefined) as never
+    return deliver('ensureLogin', given, inTime(session.ensure(force).then(view), timeoutMs), undefined) as never
   }
 
   return {
     ensureLogin,
     ready: () => (ensureLogin() as Promise<Session<User>>).catch(() => null),
-    ensureSessionKey: session.ensureSessionKey,
-    loginWith: async ({ url, data }) => view(await session.loginWith({ url: locate({ url }, 'loginWith').url, data })),
+    ensureSessionKey: () => inTime(session.ensureSessionKey()),
+    loginWith: async ({ url, data }) =>
+      view(await inTime(session.loginWith({ url: locate({ url }, 'loginWith').url, data }))),
     getSession() {
       const active = session.current()
       return active && view(active)

@@ -81,7 +81,7 @@ export interface AuthEvents<User = SessionUser> {
 export interface EnsureLoginOptions {
   /** Signs in anew although there is a session, or although the user signed out: for the tap on a login button. */
   force?: boolean
-  /** How long this call waits, in milliseconds, while the login goes on for others. Default: until it ends. */
+  /** How long this call waits, in milliseconds, while the login goes on for others. Default: `loginTimeoutMs` and 4 s. */
   timeoutMs?: number
 }
 

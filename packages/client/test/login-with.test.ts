@@ -103,6 +103,26 @@ describe('loginWith', () => {
     expect(signedIn).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
   })
 
+  test('again and again keeps nobody waiting for longer than one sign-in may take', async () => {
+    const { auth, service, advance } = createPhoneWithPasswords()
+    service.route = () => 'hold'
+    const ensured = watch(auth.ensureLogin())
+    await advance(10_000)
+    const first = watch(auth.loginWith(PASSWORD))
+    await advance(8_999)
+    const second = watch(auth.loginWith(PASSWORD))
+    expect(ensured.state).toBe('pending')
+    await advance(1)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
+    await advance(9_999)
+    expect(first.state).toBe('pending')
+    await advance(1)
+    expect(first).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
+    await service.held[2]?.answer(201, service.issue())
+    await flush()
+    expect(second).toMatchObject({ state: 'resolved', value: { id: 's1' } })
+  })
+
   test('goes before a silent login, whose callers get its session', async () => {
     const { auth, service } = createPhoneWithPasswords()
     service.exchanges.push('hold')

@@ -128,6 +128,22 @@ describe('ensureSessionKey', () => {
     expect(count('wx.checkSession')).toBe(1)
   })
 
+  test('waits for one login under way and one of its own no longer than for one', async () => {
+    const { auth, device, service, advance } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    service.exchanges.push('hold', 'hold')
+    void auth.ensureLogin({ force: true })
+    await flush()
+    device.faults.set('wx.checkSession', DEAD)
+    const ensured = watch(auth.ensureSessionKey())
+    await advance(14_000)
+    await service.held[0]?.answer(201, service.issue())
+    await advance(4_999)
+    expect(ensured.state).toBe('pending')
+    await advance(1)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
+  })
+
   test('does not wait for the pause after a failed login', async () => {
     const { auth, device, service, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
