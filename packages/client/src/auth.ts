@@ -116,7 +116,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   async function ask<Field extends string>(field: Field, given: WxRequestOptions): Promise<Record<Field, never>> {
     const response = await request(given)
     const data = Object(response.data)
-    if (response.statusCode < 300 && data[field]) return data
+    if (!(response.statusCode >= 300) && data[field]) return data
     throw refusal(response, 'request', 'rejected')
   }
 

@@ -45,7 +45,7 @@ export function createService<User>(
     async signIn({ url, data }, token, onTask) {
       const options = { url, method: 'POST', header: token ? bearer(token) : {}, data, timeout: loginTimeoutMs }
       const response = await wechat.send<RequestResult>('request', options, onTask)
-      if (response.statusCode < 300 && isIssued<Issued<User>>(response.data)) return response.data
+      if (!(response.statusCode >= 300) && isIssued<Issued<User>>(response.data)) return response.data
       throw refusal(response, 'login', 'login_rejected', 'login_throttled')
     },
 

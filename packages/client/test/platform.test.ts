@@ -53,6 +53,22 @@ describe('a wx', () => {
     expect(auth.getSession()).toMatchObject({ id: 's1' })
   })
 
+  test('may give NaN for every status: what is a session is one', async () => {
+    const phone = createPhone()
+    const { wx } = phone.device
+    const request: Wx['request'] = (options) =>
+      wx.request({
+        ...options,
+        success: (result) => options.success?.({ ...result, statusCode: Number.NaN }),
+      })
+    const auth = phone.restart({ wx: { ...wx, request } })
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
+    phone.service.business = () => ({ status: 200, data: { data: { steps: 100 } } })
+    expect(await auth.decrypt({ encryptedData: 'AAAA', iv: 'BBBB' })).toEqual({ steps: 100 })
+    phone.service.exchanges.push({ status: 500, data: '<html>' })
+    await expect(auth.ensureLogin({ force: true })).rejects.toMatchObject({ code: 'bad_response' })
+  })
+
   test('that interrupts a request in the background has lost it in the network', async () => {
     const { auth, service, device, advance } = createPhone()
     await auth.ensureLogin()
