@@ -61,6 +61,20 @@ describe('ensureLogin', () => {
   })
 
   test.each([
+    'checkSession:fail network error',
+    'checkSession:fail offline',
+    'checkSession:fail interrupted',
+    'fail timeout',
+  ])('a check that failed with "%s" has told nothing of the session_key', async (errMsg) => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.device.faults.set('wx.checkSession', { errMsg })
+    expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's1' })
+    expect(phone.count('wx.login')).toBe(1)
+  })
+
+  test.each([
     ['the network', 'lose' as const, 'lose' as const],
     ['a 5xx', problem(503, 'store_unavailable'), problem(503, 'store_unavailable')],
   ])('the old session stays when the login after a dead session_key fails by %s', async (_, first, second) => {
@@ -427,6 +441,17 @@ describe('events', () => {
     await expect(advance(0)).rejects.toThrow('from a handler')
     await advance(0)
     expect(seen).toHaveLength(2)
+  })
+
+  test('are told when the login is over for those who waited for it, too', async () => {
+    const { auth, advance } = createPhone()
+    const order: string[] = []
+    auth.on('login', () => order.push('handler'))
+    void auth.ensureLogin().then(() => order.push('caller'))
+    await flush()
+    expect(order).toEqual(['caller'])
+    await advance(0)
+    expect(order).toEqual(['caller', 'handler'])
   })
 
   test('an unknown event is refused', () => {

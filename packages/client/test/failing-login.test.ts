@@ -145,6 +145,17 @@ describe('a failing login', () => {
     expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
   })
 
+  test('takes a Retry-After with a date, which a phone cannot read by its clock, for none', async () => {
+    const { auth, service, advance } = createPhone()
+    service.exchanges.push({
+      ...problem(429, 'rate_limited'),
+      header: { 'Retry-After': 'Thu, 01 Jan 2026 00:01:00 GMT' },
+    })
+    await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_throttled', retryAfterMs: undefined })
+    await advance(1_000)
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
+  })
+
   test('is tried again by force, but never more than three times in ten seconds', async () => {
     const { auth, service, advance, count } = createPhone()
     service.exchanges.push(...Array.from({ length: 3 }, () => problem(403, 'user_disabled')))

@@ -231,13 +231,13 @@ describe('logout', () => {
     await flush()
     nowMs += IDLE_SECONDS * 1000
     service.exchanges.push('hold')
-    const waiting = watch(auth.request({ url: '/products' }))
+    const waiting = [watch(auth.request({ url: '/products' })), watch(auth.request({ url: '/more' }))]
     await flush()
     const [asked, exchange] = service.held
     await asked?.answer(401, problem(401, 'session_revoked', 'signed_out_elsewhere').data)
     await flush()
     expect(exchange?.isGivenUp()).toBe(true)
-    for (const { error } of [poll, waiting]) expect(error).toMatchObject({ code: 'logged_out' })
+    for (const { error } of [poll, ...waiting]) expect(error).toMatchObject({ code: 'logged_out' })
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
   })
 

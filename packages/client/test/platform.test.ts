@@ -114,6 +114,19 @@ describe('instances', () => {
     ])
   })
 
+  test('with storages of their own know nothing of each other, under whatever key', async () => {
+    const phone = createPhone()
+    const wx = Object.create(phone.device.wx)
+    const createStorage = () => ({ get: async () => null, set: async () => {}, remove: async () => {} })
+    const [one, two] = [
+      phone.restart({ wx, storage: createStorage() }),
+      phone.restart({ wx, storage: createStorage() }),
+    ]
+    expect(await one.ensureLogin()).toMatchObject({ id: 's1' })
+    expect(two.getSession()).toBeNull()
+    expect(await two.ensureLogin()).toMatchObject({ id: 's2' })
+  })
+
   test('with other keys know nothing of each other', async () => {
     const phone = createPhone()
     const wx = Object.create(phone.device.wx)

@@ -60,6 +60,15 @@ describe('request', () => {
     expect((auth.getSession()?.expiresAtMs ?? 0) > expiresAtMs).toBe(moves)
   })
 
+  test('what brought no answer has not looked at the token', async () => {
+    const { auth, service, advance } = createPhone()
+    const { expiresAtMs } = await auth.ensureLogin()
+    await advance(60_000)
+    service.business = () => 'lose'
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'network' })
+    expect(auth.getSession()?.expiresAtMs).toBe(expiresAtMs)
+  })
+
   test('fifty first requests cause one wx.login and one exchange', async () => {
     const { auth, service, count } = createPhone()
     await Promise.all(Array.from({ length: 50 }, (_, i) => auth.request({ url: `/products/${i}` })))
@@ -101,7 +110,10 @@ describe('request', () => {
     await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'unauthorized' })
     expect(service.calls).toHaveLength(5)
     expect(count('wx.login')).toBe(2)
-    await advance(10_000)
+    await advance(9_999)
+    await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(count('wx.login')).toBe(2)
+    await advance(1)
     await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'unauthorized' })
     expect(count('wx.login')).toBe(3)
   })
@@ -244,6 +256,15 @@ describe("auth: 'optional'", () => {
     expect((await auth.request({ url: '/news', auth: 'optional' })).statusCode).toBe(200)
     expect(service.calls.map(({ token }) => token)).toEqual([null, null, null])
   })
+})
+
+test("a 401 to a request without a token, of one who signed out, is the caller's and ends nothing", async () => {
+  const phone = createPhone()
+  await phone.auth.logout()
+  await expect(phone.auth.request({ url: '/news', auth: 'optional' })).rejects.toMatchObject({ code: 'unauthorized' })
+  await flush()
+  expect(phone.service.paths()).toEqual(['GET /news'])
+  await expect(phone.restart().ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
 })
 
 describe("auth: 'none'", () => {

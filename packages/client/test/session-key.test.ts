@@ -113,6 +113,20 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(1)
   })
 
+  test('holds back the login for a key that was found dead when the app started', async () => {
+    const phone = createPhoneWithDecrypt()
+    await phone.auth.ensureLogin()
+    await flush()
+    phone.device.faults.set('wx.checkSession', { ...DEAD, delayMs: 1_000, times: 1 })
+    const auth = phone.restart()
+    const launched = watch(auth.ensureLogin())
+    await flush()
+    await auth.ensureSessionKey()
+    await phone.advance(1_000)
+    expect(launched).toMatchObject({ state: 'resolved', value: { id: 's1' } })
+    expect(phone.count('wx.login')).toBe(1)
+  })
+
   test('waits for a login under way, and asks about the key that it brings', async () => {
     const { auth, service, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()

@@ -138,6 +138,30 @@ describe('a request with callbacks', () => {
     await expect(advance(0)).rejects.toThrow('bad callback')
   })
 
+  test.each(['fail', 'complete'] as const)(
+    '%s that throws is told to the app, and hides nothing either',
+    async (name) => {
+      const { auth, advance } = createPhone()
+      const unhandled = vi.fn()
+      process.on('unhandledRejection', unhandled)
+      const { told, ...others } = recorder()
+      const bad = () => {
+        throw new Error(`bad ${name}`)
+      }
+      auth.request({ url: 'nonsense', ...others, [name]: bad })
+      auth.request({ url: '/a', ...others, [name]: bad })
+      await flush()
+      process.off('unhandledRejection', unhandled)
+      expect(unhandled).not.toHaveBeenCalled()
+      expect(told).toEqual(
+        name === 'fail'
+          ? ['complete with a failure', 'success 200', 'complete']
+          : ['fail invalid_argument request:fail url must begin with one / or be an absolute URL', 'success 200'],
+      )
+      await expect(advance(0)).rejects.toThrow(`bad ${name}`)
+    },
+  )
+
   test('ensureLogin has them, too', async () => {
     const { auth, service } = createPhone()
     const told: unknown[] = []
