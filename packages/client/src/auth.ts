@@ -53,7 +53,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   if (checkSession !== 'launch' && checkSession !== 'never')
     throw new TypeError("checkSession must be 'launch' or 'never'")
   const wechat = createWeChat(options.wx, encrypt)
-  const service = createService<User>(wechat, baseUrl, bearer, loginTimeoutMs)
+  const service = createService<User>(wechat, baseUrl, bearer)
   const appid = () => options.appid || wechat.account().appId
   const { session, events } = join()
   const through = createPipeline({ session, judge: service.judge, locate, bearer, loginTimeoutMs })

@@ -91,7 +91,7 @@ export function createLogin<User, Landed>(
     if (!flight.isOver()) {
       recentLogins++
       after(CEILING_WINDOW_MS, () => recentLogins--)
-      data.code = await wechat.login(deps.loginTimeoutMs)
+      data.code = await wechat.login()
     }
     // A code that comes too late is never sent.
     if (flight.isOver()) throw loggedOut()

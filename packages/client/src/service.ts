@@ -32,7 +32,6 @@ export function createService<User>(
   wechat: WeChat,
   baseUrl: string,
   bearer: (token: string) => Record<string, string>,
-  loginTimeoutMs: number,
 ): Service<User> {
   function ask(method: 'GET' | 'DELETE', path: string, token: string): Promise<RequestResult> {
     const options = { url: baseUrl + path, method, header: bearer(token), timeout: SHORT_TIMEOUT_MS }
@@ -43,7 +42,7 @@ export function createService<User>(
 
   return {
     async signIn({ url, data }, token, onTask) {
-      const options = { url, method: 'POST', header: token ? bearer(token) : {}, data, timeout: loginTimeoutMs }
+      const options = { url, method: 'POST', header: token ? bearer(token) : {}, data }
       const response = await wechat.send<RequestResult>('request', options, onTask)
       if (!(response.statusCode >= 300) && isIssued<Issued<User>>(response.data)) return response.data
       throw refusal(response, 'login', 'login_rejected', 'login_throttled')

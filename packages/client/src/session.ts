@@ -262,7 +262,6 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     generation++
     if (flight) flight.giveUp(Promise.reject(loggedOut()))
     flight = null
-    releaseSessionKey()
     if (!signedOut) deps.tell('logout', { reason }, reason)
     active = null
     signedOut = reason

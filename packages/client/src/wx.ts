@@ -17,7 +17,7 @@ export interface WxFailure {
 
 /** The part of `wx` this package calls. The real one fits, and so may another host's or a test's. */
 export interface Wx {
-  login(options: Callbacks<{ code: string }> & { timeout?: number }): unknown
+  login(options: Callbacks<{ code: string }>): unknown
   checkSession(options: Callbacks<object>): unknown
   request(options: WxRequestOptions & Callbacks<RequestResult>): unknown
   uploadFile(options: WxUploadOptions & Callbacks<UploadResult>): unknown
@@ -169,7 +169,7 @@ export interface KeyValueStorage {
 
 /** What the rest of the package sees of WeChat. */
 export interface WeChat {
-  login(timeoutMs: number): Promise<string>
+  login(): Promise<string>
   isSessionKeyAlive(): Promise<boolean>
   /** One of the calls that go over the network; it fails with an AuthError. */
   send<Result>(name: NetworkCall, options: object, onTask?: (task: Task) => void): Promise<Result>
@@ -212,8 +212,8 @@ export function createWeChat(given?: Wx, encrypt?: boolean): WeChat {
   }
 
   return {
-    login: (timeout) =>
-      call<{ code: string }>('login', { timeout }).then(
+    login: () =>
+      call<{ code: string }>('login', {}).then(
         ({ code }) => code || Promise.reject({ errMsg: 'login:fail wx.login gave no code' }),
       ),
 
