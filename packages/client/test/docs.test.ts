@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { REVOCATION_REASONS } from '@weapp-auth/shared'
 import { describe, expect, test } from 'vitest'
+import { AuthError, type AuthErrorCode } from '../src/index.ts'
 
 const CLIENT = join(import.meta.dirname, '..')
 const contract = readFileSync(join(CLIENT, 'src/contract.ts'), 'utf8')
 const errors = readFileSync(join(CLIENT, 'src/errors.ts'), 'utf8')
 const pipeline = readFileSync(join(CLIENT, 'src/pipeline.ts'), 'utf8')
+const shared = readFileSync(join(CLIENT, '../shared/src/api.ts'), 'utf8')
 
 /** The members of an interface, by the declarations at its first level. */
 function membersOf(source: string, name: string): string[] {
@@ -52,15 +55,35 @@ describe.each(['README.md', 'README.zh-CN.md'])('%s', (file) => {
 
   test('has the defaults of the code', () => {
     const source = readFileSync(join(CLIENT, 'src/auth.ts'), 'utf8')
-    for (const [name, value] of [
-      ['storageKey', "'weapp-auth'"],
-      ['loginTimeoutMs', '15_000'],
-      ['checkSession', "'launch'"],
-      ['device', 'false'],
-    ]) {
-      expect(source).toContain(`${name} = ${value}`)
-      expect(readme).toMatch(new RegExp(`^\\| \`${name}\` \\| \`${value}\` \\|`, 'm'))
+    const taken = /createAuth<[\s\S]*?const {\n([\s\S]*?)} = options/.exec(source)?.[1] ?? ''
+    // Those that are a word: what the functions do is said in words.
+    const defaults = [...taken.matchAll(/^ +(\w+) = ([^(]*?),$/gm)].map(([, name, value]) => [name, value])
+    expect(defaults.length).toBeGreaterThan(5)
+    for (const [name, value] of [...defaults, ['encrypt', 'false'], ['auth', "'required'"], ['replay', 'true']]) {
+      expect(readme).toContain(`\n| \`${name}\` | \`${value}\` |`)
     }
+  })
+
+  test('says of every error whether it is worth another try', () => {
+    for (const code of codes) {
+      const [, yes = ''] = new RegExp(`^\\| \`${code}\` \\| (\\S*) ?\\|`, 'm').exec(readme) ?? []
+      expect([code, yes !== '']).toEqual([code, new AuthError(code as AuthErrorCode, '').retryable])
+    }
+  })
+
+  test('has every reason of a logout', () => {
+    const { part = '' } = tables.find(({ title }) => /^Events|^事件/.test(title)) ?? {}
+    for (const name of [...REVOCATION_REASONS, 'expired']) expect(part).toContain(`\`${name}\``)
+  })
+
+  test.each([
+    ['Session', contract],
+    ['UserProfile', shared],
+    ['AuthErrorDetails', errors, 'AuthError'],
+  ])('shows the shape of %s', (name, source, shown = name) => {
+    const members = membersOf(source, name)
+    expect(members.length).toBeGreaterThan(3)
+    expect(membersOf(readme, shown)).toEqual(expect.arrayContaining(members))
   })
 })
 
