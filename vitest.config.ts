@@ -13,7 +13,11 @@ export default defineConfig({
         // The client once more: the built file, on an engine whose promises are macrotasks without `finally`.
         extends: true,
         resolve: { alias: [{ find: /^\.\.\/src\/index\.ts$/, replacement: OLD_ENGINE_CLIENT }] },
-        test: { name: 'old engine', include: ['packages/client/test/*.test.ts'], exclude: ['**/build.test.ts'] },
+        test: {
+          name: 'old engine',
+          include: ['packages/client/test/*.test.ts'],
+          exclude: ['**/{build,samples}.test.ts'],
+        },
       },
     ],
     globalSetup: ['scripts/servers/global-setup.ts'],
