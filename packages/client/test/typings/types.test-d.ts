@@ -132,7 +132,7 @@ export async function others(): Promise<void> {
   await auth.ensureSessionKey()
 }
 
-/** What was written for `wx.request` can be handed over as it is. */
+/** The official options fit one by one; whether there are callbacks among them has to be known. */
 export function official(options: WechatMiniprogram.RequestOption<WechatMiniprogram.IAnyObject>): RequestTask {
   const { url, data, method, timeout } = options
   return createAuth({ baseUrl: 'https://api.example.com' }).request({
