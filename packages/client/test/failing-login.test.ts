@@ -26,6 +26,14 @@ describe('a failing login', () => {
     expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
   })
 
+  test('is a network error when the background interrupted wx.login', async () => {
+    const { auth, device, advance } = createPhone()
+    device.faults.set('wx.login', { errMsg: 'interrupted' })
+    const ensured = watch(auth.ensureLogin())
+    await advance(300)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'network' } })
+  })
+
   test.each([
     ['the network said it may come back later', { ...problem(503, 'wechat_busy'), header: { 'retry-after': '3' } }],
     ['the code was refused', problem(400, 'code_invalid')],

@@ -212,7 +212,10 @@ describe('request', () => {
       return phone.device.wx.request(options)
     }
     const auth = phone.restart({ wx: { ...phone.device.wx, request } })
-    await auth.request({ url: '/products', header: { authorization: 'Basic x', 'X-Trace': '1' } })
+    await auth.request({
+      url: '/products',
+      header: { authorization: 'Basic x', AUTHORIZATION: 'Basic y', 'X-Trace': '1' },
+    })
     expect(headers[1]).toEqual({ Authorization: 'Bearer wxs1.000.token-1', 'X-Trace': '1' })
   })
 
