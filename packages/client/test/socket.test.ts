@@ -98,6 +98,33 @@ describe('connectSocket', () => {
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
   })
 
+  test("with auth: 'none' carries no token, signs nobody in, and leaves 4401 to the app", async () => {
+    const { auth, service, sockets } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live', auth: 'none' }))
+    await flush()
+    expect(sockets[0]?.request.header).not.toHaveProperty('authorization')
+    sockets[0]?.tell.opened()
+    sockets[0]?.tell.closed(4401, '')
+    await flush()
+    expect(told).toEqual(['open', 'close 4401'])
+    expect(service.calls).toEqual([])
+  })
+
+  test('with replay: false leaves 4401 to the app, and the next socket signs in', async () => {
+    const { auth, service, sockets, count } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live', replay: false }))
+    await flush()
+    sockets[0]?.tell.opened()
+    service.revokeAll()
+    sockets[0]?.tell.closed(4401, '')
+    await flush()
+    expect(told).toEqual(['open', 'close 4401'])
+    expect([sockets.length, count('wx.login')]).toEqual([1, 1])
+    auth.connectSocket({ url: '/live' })
+    await flush()
+    expect(sockets[1]?.request.header).toMatchObject({ authorization: 'Bearer wxs1.000.token-2' })
+  })
+
   test('a failed upgrade asks the service once whether it was the token', async () => {
     const { auth, service, sockets, count } = createPhone()
     const told = listen(auth.connectSocket({ url: '/live' }))
