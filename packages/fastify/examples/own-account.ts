@@ -32,7 +32,7 @@ accounts.exec(
   'create table if not exists accounts (name text primary key, password text not null, user_id text not null)',
 )
 
-app.post<{ Body: Credentials }>('/accounts', { schema: { body: Credentials } }, async ({ body }, reply) => {
+app.post<{ Body: Credentials }>('/accounts', { schema: { body: Credentials } }, async ({ body, headers }, reply) => {
   const password = await hashPassword(body.password)
   const user = await app.weappAuth.createUser()
   const { changes } = accounts
@@ -41,21 +41,26 @@ app.post<{ Body: Credentials }>('/accounts', { schema: { body: Credentials } }, 
   if (changes === 0) throw new ApiError('request_invalid', 'taken', { detail: 'this name is taken' })
   // The answer holds a token.
   reply.code(201).header('cache-control', 'no-store')
-  return app.weappAuth.issue(user.id, { appid: APPID, isNew: true })
+  return app.weappAuth.issue(user.id, { appid: APPID, isNew: true, authorization: headers.authorization })
 })
 
 // Put a rate limit on it, by name and by address (@fastify/rate-limit): passwords are guessed here.
-app.post<{ Body: Credentials }>('/accounts/login', { schema: { body: Credentials } }, async ({ body }, reply) => {
-  const account = accounts.prepare('select password, user_id from accounts where name = ?').get(body.name)
-  // A name that does not exist takes as long as a wrong password, and gets the same answer. Not a 401: that one speaks
-  // of the session token and nothing else.
-  const isRight = await isPassword(body.password, String(account?.password ?? NOBODY))
-  if (!account || !isRight) {
-    throw new ApiError('request_invalid', 'wrong name or password', { detail: 'the name or the password is wrong' })
-  }
-  reply.code(201).header('cache-control', 'no-store')
-  return app.weappAuth.issue(String(account.user_id), { appid: APPID })
-})
+app.post<{ Body: Credentials }>(
+  '/accounts/login',
+  { schema: { body: Credentials } },
+  async ({ body, headers }, reply) => {
+    const account = accounts.prepare('select password, user_id from accounts where name = ?').get(body.name)
+    // A name that does not exist takes as long as a wrong password, and gets the same answer. Not a 401: that one speaks
+    // of the session token and nothing else.
+    const isRight = await isPassword(body.password, String(account?.password ?? NOBODY))
+    if (!account || !isRight) {
+      throw new ApiError('request_invalid', 'wrong name or password', { detail: 'the name or the password is wrong' })
+    }
+    reply.code(201).header('cache-control', 'no-store')
+    // The session that the phone had until now ends with this one.
+    return app.weappAuth.issue(String(account.user_id), { appid: APPID, authorization: headers.authorization })
+  },
+)
 
 // Whoever changed their password does not want to stay signed in elsewhere.
 app.put<{ Body: { password: string } }>(

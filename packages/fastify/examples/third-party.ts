@@ -21,14 +21,19 @@ const app = await createHost()
 const links = new DatabaseSync('provider.sqlite')
 links.exec('create table if not exists links (subject text primary key, user_id text not null)')
 
-app.post<{ Body: { ticket: string } }>('/provider/login', { schema: { body: Ticket } }, async ({ body }, reply) => {
-  const subject = await redeem(body.ticket)
-  const known = findUserId(subject)
-  const userId = known ?? (await link(subject))
-  // The answer holds a token.
-  reply.code(201).header('cache-control', 'no-store')
-  return app.weappAuth.issue(userId, { appid: APPID, isNew: known === null })
-})
+app.post<{ Body: { ticket: string } }>(
+  '/provider/login',
+  { schema: { body: Ticket } },
+  async ({ body, headers }, reply) => {
+    const subject = await redeem(body.ticket)
+    const known = findUserId(subject)
+    const userId = known ?? (await link(subject))
+    // The answer holds a token.
+    reply.code(201).header('cache-control', 'no-store')
+    // The session that the phone had until now ends with this one.
+    return app.weappAuth.issue(userId, { appid: APPID, isNew: known === null, authorization: headers.authorization })
+  },
+)
 
 app.addHook('onClose', async () => links.close())
 console.log(`listening on ${await app.listen({ port: Number(process.env.PORT ?? 3000) })}`)

@@ -2,7 +2,7 @@ import type { CreateSessionResponse, Device, RevocationReason } from '@weapp-aut
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { createdSession } from './http/bodies.ts'
-import { authenticate } from './http/plugins/authenticate.ts'
+import { authenticate, findBearer } from './http/plugins/authenticate.ts'
 import { answerApiErrors, sendProblem } from './http/plugins/problems.ts'
 import { countRequests, createRateLimits, type RateLimitsOptions } from './http/plugins/rate-limit.ts'
 import { useStrictJson } from './http/plugins/strict-json.ts'
@@ -49,6 +49,18 @@ export interface WeappAuthOptions {
   now?: () => number
 }
 
+export interface IssueOptions {
+  appid: string
+  device?: Device
+  /** Told to the phone. Default false. */
+  isNew?: boolean
+  /**
+   * The header of the request that signs in. The session whose token it holds, which the phone had until now, ends with the
+   * reason `replaced`; anything else in it is ignored.
+   */
+  authorization?: string | undefined
+}
+
 /** What the host application can do with sessions and identities, as `app.weappAuth`. */
 export interface WeappAuth extends Identities {
   /** A user without a WeChat identity: the account behind a password, a phone number or another provider. */
@@ -59,7 +71,7 @@ export interface WeappAuth extends Identities {
    *
    * @throws RangeError when there is no such user
    */
-  issue(userId: string, about: { appid: string; device?: Device; isNew?: boolean }): Promise<CreateSessionResponse>
+  issue(userId: string, about: IssueOptions): Promise<CreateSessionResponse>
   /** False when the user has no such session. `reason` is told to the device; default `admin`. */
   revoke(userId: string, sessionId: string, reason?: RevocationReason): Promise<boolean>
   /** Ends all sessions of a user and says how many. */
@@ -110,10 +122,11 @@ export const weappAuth = fp(
 
     app.decorate('weappAuth', {
       createUser: () => users.createUser(now()),
-      async issue(userId, { appid, device, isNew = false }) {
+      async issue(userId, { appid, device, isNew = false, authorization }) {
         const user = await users.findUser(userId)
         if (!user) throw new RangeError('there is no such user')
-        return createdSession(await sessions.issue(userId, { appid, ...(device && { device }) }), user, isNew)
+        const replaces = findBearer(authorization)
+        return createdSession(await sessions.issue(userId, { appid, ...(device && { device }), replaces }), user, isNew)
       },
       revoke: (userId, sessionId, reason = 'admin') => sessions.revoke(userId, sessionId, reason),
       revokeAll: (userId, reason = 'admin') => sessions.revokeAll(userId, reason),

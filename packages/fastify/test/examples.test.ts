@@ -1,15 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { createWorld, startWechat } from '@weapp-auth/emulator'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { generateVaultKey } from '../src/index.ts'
-import { APP_SECRET, APPID } from './service.ts'
+import { describe, expect, it } from 'vitest'
+import { runExample, startProvider } from './example.ts'
 
 const CREDENTIALS = { name: 'alice', password: 'correct horse' }
 
@@ -26,7 +16,7 @@ const SESSION = {
 /** Each example is run as its reader runs it. */
 describe('the example own-account', () => {
   it('signs in by password, into the same sessions and behind the same guard as WeChat', async () => {
-    const { post, get, send, codeOf, wechatSignIn } = await run('own-account.ts')
+    const { post, get, send, codeOf, wechatSignIn } = await runExample('own-account.ts')
     const created = await post('/accounts', CREDENTIALS)
     expect(created).toMatchObject({ status: 201, cacheControl: 'no-store', body: SESSION })
     expect(created.body.user.isNew).toBe(true)
@@ -53,7 +43,7 @@ describe('the example own-account', () => {
   })
 
   it('refuses a wrong password and an unknown name alike, and never with a 401', async () => {
-    const { post } = await run('own-account.ts')
+    const { post } = await runExample('own-account.ts')
     await post('/accounts', CREDENTIALS)
     const wrong = await post('/accounts/login', { ...CREDENTIALS, password: 'correct hose' })
     const unknown = await post('/accounts/login', { ...CREDENTIALS, name: 'nobody' })
@@ -63,7 +53,7 @@ describe('the example own-account', () => {
   })
 
   it('ends the other sessions when the password changes', async () => {
-    const { post, get, send } = await run('own-account.ts')
+    const { post, get, send } = await runExample('own-account.ts')
     const { token } = (await post('/accounts', CREDENTIALS)).body
     const changed = await send('PUT', '/accounts/password', token, { password: 'another horse' })
     expect(changed).toMatchObject({ status: 200, body: SESSION })
@@ -76,7 +66,7 @@ describe('the example own-account', () => {
 
 describe('the example third-party', () => {
   it("signs in by the provider's word, into the same sessions and behind the same guard as WeChat", async () => {
-    const { post, get, wechatSignIn } = await run('third-party.ts', await startProvider())
+    const { post, get, wechatSignIn } = await runExample('third-party.ts', await startProvider())
     const first = await post('/provider/login', { ticket: 'ticket-of-alice' })
     expect(first).toMatchObject({ status: 201, cacheControl: 'no-store', body: SESSION })
     const again = await post('/provider/login', { ticket: 'ticket-of-alice' })
@@ -89,7 +79,7 @@ describe('the example third-party', () => {
   })
 
   it('tells a refused ticket from a provider that is down, and neither is a 401', async () => {
-    const { post } = await run('third-party.ts', await startProvider())
+    const { post } = await runExample('third-party.ts', await startProvider())
     expect(await post('/provider/login', { ticket: 'forged' })).toMatchObject({
       status: 400,
       body: { code: 'request_invalid' },
@@ -97,80 +87,3 @@ describe('the example third-party', () => {
     expect((await post('/provider/login', { ticket: 'down' })).status).toBe(500)
   })
 })
-
-async function run(example: string, env: Record<string, string> = {}) {
-  const world = createWorld({ apps: [{ appid: APPID, secret: APP_SECRET }] })
-  const wechat = await startWechat(world)
-  const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-example-'))
-  const child = spawn(process.execPath, [fileURLToPath(new URL(`../examples/${example}`, import.meta.url))], {
-    cwd: folder,
-    env: {
-      PATH: process.env.PATH ?? '',
-      PORT: '0',
-      WECHAT_APPID: APPID,
-      WECHAT_SECRET: APP_SECRET,
-      WECHAT_API_BASE_URL: wechat.baseUrl,
-      SESSION_KEY_KEYS: generateVaultKey(),
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  onTestFinished(async () => {
-    child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-    rmSync(folder, { recursive: true, force: true })
-    await wechat.close()
-  })
-  const address = await addressOf(child)
-  const send = async (method: string, path: string, token?: string, body?: unknown) => {
-    const response = await fetch(address + path, {
-      method,
-      headers: {
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
-    // biome-ignore lint/suspicious/noExplicitAny: whatever the example answers, looked at field by field
-    const answer: any = await response.json()
-    return { status: response.status, cacheControl: response.headers.get('cache-control'), body: answer }
-  }
-  const codeOf = (user: string) => world.login(user, APPID).code
-  return {
-    send,
-    get: (path: string, token?: string) => send('GET', path, token),
-    post: (path: string, body: unknown) => send('POST', path, undefined, body),
-    codeOf,
-    wechatSignIn: async (user: string) =>
-      (await send('POST', '/v1/sessions', undefined, { appid: APPID, code: codeOf(user) })).body,
-  }
-}
-
-function addressOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let printed = ''
-    const look = (chunk: Buffer) => {
-      printed += chunk.toString()
-      const found = /^listening on (\S+)$/m.exec(printed)
-      if (found?.[1]) resolve(found[1])
-    }
-    child.stdout?.on('data', look)
-    child.stderr?.on('data', look)
-    child.once('exit', (code) => reject(new Error(`the example ended with exit code ${code}:\n${printed}`)))
-  })
-}
-
-/** Another provider: it knows two tickets, and its own customer by a secret. */
-async function startProvider(): Promise<Record<string, string>> {
-  const server = createServer(async (request, response) => {
-    const { ticket } = JSON.parse((await request.setEncoding('utf8').toArray()).join(''))
-    const isCustomer = request.headers.authorization === 'Bearer provider-secret'
-    const subject = /^ticket-of-(\w+)$/.exec(ticket)?.[1]
-    response.statusCode = ticket === 'down' ? 502 : isCustomer && subject ? 200 : 400
-    response.end(JSON.stringify({ subject }))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => void server.close())
-  const { port } = server.address() as AddressInfo
-  return { PROVIDER_URL: `http://127.0.0.1:${port}`, PROVIDER_SECRET: 'provider-secret' }
-}

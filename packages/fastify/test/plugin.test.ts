@@ -215,6 +215,16 @@ describe('app.weappAuth', () => {
     await expect(app.weappAuth.issue('nobody', { appid: APPID })).rejects.toThrow(RangeError)
   })
 
+  it('ends the session that the phone had until then, if its header names one', async () => {
+    const { app, signIn } = await startService()
+    const { userId, headers } = await signIn()
+    for (const authorization of [undefined, '', 'Basic x', 'Bearer x', headers.authorization]) {
+      expect((await app.inject({ url: '/v1/me', headers })).statusCode).toBe(200)
+      await app.weappAuth.issue(userId, { appid: APPID, authorization })
+    }
+    expect((await app.inject({ url: '/v1/me', headers })).json()).toMatchObject({ reason: 'replaced' })
+  })
+
   it('lists sessions and ends them', async () => {
     const { app, signIn } = await startService()
     const [first, second] = [await signIn(), await signIn()]

@@ -52,7 +52,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
       const identity = await sessions.spendCode(appid, code, () => wechat.code2Session(appid, code))
       const { user, isNew } = await users.signIn(appid, identity, now())
       await onSignIn(user, isNew, data)
-      const replaces = findBearer(request)
+      const replaces = findBearer(request.headers.authorization)
       const issued = await sessions.issue(user.id, { appid, ...(device && { device: shorten(device) }), replaces })
       reply.code(201)
       return createdSession(issued, user, isNew)
