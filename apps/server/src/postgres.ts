@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { migrateUsers, type UsersDatabase } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
 import { CompiledQuery, Kysely, PostgresDialect, type PostgresPool } from 'kysely'
-import { Pool, type PoolConfig } from 'pg'
+import { Client, Pool, type PoolConfig } from 'pg'
 
 /** `query_timeout` is the one a frozen server cannot ignore. */
 const POSTGRES_LIMITS = {
@@ -16,6 +16,8 @@ const POSTGRES_LIMITS = {
 const STATEMENT_TIMEOUT_MS = 4_000
 /** More than any query may take, and than the pool keeps a connection that nobody uses. */
 const POSTGRES_SILENCE_MS = 6_000
+/** A server that says nothing to a new connection for this long is gone. */
+const ANSWER_MS = 500
 const RETRY_DELAY_MS = 250
 /** What queries still under way get when the service stops; by then nobody waits for their answers. */
 const CLOSE_TIMEOUT_MS = 500
@@ -25,6 +27,8 @@ export interface Postgres {
   db: Kysely<UsersDatabase>
   /** Settles with the first attempt, however it ends. */
   attempted: Promise<void>
+  /** Whether the server answers a new connection, be it with a refusal. Known within {@link ANSWER_MS}. */
+  answers(): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -45,8 +49,16 @@ export function openPostgres(connectionString: string, log: FastifyBaseLogger): 
     connect: () => (isOpen ? pool.connect() : Promise.reject(new Error('it was not reached since the start'))),
     end: () => pool.end(),
   }
+  let asked: Promise<boolean> | null = null
   return {
     attempted,
+    // One question at a time, however many want to know.
+    answers: () => {
+      asked ??= askServer(connectionString).finally(() => {
+        asked = null
+      })
+      return asked
+    },
     db: new Kysely({
       dialect: new PostgresDialect({
         pool: gatedPool,
@@ -71,6 +83,24 @@ export function openPostgres(connectionString: string, log: FastifyBaseLogger): 
 function openSocket(): Socket {
   const socket = new Socket()
   return socket.setTimeout(POSTGRES_SILENCE_MS, () => socket.destroy(new Error('the connection went silent')))
+}
+
+/** On a connection of its own, because those of the pool may all be waiting for a lock. */
+async function askServer(connectionString: string): Promise<boolean> {
+  const socket = new Socket()
+  const client = new Client({ connectionString, stream: () => socket })
+  client.on('error', () => {})
+  const answered = client
+    .connect()
+    .then(() => client.query('select 1'))
+    .then(() => client.end())
+    .then(
+      () => true,
+      () => true,
+    )
+  const answer = await Promise.race([answered, sleep(ANSWER_MS, false, { ref: false })])
+  socket.destroy()
+  return answer
 }
 
 /** Resolves with true once the tables are up to date, with false when it was told to stop before. */

@@ -72,6 +72,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
             'two users have one unionid: they stay two, and are listed in the table identity_conflicts',
           ),
       }),
+      users.answers,
     ),
     accessTokens: redis && createRedisAccessTokenStore({ redis, vault }),
     redis,
@@ -86,7 +87,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
 async function openSqlite(file: string) {
   const db = openSqliteUsers(file)
   await migrateUsers(db)
-  return { db, attempted: null, close: () => db.destroy() }
+  return { db, attempted: null, answers: async () => true, close: () => db.destroy() }
 }
 
 /** The embedded stores bring their own key ring: made once, readable by this user alone. */

@@ -7,6 +7,8 @@ export interface Network {
   url: string
   /** Loses every connection there is without a word to either side; new ones work. */
   lose(): void
+  /** Loses those to come as well: the server is gone. */
+  vanish(): void
   /** Makes every answer so much later. */
   delay(ms: number): void
 }
@@ -17,6 +19,7 @@ export async function createNetwork(target: string): Promise<Network> {
   const open = new Set<Socket>()
   let delayMs = 0
   const lost = new WeakSet<Socket>()
+  let isGone = false
   const server = createServer((near) => {
     const far = connect(Number(port), hostname)
     const relay = (from: Socket, to: Socket) => {
@@ -35,6 +38,7 @@ export async function createNetwork(target: string): Promise<Network> {
     }
     relay(near, far)
     relay(far, near)
+    if (isGone) for (const socket of [near, far]) lost.add(socket)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -42,6 +46,9 @@ export async function createNetwork(target: string): Promise<Network> {
     server.close()
     for (const socket of open) socket.destroy()
   })
+  const lose = () => {
+    for (const socket of open) lost.add(socket)
+  }
   const url = new URL(target)
   url.host = `127.0.0.1:${(server.address() as { port: number }).port}`
   return {
@@ -49,8 +56,10 @@ export async function createNetwork(target: string): Promise<Network> {
     delay: (ms) => {
       delayMs = ms
     },
-    lose: () => {
-      for (const socket of open) lost.add(socket)
+    lose,
+    vanish: () => {
+      isGone = true
+      lose()
     },
   }
 }

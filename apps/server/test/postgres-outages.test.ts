@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CompiledQuery } from 'kysely'
 import { Client } from 'pg'
 import { pino } from 'pino'
@@ -27,12 +28,11 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     const service = await startLoaded(await environment('shared', postgres.url), [READS_USERS, GUARDED])
     await postgres.kill('SIGQUIT')
     expect(await service.seen(503, READS_USERS)).toMatchObject(UNAVAILABLE)
-    const exchanges = service.world.ledger.count('jscode2session')
     const [login, ready] = await Promise.all([service.signIn(), service.ask('/readyz')])
     expect(login).toMatchObject(UNAVAILABLE)
     expect(ready.status).toBe(200)
     // A code that cannot become a user is not spent.
-    expect(service.world.ledger.count('jscode2session')).toBe(exchanges)
+    expect(login.exchanges).toBe(0)
     await postgres.start()
     await service.recovered()
     await service.settle()
@@ -52,17 +52,42 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
   test('gone without a word: 503 within a second, and the guard as fast as ever', async () => {
     const network = await createNetwork(postgres.url)
     const service = await startLoaded(await environment('shared', network.url), [READS_USERS, GUARDED])
-    network.lose()
+    network.vanish()
     expect(await service.seen(503, READS_USERS)).toMatchObject(UNAVAILABLE)
     await service.settle()
     expect(service.answers.filter(({ path, status }) => path === GUARDED && status !== 204)).toEqual([])
+  })
+
+  test('gone while WeChat answers: 503 within a second of it, and their code was sent once', async () => {
+    const network = await createNetwork(postgres.url)
+    const service = await startLoaded(await environment('shared', network.url), [GUARDED])
+    service.world.ledger.onEntry(({ event }) => {
+      if (event === 'jscode2session') network.vanish()
+    })
+    await expect.poll(() => service.signIns.find(({ status }) => status === 503)).toMatchObject(UNAVAILABLE)
+    await service.settle()
+    expect(service.signIns.filter(({ status, exchanges }) => status === 503 && exchanges === 1)).not.toEqual([])
+  })
+
+  test('held up by a lock while somebody signs in: they wait for it', async () => {
+    const variables = await environment('shared', postgres.url)
+    const service = await startLoaded(variables, [GUARDED])
+    const admin = new Client({ connectionString: variables.DATABASE_URL ?? '' })
+    await admin.connect()
+    onTestFinished(() => admin.end())
+    await admin.query('begin')
+    await admin.query('lock table identities in access exclusive mode')
+    const login = service.signIn()
+    await sleep(1_500) // More than the service waits for a database that is gone.
+    await admin.query('commit')
+    expect(await login).toMatchObject({ status: 201, exchanges: 1 })
   })
 
   test('50 ms away: slower, and nothing else', async () => {
     const network = await createNetwork(postgres.url)
     const service = await startLoaded(await environment('shared', network.url), [READS_USERS, GUARDED])
     network.delay(50)
-    await vi.waitFor(() => expect(service.answers.at(-1)?.ms).toBeGreaterThan(50))
+    await expect.poll(() => service.answers.findLast(({ path }) => path === READS_USERS)?.ms).toBeGreaterThan(50)
     expect((await service.signIn()).status).toBe(201)
     await service.settle()
     expect(service.answers.filter(({ status }) => status >= 300)).toEqual([])
