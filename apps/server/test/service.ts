@@ -3,7 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAuth } from '@weapp-auth/client'
-import { createDevice, createWorld, type Device, localLink, startWechat, type World } from '@weapp-auth/emulator'
+import {
+  createDevice,
+  createWorld,
+  type Device,
+  localLink,
+  startWechat,
+  type WechatServer,
+  type World,
+} from '@weapp-auth/emulator'
 import type { FastifyInstance } from 'fastify'
 import { Client } from 'pg'
 import { pino } from 'pino'
@@ -19,6 +27,8 @@ export type Column = (typeof COLUMNS)[number]
 
 export interface Service {
   world: World
+  /** The world's HTTP side. */
+  wechat: WechatServer
   app: FastifyInstance
   baseUrl: string
 }
@@ -51,7 +61,7 @@ export async function startService(
     await app.close()
     await Promise.all([stores.close(), wechat.close()])
   })
-  return { world, app, baseUrl }
+  return { world, wechat, app, baseUrl }
 }
 
 /** The variables that choose a column, with a folder or a database of this test's own. */
