@@ -178,7 +178,7 @@ export async function startLoaded(
         if (next) expect(next.time - time, msg).toBeGreaterThanOrEqual(990)
       }
       const startMs = performance.now()
-      await service.app.close()
+      await service.close()
       expect(performance.now() - startMs).toBeLessThan(DEADLINE_MS)
     },
   }

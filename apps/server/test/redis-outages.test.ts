@@ -61,6 +61,14 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
     await service.settle()
   })
 
+  test.each(OUTAGES)('$name when the service stops: it stops within a second', async (outage) => {
+    const { redis, admin } = await open(outage.args)
+    const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: redis.url })
+    await outage.break(redis, admin)
+    await expect.poll(() => service.signIns.at(-1)).toMatchObject(UNAVAILABLE)
+    await service.settle()
+  })
+
   test('loading its data: 503 until it has read them', async () => {
     const { redis, admin } = await open([
       '--dbfilename',
@@ -141,7 +149,7 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
     expect((await call(`${address}/v1/sessions`, { body: login })).status).toBe(201)
   })
 
-  test('frozen when the service is told to stop: it stops soon, with exit code 0', async () => {
+  test('frozen when the process is told to stop: it stops soon, with exit code 0', async () => {
     const { redis } = await open()
     const service = startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: 'on', REDIS_URL: redis.url })
     const address = await service.address

@@ -31,6 +31,8 @@ export interface Service {
   wechat: WechatServer
   app: FastifyInstance
   baseUrl: string
+  /** Ends the service as its process does: the application, then its stores. */
+  close(): Promise<void>
 }
 
 /** The real service on real HTTP, with WeChat emulated on the other side of a real connection. */
@@ -57,11 +59,16 @@ export async function startService(
   await routes(app)
   const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 })
   await vi.waitFor(async () => expect((await app.inject('/readyz')).statusCode).toBe(200), 15_000)
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= app.close().then(() => stores.close())
+    return closed
+  }
   onTestFinished(async () => {
-    await app.close()
-    await Promise.all([stores.close(), wechat.close()])
+    await close()
+    await wechat.close()
   })
-  return { world, wechat, app, baseUrl }
+  return { world, wechat, app, baseUrl, close }
 }
 
 /** The variables that choose a column, with a folder or a database of this test's own. */

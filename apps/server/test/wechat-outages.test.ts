@@ -53,13 +53,18 @@ describe('WeChat under load', () => {
     const { wechat, world } = service
     await wechat.close()
     const refused = () => service.signIns.filter(({ code }) => code === 'wechat_unreachable')
-    await expect.poll(() => refused().length).toBeGreaterThan(2)
+    // More than were under way when it went.
+    await expect.poll(() => refused().length).toBeGreaterThan(5)
     const again = await startWechat(world, { port: Number(new URL(wechat.baseUrl).port) })
     onTestFinished(() => again.close())
     await service.recovered()
     await service.settle({ status: 502, code: 'wechat_unreachable', retryAfter: null, withinMs: 2_000 })
     expect(service.answers.filter(({ status }) => status !== 204)).toEqual([])
-    expect(refused().at(-1)).toMatchObject({ exchanges: 0 })
+    expect(
+      refused()
+        .slice(3)
+        .filter(({ exchanges }) => exchanges > 0),
+    ).toEqual([])
   })
 
   test('that hangs when the service is told to stop: whoever signs in is answered, and it ends with exit code 0', async () => {
