@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createRedisSessionStore } from '@weapp-auth/fastify'
+import { Redis } from 'ioredis'
 import { pino } from 'pino'
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { sessionStoreContract } from '../../../packages/fastify/test/sessions/session-store.contract.ts'
-import { startRedisCluster, startSentinelGroup } from '../../../scripts/servers/redis-groups.ts'
+import { startRedis } from '../../../scripts/servers/redis.ts'
+import { startOneNodeCluster, startRedisCluster, startSentinelGroup } from '../../../scripts/servers/redis-groups.ts'
 import type { Server } from '../../../scripts/servers/server.ts'
 import { connectRedis } from '../src/redis.ts'
 
@@ -31,4 +35,46 @@ describe.skipIf(inject('redisUrl') === null).each(GROUPS)('sessions in a Redis n
       breakDown: async () => redis.disconnect(),
     }
   })
+})
+
+async function connect(url: string) {
+  const { redis } = connectRedis(url, pino({ level: 'silent' }))
+  onTestFinished(() => redis.disconnect())
+  await vi.waitFor(() => expect(redis.status).toBe('ready'), 10_000)
+  return redis
+}
+
+describe.skipIf(inject('redisUrl') === null)('what stands in REDIS_URL beside the address', () => {
+  test.each([
+    ['redis://', startRedis, '/3', 3],
+    ['redis+cluster://', startOneNodeCluster, '', 0],
+  ] as const)('%s: user, password and database are those of the connection', async (form, start, path, db) => {
+    const server = await start()
+    onTestFinished(() => server.stop())
+    const admin = new Redis(server.url.replace(form, 'redis://'))
+    onTestFinished(() => admin.disconnect())
+    await admin.acl('SETUSER', 'app', 'on', '>p:/w', 'allkeys', 'allchannels', '+@all')
+    await admin.acl('SETUSER', 'default', 'off')
+    const redis = await connect(`${server.url.replace(form, `${form}app:p%3A%2Fw@`)}${path}`)
+    await redis.set('key', 'value')
+    const { port } = new URL(server.url.replace(form, 'redis://'))
+    const reader = new Redis({ port: Number(port), username: 'app', password: 'p:/w', db })
+    onTestFinished(() => reader.disconnect())
+    expect(await reader.get('key')).toBe('value')
+  })
+})
+
+test('rediss:// speaks TLS', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  const connected = once(server, 'connection')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const { redis } = connectRedis(`rediss://127.0.0.1:${port}`, pino({ level: 'silent' }))
+  onTestFinished(() => redis.disconnect())
+  const [socket]: Socket[] = await connected
+  const [hello]: Buffer[] = await once(socket as Socket, 'data')
+  onTestFinished(() => void socket?.destroy())
+  // A handshake record that offers TLS (RFC 8446, section 5.1).
+  expect([hello?.[0], hello?.[1]]).toEqual([22, 3])
 })
