@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
@@ -71,7 +72,9 @@ export async function startLoaded(
 ): Promise<LoadedService> {
   const lines: { level: number; time: number; msg: string }[] = []
   const log: FastifyBaseLogger = pino({ level: 'warn' }, { write: (line) => void lines.push(JSON.parse(line)) })
-  const service = await startService({ SESSION_CACHE_MS: '0', ...env }, () => {}, { log })
+  // Other tests sign in from this address too.
+  const rateLimits = { keyPrefix: `test-${randomUUID()}:` }
+  const service = await startService({ SESSION_CACHE_MS: '0', ...env }, () => {}, { log, rateLimits })
   const { baseUrl, world } = service
   const appid = world.apps[0]?.appid ?? ''
   const { data } = await call(`${baseUrl}/v1/sessions`, { body: { appid, code: world.login('alice', appid).code } })
