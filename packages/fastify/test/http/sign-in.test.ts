@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ApiError } from '../../src/index.ts'
-import { APPID, startService } from '../service.ts'
+import { APP_SECRET, APPID, startService } from '../service.ts'
 
 const post = (payload: unknown, headers: Record<string, string> = {}) =>
   ({
@@ -174,6 +174,16 @@ describe('POST /v1/sessions', () => {
     expect(answer.json().detail === undefined).toBe(status >= 403)
     expect(answer.headers['retry-after']).toBe(retryAfter)
     expect(world.ledger.count('jscode2session')).toBe(1)
+  })
+
+  it('with an appSecret that WeChat refuses tells the operator once, and goes on with the next', async () => {
+    const warnings: string[] = []
+    const { signIn } = await startService({
+      server: { logger: { level: 'warn', stream: { write: (line) => void warnings.push(JSON.parse(line).msg) } } },
+      apps: [{ appid: APPID, secrets: ['old', APP_SECRET] }],
+    })
+    for (const user of ['alice', 'bob', 'carol']) await signIn(user)
+    expect(warnings).toEqual([expect.stringMatching(/^WeChat refuses appSecret 1 of 2 .*40125/)])
   })
 
   it.each(['users', 'sessions'] as const)('does not spend a code when the store of %s is down', async (down) => {

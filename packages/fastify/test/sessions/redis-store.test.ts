@@ -127,6 +127,15 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await store.list('user')).toEqual([])
   })
 
+  it('keep a code claimed for ten minutes, exchanged or not', async () => {
+    const { redis, store, sessions, keys } = await open()
+    await sessions.spendCode('wx1', 'code', async () => {})
+    await store.claimCode('digest', Date.now())
+    const lives = await Promise.all((await keys()).map((key) => redis.pttl(key)))
+    expect(lives).toHaveLength(2)
+    for (const ttlMs of lives) expect([ttlMs > 570_000, ttlMs <= 600_000]).toEqual([true, true])
+  })
+
   it('keep a code claimed for the caller whose answer was lost with its connection', async () => {
     const { keyPrefix } = await open()
     const { redis, loseNextAnswer } = await connectLossy()

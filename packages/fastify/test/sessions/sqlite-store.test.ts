@@ -53,6 +53,14 @@ describe('sessions in SQLite', () => {
     expect(await store.list('u')).toMatchObject([{ id: 'id' }])
   })
 
+  it('keep a code claimed for ten minutes', async () => {
+    const store = createSqliteSessionStore({ file: ':memory:' })
+    onTestFinished(() => store.close())
+    const claims = []
+    for (const atMs of [0, 599_999, 600_000]) claims.push(await store.claimCode('digest', atMs))
+    expect(claims).toEqual(['claimed', 'used', 'claimed'])
+  })
+
   it('forget what has expired as new ones come', async () => {
     const store = createSqliteSessionStore({ file: ':memory:' })
     onTestFinished(() => store.close())
