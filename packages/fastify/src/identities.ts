@@ -32,8 +32,9 @@ export interface IdentitiesOptions {
 export function createIdentities({ wechat, sessions, users, now }: IdentitiesOptions): Identities {
   return {
     async linkIdentity(userId, appid, code) {
-      // Before the code is spent: the store answers, and there is somebody to link.
+      // Before the code is spent: there is somebody to link, and the store takes what will be written.
       if (!(await users.findUser(userId))) throw noSuchUser()
+      await users.ping()
       const identity = await sessions.spendCode(appid, code, () => wechat.code2Session(appid, code))
       const result = await users.linkIdentity(userId, appid, identity, now())
       if (!result) throw noSuchUser()

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ApiError } from '../../src/index.ts'
 import { APPID, startService } from '../service.ts'
 
 const CHECK = { method: 'POST', url: '/v1/session-key/check' } as const
@@ -98,6 +99,15 @@ describe('app.weappAuth.linkIdentity', () => {
     const { code } = world.login('alice', APPID)
     await expect(app.weappAuth.linkIdentity('nobody', APPID, code)).rejects.toThrow(RangeError)
     await expect(app.weappAuth.linkIdentity(id, 'wx-other', code)).rejects.toMatchObject({ code: 'appid_unknown' })
+    expect(world.ledger.count('jscode2session')).toBe(0)
+  })
+
+  it('spends no code while the users can only be read', async () => {
+    const { app, world, users } = await startService()
+    const { id } = await app.weappAuth.createUser()
+    users.ping = () => Promise.reject(new ApiError('store_unavailable', 'read-only'))
+    const { code } = world.login('alice', APPID)
+    await expect(app.weappAuth.linkIdentity(id, APPID, code)).rejects.toMatchObject({ code: 'store_unavailable' })
     expect(world.ledger.count('jscode2session')).toBe(0)
   })
 })
