@@ -83,6 +83,15 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     expect(await login).toMatchObject({ status: 201, exchanges: 1 })
   })
 
+  test('there all the time is not taken for gone by a process that is late itself', async () => {
+    const { answers, close } = openPostgres(postgres.url, pino({ level: 'silent' }))
+    onTestFinished(close)
+    const heard = answers()
+    const end = performance.now() + 1_000
+    while (performance.now() < end);
+    expect(await heard).toBe(true)
+  })
+
   test('50 ms away: slower, and nothing else', async () => {
     const network = await createNetwork(postgres.url)
     const service = await startLoaded(await environment('shared', network.url), [READS_USERS, GUARDED])
