@@ -80,6 +80,7 @@ describe('logout', () => {
     const ensured = watch(auth.ensureLogin())
     await flush()
     await auth.logout()
+    await flush()
     expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
     expect(service.held[0]?.isGivenUp()).toBe(true)
     await service.held[0]?.answer(201, service.issue())

@@ -12,7 +12,7 @@ import {
 import type { CreateSessionResponse, RevocationReason } from '@weapp-auth/shared'
 import { afterEach, vi } from 'vitest'
 import { type CreateAuthOptions, createAuth } from '../src/index.ts'
-import { pendingJobs } from './old-engine/macrotask-promise.ts'
+import { pendingJobs } from './old-engine/timer-promise.ts'
 
 export const BASE_URL = 'https://api.example.com'
 export const IDLE_SECONDS = 7_200

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type * as client from '../../src/index.ts'
-import { MacrotaskPromise } from './macrotask-promise.ts'
+import { TimerPromise } from './timer-promise.ts'
 
 const BUNDLE = join(import.meta.dirname, '..', '..', 'miniprogram_dist', 'index.js')
 
@@ -20,7 +20,7 @@ const TIMERS = {
 }
 
 const module: { exports: typeof client } = { exports: {} as typeof client }
-const given = { module, Promise: MacrotaskPromise, ...TIMERS }
+const given = { module, Promise: TimerPromise, ...TIMERS }
 new Function(...Object.keys(given), ...ABSENT, readFileSync(BUNDLE, 'utf8'))(...Object.values(given))
 
 export const { createAuth, AuthError, isAuthError } = module.exports

@@ -2,7 +2,7 @@ type Settle<T> = (value?: T | PromiseLike<T>) => void
 type Handler = ((value: never) => unknown) | null | undefined
 
 // Read once: a test that replaces the global timers must not stop promises.
-const { setImmediate: macrotask } = globalThis
+const { setTimeout: startTimer } = globalThis
 let jobs = 0
 
 /** How many reactions have not run yet. */
@@ -11,26 +11,26 @@ export function pendingJobs(): number {
 }
 
 /**
- * A Promise as older iOS phones have it in WeChat: its reactions are macrotasks, in order, and it has no `finally`.
+ * A Promise as older iOS phones have it in WeChat: its reactions are timers, in order, and it has no `finally`.
  *
  * @see https://promisesaplus.com
  */
-export class MacrotaskPromise<T> implements PromiseLike<T> {
+export class TimerPromise<T> implements PromiseLike<T> {
   private state: 'pending' | 'fulfilled' | 'rejected' = 'pending'
   private value: unknown
   private reactions: (() => void)[] = []
 
-  static resolve(value?: unknown): MacrotaskPromise<unknown> {
-    return value instanceof MacrotaskPromise ? value : new MacrotaskPromise((resolve) => resolve(value))
+  static resolve(value?: unknown): TimerPromise<unknown> {
+    return value instanceof TimerPromise ? value : new TimerPromise((resolve) => resolve(value))
   }
 
-  static reject(reason?: unknown): MacrotaskPromise<never> {
-    return new MacrotaskPromise((_, reject) => reject(reason))
+  static reject(reason?: unknown): TimerPromise<never> {
+    return new TimerPromise((_, reject) => reject(reason))
   }
 
-  static race(all: Iterable<unknown>): MacrotaskPromise<unknown> {
-    return new MacrotaskPromise((resolve, reject) => {
-      for (const one of all) MacrotaskPromise.resolve(one).then(resolve as never, reject as never)
+  static race(all: Iterable<unknown>): TimerPromise<unknown> {
+    return new TimerPromise((resolve, reject) => {
+      for (const one of all) TimerPromise.resolve(one).then(resolve as never, reject as never)
     })
   }
 
@@ -39,11 +39,11 @@ export class MacrotaskPromise<T> implements PromiseLike<T> {
   }
 
   // biome-ignore lint/suspicious/noThenProperty: it is a Promise
-  then(onFulfilled?: Handler, onRejected?: Handler): MacrotaskPromise<never> {
-    return new MacrotaskPromise<never>((resolve, reject) => {
+  then(onFulfilled?: Handler, onRejected?: Handler): TimerPromise<never> {
+    return new TimerPromise<never>((resolve, reject) => {
       const react = () => {
         jobs++
-        macrotask(() => {
+        startTimer(() => {
           jobs--
           const handler = this.state === 'fulfilled' ? onFulfilled : onRejected
           try {
@@ -53,14 +53,14 @@ export class MacrotaskPromise<T> implements PromiseLike<T> {
           } catch (error) {
             reject(error)
           }
-        })
+        }, 0)
       }
       if (this.state === 'pending') this.reactions.push(react)
       else react()
     })
   }
 
-  catch(onRejected: Handler): MacrotaskPromise<never> {
+  catch(onRejected: Handler): TimerPromise<never> {
     return this.then(undefined, onRejected)
   }
 
