@@ -130,11 +130,12 @@ export function createPipeline({ session, judge, locate, bearer, loginTimeoutMs 
 }
 
 /** HTTP takes `authorization` for `Authorization`; `wx` would send both. */
-function replaceHeader(given: Record<string, string> = {}, own: Record<string, string>): Record<string, string> {
+function replaceHeader(given: unknown, own: Record<string, string>): Record<string, string> {
+  const sent: Record<string, string> = Object(given)
   const names = Object.keys(own).map((name) => name.toLowerCase())
   const header: Record<string, string> = {}
-  for (const name of Object.keys(given)) {
-    if (names.indexOf(name.toLowerCase()) < 0) header[name] = given[name] as string
+  for (const name of Object.keys(sent)) {
+    if (names.indexOf(name.toLowerCase()) < 0) header[name] = sent[name] as string
   }
   return Object.assign(header, own)
 }

@@ -219,6 +219,12 @@ describe('request', () => {
     expect(headers[1]).toEqual({ Authorization: 'Bearer wxs1.000.token-1', 'X-Trace': '1' })
   })
 
+  test('a header that is null, as plain JavaScript may have it, is none', async () => {
+    const { auth, service } = createPhone()
+    await auth.request({ url: '/a', header: null as never })
+    expect(service.calls.at(-1)?.token).toBe('wxs1.000.token-1')
+  })
+
   test('does not pass its own options on to wx', async () => {
     const phone = createPhone()
     const seen: object[] = []
