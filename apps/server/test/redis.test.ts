@@ -62,6 +62,15 @@ describe.skipIf(inject('redisUrl') === null)('what stands in REDIS_URL beside th
     onTestFinished(() => reader.disconnect())
     expect(await reader.get('key')).toBe('value')
   })
+
+  test('redis+sentinel://: user, password and database are those of the master', async () => {
+    const group = await startSentinelGroup(NODE_TIMEOUT_MS)
+    onTestFinished(() => group.stop())
+    const admin = await connect(group.url)
+    await admin.acl('SETUSER', 'app', 'on', '>p:/w', 'allkeys', 'allchannels', '+@all')
+    const redis = await connect(`${group.url.replace('//', '//app:p%3A%2Fw@')}/3`)
+    expect(await redis.client('INFO')).toMatch(/ db=3 .* user=app /)
+  })
 })
 
 test('rediss:// speaks TLS', async () => {
