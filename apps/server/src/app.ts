@@ -5,6 +5,7 @@ import { fastifyUnderPressure } from '@fastify/under-pressure'
 import {
   type AccessTokenStore,
   ApiError,
+  type OutageLog,
   problems,
   type RateLimitsOptions,
   type SessionStore,
@@ -24,6 +25,7 @@ export interface AppDeps {
   /** Where several processes share their access_tokens; without it each keeps its own. */
   accessTokens?: AccessTokenStore | null
   redis: Redis | Cluster | null
+  outageLog?: OutageLog
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
   sessionLimit: number
@@ -87,6 +89,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,
     sessionLimit: deps.sessionLimit,
     rateLimits: { ...rateLimits, ...(redis && { redis }) },
+    ...(deps.outageLog && { outageLog: deps.outageLog }),
     ...(deps.now && { now: deps.now }),
   })
   return app

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { migrateUsers, type UsersDatabase } from '@weapp-auth/fastify'
+import { createOutageLog, migrateUsers, type OutageLog, type UsersDatabase } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
 import { CompiledQuery, Kysely, PostgresDialect, type PostgresPool } from 'kysely'
 import { Client, Pool, type PoolConfig } from 'pg'
@@ -34,12 +34,16 @@ export interface Postgres {
 }
 
 /** Users in PostgreSQL. A database that is away, or refuses the service, is tried again until it is there. */
-export function openPostgres(connectionString: string, log: FastifyBaseLogger): Postgres {
-  const pool = openPool({ connectionString, ...POSTGRES_LIMITS, stream: openSocket }, log)
+export function openPostgres(
+  connectionString: string,
+  log: FastifyBaseLogger,
+  outageLog = createOutageLog(),
+): Postgres {
+  const pool = openPool({ connectionString, ...POSTGRES_LIMITS, stream: openSocket }, log, outageLog)
   const stopping = new AbortController()
   let isOpen = false
   const attempted = new Promise<void>((resolve) => {
-    const opened = migrateUntilDone({ connectionString, log, stopping: stopping.signal, attempted: resolve })
+    const opened = migrateUntilDone({ connectionString, log, outageLog, stopping: stopping.signal, attempted: resolve })
     void opened.then((done) => {
       isOpen = done
       resolve()
@@ -107,21 +111,25 @@ async function askServer(connectionString: string): Promise<boolean> {
 async function migrateUntilDone(o: {
   connectionString: string
   log: FastifyBaseLogger
+  outageLog: OutageLog
   stopping: AbortSignal
   attempted: () => void
 }): Promise<boolean> {
-  const { connectionString, log, stopping, attempted } = o
+  const { connectionString, log, outageLog, stopping, attempted } = o
+  const say = (line: () => void) => outageLog.tell('store_unavailable', line)
   let told: string | null = null
   while (!stopping.aborted) {
     try {
-      await migratePostgres(connectionString, log)
-      if (told !== null) log.info('the user store (PostgreSQL) is there')
+      await migratePostgres(connectionString, log, outageLog)
+      if (told !== null) say(() => log.info('the user store (PostgreSQL) is there'))
       return true
     } catch (error) {
       const reason = reasonOf(error)
       const trouble = isUnreachable(error) ? 'cannot be reached' : 'refuses the service'
       // Once a reason: it may be away for hours.
-      if (reason !== told) log.error({ reason }, `the user store (PostgreSQL) ${trouble}, trying again`)
+      if (reason !== told) {
+        say(() => log.error({ reason }, `the user store (PostgreSQL) ${trouble}, trying again`))
+      }
       told = reason
       attempted()
     }
@@ -131,9 +139,9 @@ async function migrateUntilDone(o: {
 }
 
 /** With a deadline for connecting only: it waits for a process that migrates already, and an index takes its time. */
-async function migratePostgres(connectionString: string, log: FastifyBaseLogger): Promise<void> {
+async function migratePostgres(connectionString: string, log: FastifyBaseLogger, outageLog: OutageLog): Promise<void> {
   const { connectionTimeoutMillis } = POSTGRES_LIMITS
-  const pool = openPool({ connectionString, max: 1, connectionTimeoutMillis }, log)
+  const pool = openPool({ connectionString, max: 1, connectionTimeoutMillis }, log, outageLog)
   const db = new Kysely<UsersDatabase>({ dialect: new PostgresDialect({ pool }) })
   try {
     await migrateUsers(db)
@@ -146,16 +154,15 @@ async function migratePostgres(connectionString: string, log: FastifyBaseLogger)
  * A connection that breaks is replaced at the next query. Without listeners it would end the process: the pool's own is
  * there while a connection is idle, and none is while a transaction has it.
  */
-function openPool(options: PoolConfig, log: FastifyBaseLogger): Pool {
+function openPool(options: PoolConfig, log: FastifyBaseLogger, outageLog: OutageLog): Pool {
   const pool = new Pool(options)
-  let toldAtMs = Number.NEGATIVE_INFINITY
   pool.on('error', () => {})
   pool.on('connect', (client) =>
     client.on('error', (error) => {
       // All of them break at once when the server restarts.
-      if (performance.now() - toldAtMs < 1_000) return
-      toldAtMs = performance.now()
-      log.warn({ reason: error.message }, 'a connection to the user store (PostgreSQL) broke')
+      outageLog.repeat('store_unavailable', (counted) =>
+        log.warn({ reason: error.message, ...counted }, 'a connection to the user store (PostgreSQL) broke'),
+      )
     }),
   )
   return pool

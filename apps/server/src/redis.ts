@@ -1,3 +1,4 @@
+import { createOutageLog } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { parseRedisUrl, type RedisTarget } from './redis-url.ts'
@@ -26,18 +27,21 @@ const REDIRECTION_DELAY_MS = 50
 export function connectRedis(
   url: string,
   log: FastifyBaseLogger,
+  outageLog = createOutageLog(),
 ): { redis: Redis | Cluster; attempted: Promise<void> } {
   const target = parseRedisUrl(url)
   if (!target) throw new TypeError('url is not an address of Redis')
   const redis = createClient(target)
+  const say = (line: () => void) => outageLog.tell('store_unavailable', line)
   let isDown = false
   redis.on('error', (error) => {
     // The message alone: the error holds the command, and the command may be AUTH with its password.
-    if (!isDown) log.error({ reason: error.message }, 'the session store (Redis) cannot be reached, trying again')
+    const { message: reason } = error
+    if (!isDown) say(() => log.error({ reason }, 'the session store (Redis) cannot be reached, trying again'))
     isDown = true
   })
   redis.on('ready', () => {
-    if (isDown) log.info('the session store (Redis) is back')
+    if (isDown) say(() => log.info('the session store (Redis) is back'))
     isDown = false
   })
   // A first connection that fails is reported by the error event above.

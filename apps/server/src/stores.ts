@@ -4,12 +4,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type AccessTokenStore,
+  createOutageLog,
   createRedisAccessTokenStore,
   createRedisSessionStore,
   createSessionKeyVault,
   createSqliteSessionStore,
   createSqlUserStore,
   migrateUsers,
+  type OutageLog,
   openSqliteUsers,
   type SessionKeyVault,
   type SessionStore,
@@ -30,6 +32,8 @@ export interface Stores {
   accessTokens: AccessTokenStore | null
   /** The client behind `sessions`, for whoever else needs Redis; null with the embedded store. */
   redis: Redis | Cluster | null
+  /** What the stores say of themselves while they are away, and what fails of it says as well. */
+  outageLog: OutageLog
   close(): Promise<void>
 }
 
@@ -46,11 +50,12 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   const vault = config.sessionKeyKeys
     ? createSessionKeyVault({ keys: config.sessionKeyKeys })
     : openVault(join(config.dataDir, 'session-keys'))
+  const outageLog = createOutageLog()
   const users = config.databaseUrl
-    ? (await import('./postgres.ts')).openPostgres(config.databaseUrl, log)
+    ? (await import('./postgres.ts')).openPostgres(config.databaseUrl, log, outageLog)
     : await openSqlite(join(config.dataDir, 'users.sqlite'))
   const { redis, attempted } = config.redisUrl
-    ? (await import('./redis.ts')).connectRedis(config.redisUrl, log)
+    ? (await import('./redis.ts')).connectRedis(config.redisUrl, log, outageLog)
     : { redis: null, attempted: null }
   const sessions = redis
     ? createRedisSessionStore({
@@ -76,6 +81,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     ),
     accessTokens: redis && createRedisAccessTokenStore({ redis, vault }),
     redis,
+    outageLog,
     close: async () => {
       // Not `quit`: it would wait for the answer of a Redis that is frozen.
       redis?.disconnect()

@@ -3,6 +3,7 @@ export type { RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'
 export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
 export type { Identities } from './identities.ts'
+export { createOutageLog, type OutageLog } from './outage-log.ts'
 export { type IssueOptions, type WeappAuth, type WeappAuthOptions, weappAuth } from './plugin.ts'
 export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
 export type {

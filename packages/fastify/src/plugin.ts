@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { createdSession } from './http/bodies.ts'
 import { authenticate, findBearer } from './http/plugins/authenticate.ts'
-import { answerApiErrors, sendProblem } from './http/plugins/problems.ts'
+import { answerApiErrors, sendProblem, setOutageLog } from './http/plugins/problems.ts'
 import { countRequests, createRateLimits, type RateLimitsOptions } from './http/plugins/rate-limit.ts'
 import { useStrictJson } from './http/plugins/strict-json.ts'
 import { healthRoutes } from './http/routes/health.ts'
@@ -14,6 +14,7 @@ import { sessionKeyRoutes } from './http/routes/session-key.ts'
 import { sessionsRoutes } from './http/routes/sessions.ts'
 import { verifyRoutes } from './http/routes/verify.ts'
 import { createIdentities, type Identities } from './identities.ts'
+import type { OutageLog } from './outage-log.ts'
 import type { SessionStore } from './sessions/session-store.ts'
 import { createSessions, type Session } from './sessions/sessions.ts'
 import type { LinkedIdentity, User, UserStore } from './users/users.ts'
@@ -47,6 +48,8 @@ export interface WeappAuthOptions {
   health?: boolean
   /** Milliseconds since 1970. Default `Date.now`. */
   now?: () => number
+  /** One of your own, where what else you log about a store that is away shall share its line a second. */
+  outageLog?: OutageLog
 }
 
 export interface IssueOptions {
@@ -109,6 +112,7 @@ export const weappAuth = fp(
       now = Date.now,
     } = options
     checkApps(apps)
+    if (options.outageLog) setOutageLog(app, options.outageLog)
     checkSeconds({ sessionIdleSeconds: idleSeconds, sessionAbsoluteSeconds: absoluteSeconds })
     if (!Number.isSafeInteger(limit) || limit < 0) throw new TypeError('sessionLimit must be a whole number')
     const wechat = createWechatGateway({

@@ -3,6 +3,7 @@ import type { Problem, ProblemCode } from '@weapp-auth/shared'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../api-error.ts'
+import { createOutageLog, type OutageLog } from '../../outage-log.ts'
 
 const TITLES: Record<ProblemCode, string> = {
   request_invalid: 'The request is not valid',
@@ -93,37 +94,27 @@ function findRetryAfter(statusCode: number, reply: FastifyReply): number | undef
   return reply.hasHeader('retry-after') ? undefined : seconds[statusCode]
 }
 
-/**
- * Every request fails in the same way while a store or WeChat is away, so of each code one line a second is enough.
- * What nobody expected is always worth one.
- */
+/** What nobody expected is always worth a line. */
 function logFailure(request: FastifyRequest, { code, message }: ApiError, err: unknown): void {
   if (code === 'internal') {
     request.log.error({ err }, message)
     return
   }
-  const { server } = request.server
-  const lines = outageLines.get(server) ?? new Map<ProblemCode, OutageLine>()
-  outageLines.set(server, lines)
-  const last = lines.get(code) ?? { atMs: Number.NEGATIVE_INFINITY, unsaid: 0 }
-  const nowMs = performance.now()
-  if (nowMs - last.atMs < OUTAGE_LINE_INTERVAL_MS) {
-    lines.set(code, { ...last, unsaid: last.unsaid + 1 })
-    return
-  }
-  lines.set(code, { atMs: nowMs, unsaid: 0 })
-  request.log.error({ err, ...(last.unsaid > 0 && { sinceLastLine: last.unsaid }) }, message)
+  findOutageLog(request.server).repeat(code, (counted) => request.log.error({ err, ...counted }, message))
 }
 
-interface OutageLine {
-  atMs: number
-  /** Failures since that line. */
-  unsaid: number
-}
-
-const OUTAGE_LINE_INTERVAL_MS = 1_000
 /** By application, of which there may be several in a process. */
-const outageLines = new WeakMap<object, Map<ProblemCode, OutageLine>>()
+const outageLogs = new WeakMap<object, OutageLog>()
+
+export function setOutageLog({ server }: FastifyInstance, outageLog: OutageLog): void {
+  outageLogs.set(server, outageLog)
+}
+
+function findOutageLog({ server }: FastifyInstance): OutageLog {
+  const outageLog = outageLogs.get(server) ?? createOutageLog()
+  outageLogs.set(server, outageLog)
+  return outageLog
+}
 
 /** As text, so that no response schema of the route it happened in takes fields away. */
 function send(reply: FastifyReply, body: Partial<Problem> & { status: number }): FastifyReply {
