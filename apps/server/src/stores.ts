@@ -32,7 +32,7 @@ export interface Stores {
   accessTokens: AccessTokenStore | null
   /** The client behind `sessions`, for whoever else needs Redis; null with the embedded store. */
   redis: Redis | Cluster | null
-  /** What the stores say of themselves while they are away, and what fails of it says as well. */
+  /** Where the stores say that they are away; whoever says the same of a request that failed shares its line. */
   outageLog: OutageLog
   close(): Promise<void>
 }

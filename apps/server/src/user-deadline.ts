@@ -3,53 +3,47 @@ import { ApiError, type UserStore } from '@weapp-auth/fastify'
 
 /** With it no request takes longer than a second when the database is gone without a word. */
 const DEADLINE_MS = 700
-/** A sign-in that has not written by then asks whether the database is there at all. */
+/** Who has not written by then asks whether the database is there at all. */
 const PATIENCE_MS = 100
 
+/** Rejects when it is time to give up; told by `signal` that nobody waits any more. */
+type GiveUp = (signal: AbortSignal) => Promise<never>
+
 /**
- * Gives up on a database that does not answer. Where a sign-in writes, only when the database answers nobody else either: it
- * asked `ping` first, and after that its code is spent, so that waiting for a lock is better than refusing.
+ * Gives up on a database that does not answer. Where a WeChat identity or its key is written, only when the database answers
+ * nobody else either: `ping` was asked first, and after that a code is spent, so that waiting for a lock is better than
+ * refusing.
  *
  * @param answers whether the database says anything to anybody
  */
 export function limitUserStore(users: UserStore, answers: () => Promise<boolean>): UserStore {
+  const late: GiveUp = async (signal) => {
+    await sleep(DEADLINE_MS, undefined, { signal })
+    throw unavailable(`the user store did not answer within ${DEADLINE_MS} ms`)
+  }
+  const gone: GiveUp = async (signal) => {
+    do {
+      await sleep(PATIENCE_MS, undefined, { signal, ref: false })
+    } while (await answers())
+    throw unavailable('the user store answers nobody')
+  }
   return {
-    ...users,
-    ping: limited(users.ping),
-    findUser: limited(users.findUser),
-    findIdentity: limited(users.findIdentity),
-    findKeys: limited(users.findKeys),
-    replaceProfile: limited(users.replaceProfile),
-    signIn: untilGone(users.signIn, answers),
+    ping: unless(late, users.ping),
+    findUser: unless(late, users.findUser),
+    findIdentity: unless(late, users.findIdentity),
+    findKeys: unless(late, users.findKeys),
+    replaceProfile: unless(late, users.replaceProfile),
+    signIn: unless(gone, users.signIn),
+    createUser: unless(gone, users.createUser),
+    linkIdentity: unless(gone, users.linkIdentity),
+    replaceKey: unless(gone, users.replaceKey),
   }
 }
 
-function limited<A extends unknown[], T>(ask: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+function unless<A extends unknown[], T>(giveUp: GiveUp, ask: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
   return async (...args) => {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(
-        () => reject(unavailable(`the user store did not answer within ${DEADLINE_MS} ms`)),
-        DEADLINE_MS,
-      )
-    })
-    return Promise.race([ask(...args), late]).finally(() => clearTimeout(timer))
-  }
-}
-
-function untilGone<A extends unknown[], T>(
-  write: (...args: A) => Promise<T>,
-  answers: () => Promise<boolean>,
-): (...args: A) => Promise<T> {
-  return async (...args) => {
-    const written = new AbortController()
-    const gone = async (): Promise<never> => {
-      do {
-        await sleep(PATIENCE_MS, undefined, { signal: written.signal, ref: false })
-      } while (await answers())
-      throw unavailable('the user store answers nobody')
-    }
-    return Promise.race([write(...args), gone()]).finally(() => written.abort())
+    const settled = new AbortController()
+    return Promise.race([ask(...args), giveUp(settled.signal)]).finally(() => settled.abort())
   }
 }
 

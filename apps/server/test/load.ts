@@ -70,7 +70,7 @@ export async function startLoaded(
   env: Record<string, string>,
   paths: readonly string[] = ['/v1/verify'],
 ): Promise<LoadedService> {
-  const lines: { time: number; msg: string; reqId?: string }[] = []
+  const lines: { time: number; msg: string }[] = []
   const log: FastifyBaseLogger = pino({ level: 'warn' }, { write: (line) => void lines.push(JSON.parse(line)) })
   // Other tests sign in from this address too.
   const rateLimits = { keyPrefix: `weapp-auth:test-${randomUUID()}:` }
