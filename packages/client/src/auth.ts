@@ -5,17 +5,17 @@ import { AuthError, loggedOut } from './errors.ts'
 import { call, createEvents, type Events } from './events.ts'
 import { createPipeline, type Send } from './pipeline.ts'
 import { createService, refusal } from './service.ts'
-import { createSession, type SessionKeeper, view } from './session.ts'
+import { CHECK_TIMEOUT_MS, createSession, type SessionKeeper, view } from './session.ts'
 import { createConnectSocket } from './socket.ts'
-import { createSessionStorage } from './storage.ts'
+import { createSessionStorage, STORAGE_TIMEOUT_MS } from './storage.ts'
 import { type AuthFailure, deliver } from './task.ts'
 import { createLocate } from './url.ts'
 import { type Callbacks, createWeChat, type NetworkCall, type RequestResult, type WxRequestOptions } from './wx.ts'
 
 const STORAGE_FORMAT = 1
 
-/** The storage and WeChat's word on its session_key, 2 s each, may be waited for before a login begins. */
-const BEFORE_LOGIN_MS = 4_000
+/** What may be waited for before a login begins. */
+const BEFORE_LOGIN_MS = STORAGE_TIMEOUT_MS + CHECK_TIMEOUT_MS
 
 /** What instances with the same storage, key and address have in common. */
 interface Shared<User> {

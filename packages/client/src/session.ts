@@ -52,7 +52,7 @@ const FINAL_REASONS: readonly unknown[] = ['signed_out_elsewhere', 'erased', 'ad
 const DISTRUST_MS = 10_000
 
 /** How long anybody waits for WeChat's word on its session_key. */
-const CHECK_TIMEOUT_MS = 2_000
+export const CHECK_TIMEOUT_MS = 2_000
 
 /** How long a page may take from `ensureSessionKey` to `decrypt`: the user reads what WeChat asks in between. */
 const HOLD_MS = 60_000

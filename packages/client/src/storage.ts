@@ -26,7 +26,7 @@ export interface SessionStorage<User> {
 }
 
 /** A storage that does not answer is given up, so that it cannot keep a user from signing in. */
-const STORAGE_TIMEOUT_MS = 2_000
+export const STORAGE_TIMEOUT_MS = 2_000
 
 type StoredRecord<User> = { scope: string; active?: ActiveSession<User>; signedOut?: SignOutReason }
 
