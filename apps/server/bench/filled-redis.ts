@@ -1,7 +1,8 @@
 // A Redis of its own, and as many sessions in it as a benchmark asks for, put there by the store of the service.
-import { hash, randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { createRedisSessionStore, type SessionKey, type SessionRecord, type SessionStore } from '@weapp-auth/fastify'
 import { Redis } from 'ioredis'
+import { createToken, parseToken } from '../../../packages/fastify/src/sessions/token.ts'
 import { startRedis } from '../../../scripts/servers/redis.ts'
 
 const IDLE_MS = 7_200_000
@@ -100,18 +101,17 @@ export async function createSession(
   userId: string,
   { device, used, limit = LIMIT }: Partial<Kind> & { limit?: number } = {},
 ): Promise<NewSession> {
-  const bucket = hash('sha256', userId, 'hex').slice(0, 3)
-  const token = `wxs1.${bucket}.${randomBytes(32).toString('base64url')}`
-  const id = hash('sha256', token, 'base64url')
+  const token = createToken(userId)
+  const key = parseToken(token) as SessionKey
   const nowMs = Date.now()
   const times = { createdAtMs: nowMs, lastSeenMs: nowMs }
-  const record = { id, userId, appid: APPID, ...times, ...(device && { device: DEVICE }) }
+  const record = { id: key.id, userId, appid: APPID, ...times, ...(device && { device: DEVICE }) }
   await store.create(record, { nowMs, expiresAtMs: nowMs + IDLE_MS }, { limit })
   if (used) {
     const laterMs = nowMs + IDLE_MS / 2
     await store.touch({ ...record, lastSeenMs: laterMs }, { nowMs: laterMs, expiresAtMs: laterMs + IDLE_MS })
   }
-  return { token, key: { id, bucket }, record }
+  return { token, key, record }
 }
 
 export async function describeRedis({ redis }: FilledRedis): Promise<string> {

@@ -38,9 +38,3 @@ export async function measureGuard(target: Target, seconds: number): Promise<Rou
     p99Ms: result.latency.p99,
   }
 }
-
-/** Another target first in every round. */
-export function rotate<T>(list: readonly T[], by: number): T[] {
-  const start = by % list.length
-  return [...list.slice(start), ...list.slice(0, start)]
-}

@@ -1,6 +1,6 @@
 import type { Profiler } from 'node:inspector'
-import { measureGuard, rotate, warmUp } from './guards.ts'
-import { median } from './statistics.ts'
+import { measureGuard, warmUp } from './guards.ts'
+import { median, rotate } from './statistics.ts'
 import type { Target } from './target.ts'
 
 const PARTS = [

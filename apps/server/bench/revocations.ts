@@ -1,6 +1,9 @@
 import { percentile } from './statistics.ts'
 import type { Target } from './target.ts'
 
+/** SESSION_CACHE_MS of both processes. */
+export const CACHE_MS = 2_000
+
 /** How long a session that one process ended is still let in by another that remembered it, in milliseconds. */
 export interface Revocations {
   sessions: number

@@ -24,7 +24,7 @@ import {
   settle,
   startEmptyRedis,
 } from './filled-redis.ts'
-import { median, percentile } from './statistics.ts'
+import { median, percentile, rotate } from './statistics.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -154,8 +154,7 @@ async function compare({ what, ends, prepare }: Question, small: Side, large: Si
       [large, await prepare(large)],
     ])
     const costs = new Map<Side, Cost>()
-    // Another one first in every round.
-    for (const side of round % 2 ? [small, large] : [large, small]) {
+    for (const side of rotate([large, small], round)) {
       costs.set(side, await measure(side, calls.get(side) ?? []))
     }
     for (const { filled, made } of [small, large]) await remove(filled, made.splice(0))

@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../../../scripts/servers/postgres.ts'
 import { startRedis } from '../../../scripts/servers/redis.ts'
-import { measureGuard, type Round, rotate, warmUp } from './guards.ts'
+import { measureGuard, type Round, warmUp } from './guards.ts'
 import { installPeers } from './peers.ts'
 import { profileGuards, toProfileTable } from './profile.ts'
 import { compare, type Report, summarize, toSvg, toTable } from './report.ts'
-import { measureRevocations } from './revocations.ts'
+import { CACHE_MS, measureRevocations } from './revocations.ts'
 import { measureSignIns, type SignIns } from './sign-ins.ts'
+import { rotate } from './statistics.ts'
 import { makeRoomForTargets, startTarget, type Target } from './target.ts'
 
 const { values: options } = parseArgs({
@@ -27,7 +28,7 @@ const seconds = Number(options.seconds)
 const signInCount = Number(options['sign-ins'])
 const USERS = '200'
 const UNCACHED = { SESSION_CACHE_MS: '0' }
-const CACHED = { SESSION_CACHE_MS: '2000' }
+const CACHED = { SESSION_CACHE_MS: String(CACHE_MS) }
 
 const closers: (() => Promise<void> | void)[] = []
 const { length: cores } = cpus()

@@ -7,3 +7,9 @@ export function percentile(values: readonly number[], share: number): number {
 export function median(values: readonly number[]): number {
   return percentile(values, 0.5)
 }
+
+/** Another one first in every round. */
+export function rotate<T>(list: readonly T[], round: number): T[] {
+  const start = round % list.length
+  return [...list.slice(start), ...list.slice(0, start)]
+}
