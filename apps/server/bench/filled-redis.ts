@@ -1,6 +1,6 @@
 // A Redis of its own, and as many sessions in it as a benchmark asks for, put there by the store of the service.
 import { randomUUID } from 'node:crypto'
-import { createRedisSessionStore, type SessionKey, type SessionRecord, type SessionStore } from '@weapp-auth/fastify'
+import { createRedisSessionStore, type SessionRecord, type SessionRef, type SessionStore } from '@weapp-auth/fastify'
 import { Redis } from 'ioredis'
 import { createToken, parseToken } from '../../../packages/fastify/src/sessions/token.ts'
 import { startRedis } from '../../../scripts/servers/redis.ts'
@@ -33,7 +33,7 @@ export interface FilledRedis {
 
 export interface NewSession {
   token: string
-  key: SessionKey
+  ref: SessionRef
   record: SessionRecord
 }
 
@@ -79,7 +79,7 @@ export async function fill(filled: FilledRedis, size: number, kind: Kind = NEW):
 export async function settle({ store, sample, size }: FilledRedis): Promise<void> {
   for (let read = 0; read < size / SESSIONS_PER_READ; read += sample.length) {
     for (let from = 0; from < sample.length; from += BATCH) {
-      await Promise.all(sample.slice(from, from + BATCH).map(({ key }) => store.find(key)))
+      await Promise.all(sample.slice(from, from + BATCH).map(({ ref }) => store.find(ref)))
     }
   }
 }
@@ -87,7 +87,7 @@ export async function settle({ store, sample, size }: FilledRedis): Promise<void
 /** Takes out what `fill` did not put in. */
 export async function remove({ redis, size }: FilledRedis, sessions: NewSession[]): Promise<void> {
   if (sessions.length === 0) return
-  const keys = sessions.flatMap(({ key: { id, bucket }, record: { userId } }) => [
+  const keys = sessions.flatMap(({ ref: { id, bucket }, record: { userId } }) => [
     `weapp-auth:{${bucket}}:${id}`,
     `weapp-auth:u{${bucket}}:${userId}`,
   ])
@@ -102,16 +102,16 @@ export async function createSession(
   { device, used, limit = LIMIT }: Partial<Kind> & { limit?: number } = {},
 ): Promise<NewSession> {
   const token = createToken(userId)
-  const key = parseToken(token) as SessionKey
+  const ref = parseToken(token) as SessionRef
   const nowMs = Date.now()
   const times = { createdAtMs: nowMs, lastSeenMs: nowMs }
-  const record = { id: key.id, userId, appid: APPID, ...times, ...(device && { device: DEVICE }) }
+  const record = { id: ref.id, userId, appid: APPID, ...times, ...(device && { device: DEVICE }) }
   await store.create(record, { nowMs, expiresAtMs: nowMs + IDLE_MS }, { limit })
   if (used) {
     const laterMs = nowMs + IDLE_MS / 2
     await store.touch({ ...record, lastSeenMs: laterMs }, { nowMs: laterMs, expiresAtMs: laterMs + IDLE_MS })
   }
-  return { token, key, record }
+  return { token, ref, record }
 }
 
 export async function describeRedis({ redis }: FilledRedis): Promise<string> {

@@ -201,7 +201,7 @@ async function inBatches<T>(calls: readonly (() => Promise<T>)[]): Promise<T[]> 
 }
 
 async function find({ store, sample }: FilledRedis): Promise<void> {
-  if (!(await store.find(pick(sample).key))) throw new Error('a session that should be there is not')
+  if (!(await store.find(pick(sample).ref))) throw new Error('a session that should be there is not')
 }
 
 /** All that the service does for a request, without a socket. */

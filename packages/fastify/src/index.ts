@@ -16,7 +16,7 @@ export type {
 } from './sessions/session-store.ts'
 export type { Session } from './sessions/sessions.ts'
 export { createSqliteSessionStore } from './sessions/sqlite-store.ts'
-export type { SessionKey } from './sessions/token.ts'
+export type { SessionRef } from './sessions/token.ts'
 export type {
   IdentitiesTable,
   IdentityConflictsTable,

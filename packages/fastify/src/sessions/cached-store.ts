@@ -1,6 +1,6 @@
 import type { EndedSessions } from './ended-sessions.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
-import type { SessionKey } from './token.ts'
+import type { SessionRef } from './token.ts'
 
 /** About 10 MB. Of more sessions in use at once the ones read longest ago are read again. */
 const MAX_RECORDS = 20_000
@@ -47,7 +47,7 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
     records.set(record.id, { record, askedAtMs })
   }
 
-  const findRemembered = ({ id }: SessionKey) => {
+  const findRemembered = ({ id }: SessionRef) => {
     const known = records.get(id)
     return known && now() - known.askedAtMs < maxAgeMs ? known.record : null
   }
@@ -55,14 +55,14 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
   return {
     ...store,
     findRemembered,
-    async find(key) {
-      const remembered = findRemembered(key)
+    async find(ref) {
+      const remembered = findRemembered(ref)
       if (remembered) return remembered
       const askedAtMs = now()
       const isCurrent = mayRemember()
-      const found = await store.find(key)
+      const found = await store.find(ref)
       if (found && 'id' in found && isCurrent()) remember(found, askedAtMs)
-      else records.delete(key.id)
+      else records.delete(ref.id)
       return found
     },
     async touch(record, lifetime) {

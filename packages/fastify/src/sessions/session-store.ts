@@ -1,5 +1,5 @@
 import type { Device, RevocationReason } from '@weapp-auth/shared'
-import type { SessionKey } from './token.ts'
+import type { SessionRef } from './token.ts'
 
 /** A code is refused for this long after it was first seen: twice as long as WeChat knows it. */
 export const CODE_CLAIM_MS = 600_000
@@ -60,9 +60,9 @@ export type CodeClaim = 'claimed' | 'in_progress' | 'used'
 export interface SessionStore {
   /** The ids of those that gave way. */
   create(record: SessionRecord, lifetime: Lifetime, room?: MakeRoom): Promise<readonly string[]>
-  find(key: SessionKey): Promise<SessionRecord | Tombstone | null>
+  find(ref: SessionRef): Promise<SessionRecord | Tombstone | null>
   /** What `find` would answer without asking anybody, and without a promise; null says nothing about the session. */
-  findRemembered?(key: SessionKey): SessionRecord | null
+  findRemembered?(ref: SessionRef): SessionRecord | null
   /** Writes down use and the new expiry. False when the session is gone or was ended. */
   touch(record: SessionRecord, lifetime: Lifetime): Promise<boolean>
   /** False when there is no such session of this user. */

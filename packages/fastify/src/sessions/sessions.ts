@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import { ApiError } from '../api-error.ts'
 import type { SessionRecord, SessionStore, Tombstone } from './session-store.ts'
-import { createToken, parseToken, type SessionKey } from './token.ts'
+import { createToken, parseToken, type SessionRef } from './token.ts'
 
 /** A live session. */
 export interface Session extends SessionRecord {
@@ -64,7 +64,7 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
     async issue(userId, { appid, device, replaces }) {
       const token = createToken(userId)
       const nowMs = now()
-      const id = keyOf(token).id
+      const { id } = refOf(token)
       const session = live({ id, userId, appid, createdAtMs: nowMs, lastSeenMs: nowMs, ...(device && { device }) })
       const old = replaces ? parseToken(replaces) : null
       const room = { limit, ...(old && { replaces: old.id }) }
@@ -80,19 +80,19 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
     },
 
     async get(token) {
-      const key = keyOf(token)
-      const session = judge(await store.find(key))
+      const ref = refOf(token)
+      const session = judge(await store.find(ref))
       const nowMs = now()
       if (nowMs - session.lastSeenMs < touchAfterMs) return session
       const used = live({ ...session, lastSeenMs: nowMs })
       if (await store.touch(recordOf(used), { nowMs, expiresAtMs: used.expiresAtMs })) return used
       // It ended between the two calls: reading again tells why.
-      return judge(await store.find(key))
+      return judge(await store.find(ref))
     },
 
     findRemembered(token) {
-      const key = store.findRemembered && parseToken(token)
-      const record = key && store.findRemembered?.(key)
+      const ref = store.findRemembered && parseToken(token)
+      const record = ref && store.findRemembered?.(ref)
       if (!record) return null
       return now() < Math.min(expiryOf(record), record.lastSeenMs + touchAfterMs) ? record : null
     },
@@ -130,8 +130,8 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
     },
   }
 
-  async function endReplaced(key: SessionKey): Promise<void> {
-    const found = await store.find(key)
+  async function endReplaced(ref: SessionRef): Promise<void> {
+    const found = await store.find(ref)
     if (found === null || 'revoked' in found) return
     await store.revoke(found.userId, found.id, { nowMs: now(), reason: 'replaced' })
   }
@@ -156,14 +156,14 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
   }
 }
 
-function keyOf(token: string) {
-  const key = parseToken(token)
-  if (!key) {
+function refOf(token: string): SessionRef {
+  const ref = parseToken(token)
+  if (!ref) {
     throw new ApiError('session_malformed', 'the bearer token does not have the shape of a token', {
       detail: 'the bearer token is not one of this service: it looks like wxs1.<3>.<43 characters>',
     })
   }
-  return key
+  return ref
 }
 
 function recordOf({ expiresAtMs: _, ...record }: Session): SessionRecord {

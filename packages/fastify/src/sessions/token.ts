@@ -3,8 +3,8 @@ import { hash, randomBytes } from 'node:crypto'
 /** `wxs1.<bucket>.<43 base64url characters>`: a version, where to look, and 32 random bytes. */
 const TOKEN = /^wxs1\.([0-9a-f]{3})\.[\w-]{43}$/
 
-/** How a store finds a session: its id, and the bucket that all sessions of its user share. */
-export interface SessionKey {
+/** A reference to a session, by which a store finds it: its id, and the bucket that all sessions of its user share. */
+export interface SessionRef {
   id: string
   bucket: string
 }
@@ -13,8 +13,8 @@ export function createToken(userId: string): string {
   return `wxs1.${bucketOf(userId)}.${randomBytes(32).toString('base64url')}`
 }
 
-/** The key of the session behind `token`; null for anything that is not the shape of a token. Costs no I/O. */
-export function parseToken(token: string): SessionKey | null {
+/** The reference to the session behind `token`; null for anything that is not the shape of a token. Costs no I/O. */
+export function parseToken(token: string): SessionRef | null {
   const bucket = TOKEN.exec(token)?.[1]
   return bucket ? { id: hash('sha256', token, 'base64url'), bucket } : null
 }
