@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createOutageLog, migrateUsers, type OutageLog, type UsersDatabase } from '@weapp-auth/fastify'
+import { createOutageLog, migrateUsers, type OutageLog, reasonOf, type UsersDatabase } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
 import { CompiledQuery, Kysely, PostgresDialect, type PostgresPool } from 'kysely'
 import { Client, Pool, type PoolConfig } from 'pg'
@@ -166,13 +166,6 @@ function openPool(options: PoolConfig, log: FastifyBaseLogger, outageLog: Outage
     }),
   )
   return pool
-}
-
-/** Node wraps a refused connection in an AggregateError that has a code but no message. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error.cause !== undefined) return reasonOf(error.cause)
-  return error.message || ('code' in error ? String(error.code) : error.name)
 }
 
 /** No connection, a server that starts or stops (57P01 to 57P03), or one without a connection to spare (53300). */

@@ -17,6 +17,7 @@ export type {
 export type { Session } from './sessions/sessions.ts'
 export { createSqliteSessionStore } from './sessions/sqlite-store.ts'
 export type { SessionRef } from './sessions/token.ts'
+export { reasonOf } from './store-failure.ts'
 export type {
   IdentitiesTable,
   IdentityConflictsTable,

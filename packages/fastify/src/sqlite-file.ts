@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { reasonOf } from './store-failure.ts'
 
 /** SQLite's result code for "another connection holds the lock" (https://www.sqlite.org/rescode.html#busy). */
 const SQLITE_BUSY = 5
@@ -30,7 +31,7 @@ export function openSqliteFile(file: string): DatabaseSync {
       const advice = 'stop that one, or use Redis and PostgreSQL to run several'
       throw new Error(`${file} is in use by another process, and an embedded database serves one: ${advice}`)
     }
-    throw new Error(`cannot open the database ${file}: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Error(`cannot open the database ${file}: ${reasonOf(error)}`)
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import type { Cluster, Redis } from 'ioredis'
-import { ApiError } from '../api-error.ts'
+import { guardStore } from '../store-failure.ts'
 import { batchReads } from './batch-reads.ts'
 import { cacheSessionStore } from './cached-store.ts'
 import { hearEndedSessions } from './redis-ended-sessions.ts'
@@ -51,6 +51,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   if ('scaleReads' in redis.options && redis.options.scaleReads !== 'master')
     throw new TypeError("redis must read from masters: leave out the option scaleReads, or set it to 'master'")
   if (/[{}]/.test(keyPrefix)) throw new TypeError('keyPrefix must not contain braces: they choose the cluster slot')
+  const guarded = guardStore('the session store (Redis)')
   const run = defineScripts(redis)
   // With the default prefix 60 characters: one more, and Redis takes 16 bytes more for each session.
   const sessionsOf = (bucket: string) => `${keyPrefix}{${bucket}}:`
@@ -153,15 +154,4 @@ function defineScripts(redis: Redis | Cluster): Scripts {
   redis.defineCommand('weappAuthList', { numberOfKeys: 1, lua: LIST })
   redis.defineCommand('weappAuthClaimCode', { numberOfKeys: 1, lua: CLAIM_CODE })
   return redis as unknown as Scripts
-}
-
-/** A failed command is an outage of the store and not an answer about a session. */
-function guarded<A extends unknown[], T>(send: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
-  return async (...args) => {
-    try {
-      return await send(...args)
-    } catch (cause) {
-      throw new ApiError('store_unavailable', 'the session store (Redis) failed', { cause, retryAfterSeconds: 1 })
-    }
-  }
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
-import { ApiError } from '../api-error.ts'
 import { openSqliteFile } from '../sqlite-file.ts'
+import { guardStore } from '../store-failure.ts'
 import { CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, type SessionRecord, type SessionStore } from './session-store.ts'
 
 const SCHEMA = `
@@ -38,6 +38,7 @@ export function createSqliteSessionStore(o: { file: string }): SessionStore {
   const db = openSqliteFile(o.file)
   db.exec(SCHEMA)
   const sql = prepare(db)
+  const guarded = guardStore('the session store (SQLite)')
   return {
     create: guarded((record, { nowMs, expiresAtMs }, { limit = 0, replaces } = {}) =>
       inTransaction(db, () => {
@@ -137,16 +138,5 @@ function inTransaction<T>(db: DatabaseSync, run: () => T): T {
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK')
     throw error
-  }
-}
-
-/** A failed statement is an outage of the store and not an answer about a session. */
-function guarded<A extends unknown[], T>(run: (...args: A) => T): (...args: A) => Promise<T> {
-  return async (...args) => {
-    try {
-      return run(...args)
-    } catch (cause) {
-      throw new ApiError('store_unavailable', 'the session store (SQLite) failed', { cause, retryAfterSeconds: 1 })
-    }
   }
 }

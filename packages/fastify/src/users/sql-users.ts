@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { UserProfile } from '@weapp-auth/shared'
 import type { Kysely, Selectable, Transaction } from 'kysely'
-import { ApiError } from '../api-error.ts'
+import { guardStore } from '../store-failure.ts'
 import type { WechatIdentity } from '../wechat-identity.ts'
 import type { UsersDatabase, UsersTable } from './database.ts'
 import { EMPTY_PROFILE } from './profile.ts'
@@ -26,6 +26,7 @@ export interface SqlUserStoreOptions {
 
 /** Users in SQLite or PostgreSQL. */
 export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUserStoreOptions): UserStore {
+  const guarded = guardStore('the user store', isDataError)
   return {
     signIn: guarded(async (appid, identity, nowMs) => {
       const candidateId = randomUUID()
@@ -196,31 +197,9 @@ function parseUser(row: Selectable<UsersTable>): User {
   }
 }
 
-/**
- * A failed statement is an outage of the store, except where the data was at fault: SQLSTATE classes 22 and 23,
- * SQLite's SQLITE_CONSTRAINT (19, in the low byte). That is our mistake, and trying again would not help.
- *
- * The driver's own error is not passed on: its fields quote rows, and rows hold openids.
- */
-function guarded<A extends unknown[], T>(run: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
-  return async (...args) => {
-    try {
-      return await run(...args)
-    } catch (error) {
-      if (isDataError(error)) throw new ApiError('internal', `the user store refused the data: ${messageOf(error)}`)
-      throw new ApiError('store_unavailable', `the user store failed: ${messageOf(error)}`, { retryAfterSeconds: 1 })
-    }
-  }
-}
-
+/** The data was at fault: SQLSTATE classes 22 and 23, SQLite's SQLITE_CONSTRAINT (19, in the low byte). */
 function isDataError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if ('errcode' in error) return (Number(error.errcode) & 0xff) === 19
   return 'code' in error && /^2[23][0-9A-Z]{3}$/.test(String(error.code))
-}
-
-/** Node wraps a refused connection in an AggregateError that has a code but no message. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.message || ('code' in error ? String(error.code) : error.name)
 }

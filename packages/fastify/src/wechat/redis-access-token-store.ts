@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
-import { ApiError } from '../api-error.ts'
+import { guardStore } from '../store-failure.ts'
 import type { AccessTokenStore } from './access-token.ts'
 
 /** Hides what is stored; `createSessionKeyVault` makes one. */
@@ -25,6 +25,7 @@ return 0
 /** Access_tokens in Redis, sealed, for any number of processes: `<prefix>t:<appid>`, and `<prefix>tl:<appid>` the lease. */
 export function createRedisAccessTokenStore(options: RedisAccessTokenStoreOptions): AccessTokenStore {
   const { redis, vault, keyPrefix = 'weapp-auth:' } = options
+  const guarded = guardStore('the store of access_tokens (Redis)')
   // No user has an empty openid, so this is nobody's session_key.
   const owner = (appid: string) => ({ appid, openid: '' })
   const leaseKey = (appid: string) => `${keyPrefix}tl:${appid}`
@@ -51,20 +52,6 @@ export function createRedisAccessTokenStore(options: RedisAccessTokenStoreOption
       return vault.open(sealed, owner(appid))
     } catch {
       return null
-    }
-  }
-}
-
-function guarded<A extends unknown[], T>(send: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
-  return async (...args) => {
-    try {
-      return await send(...args)
-    } catch (error) {
-      // Not the error itself: ioredis keeps the command and its arguments in it.
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new ApiError('store_unavailable', `the store of access_tokens (Redis) failed: ${reason}`, {
-        retryAfterSeconds: 1,
-      })
     }
   }
 }

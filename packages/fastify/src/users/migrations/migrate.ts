@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
+import { reasonOf } from '../../store-failure.ts'
 import type { UsersDatabase } from '../database.ts'
 import { users } from './0001-users.ts'
 import { unionids } from './0002-unionids.ts'
@@ -19,9 +20,5 @@ export async function migrateUsers(db: Kysely<UsersDatabase>): Promise<void> {
     migrationLockTableName: 'weapp_auth_migrations_lock',
   })
   const { error } = await migrator.migrateToLatest()
-  if (error) throw new Error(`the users' tables could not be brought up to date: ${messageOf(error)}`, { cause: error })
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (error) throw new Error(`the users' tables could not be brought up to date: ${reasonOf(error)}`, { cause: error })
 }
