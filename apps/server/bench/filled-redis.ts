@@ -1,9 +1,9 @@
 // A Redis of its own, and as many sessions in it as a benchmark asks for, put there by the store of the service.
 import { randomUUID } from 'node:crypto'
 import { createRedisSessionStore, type SessionRecord, type SessionRef, type SessionStore } from '@weapp-auth/fastify'
+import { startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 import { createToken, parseToken } from '../../../packages/fastify/src/sessions/token.ts'
-import { startRedis } from '../../../scripts/servers/redis.ts'
 
 const IDLE_MS = 7_200_000
 const APPID = 'wx0123456789abcdef'

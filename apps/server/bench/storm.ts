@@ -10,9 +10,8 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAuth, isAuthError } from '@weapp-auth/client'
 import { createDevice, createWorld, localLink, startWechat, type Transport, type World } from '@weapp-auth/emulator'
+import { startPostgres, startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
-import { startPostgres } from '../../../scripts/servers/postgres.ts'
-import { startRedis } from '../../../scripts/servers/redis.ts'
 import { percentile } from './statistics.ts'
 
 export interface StormOptions {

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createDevice, createWorld, launchApp, localLink, startWechat } from '@weapp-auth/emulator'
 import { generateVaultKey } from '@weapp-auth/fastify'
+import { findProgram, unpackProgram } from '@weapp-auth/test-servers'
 import { transform } from 'esbuild'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { findProgram, unpackProgram } from '../../../scripts/servers/program.ts'
 import { startProcess } from './process.ts'
 import { environment } from './service.ts'
 
@@ -56,7 +56,7 @@ describe.each(['README.md', 'README.zh-CN.md'])('%s', (name) => {
   test('its curl lines end with the user', async () => {
     const address = await startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: 'on' }).address
     const script = (blocks.get('curl') ?? '').replaceAll('http://127.0.0.1:3000', address)
-    const { path, env } = findProgram(['curl']) ?? unpackProgram('curl', 'curl', 'usr/bin')
+    const { path, env } = findProgram(['curl']) ?? unpackProgram(['curl'], 'curl', 'usr/bin')
     const { stdout } = await execFileAsync('bash', ['-euo', 'pipefail', '-c', script], {
       env: { ...env, PATH: `${dirname(path)}:${process.env.PATH}` },
     })

@@ -1,7 +1,6 @@
+import { type OwnServer, startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { startRedis } from '../../../scripts/servers/redis.ts'
-import type { OwnServer } from '../../../scripts/servers/server.ts'
 import { startLoaded } from './load.ts'
 import { createNetwork } from './network.ts'
 import { call, startProcess } from './process.ts'

@@ -1,5 +1,5 @@
+import { startRedis } from '@weapp-auth/test-servers'
 import { expect, onTestFinished, test } from 'vitest'
-import { startRedis } from '../../../scripts/servers/redis.ts'
 import { startLoaded } from './load.ts'
 import { environment, isAvailable } from './service.ts'
 

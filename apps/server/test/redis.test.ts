@@ -2,13 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createRedisSessionStore } from '@weapp-auth/fastify'
+import {
+  type Server,
+  startOneNodeCluster,
+  startRedis,
+  startRedisCluster,
+  startSentinelGroup,
+} from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { sessionStoreContract } from '../../../packages/fastify/test/sessions/session-store.contract.ts'
-import { startRedis } from '../../../scripts/servers/redis.ts'
-import { startOneNodeCluster, startRedisCluster, startSentinelGroup } from '../../../scripts/servers/redis-groups.ts'
-import type { Server } from '../../../scripts/servers/server.ts'
 import { connectRedis } from '../src/redis.ts'
 
 /** A master that a busy machine holds up for a moment is not to be replaced here. */

@@ -12,11 +12,11 @@ import {
   type WechatServer,
   type World,
 } from '@weapp-auth/emulator'
+import type {} from '@weapp-auth/test-servers'
 import type { FastifyInstance } from 'fastify'
 import { Client } from 'pg'
 import { pino } from 'pino'
 import { expect, inject, onTestFinished, vi } from 'vitest'
-import type {} from '../../../scripts/servers/provided.ts'
 import { type AppDeps, buildApp } from '../src/app.ts'
 import { parseConfig } from '../src/config.ts'
 import { openStores } from '../src/stores.ts'

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { Writable } from 'node:stream'
 import { inspect } from 'node:util'
+import type {} from '@weapp-auth/test-servers'
 import type { InjectOptions } from 'fastify'
 import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
-import type {} from '../../../scripts/servers/provided.ts'
 import {
   createRedisAccessTokenStore,
   createRedisSessionStore,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import type {} from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
-import type {} from '../../../../scripts/servers/provided.ts'
 import type { RateLimitsOptions } from '../../src/index.ts'
 import { APPID, type Service, startService } from '../service.ts'
 

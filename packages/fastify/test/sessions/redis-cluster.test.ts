@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { type Server, startOneNodeCluster, startRedisCluster } from '@weapp-auth/test-servers'
 import { Cluster } from 'ioredis'
 import { afterAll, beforeAll, describe, inject, onTestFinished } from 'vitest'
-import { startOneNodeCluster, startRedisCluster } from '../../../../scripts/servers/redis-groups.ts'
-import type { Server } from '../../../../scripts/servers/server.ts'
 import { createRedisSessionStore } from '../../src/index.ts'
 import { sessionStoreContract } from './session-store.contract.ts'
 

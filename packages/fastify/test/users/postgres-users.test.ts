@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import type {} from '@weapp-auth/test-servers'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
-import type {} from '../../../../scripts/servers/provided.ts'
 import {
   createSessionKeyVault,
   createSqlUserStore,

@@ -1,8 +1,8 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import { createClock, createWorld, startWechat } from '@weapp-auth/emulator'
+import type {} from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
-import type {} from '../../../../scripts/servers/provided.ts'
 import { createRedisAccessTokenStore, createSessionKeyVault, generateVaultKey } from '../../src/index.ts'
 import {
   type AccessTokenStore,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import { startRedisCluster, startSentinelGroup } from '@weapp-auth/test-servers'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { startRedisCluster, startSentinelGroup } from '../../../scripts/servers/redis-groups.ts'
 import { startLoaded } from './load.ts'
 import { environment, isAvailable } from './service.ts'
 

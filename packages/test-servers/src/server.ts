@@ -25,20 +25,34 @@ export interface OwnServer extends Server {
   start(): Promise<void>
 }
 
+export interface UnprivilegedUser {
+  uid: number
+  gid: number
+}
+
 export interface OwnServerOptions {
   url: string
   program: Program
   args: readonly string[]
   readyText: string
   stopSignal: NodeJS.Signals
-  uid?: number | undefined
+  /** Who the process runs as; undefined: whoever runs the tests. */
+  user: UnprivilegedUser | undefined
   folder: { path: string; remove(): void }
+}
+
+/** `nobody`, where the tests run as root: PostgreSQL and MariaDB refuse to. Undefined: whoever runs the tests. */
+export function unprivilegedUser(): UnprivilegedUser | undefined {
+  return process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined
 }
 
 /** Starts a server and keeps the means to break and mend it. */
 export async function ownServer(o: OwnServerOptions): Promise<OwnServer> {
-  const start = () => startProcess(o.program, o.args, { readyText: o.readyText, cwd: o.folder.path, uid: o.uid })
-  let child = await start()
+  const start = () => startProcess(o.program, o.args, { readyText: o.readyText, cwd: o.folder.path, user: o.user })
+  let child = await start().catch((error) => {
+    o.folder.remove()
+    throw error
+  })
   return {
     url: o.url,
     signal: (signal) => void child.kill(signal),
@@ -59,13 +73,13 @@ export async function ownServer(o: OwnServerOptions): Promise<OwnServer> {
 async function startProcess(
   program: Program,
   args: readonly string[],
-  o: { readyText: string; cwd: string; uid?: number | undefined },
+  o: { readyText: string; cwd: string; user: UnprivilegedUser | undefined },
 ): Promise<ChildProcess> {
   const child = spawn(program.path, args, {
     cwd: o.cwd,
     env: program.env,
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(o.uid === undefined ? {} : { uid: o.uid, gid: o.uid }),
+    ...o.user,
   })
   let printed = ''
   await new Promise<void>((resolve, reject) => {

@@ -3,6 +3,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     redisUrl: string | null
     databaseUrl: string | null
+    /** MariaDB or MySQL, as its administrator. */
+    mysqlUrl: string | null
   }
 }
 

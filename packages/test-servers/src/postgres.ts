@@ -2,11 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { chownSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { findProgram, unpackProgram } from './program.ts'
-import { findFreePort, makeTempFolder, type OwnServer, ownServer, type Server } from './server.ts'
+import { findFreePort, makeTempFolder, type OwnServer, ownServer, type Server, unprivilegedUser } from './server.ts'
 
 const DEBIAN_FOLDER = 'usr/lib/postgresql/*/bin'
-/** `nobody`: initdb refuses to run as root. */
-const UNPRIVILEGED_UID = 65_534
 
 /** `DATABASE_URL`, else a server from PATH, else one unpacked from Debian's packages. */
 export async function providePostgres(): Promise<Server> {
@@ -16,17 +14,17 @@ export async function providePostgres(): Promise<Server> {
 
 /** A server of the caller's own; `settings` are like `max_connections=20`. */
 export async function startPostgres(settings: readonly string[] = []): Promise<OwnServer> {
-  const initdb = findProgram(['initdb'], [`/${DEBIAN_FOLDER}`]) ?? unpackProgram('postgresql', 'initdb', DEBIAN_FOLDER)
+  const initdb =
+    findProgram(['initdb'], [`/${DEBIAN_FOLDER}`]) ?? unpackProgram(['postgresql'], 'initdb', DEBIAN_FOLDER)
   const folder = makeTempFolder('postgres')
   const data = join(folder.path, 'data')
-  const uid = process.getuid?.() === 0 ? UNPRIVILEGED_UID : undefined
+  const user = unprivilegedUser()
   mkdirSync(data, { mode: 0o700 })
-  if (uid !== undefined) for (const path of [folder.path, data]) chownSync(path, uid, uid)
-  const identity = uid === undefined ? {} : { uid, gid: uid }
+  if (user) for (const path of [folder.path, data]) chownSync(path, user.uid, user.gid)
   execFileSync(
     initdb.path,
     ['-D', data, '--username=weapp', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'],
-    { cwd: folder.path, env: initdb.env, stdio: ['ignore', 'ignore', 'pipe'], ...identity },
+    { cwd: folder.path, env: initdb.env, stdio: ['ignore', 'ignore', 'pipe'], ...user },
   )
   const port = await findFreePort()
   const fixed = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'lc_messages=C']
@@ -36,7 +34,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<O
     args: ['-D', data, '-p', `${port}`, ...[...fixed, ...settings].flatMap((setting) => ['-c', setting])],
     readyText: 'database system is ready to accept connections',
     stopSignal: 'SIGINT',
-    uid,
+    user,
     folder,
   })
 }

@@ -3,7 +3,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../root.ts'
 
 export interface Program {
   path: string
@@ -24,24 +23,25 @@ export function findProgram(names: readonly string[], folders: readonly string[]
 }
 
 /**
- * Unpacks `packageName` with whatever of its dependencies the system lacks and finds `name` in it.
+ * Downloads Debian's packages with whatever of their dependencies the system lacks, unpacks them into a cache folder and
+ * finds the program `name` there.
  *
  * @throws Error saying why there is none: not a Debian system, no package lists, no network
  */
-export function unpackProgram(packageName: string, name: string, folder: string): Program {
-  const target = join(cacheFolder(), packageName)
-  if (!existsSync(target)) unpack(packageName, target)
+export function unpackProgram(packages: readonly string[], name: string, folder: string): Program {
+  const target = join(cacheFolder(), packages.join('+'))
+  if (!existsSync(target)) unpack(packages, target)
   const place = globSync(join(target, folder)).sort().at(-1)
-  if (!place) throw new Error(`the package ${packageName} has no ${folder}/${name}`)
+  if (!place) throw new Error(`${packages.join(' and ')}: there is no ${folder}/${name} in it`)
   const libraries = globSync(join(target, 'usr/lib/*-linux-gnu*'))
   return { path: join(place, name), env: { ...process.env, LD_LIBRARY_PATH: libraries.join(':') } }
 }
 
-function unpack(packageName: string, target: string): void {
+function unpack(packages: readonly string[], target: string): void {
   const partial = `${target}.partial`
   rmSync(partial, { recursive: true, force: true })
   mkdirSync(partial, { recursive: true })
-  for (const name of missingPackages(packageName)) {
+  for (const name of missingPackages(packages)) {
     execFileSync('apt-get', ['download', name], { cwd: partial, stdio: ['ignore', 'ignore', 'pipe'] })
   }
   for (const file of globSync(join(partial, '*.deb'))) {
@@ -51,9 +51,9 @@ function unpack(packageName: string, target: string): void {
   renameSync(partial, target)
 }
 
-function missingPackages(packageName: string): string[] {
+function missingPackages(packages: readonly string[]): string[] {
   const plan = () => {
-    const args = ['--simulate', 'install', '--no-install-recommends', packageName]
+    const args = ['--simulate', 'install', '--no-install-recommends', ...packages]
     return execFileSync('apt-get', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
   }
   let printed: string
@@ -67,9 +67,9 @@ function missingPackages(packageName: string): string[] {
   return [...printed.matchAll(/^Inst (\S+)/gm)].flatMap(([, name]) => name ?? [])
 }
 
-/** Root starts PostgreSQL as another user, who cannot look into root's home: then the cache stands in /var/tmp. */
+/** Root starts PostgreSQL and MariaDB as another user, who cannot look into root's home: then the cache stands in /var/tmp. */
 function cacheFolder(): string {
-  if (process.getuid?.() !== 0) return join(ROOT, '.cache', 'debian')
+  if (process.getuid?.() !== 0) return join(import.meta.dirname, '../../../.cache/debian')
   const folder = '/var/tmp/weapp-auth-debian'
   mkdirSync(folder, { recursive: true, mode: 0o755 })
   if (statSync(folder).uid !== 0) throw new Error(`${folder} belongs to somebody else`)

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node'
+import { provideMariaDb } from './mariadb.ts'
 import { providePostgres } from './postgres.ts'
 import type {} from './provided.ts'
 import { provideRedis } from './redis.ts'
@@ -6,14 +7,16 @@ import type { Server } from './server.ts'
 
 /** Starts what the tests talk to. Without `CI` a server that cannot be had skips its tests, loudly; with it, that is a failure. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const [redis, postgres] = await Promise.all([
+  const [redis, postgres, mariaDb] = await Promise.all([
     provideOrSkip('Redis', 'REDIS_URL', provideRedis),
     provideOrSkip('PostgreSQL', 'DATABASE_URL', providePostgres),
+    provideOrSkip('MariaDB', 'MYSQL_URL', provideMariaDb),
   ])
   project.provide('redisUrl', redis?.url ?? null)
   project.provide('databaseUrl', postgres?.url ?? null)
+  project.provide('mysqlUrl', mariaDb?.url ?? null)
   return async () => {
-    await Promise.all([redis?.stop(), postgres?.stop()])
+    await Promise.all([redis?.stop(), postgres?.stop(), mariaDb?.stop()])
   }
 }
 

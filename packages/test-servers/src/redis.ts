@@ -21,6 +21,7 @@ export async function startRedis(args: readonly string[] = []): Promise<OwnServe
     args: [...place, '--save', '', '--appendonly', 'no', ...args],
     readyText: 'Ready to accept connections',
     stopSignal: 'SIGTERM',
+    user: undefined,
     folder,
   })
 }
@@ -43,10 +44,11 @@ export async function startSentinel(masterPort: number, downAfterMs: number): Pr
     args: [file, '--sentinel', '--bind', '127.0.0.1', '--port', `${port}`, '--dir', folder.path],
     readyText: '+monitor master',
     stopSignal: 'SIGTERM',
+    user: undefined,
     folder,
   })
 }
 
 function findRedis(): Program {
-  return findProgram(['redis-server', 'valkey-server']) ?? unpackProgram('redis-server', 'redis-server', 'usr/bin')
+  return findProgram(['redis-server', 'valkey-server']) ?? unpackProgram(['redis-server'], 'redis-server', 'usr/bin')
 }

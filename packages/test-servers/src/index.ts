@@ -1,0 +1,12 @@
+// Redis, PostgreSQL and MariaDB for tests and benchmarks. `global-setup.ts` starts one of each for a whole test run.
+export type { MariaDbOptions } from './mariadb.ts'
+export { startMariaDb } from './mariadb.ts'
+export { startPostgres } from './postgres.ts'
+export type { Program } from './program.ts'
+export { findProgram, unpackProgram } from './program.ts'
+export type {} from './provided.ts'
+export { startRedis } from './redis.ts'
+export type { RedisGroup } from './redis-groups.ts'
+export { startOneNodeCluster, startRedisCluster, startSentinelGroup } from './redis-groups.ts'
+export type { OwnServer, Server } from './server.ts'
+export { findFreePort, makeTempFolder } from './server.ts'

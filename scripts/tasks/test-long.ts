@@ -1,0 +1,4 @@
+// `npm run test:long`: the tests that take long by their nature (`*.long.test.ts`). Arguments go to the test runner.
+import { runTests } from '../run-tests.ts'
+
+await runTests('test-long-results', ['--project=long'])
