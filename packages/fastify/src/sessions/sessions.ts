@@ -38,8 +38,13 @@ export interface Sessions {
    * @throws ApiError `session_malformed`, `session_invalid`, `session_revoked` or `store_unavailable`
    */
   get(token: string): Promise<Session>
-  /** The session that `get` would answer without a question to the store or a write; null says nothing about it. */
-  findRemembered(token: string): SessionRecord | null
+  /**
+   * What `get` answers, for the guard: at once, and not as a promise, where the store remembers the session and nothing has
+   * to be written.
+   *
+   * @throws as `get`, `session_malformed` at once and the others in the promise
+   */
+  getRecord(token: string): SessionRecord | Promise<SessionRecord>
   /** False when the user has no such session. */
   revoke(userId: string, sessionId: string, reason: RevocationReason): Promise<boolean>
   /** How many ended. */
@@ -79,22 +84,13 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
       }
     },
 
-    async get(token) {
-      const ref = refOf(token)
-      const session = judge(await store.find(ref))
-      const nowMs = now()
-      if (nowMs - session.lastSeenMs < touchAfterMs) return session
-      const used = live({ ...session, lastSeenMs: nowMs })
-      if (await store.touch(recordOf(used), { nowMs, expiresAtMs: used.expiresAtMs })) return used
-      // It ended between the two calls: reading again tells why.
-      return judge(await store.find(ref))
-    },
+    get: async (token) => use(refOf(token)),
 
-    findRemembered(token) {
-      const ref = store.findRemembered && parseToken(token)
-      const record = ref && store.findRemembered?.(ref)
-      if (!record) return null
-      return now() < Math.min(expiryOf(record), record.lastSeenMs + touchAfterMs) ? record : null
+    getRecord(token) {
+      const ref = refOf(token)
+      const record = store.findRemembered?.(ref)
+      const isFresh = record && now() < Math.min(expiryOf(record), record.lastSeenMs + touchAfterMs)
+      return isFresh ? record : use(ref)
     },
 
     revoke: (userId, sessionId, reason) => store.revoke(userId, sessionId, { nowMs: now(), reason }),
@@ -128,6 +124,16 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
         await store.settleCode(digest).catch(() => {})
       }
     },
+  }
+
+  async function use(ref: SessionRef): Promise<Session> {
+    const session = judge(await store.find(ref))
+    const nowMs = now()
+    if (nowMs - session.lastSeenMs < touchAfterMs) return session
+    const used = live({ ...session, lastSeenMs: nowMs })
+    if (await store.touch(recordOf(used), { nowMs, expiresAtMs: used.expiresAtMs })) return used
+    // It ended between the two calls: reading again tells why.
+    return judge(await store.find(ref))
   }
 
   async function endReplaced(ref: SessionRef): Promise<void> {

@@ -1,9 +1,11 @@
-import { randomUUID } from 'node:crypto'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import crypto, { randomUUID } from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createSqliteSessionStore } from '../../src/index.ts'
 import { cacheSessionStore } from '../../src/sessions/cached-store.ts'
 import type { EndedSessionsListener } from '../../src/sessions/ended-sessions.ts'
-import { createSessions } from '../../src/sessions/sessions.ts'
+import type { SessionRecord } from '../../src/sessions/session-store.ts'
+import { createSessions, type Sessions } from '../../src/sessions/sessions.ts'
 import { sessionStoreContract } from './session-store.contract.ts'
 
 /** A store behind a cache, and the same store as another process changes it, with messages the test sends. */
@@ -154,32 +156,59 @@ describe('a cached session store', () => {
     for (let i = 0; i < 5; i++) await sessions.get(token)
     expect([touches, finds()]).toEqual([1, 1])
   })
-  it('has a remembered session at hand, without a promise, for as long as it would be believed', async () => {
+
+  it('getRecord answers at once, and not as a promise, for as long as the session is remembered', async () => {
     const { sessions, elsewhere, userId, advance, tell, lose } = open()
     for (const hear of [(id: string) => tell(id), () => advance(2_000), () => lose()]) {
       const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
-      expect(sessions.findRemembered(token)).toBeNull()
+      expect(await remembered(sessions, token)).toBeNull()
       await sessions.get(token)
-      expect(sessions.findRemembered(token)).toMatchObject({ id: session.id, userId })
-      expect(sessions.findRemembered(token.replace(/.$/, ''))).toBeNull()
+      expect(await remembered(sessions, token)).toMatchObject({ id: session.id, userId })
+      expect(() => sessions.getRecord(token.replace(/.$/, ''))).toThrow(
+        expect.objectContaining({ code: 'session_malformed' }),
+      )
       await elsewhere.revoke(userId, session.id, 'admin')
       hear(session.id)
-      expect(sessions.findRemembered(token)).toBeNull()
+      expect(await remembered(sessions, token)).toBeNull()
+      await expect(sessions.getRecord(token)).rejects.toMatchObject({ code: 'session_revoked', reason: 'admin' })
     }
   })
 
   it.each([
     ['use of it has to be written down', { idleSeconds: 60, absoluteSeconds: 600, lasts: 6_000 }],
     ['it has expired', { idleSeconds: 600, absoluteSeconds: 50, lasts: 50_000 }],
-  ])('has no session at hand once %s', async (_, { lasts, ...lifetimes }) => {
+  ])('getRecord asks the store again once %s', async (_, { lasts, ...lifetimes }) => {
     const { store, userId } = open()
     let nowMs = Date.now()
     const sessions = createSessions({ store, ...lifetimes, now: () => nowMs })
     const { token } = await sessions.issue(userId, { appid: 'wx1' })
     await sessions.get(token)
     nowMs += lasts - 1
-    expect(sessions.findRemembered(token)).not.toBeNull()
+    expect(await remembered(sessions, token)).not.toBeNull()
     nowMs += 1
-    expect(sessions.findRemembered(token)).toBeNull()
+    expect(await remembered(sessions, token)).toBeNull()
+  })
+
+  it('getRecord hashes a token once, whether the session is remembered or not', async () => {
+    const { sessions, userId } = open()
+    const { token } = await sessions.issue(userId, { appid: 'wx1' })
+    const hash = vi.spyOn(crypto, 'hash')
+    syncBuiltinESMExports()
+    onTestFinished(() => {
+      hash.mockRestore()
+      syncBuiltinESMExports()
+    })
+    await sessions.getRecord(token)
+    expect(hash).toHaveBeenCalledTimes(1)
+    await sessions.getRecord(token)
+    expect(hash).toHaveBeenCalledTimes(2)
   })
 })
+
+/** What `getRecord` answers at once; null when it has to ask the store. */
+async function remembered(sessions: Sessions, token: string): Promise<SessionRecord | null> {
+  const found = sessions.getRecord(token)
+  if (!(found instanceof Promise)) return found
+  await found.catch(() => {})
+  return null
+}

@@ -43,8 +43,9 @@ export const authenticate = fp(
       },
     })
     app.decorate('authenticate', async (request: FastifyRequest) => {
-      const token = parseBearer(request.headers.authorization)
-      const { id: sessionId, userId, appid } = sessions.findRemembered(token) ?? (await sessions.get(token))
+      const found = sessions.getRecord(parseBearer(request.headers.authorization))
+      // A remembered session is no promise: the guard then waits for nothing.
+      const { id: sessionId, userId, appid } = found instanceof Promise ? await found : found
       ;(request as WithAuth)[kAuth] = { userId, sessionId, appid }
     })
   },
