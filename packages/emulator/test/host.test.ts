@@ -81,6 +81,24 @@ describe('the start of an app', () => {
 
 const silent = { log() {}, info() {}, warn() {}, error() {}, debug() {} }
 
+describe('what a host draws around the pages', () => {
+  test('the tab bar and the arrow back do what the user expects, and the ledger has them', async () => {
+    const { app, device } = await openShop()
+    await app.switchTab('pages/cart/cart')
+    expect(app.page().route).toBe('pages/cart/cart')
+    await app.switchTab('pages/index/index')
+    expect(app.page().route).toBe('pages/index/index')
+    await expect(app.navigateBack()).rejects.toThrow('cannot navigate back at first page')
+    expect(device.ledger.count('ui.tap', { selector: 'tab pages/cart/cart' })).toBe(1)
+  })
+
+  test('a module is the one that the app itself requires', async () => {
+    const { app, log } = await openShop()
+    expect((app.module('utils/log') as { log: string[] }).log).toBe(log)
+    expect(() => app.module('utils/none')).toThrow("module 'utils/none.js' is not defined")
+  })
+})
+
 describe('an app that is closed', () => {
   test('gets no answer any more', async () => {
     const { app, sent } = await openShop()

@@ -41,6 +41,8 @@ export interface PageStackDeps {
   createElement: (tagName: string) => DomElement
   thread: AppThread
   onOpen: (page: OpenPage) => void
+  /** It is the visible one now: just opened, or uncovered. */
+  onShown: (page: OpenPage) => void
 }
 
 /** @see https://developers.weixin.qq.com/miniprogram/dev/api/route/wx.navigateTo.html */
@@ -54,6 +56,7 @@ export function createPageStack({
   screen,
   thread,
   onOpen,
+  onShown,
 }: PageStackDeps): PageStack {
   let stack: OpenPage[] = []
   /** Tab pages stay alive while another tab is shown. */
@@ -100,6 +103,7 @@ export function createPageStack({
 
   function appear(page: OpenPage): void {
     page.element.removeAttribute('hidden')
+    onShown(page)
     page.root.getComponent().triggerPageLifetime('show', [])
     call(page, 'onShow')
   }

@@ -13,3 +13,26 @@ export interface Realm {
   compile(body: string, params: readonly string[], filename: string): (...args: unknown[]) => unknown
   defineGlobals(globals: Record<string, unknown>): void
 }
+
+/**
+ * Source of a function of `now` that a realm runs first. `Date` follows the phone's clock; WebAssembly and shared memory
+ * do not exist; of `Function` WeChat allows one call.
+ */
+export const REALM_PRELUDE = `(function (now) {
+  'use strict'
+  const NativeDate = Date
+  NativeDate.now = now
+  globalThis.Date = NativeDate.prototype.constructor = new Proxy(NativeDate, {
+    apply: () => new NativeDate(now()).toString(),
+    construct: (target, args, newTarget) =>
+      Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget === globalThis.Date ? target : newTarget),
+  })
+  const isGlobalThis = (args) => args.length === 1 && /^\\s*return this;?\\s*$/.test(args[0])
+  const NativeFunction = Function
+  globalThis.Function = NativeFunction.prototype.constructor = new Proxy(NativeFunction, {
+    apply: (target, self, args) => (isGlobalThis(args) ? () => globalThis : Reflect.apply(target, self, args)),
+    construct: (target, args, newTarget) =>
+      isGlobalThis(args) ? () => globalThis : Reflect.construct(target, args, newTarget),
+  })
+  for (const name of ['WebAssembly', 'SharedArrayBuffer', 'Atomics']) delete globalThis[name]
+})`

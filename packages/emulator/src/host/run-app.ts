@@ -25,6 +25,8 @@ export interface RunAppOptions {
   /** The page to open, with a query if need be: `pages/a/a?id=1`. Default: the app's entry page. */
   path?: string
   query?: Query
+  /** Called whenever another page is the visible one: what a host draws around it (title, arrow, tabs) may change. */
+  onPageShown?: (page: { path: string; depth: number }) => void
   onClose?: () => void
 }
 
@@ -60,6 +62,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     createElement: (tagName) => document.createElement(tagName),
     thread,
     onOpen: (page) => device.record('page.open', { path: page.path }),
+    onShown: (page) => options.onPageShown?.({ path: page.path, depth: pages.pages().length }),
   })
   const wx: Record<string, unknown> = {
     ...ofRealm(device.wx),
@@ -179,6 +182,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     glassEasel: realm.adapter.glassEasel,
     errors,
     callApp,
+    loadModule,
     close,
   })
 }

@@ -1,7 +1,8 @@
 import type { glassEasel } from 'glass-easel-miniprogram-adapter'
 import type { Device } from '../wx/device.ts'
 import type { BuiltinElements } from './builtin-elements.ts'
-import { elementOf, type Node } from './dom-backend.ts'
+import { type DomElement, elementOf, type Node } from './dom-backend.ts'
+import type { LoadModule } from './module-loader.ts'
 import type { OpenPage, PageInstance, PageStack } from './page-stack.ts'
 import type { Query } from './paths.ts'
 import type { AppTimers } from './timers.ts'
@@ -16,6 +17,9 @@ export interface RunningPage {
   instance: PageInstance
 }
 
+/** What the user touches: a selector on the current page, or an element of the document that a browser drew it into. */
+export type Target = string | DomElement
+
 /**
  * A mini-program that runs, and the finger that uses it.
  *
@@ -26,14 +30,24 @@ export interface RunningApp {
   /** @throws Error when no page is open: the app's own script may have failed */
   page(): RunningPage
   hasPage(): boolean
-  tap(selector: string): Promise<void>
+  tap(target: Target): Promise<void>
   /** Enters a text, switches a `switch` (boolean), or chooses in a `picker`, `radio-group` or `checkbox-group`. */
-  input(selector: string, value: unknown): Promise<void>
-  /** Submits the form that `selector` is, or is in. */
-  submit(selector: string): Promise<void>
+  input(target: Target, value: unknown): Promise<void>
+  /** Submits the form that `target` is, or is in. */
+  submit(target: Target): Promise<void>
   text(selector: string): string
   exists(selector: string): boolean
   pullDownRefresh(): Promise<void>
+  /** Opens the page of a tab, as a tap on the tab bar does: no mini-program draws that bar itself. */
+  switchTab(path: string): Promise<void>
+  /** Leaves the current page, as a tap on the arrow in the navigation bar does. */
+  navigateBack(): Promise<void>
+  /**
+   * What a file of the app exports, as `require` in the app's own code answers it: `app.module('auth')`.
+   *
+   * @param path from the root of the app, without `.js`
+   */
+  module(path: string): unknown
   /** The user leaves for another app. */
   hide(): Promise<void>
   /** The user comes back. */
@@ -61,6 +75,7 @@ export interface RunningAppDeps {
   glassEasel: typeof glassEasel
   errors: readonly Error[]
   callApp: (method: string, argument: unknown) => void
+  loadModule: LoadModule
   close: () => void
 }
 
@@ -69,7 +84,7 @@ const SOON_MS = 1_000
 const LOOK_AGAIN_MS = 5
 
 export function createRunningApp(deps: RunningAppDeps): RunningApp {
-  const { device, pages, elements, timers, glassEasel, errors, callApp } = deps
+  const { device, pages, elements, timers, glassEasel, errors, callApp, loadModule } = deps
   const { thread, lifecycle, clock } = device
 
   function current(): OpenPage {
@@ -84,9 +99,9 @@ export function createRunningApp(deps: RunningAppDeps): RunningApp {
     return current().root.getComponent().getShadowRoot()?.querySelector(parsed) ?? null
   }
 
-  function get(selector: string): Node {
-    const node = find(selector)
-    if (!node) throw new Error(`nothing matches "${selector}" on ${current().path}:\n${html()}`)
+  function get(target: Target): Node {
+    const node = typeof target === 'string' ? find(target) : nodeAround(target)
+    if (!node) throw new Error(`nothing matches ${describe(target)} on ${current().path}:\n${html()}`)
     return node
   }
 
@@ -94,12 +109,12 @@ export function createRunningApp(deps: RunningAppDeps): RunningApp {
   const html = () => current().element.innerHTML.replace(/( id=")[^"]*--/g, '$1')
 
   /** Does on the app's thread what the user does. */
-  function act(event: string, selector: string | null, action: () => void): Promise<void> {
+  function act(event: string, target: Target | null, action: () => void): Promise<void> {
     if (lifecycle.state !== 'foreground') throw new Error(`${event}: the app is in the background, show() it first`)
     return new Promise((resolve, reject) => {
       thread.post(() => {
         try {
-          device.record(event, { path: current().path, ...(selector !== null && { selector }) })
+          device.record(event, { path: current().path, ...(target !== null && { selector: describe(target) }) })
           action()
           resolve()
         } catch (error) {
@@ -126,9 +141,12 @@ export function createRunningApp(deps: RunningAppDeps): RunningApp {
       return { route: path, query, instance, data: instance.data }
     },
     hasPage: () => pages.current() !== null,
-    tap: async (selector) => act('ui.tap', selector, () => elements.tap(get(selector))),
-    input: async (selector, value) => act('ui.input', selector, () => elements.enter(get(selector), value)),
-    submit: async (selector) => act('ui.submit', selector, () => elements.submit(get(selector))),
+    tap: async (target) => act('ui.tap', target, () => elements.tap(get(target))),
+    input: async (target, value) => act('ui.input', target, () => elements.enter(get(target), value)),
+    submit: async (target) => act('ui.submit', target, () => elements.submit(get(target))),
+    switchTab: async (path) => act('ui.tap', `tab ${path}`, () => pages.switchTab(`/${path}`)),
+    navigateBack: async () => act('ui.tap', 'back', () => pages.navigateBack(1)),
+    module: (path) => loadModule(path),
     pullDownRefresh: async () => act('ui.pullDownRefresh', null, () => pages.call(current(), 'onPullDownRefresh')),
     text: (selector) => (elementOf(get(selector)).textContent ?? '').trim(),
     exists: (selector) => find(selector) !== null,
@@ -159,6 +177,22 @@ export function createRunningApp(deps: RunningAppDeps): RunningApp {
       deps.close()
     },
   }
+}
+
+/** The framework's node that an element belongs to: a browser reports touches of what lies inside it. */
+function nodeAround(element: DomElement): Node | null {
+  for (let at: DomElement | null = element; at; at = at.parentElement) if (at.__wxElement) return at.__wxElement
+  return null
+}
+
+/** For the ledger: the selector, or the nearest id as the app wrote it. */
+function describe(target: Target): string {
+  if (typeof target === 'string') return target
+  for (let at: DomElement | null = target; at; at = at.parentElement) {
+    const id = at.__wxElement?.id
+    if (id) return `#${id}`
+  }
+  return (nodeAround(target) as { is?: string } | null)?.is ?? 'an element'
 }
 
 // Read once: a test that replaces the global timers must not stop the waiting.

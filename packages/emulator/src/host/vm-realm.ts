@@ -2,35 +2,15 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import vm from 'node:vm'
 import type * as Adapter from 'glass-easel-miniprogram-adapter'
-import type { Realm } from './realm.ts'
+import { REALM_PRELUDE, type Realm } from './realm.ts'
 
 const require = createRequire(import.meta.url)
-
-/** `Date` follows the phone's clock; WebAssembly and shared memory do not exist; of `Function` WeChat allows one call. */
-const PRELUDE = `(function (now) {
-  'use strict'
-  const NativeDate = Date
-  NativeDate.now = now
-  globalThis.Date = NativeDate.prototype.constructor = new Proxy(NativeDate, {
-    apply: () => new NativeDate(now()).toString(),
-    construct: (target, args, newTarget) =>
-      Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget === globalThis.Date ? target : newTarget),
-  })
-  const isGlobalThis = (args) => args.length === 1 && /^\\s*return this;?\\s*$/.test(args[0])
-  const NativeFunction = Function
-  globalThis.Function = NativeFunction.prototype.constructor = new Proxy(NativeFunction, {
-    apply: (target, self, args) => (isGlobalThis(args) ? () => globalThis : Reflect.apply(target, self, args)),
-    construct: (target, args, newTarget) =>
-      isGlobalThis(args) ? () => globalThis : Reflect.construct(target, args, newTarget),
-  })
-  for (const name of ['WebAssembly', 'SharedArrayBuffer', 'Atomics']) delete globalThis[name]
-})`
 
 /** A realm of its own in this process, for one run of one mini-program. */
 export function createVmRealm(now: () => number): Realm {
   const context = vm.createContext({}, { codeGeneration: { strings: false, wasm: false } })
   const run = <T>(source: string): T => vm.runInContext(source, context)
-  run<(now: () => number) => void>(PRELUDE)(now)
+  run<(now: () => number) => void>(REALM_PRELUDE)(now)
   const RealmPromise = run<PromiseConstructor>('Promise')
 
   function defineGlobals(globals: Record<string, unknown>): void {
