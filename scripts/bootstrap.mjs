@@ -13,6 +13,10 @@ const NODE_VERSION = '24.21.0'
 const STOP_TIMEOUT_MS = 15_000
 
 const [task = 'start', ...args] = process.argv.slice(2)
+/** As `--lang` or the terminal's locale says; what a task prints by itself follows the same rule. */
+const isChinese = /^zh/.test(
+  /(?:^|\0)--lang[=\0](\w+)/.exec(args.join('\0'))?.[1] ?? new Intl.DateTimeFormat().resolvedOptions().locale,
+)
 try {
   const node = isSupported(process.versions.node) ? process.execPath : fetchNode()
   install(node)
@@ -35,7 +39,11 @@ function fetchNode() {
   const cache = join(ROOT, '.cache', `node-${NODE_VERSION}`)
   const binary = join(cache, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
   if (existsSync(binary)) return binary
-  say(`the service does not run on Node ${process.versions.node}, fetching Node ${NODE_VERSION} into .cache ...`)
+  say(
+    isChinese
+      ? `当前的 Node ${process.versions.node} 无法运行本服务，正在把 Node ${NODE_VERSION} 下载到 .cache ...`
+      : `the service does not run on Node ${process.versions.node}, fetching Node ${NODE_VERSION} into .cache ...`,
+  )
   const quiet = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
   npm(`fetch Node ${NODE_VERSION}`, process.execPath, [
     'install',
@@ -60,7 +68,7 @@ function install(node) {
   const stamp = join(ROOT, 'node_modules', '.weapp-auth-installed')
   const wanted = hash.digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
-  say('installing dependencies ...')
+  say(isChinese ? '正在安装依赖 ...' : 'installing dependencies ...')
   const { packageManager } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   const pnpm = ['exec', '--yes', '--loglevel=error', '--', packageManager]
   npm('install the dependencies', node, [...pnpm, 'install', '--frozen-lockfile', '--reporter=append-only'])
@@ -88,7 +96,9 @@ function npm(purpose, node, args) {
   writeFileSync(log, printed)
   const [code = 'failed'] = /\b(E[A-Z]{4,}|ERR_[A-Z_]+)\b/.exec(printed) ?? []
   throw new Error(
-    `could not ${purpose} (${code}): check that the npm registry can be reached, then try again; details in ${log}`,
+    isChinese
+      ? `下载失败（${code}）：请确认能访问 npm 仓库（可用 npm config set registry 换成镜像），然后重试；详情见 ${log}`
+      : `could not ${purpose} (${code}): check that the npm registry can be reached, then try again; details in ${log}`,
   )
 }
 

@@ -73,6 +73,16 @@ describe('the bootstrap', () => {
     expect(lines.at(-1)).toMatch(new RegExp(`^weapp-auth: could not ${purpose} \\(ECONNREFUSED\\): check that the npm`))
     expect(lines.every((line) => line.startsWith('weapp-auth: '))).toBe(true)
   })
+
+  test.each([
+    ['LANG', { LANG: 'zh_CN.UTF-8' }, []],
+    ['--lang', { LANG: 'en_US.UTF-8' }, ['--lang', 'zh']],
+    ['--lang=', { LANG: 'en_US.UTF-8' }, ['--lang=zh']],
+  ])('speaks Chinese when %s asks for it', async (_, env, args) => {
+    const folder = makeRepository()
+    const { running } = start(folder, args, { ...environment(folder), ...env })
+    expect(await running).toContain('weapp-auth: 正在安装依赖 ...')
+  })
 })
 
 /** A repository with nothing but the bootstrap and one task, and an npm that has nothing to do. */

@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.ts'
 import { parseConfig } from './config.ts'
+import { DEMO_TEXTS } from './demo-texts.ts'
+import { chooseLanguage } from './language.ts'
 import { createLog } from './log.ts'
 import { explainStartError } from './start-error.ts'
 import { openStores } from './stores.ts'
@@ -22,8 +24,10 @@ async function main(): Promise<void> {
     options: {
       walkthrough: { type: 'boolean', default: false },
       fault: { type: 'string', multiple: true, default: [] },
+      lang: { type: 'string' },
     },
   })
+  const texts = DEMO_TEXTS[chooseLanguage(options.lang)]
   const config = parseConfig(process.env)
   const log = createLog(config.logLevel)
   // What the embedded stores write holds openids and keys: it is for this user alone.
@@ -45,15 +49,15 @@ async function main(): Promise<void> {
 
   const appids = (emulation ?? config).apps.map(({ appid }) => appid).join(', ')
   if (!emulation) return say(`signing in users of ${appids} through ${config.wechatApiBaseUrl}, on ${address}`)
-  say(`WeChat is played by this process: anybody can sign in as anybody (${appids})`)
+  say(texts.emulated(appids))
   if (options.walkthrough) {
     for (const fault of options.fault) emulation.setFault(fault)
     const { walkThrough } = await import('./walkthrough.ts')
     const { sessionIdleSeconds } = config
-    const succeeded = await walkThrough({ emulation, address, sessionIdleSeconds, print: console.log })
-    if (!succeeded) throw new Error('the example mini-program could not be walked through sign-in')
+    const succeeded = await walkThrough({ emulation, address, sessionIdleSeconds, texts, print: console.log })
+    if (!succeeded) throw new Error(texts.failed)
   }
-  say(`serving on ${address}`)
+  say(texts.serving(address))
 }
 
 function say(line: string): void {

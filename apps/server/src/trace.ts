@@ -1,14 +1,17 @@
 import type { LedgerEntry } from '@weapp-auth/emulator'
+import type { DemoTexts } from './demo-texts.ts'
 
-const ACTORS = { wechat: 'WeChat', control: '', device: '' } as const
-
+/** The user, the clock and the emulator's switches begin a new scene. */
 const BEGINNING = /^(app\.launch|ui\.)/
 
-/** Prints ledger entries as a trace, a line each and from nothing else, with a gap before what the user or the clock begins. */
-export function createTrace(print: (line: string) => void): (entry: LedgerEntry) => void {
+const ACTOR_WIDTH = 9
+const ACTION_END = 56
+
+/** Prints ledger entries as a trace: one line each, and an empty line before each scene. */
+export function createTrace(print: (line: string) => void, texts: DemoTexts): (entry: LedgerEntry) => void {
   let gap = false
   return (entry) => {
-    const line = renderEntry(entry)
+    const line = renderEntry(entry, texts)
     if (line === null) return
     const isSetting = entry.side === 'control'
     print(gap && (isSetting || BEGINNING.test(entry.event)) ? `\n${line}` : line)
@@ -17,58 +20,71 @@ export function createTrace(print: (line: string) => void): (entry: LedgerEntry)
 }
 
 /** Null for what a reader does not need. */
-function renderEntry(entry: LedgerEntry): string | null {
-  const [action, outcome] = describe(entry) ?? []
+function renderEntry(entry: LedgerEntry, texts: DemoTexts): string | null {
+  const [action, outcome] = describe(entry, texts) ?? []
   if (!action) return null
-  const actor = entry.side === 'device' ? entry.device : ACTORS[entry.side]
-  const line = `   ${String(actor).padEnd(9)} ${action}`
-  return outcome ? `${line.padEnd(56)} → ${outcome}` : line
+  const line = `   ${pad(actorOf(entry, texts), ACTOR_WIDTH)} ${action}`
+  return outcome ? `${pad(line, ACTION_END)} → ${outcome}` : line
 }
 
-/** What the whole run amounts to: the figures a sign-in is judged by. */
-export function renderSummary(entries: readonly LedgerEntry[]): string {
-  const count = (event: string) => entries.filter((entry) => entry.event === event).length
+/** Nobody is named for what happens to everybody, such as the clock. */
+function actorOf({ side, device }: LedgerEntry, texts: DemoTexts): string {
+  if (side === 'device') return String(device)
+  return side === 'wechat' ? texts.wechat : ''
+}
+
+/** Pads to a width in terminal columns: a Chinese character takes two. */
+function pad(text: string, width: number): string {
+  const columns = text.length + (text.match(/[\u2e80-\uffef]/g)?.length ?? 0)
+  return text + ' '.repeat(Math.max(0, width - columns))
+}
+
+/** The figures by which a sign-in is judged, for the whole run. */
+export function renderSummary(entries: readonly LedgerEntry[], texts: DemoTexts): string {
+  const logins = entries.filter(({ event }) => event === 'wx.login').length
   const exchanged = entries.filter(({ event }) => event === 'jscode2session').map(({ code }) => code)
   const twice = exchanged.length - new Set(exchanged).size
-  return `   ${count('wx.login')} × wx.login, ${exchanged.length} × jscode2session, ${twice} codes sent twice`
+  return `   ${texts.summary({ logins, exchanges: exchanged.length, twice })}`
 }
 
-function describe(entry: LedgerEntry): [action: string, outcome?: string] | null {
+function describe(entry: LedgerEntry, texts: DemoTexts): [action: string, outcome?: string] | null {
   const { event } = entry
   switch (event) {
-    case 'clock.advance':
-      return [`${duration(Number(entry.ms))} pass on ${entry.clock === 'server' ? 'the server side' : entry.clock}`]
+    case 'clock.advance': {
+      const where = entry.clock === 'server' ? texts.serverSide : String(entry.clock)
+      return [texts.timePasses(duration(Number(entry.ms), texts), where)]
+    }
     case 'app.launch':
-      return ['opens the mini-program']
+      return [texts.opens]
     case 'ui.tap':
-      return [`taps ${entry.selector}`]
+      return [texts.taps(String(entry.selector))]
     case 'ui.pullDownRefresh':
-      return ['pulls the page down to refresh it']
+      return [texts.pullsDown]
     case 'wx.login':
-      return ['wx.login', entry.errMsg === undefined ? `code ${entry.code}` : failure(entry)]
+      return ['wx.login', entry.errMsg === undefined ? texts.code(String(entry.code)) : failure(entry)]
     case 'wx.checkSession':
-      return ['wx.checkSession', entry.errMsg === undefined ? 'the session_key lives' : failure(entry)]
+      return ['wx.checkSession', entry.errMsg === undefined ? texts.sessionKeyLives : failure(entry)]
     case 'wx.request':
-      return [request(entry), answer(entry)]
+      return [request(entry, texts), answer(entry)]
     case 'jscode2session':
       return [
-        `jscode2session, code ${entry.code}`,
+        `jscode2session, ${texts.code(String(entry.code))}`,
         entry.errcode === 0 ? 'openid, session_key' : `errcode ${entry.errcode}`,
       ]
     case 'session_key.expired':
-      return [`the session_key of ${entry.user} dies at WeChat`]
+      return [texts.sessionKeyDies(String(entry.user))]
     case 'fault.set':
-      return [`switches a fault on: ${entry.point} ${entry.fault}`]
+      return [texts.faultSet(String(entry.point), String(entry.fault))]
     case 'app.error':
-      return ['an error in the app', String(entry.message)]
+      return [texts.appError, String(entry.message)]
     default:
       return null
   }
 }
 
-function request({ method, url, bearer }: LedgerEntry): string {
+function request({ method, url, bearer }: LedgerEntry, texts: DemoTexts): string {
   const { pathname } = new URL(String(url))
-  return `${method} ${pathname}${bearer ? `, token ${bearer}` : ''}`
+  return `${method} ${pathname}${bearer ? `, ${texts.token(String(bearer))}` : ''}`
 }
 
 function answer(entry: LedgerEntry): string {
@@ -81,7 +97,7 @@ function failure({ errMsg }: LedgerEntry): string {
   return String(errMsg).replace(/^.*net::/, '')
 }
 
-function duration(ms: number): string {
+function duration(ms: number, texts: DemoTexts): string {
   const minutes = Math.round(ms / 60_000)
-  return minutes >= 120 ? `${Math.round(minutes / 60)} hours` : `${minutes} minutes`
+  return minutes >= 120 ? texts.hours(Math.round(minutes / 60)) : texts.minutes(minutes)
 }

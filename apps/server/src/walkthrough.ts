@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { createDevice, type Device, launchApp, localLink, type RunningApp, type World } from '@weapp-auth/emulator'
+import type { DemoTexts } from './demo-texts.ts'
 import type { Emulation } from './emulation.ts'
 import { createTrace, renderSummary } from './trace.ts'
 
@@ -14,6 +15,8 @@ export interface WalkthroughOptions {
   /** Where the service listens. */
   address: string
   sessionIdleSeconds: number
+  /** In the language of the person who reads what is printed. */
+  texts: DemoTexts
   print: (line: string) => void
 }
 
@@ -23,7 +26,7 @@ export interface WalkthroughOptions {
  */
 export async function walkThrough(options: WalkthroughOptions): Promise<boolean> {
   const { ledger } = options.emulation.world
-  const stopPrinting = ledger.onEntry(createTrace(options.print))
+  const stopPrinting = ledger.onEntry(createTrace(options.print, options.texts))
   const from = ledger.entries().length
   const running = new Map<Device, RunningApp>()
   try {
@@ -35,12 +38,12 @@ export async function walkThrough(options: WalkthroughOptions): Promise<boolean>
   } finally {
     stopPrinting()
     for (const app of running.values()) await app.close()
-    options.print(`\n${renderSummary(ledger.entries().slice(from))}\n`)
+    options.print(`\n${renderSummary(ledger.entries().slice(from), options.texts)}\n`)
   }
 }
 
 async function playSteps(
-  { emulation, address, sessionIdleSeconds }: WalkthroughOptions,
+  { emulation, address, sessionIdleSeconds, texts }: WalkthroughOptions,
   running: Map<Device, RunningApp>,
 ): Promise<void> {
   const { world } = emulation
@@ -62,7 +65,7 @@ async function playSteps(
   const passIdleLifetime = (whose: Device | World) => whose.advance((sessionIdleSeconds + 1) * 1000)
 
   // Nothing stored: one login.
-  const phone = createPhone('phone A')
+  const phone = createPhone(texts.phone('A'))
   let app = await open(phone)
   await shows(app, '#products')
 
@@ -93,7 +96,7 @@ async function playSteps(
   await shows(app, '#products')
 
   // Signed out from another phone: no login until the user taps.
-  const other = await open(createPhone('phone B'))
+  const other = await open(createPhone(texts.phone('B')))
   await shows(other, '#products')
   await other.tap('#to-profile')
   await shows(other, '#sign-out-others')

@@ -28,7 +28,7 @@ export function startProcess(env: Record<string, string>, args: readonly string[
   const listening = new Promise<string>((resolve, reject) => {
     const look = (chunk: Buffer) => {
       printed += chunk.toString()
-      const found = /^weapp-auth: .*\bon (http:\/\/\S+)$/m.exec(printed)
+      const found = /^weapp-auth: .* (http:\/\/\S+)$/m.exec(printed)
       if (found?.[1]) resolve(found[1])
     }
     child.stdout.on('data', look)

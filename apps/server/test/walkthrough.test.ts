@@ -14,7 +14,11 @@ describe('the walk-through', () => {
     const [first, stored, expiredKey, offline, retry, hint, refused, second, profile, elsewhere, ended, again, tap] =
       scenesOf(service.output())
     expect(first).toEqual(['opens the mini-program', ...LOGIN, 'GET /products → 200'])
-    expect(stored).toEqual(['opens the mini-program', 'wx.checkSession → the session_key lives', 'GET /products → 200'])
+    expect(stored).toEqual([
+      'opens the mini-program',
+      'wx.checkSession → the session_key is valid',
+      'GET /products → 200',
+    ])
     // The page does not wait for the login that the dead key causes.
     expect(expiredKey?.slice(1).sort()).toEqual(
       [
@@ -53,6 +57,26 @@ describe('the walk-through', () => {
     expect((await call(`${address}/readyz`)).status).toBe(200)
   })
 
+  test('is in Chinese where the terminal is', async () => {
+    const env = { ...(await environment('embedded')), WECHAT_EMULATOR: 'on', LOG_LEVEL: 'warn', LANG: 'zh_CN.UTF-8' }
+    const service = startProcess(env, ['--walkthrough'])
+    await service.address
+    const output = service.output()
+    expect(output).toContain('wx.login 6 次，jscode2session 6 次，重复发送的 code 0 个')
+    expect(output).toMatch(/^weapp-auth: 服务已启动，请在浏览器中打开 http:\/\/127\.0\.0\.1:\d+$/m)
+    const scenes = scenesOf(output, '手机 A')
+    expect(scenes.flat().filter((line) => line === '打开小程序')).toHaveLength(5)
+    expect(scenes[0]).toEqual(['打开小程序', ...LOGIN, 'GET /products → 200'])
+    // Names of calls and the emulator's own messages stay as they are; no sentence of ours is left in English.
+    expect(output).not.toMatch(/\b(opens|taps|pulls|pass|valid|expire|phone|sent|serving)\b/)
+  })
+
+  test('--lang with a language that there is not names those there are', async () => {
+    const service = startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: 'on' }, ['--lang', 'fr'])
+    expect(await service.ended).toBe(1)
+    expect(service.output()).toContain('--lang must be one of en, zh, not fr')
+  })
+
   test('a WeChat that refuses the code is shown, and the run reports it', async () => {
     const env = { ...(await environment('embedded')), WECHAT_EMULATOR: 'on' }
     const service = startProcess(env, ['--walkthrough', '--fault', 'jscode2session=40029'])
@@ -78,15 +102,15 @@ describe('the walk-through', () => {
 })
 
 /** The trace without names, padding, codes and tokens; a scene ends where a line is empty. */
-function scenesOf(output: string): string[][] {
-  const trace = output.slice(output.indexOf('\n   phone A') + 1)
+function scenesOf(output: string, phone = 'phone A'): string[][] {
+  const trace = output.slice(output.indexOf(`\n   ${phone}`) + 1)
   return trace
     .split('\n\n')
     .map((scene) => scene.split('\n').filter((line) => line.startsWith('   ')))
     .map((lines) =>
       lines.map((line) =>
         line
-          .slice(13)
+          .replace(/^ {3}(phone \w|手机 \w|WeChat|微信)? +/, '')
           .replace(/, (code|token) \S+/, '')
           .replace(/ +→ /, ' → ')
           .replace(/code c\d+$/, 'code')
