@@ -47,7 +47,7 @@ curl -i ${origin}/v1/me -H "authorization: Bearer $token"</pre>
   <tr><td><code>POST /v1/sessions</code><td>a code of <code>wx.login</code> becomes a session
   <tr><td><code>GET</code>, <code>DELETE /v1/session</code><td>who is signed in; sign out
   <tr><td><code>DELETE /v1/sessions?scope=others</code><td>sign out everywhere else
-  <tr><td><code>GET /v1/me</code>, <code>PUT /v1/me/profile</code><td>the user; change the profile they fill in
+  <tr><td><code>GET /v1/me</code>, <code>POST /v1/me/profile</code><td>the user; change the profile they fill in
   <tr><td><code>GET /products</code><td>a guarded business route, as your own would be
   <tr><td><a href="/livez"><code>GET /livez</code></a>, <a href="/readyz"><code>GET /readyz</code></a><td>is the process alive; can it sign people in
   <tr><td><a href="/emulator/ledger"><code>GET /emulator/ledger</code></a><td>everything WeChat and the phones did, without secrets

@@ -32,7 +32,7 @@ export function limitUserStore(users: UserStore, answers: () => Promise<boolean>
     findUser: unless(late, users.findUser),
     findIdentity: unless(late, users.findIdentity),
     findKeys: unless(late, users.findKeys),
-    replaceProfile: unless(late, users.replaceProfile),
+    updateProfile: unless(late, users.updateProfile),
     signIn: unless(gone, users.signIn),
     createUser: unless(gone, users.createUser),
     linkIdentity: unless(gone, users.linkIdentity),

@@ -13,7 +13,7 @@ describe.each(COLUMNS.filter(isAvailable))('the service process, stores %s', (co
     const env = { ...(await environment(column)), ...EMULATOR }
     const first = startProcess(env)
     const { token, userId } = await signIn(await first.address, 'alice')
-    await call(`${await first.address}/v1/me/profile`, { method: 'PUT', token, body: { nickname: '小明' } })
+    await call(`${await first.address}/v1/me/profile`, { method: 'POST', token, body: { nickname: '小明' } })
     first.child.kill('SIGKILL')
     await first.ended
 

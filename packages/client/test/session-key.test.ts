@@ -247,14 +247,14 @@ test('decrypt without its data rejects', async () => {
 describe('updateProfile', () => {
   const PROFILE = { nickname: 'Al', avatarUrl: 'https://a.example.com/1.png' }
 
-  /** Holds the `PUT` back when `holds` is true. */
+  /** Holds the `POST` back when `holds` is true. */
   function createPhoneWithProfile({ holds = false } = {}) {
     const phone = createPhone()
     const { service } = phone
     const answer = (profile: object) => ({ status: 200, data: { user: { id: 'u1', profile } } })
     service.business = (call) => {
       if (call.method === 'GET') return answer(PROFILE)
-      return holds ? 'hold' : answer({ ...call.body, nickname: `${String(call.body.nickname)}!` })
+      return holds ? 'hold' : answer({ ...PROFILE, ...call.body, nickname: `${String(call.body.nickname)}!` })
     }
     return phone
   }
@@ -264,8 +264,8 @@ describe('updateProfile', () => {
     const { service } = phone
     await phone.auth.ensureLogin()
     const user = await phone.auth.updateProfile({ nickname: 'Alice' })
-    expect(service.paths().slice(1)).toEqual(['GET /v1/me', 'PUT /v1/me/profile'])
-    expect(service.calls.at(-1)?.body).toEqual({ ...PROFILE, nickname: 'Alice' })
+    expect(service.paths().slice(1)).toEqual(['GET /v1/me', 'POST /v1/me/profile'])
+    expect(service.calls.at(-1)?.body).toEqual({ nickname: 'Alice' })
     expect(user.profile).toEqual({ ...PROFILE, nickname: 'Alice!' })
     expect(phone.auth.getSession()?.user.profile).toEqual(user.profile)
     await flush()

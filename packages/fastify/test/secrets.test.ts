@@ -119,7 +119,7 @@ describe.skipIf(url === null)('secrets', () => {
     const headers = { authorization: `Bearer ${token}` }
     await request({ url: '/v1/me', headers })
     await request({ url: '/v1/session', headers })
-    await request({ method: 'PUT', url: '/v1/me/profile', headers, payload: { nickname: 'x', gender: 5, code } })
+    await request({ method: 'POST', url: '/v1/me/profile', headers, payload: { nickname: 'x', gender: 5, code } })
     await request({ url: '/v1/me', headers: { authorization: `Bearer ${token}x` } })
     await request({ url: '/v1/me', headers: { authorization: `Basic ${token}` } })
     await signIn(code)

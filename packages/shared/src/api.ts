@@ -108,11 +108,11 @@ export interface GetMeResponse {
   user: User
 }
 
-/** `PUT /v1/me/profile`: a field left out becomes empty, because PUT replaces the whole profile. */
-export type PutProfileRequest = Partial<UserProfile>
+/** `POST /v1/me/profile`: the fields given are changed, a field left out stays as it is. */
+export type UpdateProfileRequest = Partial<UserProfile>
 
-/** `200` of `PUT /v1/me/profile`: the profile as it was stored. */
-export interface PutProfileResponse {
+/** `200` of `POST /v1/me/profile`: the whole profile, as it is stored now. */
+export interface UpdateProfileResponse {
   user: User
 }
 

@@ -62,8 +62,8 @@ export const RevokeSessionsQuery = Type.Object({ scope: Type.Union([Type.Literal
 export const RevokeSessionsResponse = Type.Object({ revoked: Type.Integer() })
 
 export const GetMeResponse = Type.Object({ user: User })
-export const PutProfileRequest = Type.Partial(UserProfile)
-export const PutProfileResponse = GetMeResponse
+export const UpdateProfileRequest = Type.Partial(UserProfile)
+export const UpdateProfileResponse = GetMeResponse
 
 export const DecryptOpenDataRequest = Type.Object({ encryptedData: Type.String(), iv: Type.String() })
 export const DecryptOpenDataResponse = Type.Object({ data: Type.Record(Type.String(), Type.Unknown()) })

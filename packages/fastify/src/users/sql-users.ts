@@ -102,13 +102,12 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
       return { openid, sessionKeys: sealed.flatMap((text) => findOpened(text, { appid, openid }) ?? []) }
     }),
 
-    replaceProfile: guarded(async (userId, profile) => {
-      const row = await db
-        .updateTable('users')
-        .set(columnsOf(profile))
-        .where('id', '=', userId)
-        .returningAll()
-        .executeTakeFirst()
+    updateProfile: guarded(async (userId, changes) => {
+      const { avatarUrl, ...others } = changes
+      const columns = { ...others, ...(avatarUrl !== undefined && { avatar_url: avatarUrl }) }
+      const changed = Object.keys(columns).length > 0
+      if (changed) await db.updateTable('users').set(columns).where('id', '=', userId).execute()
+      const row = await db.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirst()
       return row ? parseUser(row) : null
     }),
 

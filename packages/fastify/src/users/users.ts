@@ -51,8 +51,11 @@ export interface UserStore {
   linkIdentity(userId: string, appid: string, identity: WechatIdentity, nowMs: number): Promise<LinkResult | null>
   /** Takes a session_key that WeChat gave outside a sign-in; the current one becomes the previous one. */
   replaceKey(userId: string, appid: string, sessionKey: string, nowMs: number): Promise<void>
-  /** Stores the whole profile, which was checked before; null when there is no such user. */
-  replaceProfile(userId: string, profile: UserProfile): Promise<User | null>
+  /**
+   * Changes the fields given, which were checked before, and answers the whole profile; null when there is no such user.
+   * One statement merges them: of two calls at once with different fields both stay.
+   */
+  updateProfile(userId: string, changes: Partial<UserProfile>): Promise<User | null>
   /** Resolves when the store takes writes: a sign-in asks before it spends its code, and writes after. */
   ping(): Promise<void>
 }

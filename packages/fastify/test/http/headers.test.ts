@@ -43,7 +43,7 @@ it('a body over 16 kB is refused before it is read', async () => {
   const { headers } = await signIn()
   for (const [method, url] of [
     ['POST', '/v1/sessions'],
-    ['PUT', '/v1/me/profile'],
+    ['POST', '/v1/me/profile'],
     ['DELETE', '/v1/session'],
   ] as const) {
     const answer = await app.inject({ method, url, headers, payload: { nickname: 'x'.repeat(16 * 1024) } })

@@ -12,24 +12,26 @@ const PROFILE = {
   language: 'zh_CN',
 }
 
-describe('PUT /v1/me/profile', () => {
-  it('replaces the whole profile, and GET /v1/me shows it', async () => {
+describe('POST /v1/me/profile', () => {
+  it('changes the fields given and no others, answers the whole profile, and GET /v1/me shows it', async () => {
     const { app, signIn } = await startService()
     const { headers, userId } = await signIn()
-    const put = (payload: object) => app.inject({ method: 'PUT', url: '/v1/me/profile', headers, payload })
-    const answer = await put({ ...PROFILE, id: 'x', isAdmin: true })
+    const post = (payload: object) => app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
+    const answer = await post({ ...PROFILE, id: 'x', isAdmin: true })
     expect([answer.statusCode, answer.json()]).toEqual([200, { user: { id: userId, profile: PROFILE } }])
     expect((await app.inject({ url: '/v1/me', headers })).json()).toEqual(answer.json())
-    const bare = await put({ nickname: 'x' })
-    expect(bare.json().user.profile).toEqual({
-      nickname: 'x',
-      avatarUrl: '',
-      gender: 0,
-      country: '',
-      province: '',
-      city: '',
-      language: '',
-    })
+    const changed = await post({ nickname: 'x', avatarUrl: '' })
+    expect(changed.json().user.profile).toEqual({ ...PROFILE, nickname: 'x', avatarUrl: '' })
+    expect((await post({})).json()).toEqual(changed.json())
+  })
+
+  it('twice at once, avatar and nickname, loses neither', async () => {
+    const { app, signIn } = await startService()
+    const { headers } = await signIn()
+    const post = (payload: object) => app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
+    await Promise.all([post({ nickname: PROFILE.nickname }), post({ avatarUrl: PROFILE.avatarUrl })])
+    const { profile } = (await app.inject({ url: '/v1/me', headers })).json().user
+    expect(profile).toMatchObject({ nickname: PROFILE.nickname, avatarUrl: PROFILE.avatarUrl })
   })
 
   it.each([
@@ -43,8 +45,8 @@ describe('PUT /v1/me/profile', () => {
   ])('refuses %j and keeps what was there', async (payload, detail) => {
     const { app, signIn } = await startService()
     const { headers } = await signIn()
-    await app.inject({ method: 'PUT', url: '/v1/me/profile', headers, payload: PROFILE })
-    const answer = await app.inject({ method: 'PUT', url: '/v1/me/profile', headers, payload })
+    await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload: PROFILE })
+    const answer = await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
     expect(answer.json()).toMatchObject({ status: 400, code: 'request_invalid', detail })
     expect((await app.inject({ url: '/v1/me', headers })).json().user.profile).toEqual(PROFILE)
   })
@@ -55,11 +57,11 @@ describe('a user who is gone', () => {
     const { app, signIn, users } = await startService()
     const { headers } = await signIn()
     users.findUser = async () => null
-    users.replaceProfile = async () => null
+    users.updateProfile = async () => null
     for (const request of [
       { url: '/v1/me' },
       { url: '/v1/session' },
-      { method: 'PUT', url: '/v1/me/profile', payload: {} },
+      { method: 'POST', url: '/v1/me/profile', payload: {} },
     ] as const) {
       expect((await app.inject({ ...request, headers })).json()).toMatchObject({ status: 401, code: 'session_invalid' })
     }

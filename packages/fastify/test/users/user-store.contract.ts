@@ -304,20 +304,32 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>): v
     })
   })
 
-  it('a profile is replaced as a whole', async () => {
+  it('a change of the profile leaves the fields that were not given as they are', async () => {
     const { users, signIn } = await setUp()
     const { user } = await signIn('o1')
-    expect(await users.replaceProfile(user.id, PROFILE)).toEqual({ ...user, profile: PROFILE })
+    expect(await users.updateProfile(user.id, PROFILE)).toEqual({ ...user, profile: PROFILE })
     expect((await signIn('o1')).user.profile).toEqual(PROFILE)
-    const bare = { ...user.profile, nickname: 'x' }
-    expect(await users.replaceProfile(user.id, bare)).toEqual({ ...user, profile: bare })
+    const profile = { ...PROFILE, nickname: 'x', avatarUrl: '' }
+    expect(await users.updateProfile(user.id, { nickname: 'x', avatarUrl: '' })).toEqual({ ...user, profile })
+    expect(await users.updateProfile(user.id, {})).toEqual({ ...user, profile })
+  })
+
+  it('changes of different fields at once all stay', async () => {
+    const { users, signIn } = await setUp()
+    const { user } = await signIn('o1')
+    for (let round = 0; round < 10; round++) {
+      const fields = Object.entries({ ...PROFILE, nickname: `${round}`, city: `${round}` })
+      await Promise.all(fields.map(([field, value]) => users.updateProfile(user.id, { [field]: value })))
+      expect((await users.findUser(user.id))?.profile).toEqual(Object.fromEntries(fields))
+      await users.updateProfile(user.id, user.profile)
+    }
   })
 
   it('a nickname is data, whatever it looks like', async () => {
     const { users, signIn } = await setUp()
     const { user } = await signIn('o1')
     const profile = { ...PROFILE, nickname: `'); DROP TABLE users; --` }
-    expect((await users.replaceProfile(user.id, profile))?.profile).toEqual(profile)
+    expect((await users.updateProfile(user.id, profile))?.profile).toEqual(profile)
   })
 
   it('an unknown user is null everywhere', async () => {
@@ -326,7 +338,8 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>): v
     const unknown = randomUUID()
     expect(await users.findUser(unknown)).toBeNull()
     expect(await users.findUser('not a uuid')).toBeNull()
-    expect(await users.replaceProfile(unknown, PROFILE)).toBeNull()
+    expect(await users.updateProfile(unknown, PROFILE)).toBeNull()
+    expect(await users.updateProfile(unknown, {})).toBeNull()
     expect(await users.findIdentity(unknown, 'wx1')).toBeNull()
     expect(await users.findIdentity(user.id, 'wx2')).toBeNull()
   })
@@ -350,7 +363,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>): v
       () => users.findKeys(user.id, 'wx1'),
       () => users.replaceKey(user.id, 'wx1', newKey(), 1),
       () => users.linkIdentity(user.id, 'wx1', { openid: 'o1', unionid: null, sessionKey: newKey() }, 1),
-      () => users.replaceProfile(user.id, PROFILE),
+      () => users.updateProfile(user.id, PROFILE),
       () => users.ping(),
     ]
     for (const call of calls) {

@@ -23,7 +23,7 @@ Page({
     await this.attempt(async () => {
       const { statusCode, data } = await auth.request<{ user: User; detail?: string }>({
         url: '/v1/me/profile',
-        method: 'PUT',
+        method: 'POST',
         data: profile,
       })
       if (statusCode === 200) this.setData({ profile: data.user.profile, message: '已保存' })

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
-import { parseProfile } from '../../users/profile.ts'
+import { parseProfileChanges } from '../../users/profile.ts'
 import type { UserStore } from '../../users/users.ts'
 import { present, wireUser } from '../bodies.ts'
-import { GetMeResponse, PutProfileRequest, PutProfileResponse } from '../schemas.ts'
+import { GetMeResponse, UpdateProfileRequest, UpdateProfileResponse } from '../schemas.ts'
 
 export const meRoutes: FastifyPluginAsyncTypebox<{ users: UserStore }> = async (app, { users }) => {
   app.get(
@@ -12,15 +12,15 @@ export const meRoutes: FastifyPluginAsyncTypebox<{ users: UserStore }> = async (
     async ({ auth }) => ({ user: wireUser(present(await users.findUser(auth.userId))) }),
   )
 
-  app.put(
+  app.post(
     ROUTES.profile,
     {
       onRequest: app.authenticate,
-      schema: { body: PutProfileRequest, response: { 200: PutProfileResponse } },
+      schema: { body: UpdateProfileRequest, response: { 200: UpdateProfileResponse } },
     },
     async ({ auth, body }) => {
-      const profile = parseProfile(body)
-      return { user: wireUser(present(await users.replaceProfile(auth.userId, profile))) }
+      const changes = parseProfileChanges(body)
+      return { user: wireUser(present(await users.updateProfile(auth.userId, changes))) }
     },
   )
 }
