@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createClock } from '../src/clock.ts'
 import { startWechat, type WechatServer } from '../src/http/start-wechat.ts'
 import { createWorld, type World } from '../src/world.ts'
-import { createPhone } from './phone.ts'
+import { createManualPhone } from './manual-phone.ts'
 
 const APPID = 'wx1'
 const SECRET = 'test-secret'
@@ -71,7 +71,7 @@ describe('user data', () => {
   })
 
   test('reaches the app in both styles, encrypted where it is asked for', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     const profile = await wx.getUserProfile({ desc: 'to greet you' })
     expect(profile).toEqual({
       errMsg: 'getUserProfile:ok',

@@ -1,7 +1,7 @@
 import net from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { startWechat, type WechatServer } from '../src/http/start-wechat.ts'
-import { createWorld, DEMO_APP, type World } from '../src/world.ts'
+import { startWechat, type WechatServer } from '../../src/http/start-wechat.ts'
+import { createWorld, DEMO_APP, type World } from '../../src/world.ts'
 
 const { appid, secret } = DEMO_APP
 let world: World

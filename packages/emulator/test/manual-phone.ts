@@ -4,7 +4,7 @@ import { createDevice, type Device, type DeviceOptions } from '../src/wx/device.
 import { localLink } from '../src/wx/link.ts'
 import type { Transport, TransportRequest, TransportResponse } from '../src/wx/transport.ts'
 
-export interface Phone {
+export interface ManualPhone {
   device: Device
   wx: Device['wx']
   clock: Clock
@@ -19,7 +19,7 @@ export interface SentRequest extends TransportRequest {
 }
 
 /** A phone whose clock stands still and whose requests are answered by the test. */
-export function createPhone(options: Partial<DeviceOptions> = {}): Phone {
+export function createManualPhone(options: Partial<DeviceOptions> = {}): ManualPhone {
   const clock = createClock({ startMs: 1_700_000_000_000, running: false })
   const world = createWorld({ clock })
   const sent: SentRequest[] = []

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createPhone, turns } from './phone.ts'
+import { createManualPhone, turns } from '../manual-phone.ts'
 
 const calls = ['login', 'checkSession', 'setStorage', 'request'] as const
 const events = ['hide', 'hide', 'show', 'launch', 'offline', 'online'] as const
@@ -20,7 +20,7 @@ test('whatever happens to the phone, a call ends once, later, in its own life an
       fc.array(step, { maxLength: 40, size: 'max' }),
       fc.array(fc.nat(3), { maxLength: 40 }),
       async (steps, pauses) => {
-        const { wx, device, clock, sent } = createPhone()
+        const { wx, device, clock, sent } = createManualPhone()
         device.faults.set('wx.checkSession', { delayMs: 1_000 })
         let life = 0
         const made: { life: number; ends: string[] }[] = []

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createClock } from '../src/clock.ts'
-import { controlApi } from '../src/http/control-api.ts'
-import { createWorld, DEMO_APP, type World } from '../src/world.ts'
-import { createDevice } from '../src/wx/device.ts'
-import { remoteLink } from '../src/wx/link.ts'
-import { outcomeOf } from './phone.ts'
+import { createClock } from '../../src/clock.ts'
+import { controlApi } from '../../src/http/control-api.ts'
+import { createWorld, DEMO_APP, type World } from '../../src/world.ts'
+import { createDevice } from '../../src/wx/device.ts'
+import { remoteLink } from '../../src/wx/link.ts'
+import { outcomeOf } from '../manual-phone.ts'
 
 const { appid, secret } = DEMO_APP
 let world: World

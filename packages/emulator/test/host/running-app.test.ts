@@ -1,25 +1,25 @@
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import { launchApp } from '../src/host/launch-app.ts'
-import type { RunningApp } from '../src/host/running-app.ts'
-import { createPhone, type Phone, turns } from './phone.ts'
+import { launchApp } from '../../src/host/launch-app.ts'
+import type { RunningApp } from '../../src/host/running-app.ts'
+import { createManualPhone, type ManualPhone, turns } from '../manual-phone.ts'
 
-const SHOP = fileURLToPath(new URL('fixtures/shop', import.meta.url))
+const SHOP = fileURLToPath(new URL('../fixtures/shop', import.meta.url))
 
 const open: RunningApp[] = []
 afterEach(async () => {
   for (const app of open.splice(0)) await app.close()
 })
 
-interface Shop extends Phone {
+interface Shop extends ManualPhone {
   app: RunningApp
   log: string[]
   printed: unknown[][]
-  wx: Phone['wx']
+  wx: ManualPhone['wx']
 }
 
 async function openShop(path = 'pages/index/index', query: Record<string, string> = {}): Promise<Shop> {
-  const phone = createPhone()
+  const phone = createManualPhone()
   const printed: unknown[][] = []
   const print = (...args: unknown[]) => void printed.push(args)
   const console = { log: print, info: print, warn: print, error: print, debug: print }
@@ -70,7 +70,7 @@ describe('the start of an app', () => {
   })
 
   test('a page that does not exist is an error of the app', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     const app = await launchApp({ folder: SHOP, device: phone.device, path: 'pages/none/none', console: silent })
     open.push(app)
     expect(app.errors.map(({ message }) => message)).toEqual(['page "pages/none/none" is not found'])

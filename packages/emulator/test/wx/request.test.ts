@@ -2,22 +2,22 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type Clock, createClock } from '../src/clock.ts'
-import { DEMO_APP } from '../src/world.ts'
-import type { RequestOptions, RequestResult } from '../src/wx/request-options.ts'
-import { createPhone, outcomeOf, type Phone, turns } from './phone.ts'
+import { type Clock, createClock } from '../../src/clock.ts'
+import { DEMO_APP } from '../../src/world.ts'
+import type { RequestOptions, RequestResult } from '../../src/wx/request-options.ts'
+import { createManualPhone, type ManualPhone, outcomeOf, turns } from '../manual-phone.ts'
 
 const URL_1 = 'https://api.example.com/items'
 
 /** Sends one request and answers what went out. */
 async function sentBy(options: Omit<RequestOptions, 'url'> & { url?: string }) {
-  const { wx, sent } = createPhone()
+  const { wx, sent } = createManualPhone()
   wx.request({ url: URL_1, ...options })
   await turns()
   return sent[0]
 }
 
-function send({ wx }: Phone, options: Partial<RequestOptions> = {}): Promise<RequestResult & { errMsg: string }> {
+function send({ wx }: ManualPhone, options: Partial<RequestOptions> = {}): Promise<RequestResult & { errMsg: string }> {
   return outcomeOf((callbacks) => wx.request({ url: URL_1, ...options, ...callbacks }))
 }
 
@@ -33,7 +33,7 @@ describe('what goes out', () => {
   })
 
   test('the Referer cannot be set and names the version of a release', async () => {
-    const { wx, sent } = createPhone({ envVersion: 'release' })
+    const { wx, sent } = createManualPhone({ envVersion: 'release' })
     wx.request({ url: URL_1, header: { Referer: 'https://evil.example/' } })
     await turns()
     expect(sent[0]?.header.referer).toBe(`https://servicewechat.com/${DEMO_APP.appid}/1.0.0/page-frame.html`)
@@ -69,7 +69,7 @@ describe('what goes out', () => {
   })
 
   test('the phone’s DNS decides where a request really goes', async () => {
-    const { wx, sent } = createPhone({
+    const { wx, sent } = createManualPhone({
       resolve: (url) => (url.hostname === 'api.example.com' ? new URL(url.pathname, 'http://127.0.0.1:9') : url),
     })
     wx.request({ url: URL_1 })
@@ -78,14 +78,14 @@ describe('what goes out', () => {
   })
 
   test.each(['ftp://example.com', '/items', 'nonsense', undefined])('the url %s is refused', async (url) => {
-    await expect(send(createPhone(), { url: url as string })).rejects.toMatchObject({
+    await expect(send(createManualPhone(), { url: url as string })).rejects.toMatchObject({
       errMsg: expect.stringContaining('request:fail invalid url'),
       errno: 600009,
     })
   })
 
   test('there is no PATCH', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     await expect(send(phone, { method: 'PATCH' })).rejects.toMatchObject({
       errMsg: 'request:fail invalid method "PATCH"',
     })
@@ -95,7 +95,7 @@ describe('what goes out', () => {
 
 describe('what comes back', () => {
   test.each([200, 204, 401, 404, 500])('status %i is a success', async (statusCode) => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     const answer = send(phone)
     await turns()
     phone.sent[0]?.answer({ statusCode, header: { 'X-A': 'b' }, cookies: ['c=d'], body: '{"ok":true}' })
@@ -115,7 +115,7 @@ describe('what comes back', () => {
     [{ dataType: 'text' }, '{"a":1}', '{"a":1}'],
     [{ responseType: 'arraybuffer' as const }, 'ab', new Uint8Array([97, 98]).buffer],
   ])('with %o the body %s is given as %o', async (options, body, data) => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     const answer = send(phone, options)
     await turns()
     phone.sent[0]?.answer({ body })
@@ -123,7 +123,7 @@ describe('what comes back', () => {
   })
 
   test('callbacks run later, success before complete, once each', async () => {
-    const { wx, device, sent } = createPhone()
+    const { wx, device, sent } = createManualPhone()
     const calls: string[] = []
     wx.request({ url: 'nonsense', fail: () => calls.push('fail'), complete: () => calls.push('complete') })
     calls.push('returned')
@@ -135,13 +135,13 @@ describe('what comes back', () => {
   })
 
   test('what it returns is a task and never a promise', () => {
-    const task = createPhone().wx.request({ url: URL_1 })
+    const task = createManualPhone().wx.request({ url: URL_1 })
     expect(task).toHaveProperty('abort')
     expect(task).not.toHaveProperty('then')
   })
 
   test('onHeadersReceived comes before success, and not after offHeadersReceived', async () => {
-    const { wx, device, sent } = createPhone()
+    const { wx, device, sent } = createManualPhone()
     const calls: unknown[] = []
     const task = wx.request({ url: URL_1, success: () => calls.push('success') })
     const removed = vi.fn()
@@ -161,7 +161,7 @@ describe('what comes back', () => {
     ['ENOTFOUND', 'errcode:-105 cronet_error_code:-105 error_msg:net::ERR_NAME_NOT_RESOLVED'],
     ['ESTRANGE', 'errcode:-2 cronet_error_code:-2 error_msg:net::ERR_FAILED'],
   ])('%s fails as %s', async (code, reason) => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     const answer = send(phone)
     await turns()
     phone.sent[0]?.refuse(Object.assign(new Error('no'), { code }))
@@ -169,7 +169,7 @@ describe('what comes back', () => {
   })
 
   test('redirects are followed: a 302 as GET without a body, a 307 as it was', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     const answer = send(phone, { method: 'POST', data: 'body' })
     await turns()
     phone.sent[0]?.answer({ statusCode: 307, header: { Location: '/elsewhere' } })
@@ -184,7 +184,7 @@ describe('what comes back', () => {
   })
 
   test('redirect: manual gives the 3xx itself', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     const answer = send(phone, { redirect: 'manual' })
     await turns()
     phone.sent[0]?.answer({ statusCode: 302, header: { location: '/elsewhere' } })
@@ -192,14 +192,14 @@ describe('what comes back', () => {
   })
 
   test('redirects in a circle end in a failure', async () => {
-    const phone = createPhone({ send: async () => ({ statusCode: 302, header: { location: URL_1 }, body: '' }) })
+    const phone = createManualPhone({ send: async () => ({ statusCode: 302, header: { location: URL_1 }, body: '' }) })
     await expect(send(phone)).rejects.toMatchObject({ errMsg: expect.stringContaining('ERR_TOO_MANY_REDIRECTS') })
   })
 })
 
 describe('timeout', () => {
   test('is 60 seconds unless told otherwise, and never more', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     const ends = [send(phone), send(phone, { timeout: 1_000 }), send(phone, { timeout: 600_000 })].map((end) =>
       end.catch((failure: unknown) => failure),
     )
@@ -214,7 +214,7 @@ describe('timeout', () => {
   })
 
   test('tells the transport to stop', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     const end = send(phone, { timeout: 10 }).catch(() => {})
     await turns()
     phone.clock.advance(10)
@@ -238,7 +238,7 @@ test('a request that ended leaves no timer behind', async () => {
       clock.clearTimeout(id)
     },
   }
-  const phone = createPhone({ clock: counting })
+  const phone = createManualPhone({ clock: counting })
   const answer = send(phone)
   const aborted = phone.wx.request({ url: URL_1 })
   await turns()
@@ -252,7 +252,7 @@ test('a request that ended leaves no timer behind', async () => {
 
 describe('abort', () => {
   test('fails the request once, however often it is called', async () => {
-    const { wx, device, sent } = createPhone()
+    const { wx, device, sent } = createManualPhone()
     const [fail, complete] = [vi.fn(), vi.fn()]
     const task = wx.request({ url: URL_1, fail, complete })
     await turns()
@@ -269,7 +269,7 @@ describe('abort', () => {
   })
 
   test('at once, or while it waits for a slot, sends nothing', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     phone.wx.request({ url: `${URL_1}/at-once` }).abort()
     for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
     phone.wx.request({ url: `${URL_1}/queued` }).abort()
@@ -280,7 +280,7 @@ describe('abort', () => {
   })
 
   test('between the answer and its callbacks still wins, and no headers are told', async () => {
-    const { wx, device, sent } = createPhone()
+    const { wx, device, sent } = createManualPhone()
     const [headers, success, fail] = [vi.fn(), vi.fn(), vi.fn()]
     const task = wx.request({ url: URL_1, success, fail })
     task.onHeadersReceived(headers)
@@ -293,7 +293,7 @@ describe('abort', () => {
   })
 
   test('after the end does nothing', async () => {
-    const { wx, device, sent } = createPhone()
+    const { wx, device, sent } = createManualPhone()
     const [success, fail] = [vi.fn(), vi.fn()]
     const task = wx.request({ url: URL_1, success, fail })
     await turns()
@@ -305,7 +305,7 @@ describe('abort', () => {
   })
 
   test('by a listener for the headers still wins over success', async () => {
-    const { wx, device, sent } = createPhone()
+    const { wx, device, sent } = createManualPhone()
     const [success, fail] = [vi.fn(), vi.fn()]
     const task = wx.request({ url: URL_1, success, fail })
     task.onHeadersReceived(() => task.abort())
@@ -318,7 +318,7 @@ describe('abort', () => {
 
 describe('slots', () => {
   test('ten requests go out at a time, the rest in order as places become free', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     for (let i = 0; i < 13; i++) phone.wx.request({ url: `${URL_1}/${i}` })
     await turns()
     expect(phone.sent).toHaveLength(10)
@@ -329,7 +329,7 @@ describe('slots', () => {
   })
 
   test('one that gives up waiting takes no place with it', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
     const givesUp = phone.wx.request({ url: `${URL_1}/gives-up` })
     phone.wx.request({ url: `${URL_1}/waits` })
@@ -341,7 +341,7 @@ describe('slots', () => {
   })
 
   test('one that waited, was sent and is aborted leaves those behind it in the queue', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
     const second = phone.wx.request({ url: `${URL_1}/second` })
     phone.wx.request({ url: `${URL_1}/third` })
@@ -359,7 +359,7 @@ describe('slots', () => {
   })
 
   test('the timeout of a waiting request begins when it is sent', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
     const fail = vi.fn()
     phone.wx.request({ url: URL_1, timeout: 1_000, fail })
@@ -375,7 +375,7 @@ describe('slots', () => {
   })
 
   test('a request that hangs gives its slot back when it ends', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     phone.device.faults.set('wx.request', { hang: true, times: 10 })
     for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1, timeout: 1_000 })
     phone.wx.request({ url: `${URL_1}/last` })
@@ -393,7 +393,7 @@ describe('slots', () => {
     )
     await fc.assert(
       fc.asyncProperty(fc.nat(15), fc.array(step, { maxLength: 60 }), async (atFirst, laterSteps) => {
-        const { wx, device, clock, sent } = createPhone()
+        const { wx, device, clock, sent } = createManualPhone()
         const steps = [...Array.from({ length: atFirst }, () => ({ kind: 'request' as const })), ...laterSteps]
         const ends: (() => void)[] = []
         const tasks: { abort(): void }[] = []
@@ -425,7 +425,7 @@ describe('slots', () => {
 
 describe('faults and the network', () => {
   test('offline a request fails at once and sends nothing', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     phone.device.network.setOnline(false)
     await expect(send(phone)).rejects.toEqual({
       errMsg: 'request:fail errcode:-106 cronet_error_code:-106 error_msg:net::ERR_INTERNET_DISCONNECTED',
@@ -435,7 +435,7 @@ describe('faults and the network', () => {
   })
 
   test('going offline fails what is under way', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     const answer = send(phone)
     await turns()
     phone.device.network.setOnline(false)
@@ -443,7 +443,7 @@ describe('faults and the network', () => {
   })
 
   test('a request aborted while a fault delays it is never sent', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     phone.device.faults.set('wx.request', { delayMs: 1_000 })
     const task = phone.wx.request({ url: URL_1 })
     await turns()
@@ -454,7 +454,7 @@ describe('faults and the network', () => {
   })
 
   test('a fault forces an answer or a failure', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     phone.device.faults.set('wx.request', { status: 502, body: '<html>', times: 1 })
     expect(await send(phone)).toMatchObject({ statusCode: 502, data: '<html>' })
     phone.device.faults.set('wx.request', { errMsg: 'ssl hand shake error' })
@@ -464,7 +464,7 @@ describe('faults and the network', () => {
 
 describe('the ledger', () => {
   test('tells method, address without query, status and problem code, and tokens by their alias', async () => {
-    const phone = createPhone()
+    const phone = createManualPhone()
     const answers = ['token-one', 'token-two', 'token-one'].map((token) =>
       send(phone, { url: `${URL_1}?code=secret`, header: { Authorization: `Bearer ${token}` } }),
     )
@@ -509,7 +509,7 @@ describe('over real HTTP', () => {
   }
 
   test('a body goes up, and what comes down has its header names as the server wrote them', async () => {
-    const { httpTransport } = await import('../src/wx/http-transport.ts')
+    const { httpTransport } = await import('../../src/wx/http-transport.ts')
     const url = await serve((request, response) => {
       let body = ''
       request.on('data', (chunk) => {
@@ -524,7 +524,7 @@ describe('over real HTTP', () => {
         response.end(JSON.stringify({ body, type: request.headers['content-type'], referer: request.headers.referer }))
       })
     })
-    const result = await send(createPhone({ send: httpTransport }), { url, method: 'PUT', data: { 名: '值' } })
+    const result = await send(createManualPhone({ send: httpTransport }), { url, method: 'PUT', data: { 名: '值' } })
     expect(result).toMatchObject({
       statusCode: 201,
       header: { 'X-Method': 'PUT', 'Set-Cookie': 'a=1,b=2' },
@@ -534,15 +534,15 @@ describe('over real HTTP', () => {
   })
 
   test('bytes come as a buffer of their own', async () => {
-    const { httpTransport } = await import('../src/wx/http-transport.ts')
+    const { httpTransport } = await import('../../src/wx/http-transport.ts')
     const url = await serve((_request, response) => response.end(Buffer.from([1, 2, 3])))
-    const { data } = await send(createPhone({ send: httpTransport }), { url, responseType: 'arraybuffer' })
+    const { data } = await send(createManualPhone({ send: httpTransport }), { url, responseType: 'arraybuffer' })
     expect(data).toStrictEqual(new Uint8Array([1, 2, 3]).buffer)
   })
 
   test('a refused connection, a reset and a server that hangs up fail', async () => {
-    const { httpTransport } = await import('../src/wx/http-transport.ts')
-    const phone = createPhone({ send: httpTransport })
+    const { httpTransport } = await import('../../src/wx/http-transport.ts')
+    const phone = createManualPhone({ send: httpTransport })
     await expect(send(phone, { url: 'http://127.0.0.1:1/' })).rejects.toMatchObject({
       errMsg: expect.stringContaining('ERR_CONNECTION_REFUSED'),
       errno: 600001,
@@ -554,21 +554,21 @@ describe('over real HTTP', () => {
   })
 
   test('an answer that stops in the middle of its body fails', async () => {
-    const { httpTransport } = await import('../src/wx/http-transport.ts')
+    const { httpTransport } = await import('../../src/wx/http-transport.ts')
     const url = await serve(({ socket }, response) => {
       response.writeHead(200, { 'content-length': 100 })
       response.write('half', () => socket.destroy())
     })
-    await expect(send(createPhone({ send: httpTransport }), { url })).rejects.toMatchObject({
+    await expect(send(createManualPhone({ send: httpTransport }), { url })).rejects.toMatchObject({
       errMsg: expect.stringContaining('ERR_CONNECTION_RESET'),
     })
   })
 
   test('an abort closes the connection', async () => {
-    const { httpTransport } = await import('../src/wx/http-transport.ts')
+    const { httpTransport } = await import('../../src/wx/http-transport.ts')
     const requests: http.IncomingMessage[] = []
     const url = await serve((request) => void requests.push(request))
-    const task = createPhone({ send: httpTransport }).wx.request({ url })
+    const task = createManualPhone({ send: httpTransport }).wx.request({ url })
     // Not after some time: a connection that ends before its request is there tells the server nothing.
     await expect.poll(() => requests.length).toBe(1)
     task.abort()

@@ -1,14 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import { launchApp } from '../src/host/launch-app.ts'
-import type { RunningApp } from '../src/host/running-app.ts'
-import { createWorld, DEMO_APP } from '../src/world.ts'
-import { createDevice } from '../src/wx/device.ts'
-import { localLink } from '../src/wx/link.ts'
-import { createPhone } from './phone.ts'
+import { launchApp } from '../../src/host/launch-app.ts'
+import type { RunningApp } from '../../src/host/running-app.ts'
+import { createWorld, DEMO_APP } from '../../src/world.ts'
+import { createDevice } from '../../src/wx/device.ts'
+import { localLink } from '../../src/wx/link.ts'
+import { createManualPhone } from '../manual-phone.ts'
 
-const SHOP = fileURLToPath(new URL('fixtures/shop', import.meta.url))
-const BROKEN = fileURLToPath(new URL('fixtures/broken', import.meta.url))
+const SHOP = fileURLToPath(new URL('../fixtures/shop', import.meta.url))
+const BROKEN = fileURLToPath(new URL('../fixtures/broken', import.meta.url))
 const silent = { log() {}, info() {}, warn() {}, error() {}, debug() {} }
 
 const open: RunningApp[] = []
@@ -17,7 +17,7 @@ afterEach(async () => {
 })
 
 async function openPage(path: string, console: Parameters<typeof launchApp>[0]['console'] = silent) {
-  const phone = createPhone()
+  const phone = createManualPhone()
   const app = await launchApp({ folder: SHOP, device: phone.device, path, console })
   open.push(app)
   const { instance } = app.page()
@@ -123,7 +123,7 @@ describe('errors of the app', () => {
   })
 
   test('each script fails for itself, and the rest of the app goes on', async () => {
-    const device = createPhone().device
+    const device = createManualPhone().device
     const app = await launchApp({ folder: BROKEN, device, console: silent })
     open.push(app)
     expect(app.errors.map(({ message }) => message)).toEqual([

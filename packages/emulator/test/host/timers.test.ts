@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { createClock } from '../src/clock.ts'
-import { type AppTimers, createAppTimers } from '../src/host/timers.ts'
-import { createAppThread } from '../src/wx/app-thread.ts'
-import { turns } from './phone.ts'
+import { createClock } from '../../src/clock.ts'
+import { type AppTimers, createAppTimers } from '../../src/host/timers.ts'
+import { createAppThread } from '../../src/wx/app-thread.ts'
+import { turns } from '../manual-phone.ts'
 
 function setUp() {
   const clock = createClock({ startMs: 0, running: false })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { createPhone, outcomeOf, turns } from './phone.ts'
+import { createManualPhone, outcomeOf, turns } from '../manual-phone.ts'
 
 const MB = 1024 * 1024
 
@@ -19,20 +19,20 @@ describe('values', () => {
     [{ a: { b: [1] } }],
     [new Date(5)],
   ])('%o comes back as it was, in both styles', async (value) => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     wx.setStorageSync('key', value)
     expect(wx.getStorageSync('key')).toEqual(value)
     expect((await wx.getStorage({ key: 'key' }))?.data).toEqual(value)
   })
 
   test('what JSON drops inside an object is dropped', () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     wx.setStorageSync('key', { a: undefined, b: () => {}, c: new Date(0) })
     expect(wx.getStorageSync('key')).toStrictEqual({ c: '1970-01-01T00:00:00.000Z' })
   })
 
   test('any JSON value survives', () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), fc.jsonValue(), (key, value) => {
         wx.setStorageSync(key, value)
@@ -42,7 +42,7 @@ describe('values', () => {
   })
 
   test('a stored value is a copy, on the way in and on the way out', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     const value = { list: [1] }
     const stored = wx.setStorage({ key: 'key', data: value })
     value.list.push(2)
@@ -53,7 +53,7 @@ describe('values', () => {
   })
 
   test('a function cannot be stored', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     await expect(wx.setStorage({ key: 'key', data: () => {} })).rejects.toMatchObject({
       errMsg: 'setStorage:fail parameter error: parameter.data can not be a Function;',
     })
@@ -62,19 +62,19 @@ describe('values', () => {
 
 describe('what is not there', () => {
   test('is the empty string when read synchronously, and a failure otherwise', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     expect(wx.getStorageSync('none')).toBe('')
     await expect(wx.getStorage({ key: 'none' })).rejects.toEqual({ errMsg: 'getStorage:fail data not found' })
   })
 
   test('can be removed', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     wx.removeStorageSync('none')
     await expect(wx.removeStorage({ key: 'none' })).resolves.toEqual({ errMsg: 'removeStorage:ok' })
   })
 
   test('is gone after removal or clearing', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     for (const key of ['a', 'b', 'c']) wx.setStorageSync(key, key)
     wx.removeStorageSync('a')
     await wx.removeStorage({ key: 'b' })
@@ -84,7 +84,7 @@ describe('what is not there', () => {
   })
 
   test('a key that is no string is refused', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     const undefinedKey = undefined as unknown as string
     expect(() => wx.getStorageSync(undefinedKey)).toThrow(
       'getStorageSync:fail parameter error: parameter.key should be String instead of Undefined;',
@@ -97,7 +97,7 @@ describe('what is not there', () => {
 
 describe('styles', () => {
   test('callbacks run later, and then there is no promise', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     const calls: string[] = []
     const returned = wx.setStorage({
       key: 'a',
@@ -114,14 +114,14 @@ describe('styles', () => {
 
 describe('limits', () => {
   test('one key holds 1 MB, its name included', () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     wx.setStorageSync('k', 'x'.repeat(MB - 1))
     expect(() => wx.setStorageSync('k', 'x'.repeat(MB))).toThrow('setStorageSync:fail:entry size limit reached')
     expect(wx.getStorageSync('k')).toHaveLength(MB - 1)
   })
 
   test('all keys together hold 10 MB, and replacing a value is not adding one', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     for (let i = 0; i < 10; i++) wx.setStorageSync(String(i), 'x'.repeat(MB - 1))
     expect(wx.getStorageInfoSync().currentSize).toBe(10_240)
     await expect(wx.setStorage({ key: 'k', data: '' })).rejects.toEqual({ errMsg: 'setStorage:fail:quota reached' })
@@ -131,7 +131,7 @@ describe('limits', () => {
   })
 
   test('an encrypted value counts 1.4 times', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     await wx.setStorage({ key: 'k', data: 'x'.repeat(0.7 * MB), encrypt: true })
     await expect(wx.setStorage({ key: 'k', data: 'x'.repeat(0.72 * MB), encrypt: true })).rejects.toMatchObject({
       errMsg: 'setStorage:fail:entry size limit reached',
@@ -141,7 +141,7 @@ describe('limits', () => {
 
 describe('encrypt', () => {
   test('what is stored encrypted is found only by reading it encrypted, and the other way round', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     await wx.setStorage({ key: 'sealed', data: 1, encrypt: true })
     wx.setStorageSync('plain', 2)
     expect(await wx.getStorage({ key: 'sealed', encrypt: true })).toEqual({ data: 1, errMsg: 'getStorage:ok' })
@@ -155,14 +155,14 @@ describe('encrypt', () => {
 
 describe('on the phone', () => {
   test('storage survives a restart of the app', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     wx.setStorageSync('token', 't')
     device.lifecycle.launch()
     expect(wx.getStorageSync('token')).toBe('t')
   })
 
   test('single-page mode has a storage of its own', () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     wx.setStorageSync('token', 't')
     device.lifecycle.launch({ scene: 1154 })
     expect(wx.getStorageSync('token')).toBe('')
@@ -172,7 +172,7 @@ describe('on the phone', () => {
   })
 
   test('a tester reads, writes and clears behind the app’s back', () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     wx.setStorageSync('a', { b: 1 })
     expect([device.storage.get('a'), device.storage.get('none'), device.storage.keys()]).toEqual([
       { b: 1 },
@@ -188,7 +188,7 @@ describe('on the phone', () => {
   })
 
   test('faults hit both styles; a delay lasts as long as the phone’s clock says', async () => {
-    const { wx, device, clock } = createPhone()
+    const { wx, device, clock } = createManualPhone()
     device.faults.set('wx.setStorage', { errMsg: ':quota reached' })
     expect(() => wx.setStorageSync('a', 1)).toThrow('setStorageSync:fail:quota reached')
     await expect(wx.setStorage({ key: 'a', data: 1 })).rejects.toEqual({ errMsg: 'setStorage:fail:quota reached' })

@@ -1,14 +1,14 @@
 import { describe, expect, test, vi } from 'vitest'
-import { createClock } from '../src/clock.ts'
-import { createWorld, DEMO_APP } from '../src/world.ts'
-import { localLink } from '../src/wx/link.ts'
-import { createPhone, outcomeOf, turns } from './phone.ts'
+import { createClock } from '../../src/clock.ts'
+import { createWorld, DEMO_APP } from '../../src/world.ts'
+import { localLink } from '../../src/wx/link.ts'
+import { createManualPhone, outcomeOf, turns } from '../manual-phone.ts'
 
 const { appid, secret } = DEMO_APP
 
 describe('wx.login', () => {
   test('gives a code that WeChat accepts once', async () => {
-    const { wx, world } = createPhone({ user: 'bob' })
+    const { wx, world } = createManualPhone({ user: 'bob' })
     const result = await outcomeOf<{ code: string; errMsg: string }>(wx.login)
     expect(result).toEqual({ code: expect.stringMatching(/^[\w-]{32}$/), errMsg: 'login:ok' })
     const params = { appid, secret, js_code: result.code, grant_type: 'authorization_code' }
@@ -17,7 +17,7 @@ describe('wx.login', () => {
   })
 
   test('calls back after it returned: success, then complete', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     const calls: string[] = []
     wx.login({
       success: () => calls.push('success'),
@@ -30,13 +30,13 @@ describe('wx.login', () => {
   })
 
   test('has no promise style', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     expect(wx.login()).toBeUndefined()
     await device.idle()
   })
 
   test('fails while offline, without reaching WeChat', async () => {
-    const { wx, device, world } = createPhone()
+    const { wx, device, world } = createManualPhone()
     device.network.setOnline(false)
     await expect(outcomeOf(wx.login)).rejects.toEqual({
       errMsg: expect.stringMatching(/^login:fail .*ERR_INTERNET_DISCONNECTED$/),
@@ -46,7 +46,7 @@ describe('wx.login', () => {
   })
 
   test('fails when the connection is lost under way', async () => {
-    const { wx, device } = createPhone({
+    const { wx, device } = createManualPhone({
       link: { ...localLink(createWorld()), login: () => new Promise(() => {}) },
     })
     const login = outcomeOf(wx.login)
@@ -56,24 +56,24 @@ describe('wx.login', () => {
   })
 
   test('fails in single-page mode', async () => {
-    const { wx } = createPhone({ scene: 1154 })
+    const { wx } = createManualPhone({ scene: 1154 })
     await expect(outcomeOf(wx.login)).rejects.toEqual({ errMsg: 'login:fail can not be called in single page mode' })
   })
 
   test('fails with WeChat’s errcode for an appid it does not know', async () => {
-    const { wx } = createPhone({ appid: 'wx9' })
+    const { wx } = createManualPhone({ appid: 'wx9' })
     await expect(outcomeOf(wx.login)).rejects.toEqual({ errMsg: 'login:fail 系统错误，错误码：40013,invalid appid' })
   })
 
   test('fails the way a fault tells it to', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     device.faults.set('wx.login', { errMsg: 'system busy', errno: 7, times: 1 })
     await expect(outcomeOf(wx.login)).rejects.toEqual({ errMsg: 'login:fail system busy', errno: 7 })
     await expect(outcomeOf(wx.login)).resolves.toHaveProperty('code')
   })
 
   test('a hang lasts for ever, or until the timeout it was given', async () => {
-    const { wx, device, clock } = createPhone()
+    const { wx, device, clock } = createManualPhone()
     device.faults.set('wx.login', { hang: true })
     const [forever, bounded] = [vi.fn(), vi.fn()]
     wx.login({ complete: forever })
@@ -89,7 +89,7 @@ describe('wx.login', () => {
   })
 
   test('a delay lasts as long as the phone’s clock says', async () => {
-    const { wx, device, clock } = createPhone()
+    const { wx, device, clock } = createManualPhone()
     device.faults.set('wx.login', { delayMs: 1_000 })
     const success = vi.fn()
     wx.login({ success })
@@ -101,7 +101,7 @@ describe('wx.login', () => {
   })
 
   test('the ledger tells the code by its alias, and failures by their text', async () => {
-    const { wx, device, world } = createPhone({ name: 'phone-1' })
+    const { wx, device, world } = createManualPhone({ name: 'phone-1' })
     const { code } = await outcomeOf<{ code: string }>(wx.login)
     device.faults.set('wx.login', { errMsg: 'busy' })
     await outcomeOf(wx.login).catch(() => {})
@@ -115,14 +115,14 @@ describe('wx.login', () => {
 
 describe('wx.checkSession', () => {
   test('succeeds while the session key of the last login is alive', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     await outcomeOf(wx.login)
     expect(await outcomeOf(wx.checkSession)).toEqual({ errMsg: 'checkSession:ok' })
   })
 
   test('fails when there was no login, or the key expired', async () => {
     const expired = { errMsg: 'checkSession:fail session time out, need relogin' }
-    const { wx, world } = createPhone()
+    const { wx, world } = createManualPhone()
     await expect(outcomeOf(wx.checkSession)).rejects.toEqual(expired)
     await outcomeOf(wx.login)
     world.expireSessionKey('alice', appid)
@@ -130,7 +130,7 @@ describe('wx.checkSession', () => {
   })
 
   test('offline it fails as a network error, which an expired key is not', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     await outcomeOf(wx.login)
     device.network.setOnline(false)
     await expect(outcomeOf(wx.checkSession)).rejects.toMatchObject({
@@ -140,7 +140,7 @@ describe('wx.checkSession', () => {
   })
 
   test('gives a promise only when no callback is passed', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     await outcomeOf(wx.login)
     expect(wx.checkSession({ success: () => {} })).toBeUndefined()
     await expect(wx.checkSession()).resolves.toEqual({ errMsg: 'checkSession:ok' })
@@ -149,8 +149,8 @@ describe('wx.checkSession', () => {
 
 test('two phones of one world are told apart', async () => {
   const world = createWorld({ clock: createClock({ running: false }) })
-  const { localLink } = await import('../src/wx/link.ts')
-  const phones = ['alice', 'bob'].map((user) => createPhone({ link: localLink(world), user, name: `${user}’s` }))
+  const { localLink } = await import('../../src/wx/link.ts')
+  const phones = ['alice', 'bob'].map((user) => createManualPhone({ link: localLink(world), user, name: `${user}’s` }))
   await Promise.all(phones.map(({ wx }) => outcomeOf(wx.login)))
   expect(world.ledger.count('wx.login', { device: 'alice’s' })).toBe(1)
   expect(world.ledger.count('wx.login', { device: 'bob’s' })).toBe(1)

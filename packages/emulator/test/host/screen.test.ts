@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createScreen } from '../src/host/screen.ts'
+import { createScreen } from '../../src/host/screen.ts'
 
 /** What the framework calls beyond what the host does. */
 interface Element {

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { DEMO_APP } from '../src/world.ts'
-import { createPhone, turns } from './phone.ts'
+import { DEMO_APP } from '../../src/world.ts'
+import { createManualPhone, turns } from '../manual-phone.ts'
 
 describe('account and system', () => {
   test.each([
@@ -8,12 +8,12 @@ describe('account and system', () => {
     ['trial', ''],
     ['release', '1.0.0'],
   ] as const)('a %s version is numbered "%s"', (envVersion, version) => {
-    const { wx } = createPhone({ envVersion })
+    const { wx } = createManualPhone({ envVersion })
     expect(wx.getAccountInfoSync()).toEqual({ miniProgram: { appId: DEMO_APP.appid, envVersion, version } })
   })
 
   test('system info is the sum of its newer parts', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     const whole = { ...wx.getDeviceInfo(), ...wx.getAppBaseInfo(), ...wx.getWindowInfo() }
     expect(wx.getSystemInfoSync()).toEqual(whole)
     expect(await wx.getSystemInfo()).toEqual({ ...whole, errMsg: 'getSystemInfo:ok' })
@@ -21,7 +21,7 @@ describe('account and system', () => {
   })
 
   test('canIUse knows what this wx has; what it has not is undefined', () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     expect([
       wx.canIUse('request'),
       wx.canIUse('request.object.timeout'),
@@ -32,14 +32,14 @@ describe('account and system', () => {
   })
 
   test('base64 and bytes become each other', () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     const bytes = new Uint8Array([0, 127, 255]).buffer
     expect(wx.arrayBufferToBase64(bytes)).toBe('AH//')
     expect(wx.base64ToArrayBuffer('AH//')).toStrictEqual(bytes)
   })
 
   test('nextTick runs later', async () => {
-    const { wx } = createPhone()
+    const { wx } = createManualPhone()
     const tick = vi.fn()
     wx.nextTick(tick)
     expect(tick).not.toHaveBeenCalled()
@@ -49,7 +49,7 @@ describe('account and system', () => {
 })
 
 test('promises settle between two callbacks', async () => {
-  const { wx } = createPhone()
+  const { wx } = createManualPhone()
   const order: string[] = []
   wx.nextTick(() => void Promise.resolve().then(() => order.push('promise')))
   wx.nextTick(() => order.push('second callback'))
@@ -59,7 +59,7 @@ test('promises settle between two callbacks', async () => {
 
 describe('network', () => {
   test('its type and its changes are told', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     const [changed, removed] = [vi.fn(), vi.fn()]
     wx.onNetworkStatusChange(changed)
     wx.onNetworkStatusChange(removed)
@@ -80,7 +80,7 @@ describe('network', () => {
 
 describe('what wx draws', () => {
   test('is written to the ledger', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     await wx.showToast({ title: 'Saved' })
     await wx.showLoading({ title: 'Loading' })
     await wx.hideLoading()
@@ -96,7 +96,7 @@ describe('what wx draws', () => {
   })
 
   test('a dialog is answered as the user chooses', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     expect(await wx.showModal({ title: 'Sign out?' })).toMatchObject({ confirm: true, cancel: false })
     device.choices.confirm = false
     expect(await wx.showModal({ title: 'Sign out?' })).toMatchObject({ confirm: false, cancel: true })
@@ -104,7 +104,7 @@ describe('what wx draws', () => {
 })
 
 test('time that is made to pass on the phone is in the ledger', () => {
-  const { device } = createPhone()
+  const { device } = createManualPhone()
   const beforeMs = device.clock.now()
   device.advance(5_000)
   expect(device.clock.now()).toBeGreaterThanOrEqual(beforeMs + 5_000)
@@ -114,7 +114,7 @@ test('time that is made to pass on the phone is in the ledger', () => {
 })
 
 test('wx is a plain object of functions, none of which needs it as this', async () => {
-  const { login, setStorageSync, getStorageSync, request, canIUse } = createPhone().wx
+  const { login, setStorageSync, getStorageSync, request, canIUse } = createManualPhone().wx
   setStorageSync('a', 1)
   expect(getStorageSync('a')).toBe(1)
   expect(canIUse('login')).toBe(true)

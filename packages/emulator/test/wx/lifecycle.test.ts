@@ -1,11 +1,11 @@
 import { describe, expect, test, vi } from 'vitest'
-import { createPhone, outcomeOf, turns } from './phone.ts'
+import { createManualPhone, outcomeOf, turns } from '../manual-phone.ts'
 
 const URL_1 = 'https://api.example.com/items'
 
 describe('launch', () => {
   test('tells how the app was opened', () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     const options = { path: 'pages/a/a', query: { id: '1' }, scene: 1011, referrerInfo: {}, apiCategory: 'default' }
     expect(device.lifecycle.launch({ path: 'pages/a/a', query: { id: '1' }, scene: 1011 })).toEqual(options)
     expect(wx.getLaunchOptionsSync()).toEqual(options)
@@ -13,7 +13,7 @@ describe('launch', () => {
   })
 
   test('enter options follow a later show, launch options do not', () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     device.lifecycle.launch({ path: 'pages/a/a' })
     device.lifecycle.hide()
     device.lifecycle.show({ scene: 1154 })
@@ -22,7 +22,7 @@ describe('launch', () => {
   })
 
   test('nothing of the app’s former life comes back', async () => {
-    const { wx, device, sent, clock } = createPhone()
+    const { wx, device, sent, clock } = createManualPhone()
     const called = vi.fn()
     device.faults.set('wx.checkSession', { delayMs: 1_000 })
     device.faults.set('wx.login', { delayMs: 1_000 })
@@ -52,7 +52,7 @@ describe('launch', () => {
 
 describe('show and hide', () => {
   test('tell their listeners until these are removed', () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     const [shown, hidden, removed] = [vi.fn(), vi.fn(), vi.fn()]
     wx.onAppShow(shown)
     wx.onAppHide(hidden)
@@ -69,7 +69,7 @@ describe('show and hide', () => {
   })
 
   test('are written to the ledger with the launch', () => {
-    const { device, clock } = createPhone({ name: 'phone-1' })
+    const { device, clock } = createManualPhone({ name: 'phone-1' })
     device.lifecycle.launch({ path: 'pages/a/a' })
     device.lifecycle.show()
     device.lifecycle.hide()
@@ -86,7 +86,7 @@ describe('show and hide', () => {
 
 describe('background', () => {
   test('for five seconds the app goes on', async () => {
-    const { wx, device, sent, clock } = createPhone()
+    const { wx, device, sent, clock } = createManualPhone()
     const success = vi.fn()
     wx.request({ url: URL_1, success })
     await turns()
@@ -99,7 +99,7 @@ describe('background', () => {
   })
 
   test('then it is suspended: unfinished requests are interrupted, and told on return', async () => {
-    const { wx, device, sent, clock } = createPhone()
+    const { wx, device, sent, clock } = createManualPhone()
     const fail = vi.fn()
     for (let i = 0; i < 11; i++) wx.request({ url: URL_1, fail })
     await turns()
@@ -116,7 +116,7 @@ describe('background', () => {
   })
 
   test('a request made while suspended is interrupted and sends nothing', async () => {
-    const { wx, device, sent, clock } = createPhone()
+    const { wx, device, sent, clock } = createManualPhone()
     device.lifecycle.hide()
     clock.advance(5_000)
     const failure = outcomeOf((callbacks) => wx.request({ url: URL_1, ...callbacks })).catch((error: unknown) => error)
@@ -127,7 +127,7 @@ describe('background', () => {
   })
 
   test('other calls end on return, after onAppShow and in the order they ended', async () => {
-    const { wx, device, clock } = createPhone()
+    const { wx, device, clock } = createManualPhone()
     const calls: string[] = []
     wx.onAppShow(() => calls.push('show'))
     device.lifecycle.hide()
@@ -144,7 +144,7 @@ describe('background', () => {
   })
 
   test('coming back in time prevents it', () => {
-    const { device, clock } = createPhone()
+    const { device, clock } = createManualPhone()
     device.lifecycle.hide()
     clock.advance(4_000)
     device.lifecycle.show()
@@ -155,7 +155,7 @@ describe('background', () => {
 
 describe('errors of the app', () => {
   test('a throwing callback is reported and keeps nothing from happening', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     const [complete, heard, told] = [vi.fn(), vi.fn(), vi.fn()]
     device.onError(heard)
     wx.onError(told)
@@ -174,7 +174,7 @@ describe('errors of the app', () => {
   })
 
   test('a throwing listener does not keep the next one from hearing', () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     const second = vi.fn()
     wx.onAppShow(() => {
       throw new Error('first')
@@ -186,7 +186,7 @@ describe('errors of the app', () => {
   })
 
   test('a throwing error listener is the end of it', () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     wx.onError(() => {
       throw new Error('again')
     })
@@ -195,7 +195,7 @@ describe('errors of the app', () => {
   })
 
   test('unhandled rejections reach their listeners', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     const heard = vi.fn()
     wx.onUnhandledRejection(heard)
     const promise = Promise.reject({ errMsg: 'getStorage:fail data not found' })
@@ -206,7 +206,7 @@ describe('errors of the app', () => {
   })
 
   test('a secret in an error’s text is written as its alias', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     const { code } = await outcomeOf<{ code: string }>(wx.login)
     device.reportError(new Error(`could not send ${code}`))
     expect(device.ledger.count('app.error', { message: 'could not send c1' })).toBe(1)
@@ -215,7 +215,7 @@ describe('errors of the app', () => {
 
 describe('idle', () => {
   test('waits for calls that a callback begins', async () => {
-    const { wx, device } = createPhone()
+    const { wx, device } = createManualPhone()
     const done = vi.fn()
     wx.login({ success: () => void wx.checkSession()?.then(() => wx.setStorage({ key: 'a', data: 1 })?.then(done)) })
     await device.idle()
@@ -223,6 +223,6 @@ describe('idle', () => {
   })
 
   test('resolves when there is nothing to wait for', async () => {
-    await createPhone().device.idle()
+    await createManualPhone().device.idle()
   })
 })
