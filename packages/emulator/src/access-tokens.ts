@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from './clock.ts'
 import { WechatError } from './wechat-error.ts'
 
+/** What a caller of `stable_token` sends; each part that is missing has an errcode of its own. */
 export interface StableTokenParams {
   grant_type?: string | undefined
   appid?: string | undefined
@@ -9,6 +10,7 @@ export interface StableTokenParams {
   force_refresh?: boolean | undefined
 }
 
+/** WeChat's answer to `stable_token`. */
 export interface AccessTokenResult {
   access_token: string
   /** Seconds. */

@@ -4,10 +4,15 @@ export interface Clock {
   now(): number
   setTimeout(fn: () => void, delayMs: number): number
   clearTimeout(id: number): void
-  /** Moves the clock on and fires what became due, in order; while a timer runs, `now()` is that timer's own due time. */
+  /**
+   * Moves the clock on and fires what became due, in order; while a timer runs, `now()` is that timer's own due time.
+   *
+   * @throws RangeError for what is no number of milliseconds from 0 on, or leads beyond what a `Date` can be
+   */
   advance(ms: number): void
 }
 
+/** Options of `createClock`. */
 export interface ClockOptions {
   /** Default: the real time. */
   startMs?: number
@@ -21,6 +26,9 @@ interface Timer {
   fn: () => void
 }
 
+/** The last moment a JavaScript `Date` can name. */
+const LATEST_MS = 8.64e15
+
 /** Beyond this a host timer fires at once (a signed 32-bit number of milliseconds). */
 const LONGEST_HOST_DELAY_MS = 2 ** 31 - 1
 
@@ -28,6 +36,7 @@ const LONGEST_HOST_DELAY_MS = 2 ** 31 - 1
 const { setTimeout: hostSetTimeout, clearTimeout: hostClearTimeout } = globalThis
 const monotonicMs = performance.now.bind(performance)
 
+/** A clock that runs with real time, or one that stands still until a test advances it. */
 export function createClock({ startMs = Date.now(), running = true }: ClockOptions = {}): Clock {
   const createdMs = monotonicMs()
   const timers = new Map<number, Timer>()
@@ -89,6 +98,7 @@ export function createClock({ startMs = Date.now(), running = true }: ClockOptio
       if (!(ms >= 0 && ms < Infinity)) throw new RangeError(`a clock only moves forward: advance(${ms})`)
       if (firingAtMs !== null) throw new Error('advance() was called by a timer of the same clock')
       const fromMs = now()
+      if (fromMs + ms > LATEST_MS) throw new RangeError(`advance(${ms}) leads beyond what a date can be`)
       try {
         fire(fromMs, fromMs + ms)
       } finally {

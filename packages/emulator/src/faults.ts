@@ -16,6 +16,7 @@ export const DEVICE_FAULT_POINTS = [
   'wx.removeStorage',
 ] as const
 
+/** A call that can go wrong, on either side. */
 export type FaultPoint = (typeof WECHAT_FAULT_POINTS | typeof DEVICE_FAULT_POINTS)[number]
 
 /** What goes wrong. The fields combine: `{ delayMs: 2000, status: 502 }` answers 502 after two seconds. */
@@ -39,6 +40,16 @@ export interface Fault {
   /** Device: why the call fails, e.g. `timeout`; the API's name and `:fail` are put in front. */
   errMsg?: string
   errno?: number
+  /**
+   * Device, `wx.login` and `wx.checkSession`: answers at once from the phone's cache, with `fromCache: true`, as WeChat's
+   * cache manager does on a weak network. The code is the one given before, which has expired by then; where none was
+   * given yet, WeChat does not know it.
+   *
+   * @see https://developers.weixin.qq.com/miniprogram/dev/api/storage/cachemanager/wx.createCacheManager.html
+   */
+  fromCache?: boolean
+  /** Device, `wx.login`: the code given before once more, and nothing says so. */
+  repeatCode?: boolean
 }
 
 /** The switches of one side: the world's are for its HTTP API, a device's for its `wx`. */
@@ -64,13 +75,17 @@ const FIELDS: Record<keyof Fault, readonly string[]> = {
   applied: ['boolean'],
   errMsg: ['string'],
   errno: ['number'],
+  fromCache: ['boolean'],
+  repeatCode: ['boolean'],
 }
 
+/** Options of `createFaults`. */
 export interface FaultsOptions {
   points: readonly FaultPoint[]
   ledger?: Ledger
 }
 
+/** The switches of one side. A device and a world make their own; a test that shares one between devices makes it here. */
 export function createFaults({ points, ledger }: FaultsOptions): Faults {
   const active = new Map<FaultPoint, Fault>()
 

@@ -13,7 +13,8 @@ export { LaunchError, type LaunchErrorCode } from './host/app-package.ts'
 export { type LaunchAppOptions, launchApp } from './host/launch-app.ts'
 export type { AppConsole } from './host/run-app.ts'
 export type { RunningApp, RunningPage } from './host/running-app.ts'
-export { controlApi } from './http/control-api.ts'
+export { type ControlApiOptions, controlApi } from './http/control-api.ts'
+export { isLoopbackHost } from './http/loopback-host.ts'
 export { startWechat, type WechatServer } from './http/start-wechat.ts'
 export { wechatApi } from './http/wechat-api.ts'
 export {
@@ -22,6 +23,7 @@ export {
   type LedgerDetail,
   type LedgerEntry,
   type LedgerEvent,
+  type LedgerOptions,
   type SecretKind,
 } from './ledger.ts'
 export type { EncryptedData, UserInfo } from './open-data.ts'

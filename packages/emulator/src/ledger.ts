@@ -1,24 +1,32 @@
 /** What an entry may say besides its event. Secrets appear as aliases only, see `Ledger.alias`. */
 export type LedgerDetail = Record<string, string | number | boolean | null | undefined>
 
+/** One event before the ledger has numbered it. */
 export interface LedgerEvent {
+  /** Who did it: a phone, WeChat's servers, or the person who controls the emulator. */
   side: 'device' | 'wechat' | 'control'
   /** The phone's name, on the device side. */
   device?: string
   event: string
+  /** When it began, for what takes time: a call of `wx`, an answer of WeChat. Milliseconds since 1970, as `atMs`. */
+  startedAtMs?: number
 }
 
+/** One line of the record: `seq` counts from 1, `atMs` is the real time at which the event ended. */
 export type LedgerEntry = LedgerEvent & { seq: number; atMs: number } & LedgerDetail
 
+/** What is a secret and appears under an alias only. */
 export type SecretKind = 'code' | 'token' | 'key' | 'accessToken'
 
 /**
- * The append-only record of what happened on both sides: the proof of "this code was sent once".
- * It holds no secret.
+ * The record of what happened on both sides: the proof of "this code was sent once". It holds no secret. It keeps the
+ * newest entries up to its limit, so that an emulator that runs for weeks does not fill its memory.
  */
 export interface Ledger {
   add(entry: LedgerEvent & LedgerDetail): LedgerEntry
   entries(): readonly LedgerEntry[]
+  /** How many of the oldest entries were dropped; above 0, `count` sees a part of the story only. */
+  readonly dropped: number
   /**
    * A short name for a secret, the same one for the same value: `c1` a code, `#1` a token, `k1` a session key, `a1` an
    * access_token.
@@ -28,7 +36,7 @@ export interface Ledger {
   alias(kind: SecretKind, value: string, known?: string): string
   /** `text` with every secret that has an alias replaced by it. */
   redact(text: string): string
-  /** Calls `listener` for each new entry; returns what ends that. */
+  /** Calls `listener` for each new entry; returns a function that removes the listener. */
   onEntry(listener: (entry: LedgerEntry) => void): () => void
   /** How many entries have this event and, where given, these details. */
   count(event: string, where?: LedgerDetail): number
@@ -36,8 +44,17 @@ export interface Ledger {
 
 const PREFIX: Record<SecretKind, string> = { code: 'c', token: '#', key: 'k', accessToken: 'a' }
 
-export function createLedger(): Ledger {
+/** Options of `createLedger`. */
+export interface LedgerOptions {
+  /** How many entries, and how many aliases of each kind, are kept. Default 100 000. */
+  limit?: number
+}
+
+/** An empty ledger. A device takes its world's unless it is given one. */
+export function createLedger({ limit = 100_000 }: LedgerOptions = {}): Ledger {
+  if (!(limit >= 1)) throw new RangeError('limit must be at least 1 entry')
   const entries: LedgerEntry[] = []
+  let added = 0
   const listeners = new Set<(entry: LedgerEntry) => void>()
   const lastNumber: Record<SecretKind, number> = { code: 0, token: 0, key: 0, accessToken: 0 }
   const aliases: Record<SecretKind, Map<string, string>> = {
@@ -50,16 +67,22 @@ export function createLedger(): Ledger {
   return {
     add(entry) {
       // The wall clock, not a clock under test: two ledgers are merged by it.
-      const added = { ...entry, seq: entries.length + 1, atMs: Date.now() }
-      entries.push(added)
-      for (const listener of listeners) listener(added)
-      return added
+      const numbered = { ...entry, seq: ++added, atMs: Date.now() }
+      entries.push(numbered)
+      // A tenth at once: removing the first element of a long array moves all the others.
+      if (entries.length > limit) entries.splice(0, Math.max(1, Math.floor(limit / 10)))
+      for (const listener of listeners) listener(numbered)
+      return numbered
     },
     entries: () => entries,
+    get dropped() {
+      return added - entries.length
+    },
     alias(kind, value, known) {
       const named = aliases[kind]
       const alias = named.get(value) ?? known ?? `${PREFIX[kind]}${lastNumber[kind] + 1}`
       named.set(value, alias)
+      if (named.size > limit) named.delete(named.keys().next().value ?? '')
       // A name that was taken over is not given out again.
       lastNumber[kind] = Math.max(lastNumber[kind], Number(alias.slice(1)) || 0)
       return alias

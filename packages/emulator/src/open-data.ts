@@ -1,5 +1,6 @@
 import { createCipheriv, hash, randomBytes } from 'node:crypto'
 
+/** Data that only the holder of the session_key can read. */
 export interface EncryptedData {
   /** Base64. */
   encryptedData: string

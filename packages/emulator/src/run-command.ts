@@ -113,10 +113,10 @@ async function runMiniProgram({ folder, service, user, path, timeoutMs }: RunOpt
   const appid = appids.find((known) => known === project.appid) ?? appids[0]
   if (appid === undefined) throw new ServiceError(`the emulator at ${service.origin} knows no mini-program`)
 
-  const before = (await entriesOf(link)).length
+  const before = (await entriesOf(link)).at(-1)?.seq ?? 0
   const device = createDevice({ link, appid, user, resolve: phoneDns(service) })
   const outcome = await runToRest(folder, device, path, timeoutMs)
-  const wechat = (await entriesOf(link)).slice(before)
+  const wechat = (await entriesOf(link)).filter(({ seq }) => seq > before)
   const ledger = [...device.ledger.entries(), ...wechat].sort((one, other) => one.atMs - other.atMs)
   const errors = [...outcome.errors, ...refusals(ledger)]
   return { ok: errors.length === 0, app: { folder, appid, user, page: outcome.page }, errors, ledger }

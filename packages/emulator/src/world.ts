@@ -22,6 +22,7 @@ export interface Code2SessionResult {
   unionid?: string
 }
 
+/** What a caller of `jscode2session` sends, in the names WeChat uses; each part that is missing has an errcode of its own. */
 export interface Code2SessionParams {
   appid?: string | undefined
   secret?: string | undefined
@@ -79,6 +80,7 @@ export interface World {
   setBlocked(user: string, blocked: boolean): void
 }
 
+/** Options of `createWorld`. */
 export interface WorldOptions {
   /** Default: `DEMO_APP` alone. */
   apps?: readonly WechatApp[]
@@ -105,6 +107,7 @@ interface Code {
   used: boolean
 }
 
+/** A new WeChat with no users yet. Everything in it is gone with the process. */
 export function createWorld({
   apps = [DEMO_APP],
   clock = createClock(),

@@ -50,3 +50,15 @@ test('listeners hear of new entries until they are removed', () => {
   ledger.add({ side: 'device', event: 'second' })
   expect(heard).toEqual(['first'])
 })
+
+test('the newest entries are kept, their numbers go on, and what was dropped is counted', () => {
+  const ledger = createLedger({ limit: 100 })
+  for (let i = 1; i <= 1_000; i++)
+    ledger.add({ side: 'wechat', event: 'code.issued', code: ledger.alias('code', `c-${i}`) })
+  const entries = ledger.entries()
+  expect(entries.length).toBeLessThanOrEqual(100)
+  expect(entries.length).toBeGreaterThanOrEqual(90)
+  expect(entries.at(-1)).toMatchObject({ seq: 1_000, code: 'c1000' })
+  expect(ledger.dropped).toBe(1_000 - entries.length)
+  expect(ledger.redact('c-1 c-950')).toBe('c-1 c950')
+})

@@ -23,6 +23,7 @@ export interface AppPackage {
   components: ReadonlyMap<string, ComponentConfig>
 }
 
+/** Which kind of thing is wrong with the folder. */
 export type LaunchErrorCode =
   | 'not_a_mini_program'
   | 'config_invalid'

@@ -9,6 +9,7 @@ import type { RunningApp } from './running-app.ts'
 import { createScreen } from './screen.ts'
 import { createVmRealm } from './vm-realm.ts'
 
+/** Options of `launchApp`. */
 export interface LaunchAppOptions {
   /** A WeChat DevTools project or a built mini-program. */
   folder: string

@@ -3,13 +3,28 @@ import type { Fault, FaultPoint } from '../faults.ts'
 import { WechatError } from '../wechat-error.ts'
 import type { World } from '../world.ts'
 import { CODE_ALIAS_HEADER } from '../wx/link.ts'
+import { isLoopbackHost } from './loopback-host.ts'
 import { parseQuery } from './query.ts'
+
+/** Options of `controlApi`. */
+export interface ControlApiOptions {
+  world: World
+  /** Answers under any name, not only under a loopback one. Default false: see `isLoopbackHost`. */
+  exposed?: boolean
+}
+
+/** The most that one `POST /clock` may add: a year. Sessions, codes and keys have all ended long before. */
+const LONGEST_ADVANCE_MS = 366 * 24 * 60 * 60_000
 
 /**
  * The emulator's own switches over HTTP: what phones in other processes, `curl` and a playground drive it with.
  * Signs anybody in as anybody, so it must never be reachable beside a real app.
  */
-export const controlApi: FastifyPluginAsync<{ world: World }> = async (app, { world }) => {
+export const controlApi: FastifyPluginAsync<ControlApiOptions> = async (app, { world, exposed = false }) => {
+  app.addHook('onRequest', async ({ headers: { host } }) => {
+    if (!exposed && !isLoopbackHost(host)) throw new ForeignHostError()
+  })
+
   app.setErrorHandler((error, _request, reply) => {
     const status = error instanceof WechatError || error instanceof TypeError || error instanceof RangeError ? 400 : 500
     const message = error instanceof Error ? error.message : String(error)
@@ -41,11 +56,19 @@ export const controlApi: FastifyPluginAsync<{ world: World }> = async (app, { wo
     return world.encrypt(user, appid, parseObject(parseObject(request.body).data, 'data'))
   })
 
-  app.get('/ledger', () => ({ entries: world.ledger.entries() }))
+  app.get('/ledger', (request) => {
+    const { after } = parseQuery(request.query)
+    const { ledger } = world
+    const entries = after === undefined ? ledger.entries() : ledger.entries().filter(({ seq }) => seq > Number(after))
+    return { entries, dropped: ledger.dropped }
+  })
 
   app.post('/clock', (request) => {
     const { advanceMs } = parseObject(request.body)
     if (typeof advanceMs !== 'number') throw new TypeError('advanceMs must be a number of milliseconds')
+    if (!(advanceMs >= 0 && advanceMs <= LONGEST_ADVANCE_MS)) {
+      throw new RangeError(`advanceMs must be from 0 to ${LONGEST_ADVANCE_MS} (a year): a clock only moves forward`)
+    }
     world.advance(advanceMs)
     return { nowMs: world.clock.now() }
   })
@@ -65,6 +88,15 @@ export const controlApi: FastifyPluginAsync<{ world: World }> = async (app, { wo
     world.faults.clear(point as FaultPoint | undefined)
     return world.faults.active()
   })
+}
+
+/** @see isLoopbackHost */
+class ForeignHostError extends Error {
+  readonly statusCode = 403
+
+  constructor() {
+    super('the emulator answers under localhost, 127.0.0.1 or [::1] only: open it under one of these names')
+  }
 }
 
 /** Who calls from which app: `{ user, appid? }`, the app defaulting to the world's first. */

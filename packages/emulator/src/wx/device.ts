@@ -19,6 +19,7 @@ import type { Transport } from './transport.ts'
 import { createUiApi, type UserChoices } from './ui.ts'
 import { createUserInfoApi } from './user-info.ts'
 
+/** Options of `createDevice`. */
 export interface DeviceOptions {
   link: WechatLink
   appid: string
@@ -43,6 +44,7 @@ export interface DeviceOptions {
   scene?: number
 }
 
+/** The `wx` object of a device: what is emulated of it. */
 export type Wx = ReturnType<typeof createWx>['wx']
 
 /** One phone with one mini-program installed. What it stored survives a restart of the app. */
@@ -81,6 +83,7 @@ export interface Device {
   idle(): Promise<void>
 }
 
+/** A new phone: empty storage, online, the app not launched yet. */
 export function createDevice(options: DeviceOptions): Device {
   const {
     link,

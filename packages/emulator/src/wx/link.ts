@@ -19,6 +19,7 @@ export interface WechatLink {
   ledger?: Ledger
 }
 
+/** The way to a world in this process. */
 export function localLink(world: World): WechatLink {
   return {
     ledger: world.ledger,

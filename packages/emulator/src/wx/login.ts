@@ -1,10 +1,17 @@
+import type { LedgerDetail } from '../ledger.ts'
 import { WechatError } from '../wechat-error.ts'
 import { type Callbacks, callApi, callEitherStyle, WxFailure } from './api-call.ts'
 import { type DeviceContext, SINGLE_PAGE_SCENE } from './context.ts'
 import { withFault } from './device-fault.ts'
 import { cronetFailure, NETWORK_ERRNO } from './network.ts'
 
-export interface LoginOptions extends Callbacks<{ code: string }> {
+/** What `wx.login` gives; `fromCache` is there only when the answer came from the phone's cache. */
+export interface LoginResult {
+  code: string
+  fromCache?: boolean
+}
+
+export interface LoginOptions extends Callbacks<LoginResult> {
   /** Milliseconds; without it the call may take for ever. */
   timeout?: number
 }
@@ -16,17 +23,28 @@ export interface LoginApi {
    * @see https://developers.weixin.qq.com/miniprogram/dev/api/open-api/login/wx.login.html
    */
   login(options?: LoginOptions): void
-  checkSession(options?: Callbacks): Promise<{ errMsg: string }> | undefined
+  checkSession(options?: Callbacks<{ fromCache?: boolean }>): Promise<{ errMsg: string }> | undefined
 }
 
 export function createLoginApi(context: DeviceContext): LoginApi {
   const { clock, ledger, thread } = context
+  /** The last code this phone was given; it outlives a restart of the app, as WeChat's cache does. */
+  let lastCode: string | null = null
+
+  async function login(): Promise<LoginResult> {
+    const result = await getCode(context, lastCode)
+    lastCode = result.code
+    return result
+  }
 
   return {
     login(options = {}) {
       const { timeout } = options
-      const attempt = () => (timeout === undefined ? getCode(context) : withTimeout(clock, timeout, getCode(context)))
-      const detail = ({ code }: { code: string }) => ({ code: ledger.alias('code', code) })
+      const attempt = () => (timeout === undefined ? login() : withTimeout(clock, timeout, login()))
+      const detail = ({ code, fromCache }: LoginResult) => ({
+        code: ledger.alias('code', code),
+        ...(fromCache && { fromCache }),
+      })
       callApi(thread, 'login', options, recorded(context, 'wx.login', attempt, detail))
     },
 
@@ -35,36 +53,43 @@ export function createLoginApi(context: DeviceContext): LoginApi {
         context,
         'wx.checkSession',
         () => checkSessionKey(context),
-        () => ({}),
+        (result) => result,
       )
       return callEitherStyle(thread, 'checkSession', options, check)
     },
   }
 }
 
-async function getCode(context: DeviceContext): Promise<{ code: string }> {
+async function getCode(context: DeviceContext, lastCode: string | null): Promise<LoginResult> {
   const { link, ledger, user, appid } = context
-  assertLoginExists(context)
-  return withFault(context, 'wx.login', async () => {
+  assertLoginCanAnswer(context, 'wx.login')
+  return withFault(context, 'wx.login', async (fault) => {
+    if (fault?.fromCache) return { code: lastCode ?? UNKNOWN_CODE, fromCache: true }
+    if (fault?.repeatCode && lastCode !== null) return { code: lastCode }
     const { code, alias } = await overNetwork(context, () => link.login(user, appid))
     ledger.alias('code', code, alias)
     return { code }
   })
 }
 
-async function checkSessionKey(context: DeviceContext): Promise<object> {
+/** Looks like a code, and is as good as one that has expired. */
+const UNKNOWN_CODE = '0emulator-code-from-the-cache-00'
+
+async function checkSessionKey(context: DeviceContext): Promise<{ fromCache?: boolean }> {
   const { link, user, appid } = context
-  assertLoginExists(context)
-  return withFault(context, 'wx.checkSession', async () => {
+  assertLoginCanAnswer(context, 'wx.checkSession')
+  return withFault(context, 'wx.checkSession', async (fault) => {
+    if (fault?.fromCache) return { fromCache: true }
     const valid = await overNetwork(context, () => link.checkSession(user, appid))
     if (!valid) throw new WxFailure(SESSION_KEY_EXPIRED)
     return {}
   })
 }
 
-function assertLoginExists({ scene, network }: DeviceContext): void {
+function assertLoginCanAnswer({ scene, network, faults }: DeviceContext, point: 'wx.login' | 'wx.checkSession'): void {
   if (scene() === SINGLE_PAGE_SCENE) throw new WxFailure('can not be called in single page mode')
-  network.assertOnline()
+  // The phone's cache answers offline as well.
+  if (!faults.active()[point]?.fromCache) network.assertOnline()
 }
 
 /** As phones word it; the developer tools say "系统错误，错误码：-13001,session time out". */
@@ -99,15 +124,16 @@ function recorded<Result>(
   { record }: DeviceContext,
   event: string,
   call: () => Promise<Result>,
-  detail: (result: Result) => Record<string, string>,
+  detail: (result: Result) => LedgerDetail,
 ): () => Promise<Result> {
   return async () => {
+    const startedAtMs = Date.now()
     try {
       const result = await call()
-      record(event, detail(result))
+      record(event, { startedAtMs, ...detail(result) })
       return result
     } catch (error) {
-      record(event, { errMsg: error instanceof Error ? error.message : String(error) })
+      record(event, { startedAtMs, errMsg: error instanceof Error ? error.message : String(error) })
       throw error
     }
   }

@@ -2,6 +2,7 @@ import { type Callbacks, callEitherStyle, WxFailure } from './api-call.ts'
 import type { AppThread } from './app-thread.ts'
 import { createListeners } from './listeners.ts'
 
+/** What `wx.getNetworkType` answers; `none` is offline. */
 export type NetworkType = 'wifi' | '2g' | '3g' | '4g' | '5g' | 'unknown' | 'none'
 
 /** The phone's connection, as the tester sees it. */

@@ -1,6 +1,7 @@
 import { type Callbacks, WxFailure } from './api-call.ts'
 import { NETWORK_ERRNO } from './network.ts'
 
+/** Options of `wx.request`. */
 export interface RequestOptions extends Callbacks<RequestResult> {
   url: string
   method?: string
@@ -14,6 +15,7 @@ export interface RequestOptions extends Callbacks<RequestResult> {
   redirect?: 'follow' | 'manual'
 }
 
+/** What `success` of `wx.request` gets, for every HTTP status. */
 export interface RequestResult {
   data: unknown
   statusCode: number
@@ -21,6 +23,7 @@ export interface RequestResult {
   cookies: string[]
 }
 
+/** Options of `wx.uploadFile`. */
 export interface UploadOptions extends Callbacks<UploadResult> {
   url: string
   /** Of a file on the phone. */
@@ -38,6 +41,7 @@ export interface UploadResult {
   statusCode: number
 }
 
+/** Options of `wx.downloadFile`. */
 export interface DownloadOptions extends Callbacks<DownloadResult> {
   url: string
   header?: Record<string, unknown>

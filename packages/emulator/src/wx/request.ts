@@ -19,8 +19,10 @@ import {
 import { createSlots } from './slots.ts'
 import type { Transport, TransportResponse } from './transport.ts'
 
+/** What a listener of `onHeadersReceived` gets. */
 export type ReceivedHeaders = Omit<RequestResult, 'data'>
 
+/** What `wx.request` returns. */
 export interface RequestTask {
   abort(): void
   onHeadersReceived(listener: (headers: ReceivedHeaders) => void): void
@@ -40,6 +42,7 @@ export interface TransferProgress {
   totalBytesExpectedToWrite: number
 }
 
+/** What `wx.uploadFile` and `wx.downloadFile` return. */
 export interface TransferTask {
   abort(): void
   onProgressUpdate(listener: (progress: TransferProgress) => void): void
@@ -90,6 +93,7 @@ export function createRequestApi({ context, files, send, resolve, version }: Req
     const progressUpdated = createListeners<TransferProgress>(thread)
     const ending = new AbortController()
     const comeBack = thread.open()
+    const startedAtMs = Date.now()
     let outgoing: OutgoingRequest | null = null
     let finished = false
 
@@ -99,7 +103,7 @@ export function createRequestApi({ context, files, send, resolve, version }: Req
       finished = true
       unfinished.delete(fail)
       ending.abort()
-      record(`wx.${api}`, describe(outgoing, outcome))
+      record(`wx.${api}`, { startedAtMs, ...describe(outgoing, outcome) })
       comeBack(() => conclude(thread, options, outcome))
     }
 

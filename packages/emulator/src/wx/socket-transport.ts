@@ -1,12 +1,14 @@
 /** Opens one WebSocket and tells what becomes of it, until `closed` or `failed`. */
 export type SocketTransport = (request: SocketRequest, tell: SocketEvents) => Connection
 
+/** What the device asks for when it opens a WebSocket. */
 export interface SocketRequest {
   url: string
   header: Record<string, string>
   protocols: string[]
 }
 
+/** What a connection tells the device. */
 export interface SocketEvents {
   opened(): void
   message(data: string | ArrayBuffer): void
@@ -15,6 +17,7 @@ export interface SocketEvents {
   failed(): void
 }
 
+/** One open WebSocket, as the device uses it. */
 export interface Connection {
   send(data: string | ArrayBuffer): void
   close(code: number, reason: string): void

@@ -5,6 +5,7 @@ import { createListeners } from './listeners.ts'
 import { cronetFailure, NETWORK_ERRNO } from './network.ts'
 import type { Connection, SocketTransport } from './socket-transport.ts'
 
+/** Options of `wx.connectSocket`. */
 export interface SocketOptions extends Callbacks {
   url: string
   header?: Record<string, unknown>

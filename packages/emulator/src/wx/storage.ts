@@ -1,3 +1,4 @@
+import type { LedgerDetail } from '../ledger.ts'
 import { type Callbacks, callEitherStyle, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import { withFault } from './device-fault.ts'
@@ -32,8 +33,10 @@ export interface StorageInfo {
   limitSize: number
 }
 
-export function createStorage(context: Pick<DeviceContext, 'clock' | 'faults' | 'thread'>) {
-  const { faults, thread } = context
+type StorageCall = 'setStorage' | 'getStorage' | 'removeStorage'
+
+export function createStorage(context: Pick<DeviceContext, 'clock' | 'faults' | 'ledger' | 'thread' | 'record'>) {
+  const { faults, ledger, thread, record } = context
   const entries = new Map<string, Entry>()
 
   function write(key: unknown, value: Serialised, encrypted: boolean): void {
@@ -64,31 +67,57 @@ export function createStorage(context: Pick<DeviceContext, 'clock' | 'faults' | 
     }
   }
 
-  /** The synchronous form of an API throws an Error that reads like the other form's errMsg. */
-  function sync<Result>(api: string, point: Parameters<typeof faults.take>[0] | null, run: () => Result): Result {
+  /** One access by the app: what a fault makes of it, and the ledger's entry with its key, never its value. */
+  async function access<Result extends object>(call: StorageCall, key: unknown, run: () => Result): Promise<Result> {
+    const entry = openEntry(call, key)
     try {
-      const fault = point && faults.take(point)
-      if (fault?.errMsg !== undefined) throw new WxFailure(fault.errMsg)
-      return run()
+      const result = await withFault(context, `wx.${call}`, run)
+      entry.end({ ...(call === 'getStorage' && { found: true }) })
+      return result
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new Error(`${api}:fail${reason.startsWith(':') ? '' : ' '}${reason}`)
+      entry.end({ errMsg: messageOf(error) })
+      throw error
+    }
+  }
+
+  /** The same for the synchronous form, which throws an Error that reads like the other form's errMsg. */
+  function accessSync<Result>(call: StorageCall, key: unknown, run: () => Result): Result {
+    const entry = openEntry(call, key)
+    try {
+      const fault = faults.take(`wx.${call}`)
+      if (fault?.errMsg !== undefined) throw new WxFailure(fault.errMsg)
+      const result = run()
+      entry.end({ sync: true, ...(call === 'getStorage' && { found: entries.has(String(key)) }) })
+      return result
+    } catch (error) {
+      const reason = messageOf(error)
+      entry.end({ sync: true, errMsg: reason })
+      throw new Error(`${call}Sync:fail${reason.startsWith(':') ? '' : ' '}${reason}`)
+    }
+  }
+
+  function openEntry(call: StorageCall, key: unknown) {
+    const startedAtMs = Date.now()
+    return {
+      end: (detail: LedgerDetail) =>
+        record(`wx.${call}`, { startedAtMs, ...(typeof key === 'string' && { key: ledger.redact(key) }), ...detail }),
     }
   }
 
   const api = {
-    setStorage: (options: Callbacks & { key: string; data: unknown; encrypt?: boolean }) =>
-      callEitherStyle(thread, 'setStorage', options, () => {
+    setStorage(options: Callbacks & { key: string; data: unknown; encrypt?: boolean }) {
+      return callEitherStyle(thread, 'setStorage', options, () => {
         // Cloned at the call: what the app changes afterwards is not stored.
         const value = serialise(options.data)
-        return withFault(context, 'wx.setStorage', () => {
+        return access('setStorage', options.key, () => {
           write(options.key, value, options.encrypt === true)
           return {}
         })
-      }),
+      })
+    },
     getStorage: (options: Callbacks<{ data: unknown }> & { key: string; encrypt?: boolean }) =>
       callEitherStyle(thread, 'getStorage', options, () =>
-        withFault(context, 'wx.getStorage', () => {
+        access('getStorage', options.key, () => {
           const entry = findEntry(options.key, options.encrypt === true)
           if (!entry) throw new WxFailure('data not found')
           return { data: revive(entry) }
@@ -96,7 +125,7 @@ export function createStorage(context: Pick<DeviceContext, 'clock' | 'faults' | 
       ),
     removeStorage: (options: Callbacks & { key: string }) =>
       callEitherStyle(thread, 'removeStorage', options, () =>
-        withFault(context, 'wx.removeStorage', () => {
+        access('removeStorage', options.key, () => {
           remove(options.key)
           return {}
         }),
@@ -104,19 +133,23 @@ export function createStorage(context: Pick<DeviceContext, 'clock' | 'faults' | 
     clearStorage: (options: Callbacks = {}) =>
       callEitherStyle(thread, 'clearStorage', options, () => {
         entries.clear()
+        record('wx.clearStorage')
         return {}
       }),
-    getStorageInfo: (options: Callbacks<StorageInfo> = {}) => callEitherStyle(thread, 'getStorageInfo', options, info),
     setStorageSync: (key: string, data: unknown): void =>
-      sync('setStorageSync', 'wx.setStorage', () => write(key, serialise(data), false)),
+      accessSync('setStorage', key, () => write(key, serialise(data), false)),
     getStorageSync: (key: string): unknown =>
-      sync('getStorageSync', 'wx.getStorage', () => {
+      accessSync('getStorage', key, () => {
         const entry = findEntry(key, false)
         // Not undefined: the empty string is what says "nothing" here.
         return entry ? revive(entry) : ''
       }),
-    removeStorageSync: (key: string): void => sync('removeStorageSync', 'wx.removeStorage', () => remove(key)),
-    clearStorageSync: (): void => entries.clear(),
+    removeStorageSync: (key: string): void => accessSync('removeStorage', key, () => remove(key)),
+    clearStorageSync(): void {
+      entries.clear()
+      record('wx.clearStorage', { sync: true })
+    },
+    getStorageInfo: (options: Callbacks<StorageInfo> = {}) => callEitherStyle(thread, 'getStorageInfo', options, info),
     getStorageInfoSync: info,
   }
 
@@ -132,6 +165,10 @@ export function createStorage(context: Pick<DeviceContext, 'clock' | 'faults' | 
   }
 
   return { api, storage }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function checkKey(key: unknown): string {

@@ -1,6 +1,7 @@
 /** One HTTP exchange, without following redirects. Rejects when no answer came. */
 export type Transport = (request: TransportRequest) => Promise<TransportResponse>
 
+/** One HTTP request as it leaves the phone. */
 export interface TransportRequest {
   url: string
   method: string
@@ -12,6 +13,7 @@ export interface TransportRequest {
   signal: AbortSignal
 }
 
+/** The answer of the server. */
 export interface TransportResponse {
   statusCode: number
   header: Record<string, string>

@@ -43,6 +43,8 @@ test.each([
   ['/encrypt', { user: 'alice' }, 'data must be a JSON object'],
   ['/clock', { advanceMs: '5' }, 'advanceMs must be a number'],
   ['/clock', { advanceMs: -1 }, 'a clock only moves forward'],
+  ['/clock', { advanceMs: 1e308 }, 'advanceMs must be from 0 to 31622400000'],
+  ['/clock', { advanceMs: null }, 'advanceMs must be a number'],
   ['/faults', { point: 'nowhere', hang: true }, 'there is no fault point "nowhere"'],
   ['/faults', { point: 'jscode2session', explode: true }, 'a fault has no "explode"'],
 ])('POST %s %o is refused and told why', async (path, body, message) => {
@@ -69,6 +71,43 @@ test('user-info and encrypt give what the phone would get', async () => {
 test('the clock moves on, and the ledger says so', async () => {
   expect((await post('/clock', { advanceMs: 500 })).json()).toEqual({ nowMs: 1_500 })
   expect(world.ledger.count('clock.advance', { clock: 'server', ms: 500 })).toBe(1)
+})
+
+test('the clock stops at the last moment a date can be, and keeps its time', async () => {
+  const late = createWorld({ clock: createClock({ startMs: 8.64e15 - 1_000, running: false }) })
+  const service = Fastify()
+  await service.register(controlApi, { world: late })
+  const response = await service.inject({ method: 'POST', url: '/clock', payload: { advanceMs: 2_000 } })
+  expect(response.statusCode).toBe(400)
+  expect(response.json().error).toContain('beyond what a date can be')
+  expect(late.clock.now()).toBe(8.64e15 - 1_000)
+})
+
+test.each([
+  ['localhost:3000', 200],
+  ['127.0.0.1', 200],
+  ['[::1]:80', 200],
+  ['demo.localhost', 200],
+  ['evil.example', 403],
+  ['localhost.evil.example', 403],
+  ['127.0.0.1.evil.example:3000', 403],
+  ['192.168.1.5', 403],
+])('under the name %s the answer is %i', async (host, statusCode) => {
+  const response = await app.inject({ url: '/emulator/world', headers: { host } })
+  expect(response.statusCode).toBe(statusCode)
+  if (statusCode === 403) expect(response.json().error).toContain('localhost, 127.0.0.1 or [::1]')
+})
+
+test('exposed, it answers under every name', async () => {
+  const service = Fastify()
+  await service.register(controlApi, { world, exposed: true })
+  expect((await service.inject({ url: '/world', headers: { host: 'emulator.test' } })).statusCode).toBe(200)
+})
+
+test('the ledger is read from where one left off', async () => {
+  for (const name of ['a', 'b', 'c']) world.login(name, appid)
+  const { entries } = (await app.inject('/emulator/ledger?after=2')).json()
+  expect(entries.map(({ user }: { user: string }) => user)).toEqual(['c'])
 })
 
 test('faults are switched on and off', async () => {

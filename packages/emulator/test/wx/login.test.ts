@@ -155,3 +155,67 @@ test('two phones of one world are told apart', async () => {
   expect(world.ledger.count('wx.login', { device: 'alice’s' })).toBe(1)
   expect(world.ledger.count('wx.login', { device: 'bob’s' })).toBe(1)
 })
+
+describe('answers from the phone’s cache', () => {
+  const login = ({ wx }: { wx: ReturnType<typeof createManualPhone>['wx'] }) =>
+    outcomeOf<{ code: string; fromCache?: boolean }>(wx.login)
+
+  test('wx.login gives the code of before with fromCache, offline too, and WeChat is not asked', async () => {
+    const phone = createManualPhone()
+    const first = await login(phone)
+    phone.device.faults.set('wx.login', { fromCache: true, times: 1 })
+    phone.device.network.setOnline(false)
+    expect(await login(phone)).toEqual({ code: first.code, fromCache: true, errMsg: 'login:ok' })
+    expect(phone.world.ledger.count('code.issued')).toBe(1)
+    expect(phone.device.ledger.count('wx.login', { code: 'c1', fromCache: true })).toBe(1)
+
+    phone.device.network.setOnline(true)
+    const fresh = await login(phone)
+    expect(fresh).not.toHaveProperty('fromCache')
+    expect(fresh.code).not.toBe(first.code)
+  })
+
+  test('before any login the cached code is one that WeChat refuses', async () => {
+    const phone = createManualPhone()
+    phone.device.faults.set('wx.login', { fromCache: true })
+    const { code } = await login(phone)
+    expect(() => phone.world.code2Session({ appid, secret, js_code: code, grant_type: 'authorization_code' })).toThrow(
+      'invalid code',
+    )
+  })
+
+  test('repeatCode gives the code of before and nothing says so, after a restart of the app too', async () => {
+    const phone = createManualPhone()
+    const first = await login(phone)
+    phone.device.lifecycle.launch()
+    phone.device.faults.set('wx.login', { repeatCode: true })
+    expect(await login(phone)).toEqual({ code: first.code, errMsg: 'login:ok' })
+  })
+
+  test('wx.checkSession succeeds with fromCache although the key is dead', async () => {
+    const phone = createManualPhone()
+    phone.device.faults.set('wx.checkSession', { fromCache: true })
+    expect(await outcomeOf(phone.wx.checkSession)).toEqual({ fromCache: true, errMsg: 'checkSession:ok' })
+    expect(phone.world.ledger.count('wechat.checkSession')).toBe(0)
+  })
+})
+
+test('the ledger has the start and the end of a login, of a check and of a failure', async () => {
+  const { wx, device, clock } = createManualPhone()
+  device.faults.set('wx.login', { delayMs: 50, times: 1 })
+  const done = outcomeOf(wx.login)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  clock.advance(50)
+  await done
+  await outcomeOf(wx.checkSession)
+  device.faults.set('wx.login', { errMsg: 'timeout' })
+  await outcomeOf(wx.login).catch(() => {})
+  const calls = device.ledger.entries().filter(({ event }) => event.startsWith('wx.'))
+  expect(calls.map(({ event, errMsg }) => [event, errMsg])).toEqual([
+    ['wx.login', undefined],
+    ['wx.checkSession', undefined],
+    ['wx.login', 'timeout'],
+  ])
+  for (const { startedAtMs = Infinity, atMs } of calls) expect(startedAtMs).toBeLessThanOrEqual(atMs)
+  expect((calls[0]?.atMs ?? 0) - (calls[0]?.startedAtMs ?? 0)).toBeGreaterThanOrEqual(19)
+})

@@ -203,3 +203,26 @@ describe('on the phone', () => {
     await expect(outcomeOf((callbacks) => wx.getStorage({ key: 'a', ...callbacks }))).rejects.toHaveProperty('errMsg')
   })
 })
+
+test('the ledger names each access with its key and its end, and never a value', async () => {
+  const { wx, device } = createManualPhone()
+  wx.setStorageSync('kept', 'a secret')
+  wx.getStorageSync('kept')
+  wx.getStorageSync('none')
+  await wx.getStorage({ key: 'none' })?.catch(() => {})
+  device.faults.set('wx.setStorage', { errMsg: 'exceed storage max size 10Mb' })
+  await wx.setStorage({ key: 'kept', data: 1 })?.catch(() => {})
+  await wx.removeStorage({ key: 'kept' })
+  wx.clearStorageSync()
+  const told = device.ledger.entries().filter(({ event }) => event.startsWith('wx.'))
+  expect(told.map(({ event, key, found, errMsg }) => [event, key, found ?? errMsg])).toEqual([
+    ['wx.setStorage', 'kept', undefined],
+    ['wx.getStorage', 'kept', true],
+    ['wx.getStorage', 'none', false],
+    ['wx.getStorage', 'none', 'data not found'],
+    ['wx.setStorage', 'kept', 'exceed storage max size 10Mb'],
+    ['wx.removeStorage', 'kept', undefined],
+    ['wx.clearStorage', undefined, undefined],
+  ])
+  expect(JSON.stringify(told)).not.toContain('a secret')
+})
