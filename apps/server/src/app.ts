@@ -33,6 +33,8 @@ export interface AppDeps {
   rateLimits?: RateLimitsOptions
   log: FastifyBaseLogger
   now?: () => number
+  /** Which `Host` headers are answered at all. Default: every one. */
+  allowHost?: (host: string | undefined) => boolean
 }
 
 /** How long a client may take to send its request: a phone on a bad network, not a connection held open on purpose. */
@@ -63,6 +65,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     reply.header('x-request-id', request.id)
   })
   refuseWhileClosing(app)
+  if (deps.allowHost) refuseOtherHosts(app, deps.allowHost)
   await app.register(fastifyHelmet, {
     // What answers here is JSON. A page says what it needs, on its route.
     contentSecurityPolicy: {
@@ -107,6 +110,15 @@ function refuseWhileClosing(app: FastifyInstance): void {
   // Kept open, a connection would hold the service up once its request is answered.
   app.addHook('onSend', async (_request, reply) => {
     if (isClosing) reply.header('connection', 'close')
+  })
+}
+
+/** Before any route sees the request. The header itself counts, never what a proxy says in another one. */
+function refuseOtherHosts(app: FastifyInstance, allowHost: (host: string | undefined) => boolean): void {
+  app.addHook('onRequest', async ({ headers: { host } }) => {
+    if (allowHost(host)) return
+    const detail = 'nothing is served under this name here: use localhost, 127.0.0.1 or [::1]'
+    throw new ApiError('not_found', 'a foreign Host header', { detail })
   })
 }
 

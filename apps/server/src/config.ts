@@ -25,6 +25,8 @@ export interface Config {
   wechatApiBaseUrl: string
   /** WeChat played by this process: whoever asks is signed in as whomever they name. */
   emulator: boolean
+  /** Whether the emulator answers under any name and on any address, not only on this machine's own. */
+  emulatorExposed: boolean
   redisUrl: string | null
   databaseUrl: string | null
   sessionIdleSeconds: number
@@ -102,6 +104,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     apps: e.WECHAT_APPS ?? (e.WECHAT_APPID ? [{ appid: e.WECHAT_APPID, secrets: [e.WECHAT_SECRET ?? []].flat() }] : []),
     wechatApiBaseUrl: e.WECHAT_API_BASE_URL ?? WECHAT_API,
     emulator: e.WECHAT_EMULATOR !== 'off',
+    emulatorExposed: e.WECHAT_EMULATOR === 'exposed',
     redisUrl: e.REDIS_URL ?? null,
     databaseUrl: e.DATABASE_URL ?? null,
     sessionIdleSeconds: e.SESSION_IDLE_SECONDS,

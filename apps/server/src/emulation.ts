@@ -1,4 +1,12 @@
-import { controlApi, createWorld, DEMO_APP, type FaultPoint, startWechat, type World } from '@weapp-auth/emulator'
+import {
+  controlApi,
+  createWorld,
+  DEMO_APP,
+  type FaultPoint,
+  isLoopbackHost,
+  startWechat,
+  type World,
+} from '@weapp-auth/emulator'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import { demo } from './demo.ts'
@@ -11,6 +19,8 @@ export interface Emulation {
   apps: { appid: string; secrets: string[] }[]
   wechatApiBaseUrl: string
   now: () => number
+  /** Which `Host` headers are answered: without `exposed` only this machine's own, against DNS rebinding. */
+  allowHost: (host: string | undefined) => boolean
   /** Puts the emulator's switches under `/emulator`, and the demo's page and business route, into the service. */
   mount(app: FastifyInstance): Promise<void>
   /** Lets WeChat answer one API with an errcode: `jscode2session=40029`. */
@@ -29,8 +39,9 @@ export async function startEmulation(config: Config): Promise<Emulation> {
     wechatApiBaseUrl: wechat.baseUrl,
     // The emulator's clock is the service's too, so that a session's lifetime can be made to pass.
     now: () => world.clock.now(),
+    allowHost: (host) => config.emulatorExposed || isLoopbackHost(host),
     mount: async (app) => {
-      await app.register(controlApi, { prefix: '/emulator', world })
+      await app.register(controlApi, { prefix: '/emulator', world, exposed: config.emulatorExposed })
       await app.register(demo)
       await app.register(landing, { appid: world.apps[0]?.appid ?? '' })
     },

@@ -36,6 +36,7 @@ describe('parseConfig', () => {
       apps: [{ appid: 'wx1', secrets: ['s'] }],
       wechatApiBaseUrl: 'https://api.weixin.qq.com',
       emulator: false,
+      emulatorExposed: false,
       redisUrl: null,
       databaseUrl: null,
       sessionIdleSeconds: 7200,
@@ -115,7 +116,12 @@ describe('parseConfig', () => {
 
   test('the emulator may be exposed on purpose, and may play a given appid', () => {
     const config = parseConfig({ WECHAT_EMULATOR: 'exposed', HOST: '0.0.0.0', WECHAT_APPID: 'wx7' })
-    expect(config).toMatchObject({ emulator: true, host: '0.0.0.0', apps: [{ appid: 'wx7', secrets: [] }] })
+    expect(config).toMatchObject({
+      emulator: true,
+      emulatorExposed: true,
+      host: '0.0.0.0',
+      apps: [{ appid: 'wx7', secrets: [] }],
+    })
   })
 
   test('a problem never shows the value of a secret', () => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -124,6 +125,25 @@ describe('starting', () => {
     expect(await second.ended).toBe(1)
     expect(second.output()).toMatch(/^weapp-auth: .*another process/m)
     expect((await call(`${await first.address}/v1/me`, { token })).status).toBe(200)
+  })
+
+  test.each([
+    ['on', 'evil.example', 404],
+    ['on', 'localhost:3000', 201],
+    ['exposed', 'demo.example', 201],
+  ])('with WECHAT_EMULATOR=%s a sign-in under the name %s is answered %i', async (emulator, host, status) => {
+    const service = startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: emulator })
+    const address = await service.address
+    const post = async (path: string, body: object, name: string) => {
+      const headers = { host: name, 'content-type': 'application/json' }
+      const sent = request(`${address}${path}`, { method: 'POST', headers }).end(JSON.stringify(body))
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+      const [text] = await once(answer.setEncoding('utf8'), 'data')
+      return { status: answer.statusCode, data: JSON.parse(text) }
+    }
+    const { data } = await post('/emulator/wx-login', { user: 'alice' }, '127.0.0.1')
+    expect((await post('/v1/sessions', data, host)).status).toBe(status)
+    if (status === 404) expect((await post('/emulator/wx-login', { user: 'alice' }, host)).status).toBe(404)
   })
 
   test('without the emulator nothing of the demonstration exists', async () => {
