@@ -1,36 +1,37 @@
-import { ROUTES } from '@weapp-auth/shared'
-import type { Auth, AuthEvents, CreateAuthOptions, EnsureLoginOptions, Session, SessionUser } from './contract.ts'
+import { type DecryptOpenDataRequest, ROUTES, type UserProfile } from '@weapp-auth/shared'
+import type {
+  Answer,
+  Auth,
+  AuthFailure,
+  CallOptions,
+  CreateAuthOptions,
+  EnsureLoginOptions,
+  RequestOptions,
+  Session,
+  SessionUser,
+  WithCallbacks,
+  WithoutCallbacks,
+} from './contract.ts'
 import { within } from './deadline.ts'
 import { AuthError, loggedOut } from './errors.ts'
-import { call, createEvents, type Events } from './events.ts'
-import { createPipeline, type Send } from './pipeline.ts'
-import { createService, refusal } from './service.ts'
-import { CHECK_TIMEOUT_MS, createSession, type SessionKeeper, view } from './session.ts'
+import { joinSession } from './instances.ts'
+import { createPipeline } from './pipeline.ts'
+import { createService, toResponseError } from './service.ts'
+import { CHECK_TIMEOUT_MS, view } from './session.ts'
 import { createConnectSocket } from './socket.ts'
-import { createSessionStorage, STORAGE_TIMEOUT_MS } from './storage.ts'
-import { type AuthFailure, deliver } from './task.ts'
+import { STORAGE_TIMEOUT_MS } from './storage.ts'
+import { type BothStyles, hasCallbacks, inBothStyles, report } from './task.ts'
 import { createLocate } from './url.ts'
-import { type Callbacks, createWeChat, type NetworkCall, type RequestResult, type WxRequestOptions } from './wx.ts'
+import { createWeChat } from './wx.ts'
+import type { Callbacks, NetworkCall, NetworkCalls } from './wx-api.ts'
 
-const STORAGE_FORMAT = 1
-
-/** What may be waited for before a login begins. */
+/** How long a call may wait before its login begins. */
 const BEFORE_LOGIN_MS = STORAGE_TIMEOUT_MS + CHECK_TIMEOUT_MS
-
-/** What instances with the same storage, key and address have in common. */
-interface Shared<User> {
-  session: SessionKeeper<User>
-  events: Events<AuthEvents<User>>
-}
-
-/** By storage (or `wx`, whose storage it is), then by key. */
-const shared = new WeakMap<object, Record<string, Shared<never>>>()
-const GLOBAL_WX = {}
 
 /**
  * Makes the one object a mini-program signs in and sends requests with.
  *
- * @throws TypeError naming the option that is wrong
+ * @throws TypeError that names the wrong option
  */
 export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth<User> {
   const {
@@ -42,7 +43,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     device = false,
     loginData,
     header: bearer = (token: string) => ({ Authorization: `Bearer ${token}` }),
-    isUnauthorized = (response: RequestResult) => Number(Object(response).statusCode) === 401,
+    isUnauthorized = ({ statusCode }: Answer) => Number(statusCode) === 401,
     now = Date.now,
     logger,
   } = options
@@ -54,87 +55,62 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     throw new TypeError("checkSession must be 'launch' or 'never'")
   const wechat = createWeChat(options.wx, encrypt)
   const service = createService<User>(wechat, baseUrl, bearer)
-  const appid = () => options.appid || wechat.account().appId
-  const { session, events } = join()
-  const through = createPipeline({ session, judge: service.judge, locate, bearer, loginTimeoutMs })
+  const { askSession } = service
+  const { session, events } = joinSession<User>(options.storage || options.wx, {
+    wechat,
+    service,
+    baseUrl,
+    appid: () => options.appid || wechat.account().appId,
+    device,
+    loginData,
+    loginTimeoutMs,
+    checkSession,
+    now,
+    storage: options.storage || wechat.storage,
+    storageKey,
+    logger,
+  })
+  const sendAuthenticated = createPipeline({ session, askSession, locate, bearer, loginTimeoutMs })
 
-  function join(): Shared<User> {
-    const owner = options.storage || options.wx || GLOBAL_WX
-    const byKey = (shared.get(owner) || {}) as Record<string, Shared<User>>
-    shared.set(owner, byKey as never)
-    // Not without the address: the token of one service is not for another.
-    const key = storageKey + baseUrl
-    byKey[key] = byKey[key] || create()
-    return byKey[key]
+  /** One of the network calls of `wx`, through the pipeline. */
+  function authenticated<Name extends NetworkCall>(
+    name: Name,
+  ): BothStyles<NetworkCalls[Name]['options'] & CallOptions, NetworkCalls[Name]['result'], NetworkCalls[Name]['task']> {
+    return inBothStyles(name, (given: NetworkCalls[Name]['options'] & CallOptions) =>
+      sendAuthenticated(name, given, (sent, { setTask }) => wechat.send(name, sent, setTask), isUnauthorized),
+    )
   }
 
-  function create(): Shared<User> {
-    const events = createEvents<AuthEvents<User>>({ login: [], logout: [], loginFail: [] })
-    // Later, so that a handler may call this package again.
-    function tell<Name extends keyof AuthEvents>(name: Name, detail: AuthEvents<User>[Name], why: string): void {
-      setTimeout(() => {
-        events.emit(name, detail)
-        call(logger, `${name} ${why}`)
-      }, 0)
-    }
+  const request = authenticated('request')
 
-    const session = createSession<User>({
-      wechat,
-      service,
-      baseUrl,
-      appid,
-      device,
-      loginData,
-      loginTimeoutMs,
-      checkSession,
-      now,
-      storage: createSessionStorage(options.storage || wechat.storage, storageKey, scope),
-      tell,
-    })
-    return { session, events }
-  }
-
-  function scope(): string {
-    return [STORAGE_FORMAT, baseUrl, appid(), wechat.account().envVersion].join(' ')
-  }
-
-  /** Puts the pipeline around `send`. */
-  function around(name: NetworkCall, send: Send<RequestResult>) {
-    return (given: object) => {
-      const { outcome, task } = through(name, given, send, isUnauthorized)
-      return deliver(name, Object(given), outcome, task) as never
-    }
-  }
-
-  function sends(name: NetworkCall) {
-    return around(name, (sent, { use }) => wechat.send(name, sent, use))
-  }
-
-  const request = sends('request') as (given: WxRequestOptions) => Promise<RequestResult>
-
-  /** A route of the service that answers with `field`. */
-  async function ask<Field extends string>(field: Field, given: WxRequestOptions): Promise<Record<Field, never>> {
+  /** Calls a route of the service. Its answer must have `field`. */
+  async function callRoute<Body>(field: keyof Body & string, given: RequestOptions & WithoutCallbacks): Promise<Body> {
     const response = await request(given)
-    const data = Object(response.data)
-    if (!(response.statusCode >= 300) && data[field]) return data
-    throw refusal(response, 'request', 'rejected')
+    const body = Object(response.data) as Body
+    if (!(response.statusCode >= 300) && body[field]) return body
+    throw toResponseError(response, 'request', 'rejected')
   }
 
-  /** A login may take the place of another, and that of a third: the call has one deadline all the same. */
+  /** One login may replace another, and that a third; the call still has one deadline. */
   function inTime<T>(work: Promise<T>, limitMs?: number): Promise<T> {
     return within(limitMs || loginTimeoutMs + BEFORE_LOGIN_MS, work, () =>
       Promise.reject(new AuthError('login_timeout', 'login:fail timeout')),
     )
   }
 
+  function ensureLogin(given: EnsureLoginOptions & WithCallbacks<Session<User>>): void
+  function ensureLogin(given?: EnsureLoginOptions & WithoutCallbacks): Promise<Session<User>>
   function ensureLogin(given: EnsureLoginOptions & Callbacks<Session<User>, AuthFailure> = {}) {
     const { force = false, timeoutMs } = given
-    return deliver('ensureLogin', given, inTime(session.ensure(force).then(view), timeoutMs), undefined) as never
+    const outcome = inTime(session.ensure(force).then(view), timeoutMs)
+    if (!hasCallbacks(given)) return outcome
+    report('ensureLogin', given, outcome)
+    return undefined
   }
 
   return {
     ensureLogin,
-    ready: () => (ensureLogin() as Promise<Session<User>>).catch(() => null),
+    ready: () => ensureLogin().catch(() => null),
     ensureSessionKey: () => inTime(session.ensureSessionKey()),
     loginWith: async ({ url, data }) =>
       view(await inTime(session.loginWith({ url: locate({ url }, 'loginWith').url, data }))),
@@ -142,35 +118,43 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
       const active = session.current()
       return active && view(active)
     },
-    request: request as never,
-    uploadFile: sends('uploadFile'),
-    downloadFile: sends('downloadFile'),
-    connectSocket: createConnectSocket(wechat, service.judge, through),
+    // The type of `data` is the caller's claim.
+    request: request as Auth<User>['request'],
+    uploadFile: authenticated('uploadFile'),
+    downloadFile: authenticated('downloadFile'),
+    connectSocket: createConnectSocket(wechat, askSession, sendAuthenticated),
     wrap: (send) =>
-      around('request', (sent, { use }) => {
-        const sending = send(sent as never)
-        use(sending)
-        return Promise.resolve(sending) as never
-      }),
+      inBothStyles('request', (given) =>
+        sendAuthenticated(
+          'request',
+          given,
+          (sent, { setTask }) => {
+            const sending = send(sent)
+            setTask(sending)
+            return Promise.resolve(sending)
+          },
+          isUnauthorized,
+        ),
+      ),
     logout: (given = {}) => session.logout(given),
     async updateProfile(changes) {
-      // Not under whoever signs in next: a login that the request waits for may be another user's.
-      const { user: before } = await ask('user', { url: ROUTES.me })
-      const { id } = before as SessionUser
+      // Not as the next user: a login that the request waits for may be another user's.
+      const before = await callRoute<{ user: SessionUser }>('user', { url: ROUTES.me })
       const active = session.current()
-      if (!active || Object(active.user).id !== id) throw loggedOut()
-      const { user } = await ask('user', { url: ROUTES.profile, method: 'POST', data: changes as object })
+      if (!active || (Object(active.user) as SessionUser).id !== before.user.id) throw loggedOut()
+      const { user } = await callRoute<{ user: User & { id: string; profile: UserProfile } }>('user', {
+        url: ROUTES.profile,
+        method: 'POST',
+        data: changes,
+      })
       session.update(user)
       return user
     },
-    async decrypt({ encryptedData, iv }) {
+    async decrypt<Data>({ encryptedData, iv }: DecryptOpenDataRequest) {
       try {
-        const { data } = await ask('data', {
-          url: ROUTES.decryptOpenData,
-          method: 'POST',
-          data: { encryptedData, iv },
-        })
-        return data
+        const data = { encryptedData, iv }
+        const body = await callRoute<{ data: Data }>('data', { url: ROUTES.decryptOpenData, method: 'POST', data })
+        return body.data
       } finally {
         session.releaseSessionKey()
       }

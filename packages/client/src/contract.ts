@@ -1,91 +1,172 @@
-// What callers see. The doc comments here are the reference.
-import type { CreateSessionResponse, DecryptOpenDataRequest, UserProfile } from '@weapp-auth/shared'
-import type { AuthError } from './errors.ts'
-import type { AuthOptions, CallOptions } from './pipeline.ts'
-import type { SignInRequest } from './service.ts'
-import type { LogoutOptions } from './session.ts'
-import type { SocketOptions } from './socket.ts'
-import type { SignOutReason } from './storage.ts'
-import type { AuthFailure } from './task.ts'
+// Everything a caller sees. The doc comments here are the reference. This file imports types only.
+import type {
+  CreateSessionResponse,
+  DecryptOpenDataRequest,
+  ProblemCode,
+  RevocationReason,
+  UserProfile,
+} from '@weapp-auth/shared'
 import type {
   Callbacks,
   DownloadResult,
-  KeyValueStorage,
+  DownloadTask,
   RequestResult,
+  RequestTask,
   SocketTask,
   Task,
   UploadResult,
+  UploadTask,
   Wx,
   WxDownloadOptions,
   WxRequestOptions,
+  WxSocketOptions,
   WxUploadOptions,
-} from './wx.ts'
+} from './wx-api.ts'
 
-/** A user as the service of this project shows it; `isNew` only in the session of the very first sign-in. */
+/** A user as the service of this project shows it. `isNew` is true only in the session of the very first sign-in. */
 export type SessionUser = CreateSessionResponse['user']
 
-/** Who is signed in. The token is not in it and cannot be had. */
+/** Who is signed in. The token is not part of it and cannot be read. */
 export interface Session<User = SessionUser> {
   id: string
   /** ISO 8601. */
   createdAt: string
-  /** By this phone's clock, and only a hint: it moves with every accepted request, and the service decides. */
+  /** Milliseconds since 1970 by this phone's clock. Only a hint: accepted requests move it, and the service decides. */
   expiresAtMs: number
   user: User
 }
 
-/** The options of `createAuth`; only `baseUrl` is required. */
+/** The options of `createAuth`. Only `baseUrl` is required. */
 export interface CreateAuthOptions {
   /** Where the service is: an origin and an optional path. https, or http for loopback and private hosts. */
   baseUrl: string
   /** Default: what `wx.getAccountInfoSync()` says. */
   appid?: string
-  /** Further origins that may get the token, compared letter for letter. Default none. */
+  /** Further origins that may get the token, compared character by character. Default none. */
   allowOrigins?: readonly string[]
   /** Where the session is kept. Default: the asynchronous storage of `wx`. */
   storage?: KeyValueStorage
   /**
-   * Two with the same key and `baseUrl` share one session and one login, with other keys they know nothing of each other.
-   * Default `'weapp-auth'`.
+   * The key in the storage. Instances with the same key and the same `baseUrl` share one session and one login. Instances
+   * with different keys are independent. Default `'weapp-auth'`.
    */
   storageKey?: string
-  /** Whether WeChat encrypts what is stored (base library 2.21.3). Default false. */
+  /** Whether WeChat encrypts what is stored. Needs base library 2.21.3. Default false. */
   encrypt?: boolean
-  /** How long `wx.login` and the exchange may take together, in milliseconds. Default 15 000. */
+  /** How long `wx.login` and the exchange of its code may take together, in milliseconds. Default 15 000. */
   loginTimeoutMs?: number
-  /** `'launch'` (default) asks WeChat once per run of the app whether its session_key still lives; `'never'` does not. */
+  /**
+   * Whether to ask WeChat, once per run of the app, if it still knows the session_key of a stored session. Default
+   * `'launch'`; `'never'` for an app that decrypts nothing.
+   */
   checkSession?: 'launch' | 'never'
-  /** Whether to send what the phone is with a login. Default false; declare it in the privacy guideline first. */
+  /** Whether to send data about the phone with a login. Default false. Declare it in the privacy guideline first. */
   device?: boolean
-  /** What the service's `onSignIn` hook gets as `data`: a value, or a function asked before each login. At most 4 kB of JSON. */
+  /**
+   * The `data` for the service's `onSignIn` hook: a value, or a function that is called before each login and may return
+   * a promise. At most 4 kB of JSON.
+   */
   loginData?: unknown
-  /** The header that carries the token. Default: `Authorization: Bearer <token>`. */
+  /** Makes the header that carries the token. Default: `Authorization: Bearer <token>`. */
   header?: (token: string) => Record<string, string>
-  /** Which answers mean "this token is not valid". Default: status 401. */
-  isUnauthorized?: (response: RequestResult) => boolean
-  /** In place of the global `wx`. */
+  /** Whether this answer means "the token is not valid". Default: the status is 401. */
+  isUnauthorized?: (answer: Answer) => boolean
+  /** Used in place of the global `wx`. */
   wx?: Wx
   /** Milliseconds since 1970. Default `Date.now`. */
   now?: () => number
-  /** Gets short sentences about what happens, never a token or a code. Default none. */
+  /** Gets one short sentence for each event, never a token or a code. Default none. */
   logger?: (message: string) => void
 }
 
-/** What `on` can be asked for, with what its handlers get. */
+/** Where the session is kept. `get` of a key that is not there may reject or resolve with undefined. */
+export interface KeyValueStorage {
+  get(key: string): Promise<unknown>
+  set(key: string, value: unknown): Promise<unknown>
+  remove(key: string): Promise<unknown>
+}
+
+/** An answer as `isUnauthorized` sees it, from `wx` or from a library given to `wrap`. */
+export interface Answer {
+  statusCode: number
+  /** The body. A download has none: its body is a file. */
+  data?: unknown
+  /** Not there for uploads and downloads. */
+  header?: Record<string, string>
+}
+
+/** The events for `on`, each with the value that its handlers get. */
 export interface AuthEvents<User = SessionUser> {
   login: Session<User>
-  logout: { reason: SignOutReason }
+  logout: { reason: LogoutReason }
   loginFail: AuthError
 }
 
+/**
+ * Why the session ended and no login may follow without the user. `expired` is the end of a session made by `loginWith`;
+ * the others come from the service.
+ */
+export type LogoutReason = RevocationReason | 'expired'
+
+/** The options of `ensureLogin`. */
 export interface EnsureLoginOptions {
-  /** Signs in anew although there is a session, or although the user signed out: for the tap on a login button. */
+  /** Signs in even if there is a session or the user signed out: for the tap on a login button. Default false. */
   force?: boolean
-  /** How long this call waits, in milliseconds, while the login goes on for others. Default: `loginTimeoutMs` and 4 s. */
+  /** How long this call waits, in milliseconds; the login itself goes on. Default: `loginTimeoutMs` plus 4 s. */
   timeoutMs?: number
 }
 
-/** At least one callback: then a call returns what `wx` returns, and no promise. */
+/** Where `loginWith` sends a sign-in, and what it sends. */
+export interface LoginWithRequest {
+  /** As in `request`: `/…` below `baseUrl`, or an absolute URL of an allowed origin. Must answer like `POST /v1/sessions`. */
+  url: string
+  data?: WxRequestOptions['data']
+}
+
+/** The options of `logout`. */
+export interface LogoutOptions {
+  /** Ends all sessions of the user, on every device. Rejects when the service cannot be told. Default false. */
+  everywhere?: boolean
+  /** Whether to tell the service. Default true. */
+  remote?: boolean
+}
+
+/** The options of a call beyond those of `wx`. */
+export interface AuthOptions {
+  /**
+   * `'required'` (default) sends the token and waits for a login when there is no session. `'optional'` sends the token
+   * if it can get one, and goes without a token otherwise. `'none'` never sends a token.
+   */
+  auth?: 'required' | 'optional' | 'none'
+  /** Whether a 401 may lead to one login and the same request once more. Default true. */
+  replay?: boolean
+}
+
+/** What all calls that carry the token have in common. */
+export interface CallOptions extends AuthOptions {
+  url?: string
+  header?: Record<string, string>
+  /** Milliseconds. Default 60 000, as in `wx`. */
+  timeout?: number
+}
+
+/** The options of `wx.request`, and `auth` and `replay`. */
+export interface RequestOptions extends WxRequestOptions, AuthOptions {}
+/** The options of `wx.uploadFile`, and `auth` and `replay`. */
+export interface UploadOptions extends WxUploadOptions, AuthOptions {}
+/** The options of `wx.downloadFile`, and `auth` and `replay`. */
+export interface DownloadOptions extends WxDownloadOptions, AuthOptions {}
+/** The options of `wx.connectSocket`, and `auth` and `replay`. */
+export interface SocketOptions extends WxSocketOptions, AuthOptions, Callbacks<{ errMsg: string }, AuthFailure> {}
+
+/** What `fail` gets: the fields of `wx`, and our code for a `switch`. */
+export interface AuthFailure {
+  errMsg: string
+  errno: number | undefined
+  code: AuthErrorCode
+}
+
+/** At least one callback. Then a call returns what `wx` returns, and no promise. */
 export type WithCallbacks<Result> = Callbacks<Result, AuthFailure> &
   (
     | { success: (result: Result) => void }
@@ -93,47 +174,63 @@ export type WithCallbacks<Result> = Callbacks<Result, AuthFailure> &
     | { complete: (outcome: Result | AuthFailure) => void }
   )
 
-type WithoutCallbacks = { success?: undefined; fail?: undefined; complete?: undefined }
+/** No callback. Then a call returns a promise. */
+export type WithoutCallbacks = { success?: undefined; fail?: undefined; complete?: undefined }
 
-/** The options of `wx.request`, and what to do about signing in. */
-export interface RequestOptions extends WxRequestOptions, AuthOptions {}
-/** The options of `wx.uploadFile`, and what to do about signing in. */
-export interface UploadOptions extends WxUploadOptions, AuthOptions {}
-/** The options of `wx.downloadFile`, and what to do about signing in. */
-export interface DownloadOptions extends WxDownloadOptions, AuthOptions {}
+/**
+ * What went wrong, for a `switch`:
+ *
+ * - `login_failed`: `wx.login` failed or gave no code
+ * - `login_timeout`: signing in took longer than `loginTimeoutMs`
+ * - `login_rejected`: the service refused the sign-in (4xx); trying again will not help
+ * - `login_throttled`: too many sign-ins: the service answered 429, or this package's own limit (3 in 10 s) was reached
+ * - `unavailable`: the service answered 5xx, there is no `wx`, or the mini-program runs in single-page mode
+ * - `bad_response`: the answer does not follow the service's contract, e.g. a proxy's HTML page
+ * - `unauthorized`: the answer was a 401, and a new login could not help or did not help
+ * - `rejected`: the service refused `updateProfile` or `decrypt` (4xx); `problem` says why
+ * - `logged_out`: signed out, until `ensureLogin({ force: true })` or `loginWith()`
+ * - `network`: no answer came
+ * - `timeout`: no answer came in time
+ * - `aborted`: `abort()` was called
+ * - `invalid_argument`: the call itself is wrong; the message says how
+ */
+export type AuthErrorCode =
+  | 'login_failed'
+  | 'login_timeout'
+  | 'login_rejected'
+  | 'login_throttled'
+  | 'unavailable'
+  | 'bad_response'
+  | 'unauthorized'
+  | 'rejected'
+  | 'logged_out'
+  | 'network'
+  | 'timeout'
+  | 'aborted'
+  | 'invalid_argument'
 
-type Listener<Detail> = (detail: Detail) => void
-
-/** A call under way, also while it waits for a login. What is registered on it holds for the replay too. */
-export interface RequestTask extends Task {
-  onHeadersReceived(
-    listener: Listener<{ header: Record<string, string>; statusCode: number; cookies?: string[] }>,
-  ): void
-  offHeadersReceived(listener?: Listener<never>): void
-  onChunkReceived(listener: Listener<{ data: ArrayBuffer }>): void
-  offChunkReceived(listener?: Listener<never>): void
+/** What an `AuthError` may say besides its code and message. */
+export interface AuthErrorDetails {
+  /** WeChat's own error number, if `wx` gave one. */
+  errno?: number
+  /** The HTTP status, if an answer came. */
+  statusCode?: number
+  /** The service's own code, e.g. `user_disabled`, if it gave one. */
+  problem?: ProblemCode
+  /** How long the service asked to wait with `Retry-After`, in milliseconds. */
+  retryAfterMs?: number
 }
 
-/** An upload under way. */
-export interface UploadTask extends Task {
-  onProgressUpdate(
-    listener: Listener<{ progress: number; totalBytesSent: number; totalBytesExpectedToSend: number }>,
-  ): void
-  offProgressUpdate(listener?: Listener<never>): void
-  onHeadersReceived(listener: Listener<{ header: Record<string, string> }>): void
-  offHeadersReceived(listener?: Listener<never>): void
+/** What every rejected call of this package rejects with. It never holds a token or a code. */
+export interface AuthError extends Error, Readonly<AuthErrorDetails> {
+  readonly code: AuthErrorCode
+  /** In the form of `wx`: `request:fail …`, `login:fail …`. */
+  readonly errMsg: string
+  /** Whether the same call may succeed later without anybody doing anything. */
+  readonly retryable: boolean
 }
 
-/** A download under way. */
-export interface DownloadTask extends Task {
-  onProgressUpdate(
-    listener: Listener<{ progress: number; totalBytesWritten: number; totalBytesExpectedToWrite: number }>,
-  ): void
-  offProgressUpdate(listener?: Listener<never>): void
-  onHeadersReceived(listener: Listener<{ header: Record<string, string> }>): void
-  offHeadersReceived(listener?: Listener<never>): void
-}
-
+/** What `createAuth` returns: the one object a mini-program signs in and sends requests with. */
 export interface Auth<User = SessionUser> {
   /**
    * Signs in unless there is a session. Call it in `App.onLaunch`; nothing has to wait for it.
@@ -143,66 +240,72 @@ export interface Auth<User = SessionUser> {
    */
   ensureLogin(options: EnsureLoginOptions & WithCallbacks<Session<User>>): void
   ensureLogin(options?: EnsureLoginOptions & WithoutCallbacks): Promise<Session<User>>
-  /** The session as soon as there is one, or null when none is to be had: for a page's `onLoad`. Never rejects. */
+  /** Waits for the session: null when nobody can be signed in. For a page's `onLoad`. Never rejects. */
   ready(): Promise<Session<User> | null>
   /**
-   * Call it before the tap that brings `encryptedData`: a session whose session_key WeChat still knows. Until `decrypt`
-   * settles, 60 s at most, no login begins in the background, which might change that key.
+   * Makes sure that WeChat still knows the session_key. Call it before the tap that brings `encryptedData`. Until
+   * `decrypt` settles, 60 s at most, no login starts in the background, because a login might change that key.
    *
-   * @throws AuthError as `ensureLogin`
+   * @throws AuthError as `ensureLogin`, and `invalid_argument` for a session of `loginWith`
    */
   ensureSessionKey(): Promise<void>
   /**
-   * Signs in by other means, e.g. a password: what `url` answers must be what `POST /v1/sessions` answers. Such a session is
-   * never renewed silently: its end is a `logout` event.
+   * Signs in without `wx.login`, e.g. with a password: `url` must answer like `POST /v1/sessions`. Such a session is never
+   * renewed silently: its end is a `logout` event.
    *
    * @throws AuthError as `ensureLogin`, and `invalid_argument`
    */
-  loginWith(request: SignInRequest): Promise<Session<User>>
-  /** Who is signed in, or null: without a usable session, and until the storage was read for the first call above. */
+  loginWith(request: LoginWithRequest): Promise<Session<User>>
+  /**
+   * Who is signed in, at once. Null means: no usable session, or none of the calls above has read the storage yet (they
+   * read it the first time they need it).
+   */
   getSession(): Session<User> | null
   /**
-   * `wx.request` with the token, one silent login when there is none, and one replay after a 401. It succeeds on every
-   * other status, as `wx` does.
+   * Calls `wx.request` with the token. Without a session it waits for one silent login; a 401 leads to one login and one
+   * replay. It succeeds on every other status, as `wx` does.
    *
    * @throws AuthError as `ensureLogin`, and `unauthorized`, `aborted` or `invalid_argument`
    */
   request<T = unknown>(options: RequestOptions & WithCallbacks<RequestResult<T>>): RequestTask
   request<T = unknown>(options: RequestOptions & WithoutCallbacks): Promise<RequestResult<T>> & RequestTask
-  /** `wx.uploadFile`, in the same way. */
+  /** Calls `wx.uploadFile` in the same way. */
   uploadFile(options: UploadOptions & WithCallbacks<UploadResult>): UploadTask
   uploadFile(options: UploadOptions & WithoutCallbacks): Promise<UploadResult> & UploadTask
-  /** `wx.downloadFile`, in the same way. */
+  /** Calls `wx.downloadFile` in the same way. */
   downloadFile(options: DownloadOptions & WithCallbacks<DownloadResult>): DownloadTask
   downloadFile(options: DownloadOptions & WithoutCallbacks): Promise<DownloadResult> & DownloadTask
   /**
-   * `wx.connectSocket` with the token in the upgrade. After close code 4401, or an upgrade that the service refused to
-   * this token, one login and one reconnect: then `onOpen` is called again.
+   * Calls `wx.connectSocket` with the token in the upgrade request. After close code 4401, or after the service refused
+   * the upgrade because of the token, there is one login and one reconnect; then `onOpen` is called again.
    */
   connectSocket(options: SocketOptions): SocketTask
-  /** Puts the same way around another library's request function, which is called with `url` and `header` filled in. */
+  /**
+   * Gives another library's request function the same behaviour. `send` is called with `url` and `header` filled in; it
+   * may resolve or reject with an answer, which must have `statusCode`.
+   */
   wrap<Options extends CallOptions, Result>(
     send: (options: Options) => PromiseLike<Result>,
   ): (options: Options & AuthOptions) => Promise<Result> & Task
   /**
-   * Signs out on this device at once, also offline, until `ensureLogin({ force: true })` or `loginWith()`; then tells the
-   * service.
+   * Signs out on this device at once, also offline; then tells the service. Lasts until `ensureLogin({ force: true })` or
+   * `loginWith()`.
    *
-   * @throws AuthError only with `everywhere`: when the service could not be told. Calling it again tries again.
+   * @throws AuthError only with `everywhere`, when the service could not be told. Calling it again tries again.
    */
   logout(options?: LogoutOptions): Promise<void>
   /**
-   * Changes these fields of the user's profile.
+   * Changes the given fields of the user's profile.
    *
    * @throws AuthError as `request`, `rejected`, `unavailable` or `bad_response`
    */
   updateProfile(profile: Partial<UserProfile>): Promise<User & { profile: UserProfile }>
   /**
-   * What WeChat encrypted for the service, e.g. by `wx.getWeRunData`; see `ensureSessionKey`.
+   * Lets the service decrypt what WeChat encrypted, e.g. for `wx.getWeRunData`. See `ensureSessionKey`.
    *
-   * @throws AuthError as `updateProfile`; its `problem` `session_key_stale` asks for another tap
+   * @throws AuthError as `updateProfile`. When its `problem` is `session_key_stale`, ask the user to tap again.
    */
   decrypt<Data = Record<string, unknown>>(encrypted: DecryptOpenDataRequest): Promise<Data>
-  /** Calls `handler` after each such event; returns what ends that. */
+  /** Calls `handler` after each such event. Returns a function that removes the handler. */
   on<Name extends keyof AuthEvents<User>>(name: Name, handler: (detail: AuthEvents<User>[Name]) => unknown): () => void
 }

@@ -1,80 +1,113 @@
-import type { Task } from './wx.ts'
+import type { Task } from './wx-api.ts'
 
-/** Calls `late` in `delayMs`; returns what prevents that. */
-export function after(delayMs: number, late: () => void): () => void {
-  let onEnd = late
-  const timer = setTimeout(() => onEnd(), delayMs)
+/** Calls `onEnd` after `delayMs`. Returns a function that cancels this. */
+export function after(delayMs: number, onEnd: () => void): () => void {
+  let atEnd = onEnd
+  const timer = setTimeout(() => atEnd(), delayMs)
   return () => {
     clearTimeout(timer)
-    // One that came due in the background is only waiting for its turn.
-    onEnd = ignore
+    // A timer that became due while the app was in the background may still fire.
+    atEnd = ignore
   }
 }
 
-/** A phone that was put away comes back to the end of one step, not to a deadline that passed while it slept. */
+/** A span of time that closes by itself. */
+export interface TimeWindow {
+  isOpen(): boolean
+  /** Opens it, or makes it last from now on. */
+  open(): void
+  /** Closes it early. */
+  close(): void
+}
+
+/** @param lengthMs how long it stays open */
+export function createWindow(lengthMs: number): TimeWindow {
+  let isOpen = false
+  let cancel = ignore
+
+  function close(): void {
+    cancel()
+    isOpen = false
+  }
+
+  return {
+    isOpen: () => isOpen,
+    open() {
+      close()
+      isOpen = true
+      cancel = after(lengthMs, close)
+    },
+    close,
+  }
+}
+
+/** Deadlines are counted in steps of this, so that time in the background, where timers stand still, counts one step. */
 const STEP_MS = 1_000
 
-/** Something under way that others wait for, and that can be given up. */
+/** Work that others wait for and that can be given up. */
 export interface Underway<T> {
   outcome: Promise<T>
   isOver(): boolean
-  /** Settles `outcome`, the first time it is called. */
-  end(result: T | Promise<T>): void
-  /** Ends as `work` does, when it does. */
+  /** Settles `outcome`. Only the first call counts. */
+  settle(result: T | Promise<T>): void
+  /** Settles `outcome` when `work` settles, in the same way. */
   follow(work: Promise<T>): void
-  /** As `end`, and aborts what `use` got. */
-  giveUp(instead: T | Promise<T>): void
-  use(task: unknown): void
-  /** Lifts the limit. */
-  keep(): void
+  /** Settles `outcome` with `instead` and aborts the task. */
+  abandon(instead: T | Promise<T>): void
+  /** Says which task of `wx` does the work at the moment. */
+  setTask(task: unknown): void
+  /** Takes the time limit away. */
+  liftLimit(): void
 }
 
-/** @param limitMs of foreground time, after which `onLate` is called unless it has ended; 0 for no limit */
-export function start<T>(limitMs: number, onLate: () => void): Underway<T> {
-  let settle: ((result: T | Promise<T>) => void) | null
+/** @param limitMs of foreground time, after which `onLate` is called unless the work is over; 0 for no limit */
+export function begin<T>(limitMs: number, onLate: () => void): Underway<T> {
+  let resolve: (result: T | Promise<T>) => void = ignore
+  let isOver = false
   let task: Partial<Task> = {}
-  let stop = ignore
-  const outcome = new Promise<T>((resolve) => {
-    settle = resolve
+  let cancel = ignore
+  const outcome = new Promise<T>((settle) => {
+    resolve = settle
   })
 
   function wait(leftMs: number): void {
-    stop = after(Math.min(leftMs, STEP_MS), () => (leftMs > STEP_MS ? wait(leftMs - STEP_MS) : onLate()))
+    cancel = after(Math.min(leftMs, STEP_MS), () => (leftMs > STEP_MS ? wait(leftMs - STEP_MS) : onLate()))
   }
 
-  function end(result: T | Promise<T>): void {
-    stop()
-    if (settle) settle(result)
-    settle = null
+  function settle(result: T | Promise<T>): void {
+    cancel()
+    isOver = true
+    // A promise takes only its first result.
+    resolve(result)
   }
 
   if (limitMs) wait(limitMs)
   return {
     outcome,
-    isOver: () => !settle,
-    end,
+    isOver: () => isOver,
+    settle,
     follow(work) {
-      const ended = () => end(work)
-      work.then(ended, ended)
+      const settleLikeIt = () => settle(work)
+      work.then(settleLikeIt, settleLikeIt)
     },
-    giveUp(instead) {
-      const isFirst = settle
-      end(instead)
-      if (isFirst && task.abort) task.abort()
+    abandon(instead) {
+      const wasOver = isOver
+      settle(instead)
+      if (!wasOver && task.abort) task.abort()
     },
-    use(started) {
-      task = Object(started)
+    setTask(started) {
+      task = Object(started) as Partial<Task>
     },
-    keep: () => stop(),
+    liftLimit: () => cancel(),
   }
 }
 
-/** Settles as `work` does, or after `limitMs` with what `late` returns; what `work` does later is ignored. */
+/** Settles as `work` does, or after `limitMs` with what `late` returns. What `work` does after that is ignored. */
 export function within<T>(limitMs: number, work: Promise<T>, late: () => T | Promise<T>): Promise<T> {
-  const { outcome, end, follow } = start<T>(limitMs, () => end(late()))
+  const { outcome, settle, follow } = begin<T>(limitMs, () => settle(late()))
   follow(work)
   return outcome
 }
 
-/** For a promise whose outcome somebody else looks at. */
+/** Does nothing; for promises whose outcome is handled elsewhere. */
 export function ignore(): void {}

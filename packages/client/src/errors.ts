@@ -1,60 +1,14 @@
-import type { ProblemCode } from '@weapp-auth/shared'
-
-/**
- * What went wrong, for a `switch`:
- *
- * - `login_failed`: `wx.login` failed or gave no code
- * - `login_timeout`: signing in took longer than `loginTimeoutMs`
- * - `login_rejected`: the service refused the sign-in (4xx); trying again will not help
- * - `login_throttled`: too many sign-ins, said by the service (429) or by this package's own ceiling (3 in 10 s)
- * - `unavailable`: the service is in trouble (5xx), there is no `wx` to call, or WeChat shows a single page only
- * - `bad_response`: the service answered something that is not its contract, e.g. a proxy's HTML page
- * - `unauthorized`: a 401 that a new sign-in did not mend
- * - `rejected`: the service refused `updateProfile` or `decrypt` (4xx); `problem` says why
- * - `logged_out`: signed out, until `ensureLogin({ force: true })` or `loginWith()`
- * - `network`: no answer came
- * - `timeout`: no answer came in time
- * - `aborted`: `abort()` was called
- * - `invalid_argument`: the call itself is wrong; the message says how
- */
-export type AuthErrorCode =
-  | 'login_failed'
-  | 'login_timeout'
-  | 'login_rejected'
-  | 'login_throttled'
-  | 'unavailable'
-  | 'bad_response'
-  | 'unauthorized'
-  | 'rejected'
-  | 'logged_out'
-  | 'network'
-  | 'timeout'
-  | 'aborted'
-  | 'invalid_argument'
-
-/** What an `AuthError` says besides its code and message. */
-export interface AuthErrorDetails {
-  /** WeChat's own error number, where `wx` gave one. */
-  errno?: number
-  /** The HTTP status, where an answer came. */
-  statusCode?: number
-  /** The service's own code for it, e.g. `user_disabled`, where it gave one. */
-  problem?: ProblemCode
-  /** How long the service asked to be left alone with `Retry-After`, in milliseconds. */
-  retryAfterMs?: number
-}
+import type { AuthErrorCode, AuthErrorDetails, AuthError as AuthErrorShape } from './contract.ts'
 
 /** What every rejected call of this package rejects with. It never holds a token or a code. */
-export class AuthError extends Error {
+export class AuthError extends Error implements AuthErrorShape {
   declare readonly code: AuthErrorCode
-  /** As `wx` says it: `request:fail …`, `login:fail …`. */
   declare readonly errMsg: string
-  declare readonly errno?: number
-  declare readonly statusCode?: number
-  declare readonly problem?: ProblemCode
-  declare readonly retryAfterMs?: number
-  /** Whether the same call may succeed later without anybody doing anything. */
   declare readonly retryable: boolean
+  declare readonly errno?: AuthErrorDetails['errno']
+  declare readonly statusCode?: AuthErrorDetails['statusCode']
+  declare readonly problem?: AuthErrorDetails['problem']
+  declare readonly retryAfterMs?: AuthErrorDetails['retryAfterMs']
 
   constructor(code: AuthErrorCode, errMsg: string, details?: AuthErrorDetails) {
     super(errMsg)
@@ -66,10 +20,37 @@ const RETRYABLE = /^(login_(failed|timeout|throttled)|unavailable|network|timeou
 
 /** Whether `error` came from this package, also from another copy of it, where `instanceof` fails. */
 export function isAuthError(error: unknown): error is AuthError {
-  return Object(error).name === 'AuthError'
+  return (Object(error) as { name?: unknown }).name === 'AuthError'
 }
 
-/** What is refused after a sign-out, and what began before one. */
+/** The error of a call that needs a session after a sign-out, and of a call that began before the sign-out. */
 export function loggedOut(): AuthError {
   return new AuthError('logged_out', 'login:fail signed out; ensureLogin({ force: true }) signs in again')
+}
+
+/**
+ * Turns a failure of `wx` into an AuthError. Only its text tells why it failed.
+ *
+ * @param otherwise the code when the text says nothing known
+ */
+export function toAuthError(failure: unknown, otherwise: AuthErrorCode): AuthError {
+  if (failure instanceof AuthError) return failure
+  const errMsg = messageOf(failure)
+  const code = /time(d )? ?out/i.test(errMsg)
+    ? 'timeout'
+    : /interrupt/.test(errMsg)
+      ? 'network'
+      : /:fail abort/.test(errMsg)
+        ? 'aborted'
+        : otherwise
+  return new AuthError(code, errMsg, { errno: toFailure(failure).errno })
+}
+
+/** The text of a failure. Nothing else of it is used: another host may put the whole request, with the token, into it. */
+export function messageOf(failure: unknown): string {
+  return String(toFailure(failure).errMsg || failure)
+}
+
+function toFailure(failure: unknown): { errMsg?: unknown; errno?: number } {
+  return Object(failure) as { errMsg?: unknown; errno?: number }
 }

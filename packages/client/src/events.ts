@@ -1,13 +1,14 @@
-type Handler = (detail: never) => unknown
+type Handlers<Details> = { [Name in keyof Details]: ((detail: Details[Name]) => unknown)[] }
 
-/** Handlers by event. */
+/** Events, and who listens to them. */
 export interface Events<Details> {
-  /** Returns what takes `handler` off again. */
+  /** Returns a function that removes `handler`. */
   on<Name extends keyof Details>(name: Name, handler: (detail: Details[Name]) => unknown): () => void
   emit<Name extends keyof Details>(name: Name, detail: Details[Name]): void
 }
 
-export function createEvents<Details>(handlers: Record<keyof Details, Handler[]>): Events<Details> {
+/** @param handlers an empty list for each event there is */
+export function createEvents<Details>(handlers: Handlers<Details>): Events<Details> {
   return {
     on(name, handler) {
       if (!handlers[name]) throw new TypeError(`on() knows ${Object.keys(handlers).join(', ')}`)
@@ -18,12 +19,12 @@ export function createEvents<Details>(handlers: Record<keyof Details, Handler[]>
     },
 
     emit(name, detail) {
-      for (const handler of handlers[name]) call(handler, detail as never)
+      for (const handler of handlers[name]) call(handler, detail)
     },
   }
 }
 
-/** What a callback throws reaches `App.onError`, and keeps nobody else from being called. */
+/** Calls `callback`. What it throws goes to `App.onError` and stops nobody else from being called. */
 export function call<T>(callback: ((outcome: T) => unknown) | undefined, outcome: T): void {
   try {
     if (callback) callback(outcome)

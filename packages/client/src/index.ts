@@ -1,40 +1,44 @@
 export type { DecryptOpenDataRequest, SessionSummary, User, UserProfile } from '@weapp-auth/shared'
 export { createAuth } from './auth.ts'
 export type {
+  Answer,
   Auth,
+  AuthErrorCode,
+  AuthErrorDetails,
   AuthEvents,
+  AuthFailure,
+  AuthOptions,
+  CallOptions,
   CreateAuthOptions,
   DownloadOptions,
-  DownloadTask,
   EnsureLoginOptions,
+  KeyValueStorage,
+  LoginWithRequest,
+  LogoutOptions,
+  LogoutReason,
   RequestOptions,
-  RequestTask,
   Session,
   SessionUser,
+  SocketOptions,
   UploadOptions,
-  UploadTask,
   WithCallbacks,
 } from './contract.ts'
-export { AuthError, type AuthErrorCode, type AuthErrorDetails, isAuthError } from './errors.ts'
-export type { AuthOptions } from './pipeline.ts'
-export type { SignInRequest } from './service.ts'
-export type { LogoutOptions } from './session.ts'
-export type { SocketOptions } from './socket.ts'
-export type { SignOutReason } from './storage.ts'
-export type { AuthFailure } from './task.ts'
+export { AuthError, isAuthError } from './errors.ts'
 export type {
   Callbacks,
   DownloadResult,
-  KeyValueStorage,
+  DownloadTask,
   RequestResult,
+  RequestTask,
   SocketClose,
   SocketTask,
   Task,
   UploadResult,
+  UploadTask,
   Wx,
   WxDownloadOptions,
   WxFailure,
   WxRequestOptions,
   WxSocketOptions,
   WxUploadOptions,
-} from './wx.ts'
+} from './wx-api.ts'

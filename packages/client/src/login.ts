@@ -1,9 +1,11 @@
 import { type CreateSessionRequest, ROUTES } from '@weapp-auth/shared'
-import { after, start, type Underway } from './deadline.ts'
-import { AuthError, loggedOut } from './errors.ts'
-import type { Issued, Service, SignInRequest } from './service.ts'
-import { failed, type WeChat } from './wx.ts'
+import type { LoginWithRequest } from './contract.ts'
+import { after, begin, type Underway } from './deadline.ts'
+import { AuthError, loggedOut, toAuthError } from './errors.ts'
+import type { Issued, Service } from './service.ts'
+import type { WeChat } from './wx.ts'
 
+/** What a login needs. */
 export interface LoginDeps<User> {
   wechat: WeChat
   service: Service<User>
@@ -16,60 +18,66 @@ export interface LoginDeps<User> {
 
 const RETRY_DELAY_MS = 300
 
-/** How long those who come after a failed login get its error at once; doubles with each failure, up to the most. */
+/** After a failed login, callers get its error at once for this time. It doubles with each failure up to the maximum. */
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 8_000
 
-// WeChat allows four a second for a user and twice the page views a day for all of them; a loop around a login spends
-// that for everybody. https://developers.weixin.qq.com/miniprogram/dev/framework/performance/api-frequency.html
+// WeChat allows four `wx.login` a second for a user and twice the page views a day for all users; a loop around a login
+// spends that for everybody. https://developers.weixin.qq.com/miniprogram/dev/framework/performance/api-frequency.html
 const CEILING = 3
 const CEILING_WINDOW_MS = 10_000
 
-/** The two ways to a session: each begins a login, which ends in `land` or `fail` unless it is given up before. */
-export interface Login<Landed> {
+/** The two ways to start a login. It ends in `commit` or `fail`, unless it is abandoned before. */
+export interface Login<Result> {
   /**
-   * With a code of `wx.login`.
+   * Signs in with a code of `wx.login`.
    *
-   * @param replaced the token of the session that the new one takes the place of
-   * @param force for the user's own tap: skips the pause after a failure, never the ceiling
-   * @throws AuthError at once, where no login may begin now
+   * @param replaced the token of the session that the new one replaces
+   * @param force for the user's own tap: ignores the pause after a failure, never the ceiling
+   * @throws AuthError at once, when no login may start now
    */
-  withCode(replaced: string | null, force: boolean): Underway<Landed>
-  /** With what the application knows of the user; once, because it may hold something that works once. */
-  withRequest(replaced: string | null, request: SignInRequest): Underway<Landed>
+  withCode(replaced: string | null, force: boolean): Underway<Result>
+  /** Signs in with the application's own request. It is sent once, because it may hold something that works once. */
+  withRequest(replaced: string | null, request: LoginWithRequest): Underway<Result>
 }
 
-export function createLogin<User, Landed>(
+/**
+ * @param commit makes the session of a finished login the current one; `isOwn` when it was made by `withRequest`
+ * @param fail is told why a login failed
+ */
+export function createLogin<User, Result>(
   deps: LoginDeps<User>,
-  land: (issued: Issued<User>, isOwn: boolean) => Landed,
+  commit: (issued: Issued<User>, isOwn: boolean) => Result,
   fail: (error: AuthError) => void,
-): Login<Landed> {
+): Login<Result> {
   const { wechat, service } = deps
-  // Both windows end by timers, not by comparing times: a phone's clock may jump.
+  // Both times are counted by timers, not by comparing clocks: a phone's clock may jump.
   let recentLogins = 0
   let pauseMs = FIRST_PAUSE_MS
+  /** The error of the last login while its pause lasts. Null: no pause. */
   let pausedBy: AuthError | null = null
 
-  function fly(isOwn: boolean, run: (flight: Underway<Landed>) => Promise<Issued<User>>): Underway<Landed> {
-    const flight = start<Landed>(deps.loginTimeoutMs, () => lose(new AuthError('login_timeout', 'login:fail timeout')))
+  function start(isOwn: boolean, run: (login: Underway<Result>) => Promise<Issued<User>>): Underway<Result> {
+    const login = begin<Result>(deps.loginTimeoutMs, () => end(new AuthError('login_timeout', 'login:fail timeout')))
 
-    function lose(error: AuthError): void {
-      if (flight.isOver()) return
+    function end(error: AuthError): void {
+      if (login.isOver()) return
       if (!isOwn) pause(error)
       fail(error)
-      flight.giveUp(Promise.reject(error))
+      login.abandon(Promise.reject(error))
     }
 
-    run(flight).then(
+    run(login).then(
       (issued) => {
-        if (flight.isOver()) return void service.revoke(issued.token)
+        // Nobody will use a session that comes too late.
+        if (login.isOver()) return void service.revoke(issued.token)
         pausedBy = null
         pauseMs = FIRST_PAUSE_MS
-        flight.end(land(issued, isOwn))
+        login.settle(commit(issued, isOwn))
       },
-      (failure) => lose(failed(failure, 'login_failed')),
+      (failure) => end(toAuthError(failure, 'login_failed')),
     )
-    return flight
+    return login
   }
 
   function pause(error: AuthError): void {
@@ -80,22 +88,22 @@ export function createLogin<User, Landed>(
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
   }
 
-  async function attempt(flight: Underway<Landed>, replaced: string | null): Promise<Issued<User>> {
+  async function exchange(login: Underway<Result>, replaced: string | null): Promise<Issued<User>> {
     const { appid, device, loginData } = deps
-    // Before the code, so that none is spent when one of these throws.
+    // Before `wx.login`, so that no code is spent when one of these throws.
     const data: Partial<CreateSessionRequest> = {
       appid: appid(),
       device: device ? wechat.device() : undefined,
       data: typeof loginData === 'function' ? await loginData() : loginData,
     }
-    if (!flight.isOver()) {
+    if (!login.isOver()) {
       recentLogins++
       after(CEILING_WINDOW_MS, () => recentLogins--)
       data.code = await wechat.login()
     }
     // A code that comes too late is never sent.
-    if (flight.isOver()) throw loggedOut()
-    return service.signIn({ url: deps.baseUrl + ROUTES.sessions, data }, replaced, flight.use)
+    if (login.isOver()) throw loggedOut()
+    return service.login({ url: deps.baseUrl + ROUTES.sessions, data }, replaced, login.setTask)
   }
 
   return {
@@ -104,22 +112,22 @@ export function createLogin<User, Landed>(
       if (recentLogins >= CEILING) throw new AuthError('login_throttled', 'login:fail more than 3 logins in 10 s')
       if (pausedBy && !force) throw pausedBy
 
-      return fly(false, (flight) =>
-        attempt(flight, replaced).catch(async (failure) => {
-          const error = failed(failure, 'login_failed')
+      return start(false, (login) =>
+        exchange(login, replaced).catch(async (failure) => {
+          const error = toAuthError(failure, 'login_failed')
           if (!isWorthRepeating(error)) throw error
           await new Promise<void>((resolve) => after(RETRY_DELAY_MS, resolve))
           if (recentLogins >= CEILING) throw error
-          return attempt(flight, replaced)
+          return exchange(login, replaced)
         }),
       )
     },
 
-    withRequest: (replaced, request) => fly(true, ({ use }) => service.signIn(request, replaced, use)),
+    withRequest: (replaced, request) => start(true, ({ setTask }) => service.login(request, replaced, setTask)),
   }
 }
 
-/** What may go well a moment later; a refusal will not, and a service that names a time is asked no earlier. */
+/** Whether a second attempt may succeed a moment later. A service that sent `Retry-After` is not asked any earlier. */
 function isWorthRepeating({ code, retryAfterMs }: AuthError): boolean {
   return !retryAfterMs && /^(network|login_failed|unavailable)$/.test(code)
 }

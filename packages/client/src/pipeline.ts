@@ -1,127 +1,143 @@
-import { ignore, start } from './deadline.ts'
-import { AuthError, type AuthErrorCode, loggedOut } from './errors.ts'
+import type { Answer, AuthErrorCode, CallOptions } from './contract.ts'
+import { begin, ignore } from './deadline.ts'
+import { AuthError, loggedOut } from './errors.ts'
 import { problemOf, type Service } from './service.ts'
 import type { SessionKeeper } from './session.ts'
 import type { ActiveSession } from './storage.ts'
-import { createTask } from './task.ts'
+import { type AnyTask, createTask } from './task.ts'
 import type { Locate } from './url.ts'
-import type { Task } from './wx.ts'
 
-/** What a call may say about signing in, besides the options of `wx`. */
-export interface AuthOptions {
-  /**
-   * `'required'` (default) sends the token and waits for a login when there is none; `'optional'` goes without one when
-   * there is none to be had; `'none'` never sends one.
-   */
-  auth?: 'required' | 'optional' | 'none'
-  /** Whether a 401 leads to one login and the same request once more. Default true. */
-  replay?: boolean
-}
-
-/** What every call of the pipeline has in common. */
-export interface CallOptions extends AuthOptions {
-  url?: string
-  header?: Record<string, string>
-  timeout?: number
-}
-
-/** What one who sends tells: `use` the task of `wx`, at once, and `keep` that it may go on for as long as it likes. */
+/** What a sender may tell while it sends. */
 export interface Sending {
-  use(task: unknown): void
-  keep(): void
+  /** Says which task of `wx` sends. */
+  setTask(task: unknown): void
+  /** Takes the call's time limit away, because it may now go on for as long as it likes. */
+  liftLimit(): void
 }
 
-/** Sends once; `token` is what the header carries, if anything. */
-export type Send<Result> = (options: CallOptions, sending: Sending, token: string | null) => Promise<Result>
+/** Sends once. `token` is the token in the header, if any. */
+export type Send<Options, Result> = (options: Options, sending: Sending, token: string | null) => Promise<Result>
 
+/** What the pipeline needs. */
 export interface PipelineDeps {
   session: Pick<SessionKeeper<unknown>, 'generation' | 'obtain' | 'accepted' | 'invalidate'>
-  judge: Service<unknown>['judge']
+  askSession: Service<unknown>['askSession']
   locate: Locate
   bearer: (token: string) => Record<string, string>
   loginTimeoutMs: number
 }
 
-/** WeChat's default for a call without `timeout`, and the longest it grants. */
+/** `wx`'s default for a call without `timeout`, and its maximum. */
 const WX_TIMEOUT_MS = 60_000
 
-/** What of a call is not for whoever sends it. */
+/** Our own options, removed before sending. */
 const OWN_OPTIONS = { auth: undefined, replay: undefined, success: undefined, fail: undefined, complete: undefined }
 
+/** What came of sending once. */
+interface Attempt<Result> {
+  /** What the caller gets, unless the token was refused. */
+  outcome: Promise<Result>
+  /** What the sender resolved or rejected with: some libraries reject on every status that is not 2xx. */
+  response: unknown
+  /** The session it went with. Null: it went without one. */
+  session: ActiveSession<unknown> | null
+  /** Whether the answer says that the token is not valid. */
+  isUnauthorized: boolean
+}
+
 /**
- * Puts the way of every authenticated call around one `wx` call: token on, and after a 401 one login and one replay.
+ * Makes the function that every authenticated call goes through: token on, and after a 401 one login and one replay.
  *
- * The call settles within `loginTimeoutMs` and its own timeout, whatever `wx` does: one deadline, set when it is made.
+ * The call settles within `loginTimeoutMs` plus its own timeout, whatever `wx` does: one deadline, set when it is made.
  */
-export function createPipeline({ session, judge, locate, bearer, loginTimeoutMs }: PipelineDeps) {
-  return function through<Result>(
+export function createPipeline({ session, askSession, locate, bearer, loginTimeoutMs }: PipelineDeps) {
+  return function sendAuthenticated<Options extends CallOptions, Result>(
     name: string,
-    given: CallOptions,
-    send: Send<Result>,
-    isUnauthorized: (response: Result) => boolean,
-  ): { outcome: Promise<Result>; task: Task } {
-    const { auth, replay, header, timeout = WX_TIMEOUT_MS } = Object(given) as CallOptions
-    // A logout since the call began ends it: the replay must not go on as whoever signs in next.
+    given: Options,
+    send: Send<Options, Result>,
+    isUnauthorized: (answer: Answer) => boolean,
+  ): { outcome: Promise<Result>; task: AnyTask } {
+    // A plain JavaScript caller may have passed nothing.
+    const options = Object(given) as Options
+    const { auth, replay, header, timeout = WX_TIMEOUT_MS } = options
+    // A logout since the call began ends it: the replay must not go on as the next user.
     const since = session.generation()
-    const call = start<Result>(loginTimeoutMs + timeout, () => call.giveUp(fail('timeout', 'timeout')))
-    const { task, use } = createTask(call.use, () => {
-      if (!call.isOver()) call.giveUp(fail('aborted', 'abort'))
+    const call = begin<Result>(loginTimeoutMs + timeout, () => call.abandon(fail('timeout', 'timeout')))
+    const { task, setTask } = createTask(call.setTask, () => {
+      if (!call.isOver()) call.abandon(fail('aborted', 'abort'))
     })
 
     function fail(code: AuthErrorCode, message: string, statusCode?: number): Promise<never> {
       return Promise.reject(new AuthError(code, `${name}:fail ${message}`, { statusCode }))
     }
 
-    function unauthorized(): Promise<never> {
+    async function run(): Promise<Result> {
+      const { url, trusted } = locate(options, name)
+      const isAuthorized = trusted && auth !== 'none'
+
+      const first = await attempt(url, isAuthorized, null)
+      if (!first.isUnauthorized) return first.outcome
+      if ((await endSession(first)) && replay !== false) {
+        const second = await attempt(url, isAuthorized, first.session)
+        if (!second.isUnauthorized) return second.outcome
+        await endSession(second)
+      }
       return fail('unauthorized', 'the service does not accept the session', 401)
     }
 
-    /** @param refused the session of the first attempt */
-    async function attempt(url: string, isAuthorized: boolean, refused?: ActiveSession<unknown>): Promise<Result> {
-      let active: ActiveSession<unknown> | undefined
+    /** @param refused the session of the first attempt; null in the first attempt */
+    async function attempt(
+      url: string,
+      isAuthorized: boolean,
+      refused: ActiveSession<unknown> | null,
+    ): Promise<Attempt<Result>> {
+      let found: ActiveSession<unknown> | null = null
       if (isAuthorized) {
         try {
-          active = await session.obtain(since)
-          // It may come during any `await`; from here to the call that carries the token there is none.
+          found = await session.obtain(since)
+          // Checked here because a logout may come during any `await`; from here to the sending there is none.
           if (since !== session.generation()) throw loggedOut()
         } catch (error) {
-          active = undefined
+          found = null
           if (auth !== 'optional') throw error
         }
-        // What began as one user must not go on as another, whom only that user can have signed in.
-        if (refused && active && (refused.isOwn || active.isOwn)) return unauthorized()
+        // A request that began as one user must not go on as another, and a `loginWith` session may be another user's.
+        if (refused && found && (refused.isOwn || found.isOwn)) return fail('unauthorized', 'the user has changed', 401)
       }
-      // Given up while it waited for a login: nothing is sent any more.
-      if (call.isOver()) return call.outcome
+      // Given up while it waited for a login: nothing is sent any more, and nobody hears of this error.
+      if (call.isOver()) throw loggedOut()
+      return sendOnce(url, isAuthorized, found)
+    }
+
+    async function sendOnce(
+      url: string,
+      isAuthorized: boolean,
+      active: ActiveSession<unknown> | null,
+    ): Promise<Attempt<Result>> {
       const token = active ? active.token : null
       const signed = token ? replaceHeader(header, bearer(token)) : header
-      // Some libraries reject on every status that is not 2xx.
+      const sent = Object.assign({}, options, OWN_OPTIONS, { url, header: signed })
       let hasFailed = false
-      const sent = Object.assign({}, given, OWN_OPTIONS, { url, header: signed })
-      const response = await send(sent, { use, keep: call.keep }, token).catch((failure) => {
+      const outcome = send(sent, { setTask, liftLimit: call.liftLimit }, token)
+      const response: unknown = await outcome.catch((failure: unknown) => {
         hasFailed = true
         return failure
       })
-      const { statusCode, data } = Object(response)
-      const isAnswer = !hasFailed || statusCode
-      if (!isAuthorized || !isAnswer || !isUnauthorized(response)) {
-        // A service in trouble has not looked at the token. What hands out bodies alone has seen to the status itself.
-        if (token && isAnswer && !(statusCode >= 500)) session.accepted(token)
-        if (hasFailed) throw response
-        return response
-      }
-      if (active && token) {
-        // A file, raw bytes and a closed socket do not say why they are refused.
-        const said = data && !data.byteLength ? response : await judge(token).catch(ignore)
-        const mayReplay = session.invalidate(token, problemOf(said).reason) && replay !== false && !refused
-        if (mayReplay) return attempt(url, true, active)
-      }
-      return unauthorized()
+      const answer = Object(response) as Answer
+      const isAnswer = !hasFailed || !!answer.statusCode
+      const isRefused = isAuthorized && isAnswer && isUnauthorized(answer)
+      // A 5xx says nothing about the token. A library that hands out bodies alone has checked the status itself.
+      if (token && isAnswer && !isRefused && !(answer.statusCode >= 500)) session.accepted(token)
+      return { outcome, response, session: active, isUnauthorized: isRefused }
     }
 
-    async function run(): Promise<Result> {
-      const { url, trusted } = locate(Object(given), name)
-      return attempt(url, trusted && auth !== 'none')
+    /** Ends the session that was refused. Returns whether the request may be sent again. */
+    async function endSession({ response, session: refused }: Attempt<Result>): Promise<boolean> {
+      if (!refused) return false
+      const { data } = Object(response) as { data?: { byteLength?: unknown } }
+      // A file, raw bytes and a closed socket do not say why they are refused.
+      const explained = data && !data.byteLength ? response : await askSession(refused.token).catch(ignore)
+      return session.invalidate(refused.token, problemOf(explained).reason)
     }
 
     call.follow(run())
@@ -129,9 +145,9 @@ export function createPipeline({ session, judge, locate, bearer, loginTimeoutMs 
   }
 }
 
-/** HTTP takes `authorization` for `Authorization`; `wx` would send both. */
+/** Header names are compared without case: `wx` would send both `authorization` and `Authorization`. */
 function replaceHeader(given: unknown, own: Record<string, string>): Record<string, string> {
-  const sent: Record<string, string> = Object(given)
+  const sent = Object(given) as Record<string, string>
   const names = Object.keys(own).map((name) => name.toLowerCase())
   const header: Record<string, string> = {}
   for (const name of Object.keys(sent)) {

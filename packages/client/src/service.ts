@@ -1,97 +1,108 @@
 import { type CreateSessionResponse, type Problem, ROUTES } from '@weapp-auth/shared'
+import type { AuthErrorCode, LoginWithRequest } from './contract.ts'
 import { ignore, within } from './deadline.ts'
-import { AuthError, type AuthErrorCode } from './errors.ts'
-import type { RequestResult, Task, WeChat, WxRequestOptions } from './wx.ts'
+import { AuthError } from './errors.ts'
+import type { WeChat } from './wx.ts'
+import type { RequestResult } from './wx-api.ts'
 
-/** What a successful sign-in brings: the wire body, checked. */
+/** The body that a successful sign-in answers, checked. */
 export type Issued<User> = Omit<CreateSessionResponse, 'user'> & { user: User }
 
-/** Where an own or a third party's sign-in is sent to, and with what. */
-export interface SignInRequest {
-  /** As in `request`: `/…` of `baseUrl`, or an absolute URL of an allowed origin. It answers as `POST /v1/sessions` does. */
-  url: string
-  data?: WxRequestOptions['data']
-}
-
-/** The calls that never take the way of other requests: no waiting for a login, no replay. */
+/** The calls about the session itself. They never wait for a login and are never replayed. */
 export interface Service<User> {
-  /** A sign-in: `POST /v1/sessions` unless `request` names another. `token` is of the session that it replaces. */
-  signIn(request: SignInRequest, token: string | null, onTask: (task: Task) => void): Promise<Issued<User>>
-  /** `GET /v1/session`: what the service says of `token`. */
-  judge(token: string): Promise<RequestResult>
-  /** `DELETE /v1/session`, as far as it can be had: a session that is not revoked expires by itself. */
+  /**
+   * Sends a sign-in to `request.url`.
+   *
+   * @param replaced the token of the session that the new one replaces
+   * @param onTask gets the task of `wx.request`
+   */
+  login(request: LoginWithRequest, replaced: string | null, onTask: (task: unknown) => void): Promise<Issued<User>>
+  /** `GET /v1/session`: asks the service whether the session of `token` lives. */
+  askSession(token: string): Promise<RequestResult>
+  /** `DELETE /v1/session`. Never rejects: a session that cannot be revoked now expires by itself. */
   revoke(token: string): Promise<unknown>
   /** `DELETE /v1/sessions?scope=all`. */
   revokeAll(token: string): Promise<void>
 }
 
-/** For what nobody waits for, or not for long. */
+/** The limit for calls that nobody waits for, or not for long. */
 const SHORT_TIMEOUT_MS = 5_000
 
+/** @param bearer makes the header that carries a token */
 export function createService<User>(
   wechat: WeChat,
   baseUrl: string,
   bearer: (token: string) => Record<string, string>,
 ): Service<User> {
-  function ask(method: 'GET' | 'DELETE', path: string, token: string): Promise<RequestResult> {
+  function call(method: 'GET' | 'DELETE', path: string, token: string): Promise<RequestResult> {
     const options = { url: baseUrl + path, method, header: bearer(token), timeout: SHORT_TIMEOUT_MS }
-    return within(SHORT_TIMEOUT_MS, wechat.send<RequestResult>('request', options), () =>
+    return within(SHORT_TIMEOUT_MS, wechat.send('request', options), () =>
       Promise.reject(new AuthError('timeout', 'request:fail timeout')),
     )
   }
 
   return {
-    async signIn({ url, data }, token, onTask) {
-      const options = { url, method: 'POST', header: token ? bearer(token) : {}, data }
-      const response = await wechat.send<RequestResult>('request', options, onTask)
+    async login({ url, data }, replaced, onTask) {
+      const header = replaced ? bearer(replaced) : {}
+      const response = await wechat.send('request', { url, method: 'POST', header, data }, onTask)
       if (!(response.statusCode >= 300) && isIssued<Issued<User>>(response.data)) return response.data
-      throw refusal(response, 'login', 'login_rejected', 'login_throttled')
+      throw toResponseError(response, 'login', 'login_rejected', 'login_throttled')
     },
 
-    judge: (token) => ask('GET', ROUTES.session, token),
+    askSession: (token) => call('GET', ROUTES.session, token),
 
-    revoke: (token) => ask('DELETE', ROUTES.session, token).catch(ignore),
+    revoke: (token) => call('DELETE', ROUTES.session, token).catch(ignore),
 
     async revokeAll(token) {
-      const response = await ask('DELETE', `${ROUTES.sessions}?scope=all`, token)
-      if (!(response.statusCode < 300)) throw refusal(response, 'logout', 'unauthorized')
+      const response = await call('DELETE', `${ROUTES.sessions}?scope=all`, token)
+      if (!(response.statusCode < 300)) throw toResponseError(response, 'logout', 'unauthorized')
     },
   }
 }
 
-/** An answer that is not what was asked for. */
-export function refusal(
+/**
+ * Turns a response that is not the expected one into an AuthError.
+ *
+ * @param name the call that failed, for the message
+ * @param rejected the code for a 4xx
+ * @param throttled the code for a 429
+ */
+export function toResponseError(
   response: RequestResult,
   name: string,
   rejected: AuthErrorCode,
   throttled = rejected,
 ): AuthError {
-  const { header } = response
+  // Some hosts give the status as a string.
   const statusCode = Number(response.statusCode)
   const problem = problemOf(response).code
   const code =
     statusCode === 429 ? throttled : statusCode >= 500 ? 'unavailable' : statusCode >= 400 ? rejected : 'bad_response'
-  const { 'Retry-After': retryAfter, 'retry-after': lowerCased = retryAfter } = Object(header)
   return new AuthError(code, `${name}:fail the service at baseUrl answered ${statusCode} ${problem || ''}`, {
     statusCode,
     problem,
-    // In seconds; the form with a date would be read against the phone's clock.
-    retryAfterMs: Number(lowerCased) * 1000 || undefined,
+    retryAfterMs: retryAfterMs(response.header),
   })
 }
 
-/** The problem a response carries, if any. Its code is repeated in messages, so nothing but a code may pass for one. */
+/** `Retry-After` in seconds. Its other form, a date, is ignored: a phone's clock may be wrong. */
+function retryAfterMs(header: unknown): number | undefined {
+  const { 'Retry-After': upper, 'retry-after': seconds = upper } = Object(header) as Record<string, unknown>
+  return Number(seconds) * 1000 || undefined
+}
+
+/** The problem document of a response, or `{}`. Its code is repeated in messages, so it must look like a code. */
 export function problemOf(response: unknown): Partial<Problem> {
   try {
-    const { data } = response as RequestResult
-    const problem = typeof data === 'string' ? JSON.parse(data) : data
+    const { data } = response as { data?: unknown }
+    const problem = (typeof data === 'string' ? JSON.parse(data) : data) as Partial<Problem>
     return /^[a-z_]{1,40} [a-z_]{0,40}$/.test(`${problem.code} ${problem.reason || ''}`) ? problem : {}
   } catch {
     return {}
   }
 }
 
-/** Lifetimes are relative, in seconds; a token is visible ASCII, which is what can stand in a header as it is. */
+/** Checks a sign-in's answer. Lifetimes are relative, in seconds. A token is visible ASCII, so that it fits in a header. */
 export function isIssued<Found extends Issued<unknown>>(value: unknown): value is Found {
   const { token, expiresIn, absoluteExpiresIn, session, user } = Object(value) as Partial<Issued<unknown>>
   return (
@@ -99,7 +110,7 @@ export function isIssued<Found extends Issued<unknown>>(value: unknown): value i
     /^[!-~]+$/.test(token) &&
     Number(expiresIn) > 0 &&
     Number(absoluteExpiresIn) > 0 &&
-    typeof Object(session).id === 'string' &&
+    typeof (Object(session) as { id?: unknown }).id === 'string' &&
     Object(user) === user
   )
 }

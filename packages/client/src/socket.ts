@@ -1,55 +1,58 @@
-import { ignore, start } from './deadline.ts'
+import type { AuthOptions, SocketOptions } from './contract.ts'
+import { begin, ignore } from './deadline.ts'
+import { toAuthError } from './errors.ts'
 import { createEvents } from './events.ts'
-import type { AuthOptions, CallOptions, createPipeline, Sending } from './pipeline.ts'
+import type { createPipeline, Sending } from './pipeline.ts'
 import type { Service } from './service.ts'
-import { type AuthFailure, failureOf, report } from './task.ts'
-import { type Callbacks, failed, type SocketClose, type SocketTask, type WeChat, type WxSocketOptions } from './wx.ts'
+import { failureOf, report } from './task.ts'
+import type { WeChat } from './wx.ts'
+import type { SocketClose, SocketTask, WxSocketOptions } from './wx-api.ts'
 
-/** The options of `wx.connectSocket`, and what to do about signing in. */
-export interface SocketOptions extends WxSocketOptions, AuthOptions, Callbacks<{ errMsg: string }, AuthFailure> {}
-
-/** The service closes with this when the session has ended; 4000 to 4999 are for the application's own reasons. */
+/** The service closes with this code when the session has ended. 4000 to 4999 are for applications. */
 const UNAUTHORIZED = 4401
-/** What RFC 6455 names a connection that ended without a closing frame. */
+/** The code of a connection that ended without a closing frame (RFC 6455). */
 const ABNORMAL = 1006
 
+/** What the listeners of a socket get. */
+interface SocketEvents {
+  open: { header?: Record<string, string> }
+  message: { data: string | ArrayBuffer }
+  error: { errMsg: string }
+  close: SocketClose
+}
+
 /**
- * `wx.connectSocket` by the way of every call. A socket's whole life is one: it ends when the socket closes.
+ * Makes `connectSocket`. To the pipeline a socket is one call, which ends when the socket closes.
  *
- * What is returned stands for the socket of the first attempt, and then for that of the one reconnect.
+ * The returned task stands for the socket of the first attempt, then for that of the one reconnect.
  */
 export function createConnectSocket(
   wechat: WeChat,
-  judge: Service<unknown>['judge'],
-  through: ReturnType<typeof createPipeline>,
+  askSession: Service<unknown>['askSession'],
+  sendAuthenticated: ReturnType<typeof createPipeline>,
 ): (options: SocketOptions) => SocketTask {
   return (options) => {
-    const { on, emit } = createEvents<{ open: object; message: object; error: object; close: SocketClose | undefined }>(
-      {
-        open: [],
-        message: [],
-        error: [],
-        close: [],
-      },
-    )
-    // As `wx` tells it: whether there is a socket, not whether it is open.
-    const started = start<{ errMsg: string }>(0, ignore)
+    const { on, emit } = createEvents<SocketEvents>({ open: [], message: [], error: [], close: [] })
+    // What `success` and `fail` tell: whether there is a socket, not whether it is open.
+    const started = begin<{ errMsg: string }>(0, ignore)
+    /** The socket of `wx`. Null: there is none yet, or it has closed. */
     let real: SocketTask | null = null
     let isOpen = false
-    let closed: SocketClose | undefined
+    /** How the socket was closed. Null: it was not. */
+    let closed: SocketClose | null = null
 
-    function connect(sent: CallOptions, { keep }: Sending): Promise<SocketClose> {
+    function connect(sent: WxSocketOptions, { liftLimit }: Sending): Promise<SocketClose> {
       return new Promise((resolve, fail) => {
         isOpen = false
-        closed = undefined
+        closed = null
         const url = String(sent.url).replace(/^http/, 'ws')
-        const mine = wechat.connectSocket(Object.assign(sent, { url, success: started.end as () => void, fail }))
+        const mine = wechat.connectSocket(Object.assign(sent, { url, success: started.settle, fail }))
         real = mine
-        // Of a socket that was given up, or that another has taken the place of, nothing is heard any more.
+        // Nothing is told of a socket that was given up or replaced.
         mine.onOpen((event) => {
           if (real !== mine) return
           isOpen = true
-          keep()
+          liftLimit()
           emit('open', event)
         })
         mine.onMessage((event) => {
@@ -66,28 +69,32 @@ export function createConnectSocket(
       })
     }
 
-    /** `wx` does not tell with which status an upgrade was refused, nor whether it was: the service is asked. */
+    /** `wx` does not tell with which status an upgrade was refused, nor whether it was, so the service is asked. */
     function explain(failure: unknown, token: string | null): Promise<unknown> {
-      return (token ? judge(token) : Promise.reject())
-        .then((verdict) => (isRefused(verdict) ? verdict : Promise.reject()))
-        .catch(() => Promise.reject(failed(failure, 'network')))
+      return (token ? askSession(token) : Promise.reject())
+        .then((answer) => (isRefused(answer) ? answer : Promise.reject()))
+        .catch(() => Promise.reject(toAuthError(failure, 'network')))
     }
 
-    const { outcome, task } = through<unknown>(
+    const url = String(options.url).replace(/^ws/, 'http')
+    const { outcome, task } = sendAuthenticated<WxSocketOptions & AuthOptions, unknown>(
       'connectSocket',
-      Object.assign({}, options, { url: String(options.url).replace(/^ws/, 'http') }),
+      Object.assign({}, options, { url }),
       (sent, sending, token) => connect(sent, sending).catch((failure) => explain(failure, token)),
       isRefused,
     )
     outcome
-      .catch((error) => {
-        started.end(outcome as never)
+      .catch((error: unknown) => {
+        // It has rejected, so it has no result of any type.
+        started.settle(outcome as Promise<never>)
         if (closed) return
         const { errMsg } = failureOf('connectSocket', error)
         emit('error', { errMsg })
         closed = { code: ABNORMAL, reason: errMsg }
       })
-      .then(() => emit('close', closed))
+      .then(() => {
+        if (closed) emit('close', closed)
+      })
     report('connectSocket', options, started.outcome)
 
     return {
@@ -103,15 +110,16 @@ export function createConnectSocket(
         real = null
         task.abort()
       },
-      onOpen: (listener) => void on('open', listener as never),
-      onMessage: (listener) => void on('message', listener as never),
-      onError: (listener) => void on('error', listener as never),
-      onClose: (listener) => void on('close', listener as never),
+      onOpen: (listener) => void on('open', listener),
+      onMessage: (listener) => void on('message', listener),
+      onError: (listener) => void on('error', listener),
+      onClose: (listener) => void on('close', listener),
     }
   }
 }
 
+/** Whether a socket's close or the answer of `GET /v1/session` says that the token is not valid. */
 function isRefused(end: unknown): boolean {
-  const { code, statusCode } = Object(end)
+  const { code, statusCode } = Object(end) as { code?: unknown; statusCode?: unknown }
   return code === UNAUTHORIZED || Number(statusCode) === 401
 }

@@ -5,7 +5,7 @@ import { createClock, createDevice, createWorld, DEMO_APP, localLink } from '@we
 import { describe, expect, test } from 'vitest'
 import { checkSyntaxAndGlobals } from '../build.mts'
 import type * as client from '../src/index.ts'
-import { createService } from './phone.ts'
+import { createFakeService } from './fake-service.ts'
 
 const DIST = join(import.meta.dirname, '..', 'miniprogram_dist')
 
@@ -28,7 +28,7 @@ function load(globals: object): typeof client {
 describe('the built file', () => {
   test('signs in and sends a request with nothing but an old engine and wx', async () => {
     const clock = createClock()
-    const service = createService()
+    const service = createFakeService()
     const device = createDevice({
       link: localLink(createWorld({ clock })),
       appid: DEMO_APP.appid,

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Wx } from '../src/index.ts'
-import { createPhone, flush, IDLE_SECONDS, problem, watch, withStringStatus } from './phone.ts'
+import { IDLE_SECONDS, problem } from './fake-service.ts'
+import { createPhone, withStringStatus } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 describe('ensureLogin', () => {
   test('logs in once when nothing is stored, and asks nothing of the session_key', async () => {

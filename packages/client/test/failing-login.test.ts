@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createPhone, flush, problem, watch } from './phone.ts'
+import { problem } from './fake-service.ts'
+import { createPhone } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 describe('a failing login', () => {
   test.each([

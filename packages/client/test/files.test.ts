@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createPhone, flush, problem, watch } from './phone.ts'
+import { problem } from './fake-service.ts'
+import { createPhone } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 describe('uploadFile', () => {
   test('signs in, sends the file with the token, and gives the body as wx does: a string', async () => {
@@ -100,7 +102,7 @@ describe('downloadFile', () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     service.revokeAll()
-    service.business = (call) => (call.path === '/v1/session' ? 'lose' : service.judge(call.token))
+    service.business = (call) => (call.path === '/v1/session' ? 'lose' : service.answerFor(call.token))
     expect((await auth.downloadFile({ url: '/receipt' })).statusCode).toBe(200)
   })
 })

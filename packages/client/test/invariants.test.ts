@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import type { Session } from '../src/index.ts'
-import { type Call, createPhone, flush, problem, type Watched, watch } from './phone.ts'
+import { type Call, problem } from './fake-service.ts'
+import { createPhone } from './phone.ts'
+import { flush, type Watched, watch } from './watch.ts'
 
 const LOGIN_TIMEOUT_MS = 15_000
 const REQUEST_TIMEOUT_MS = 5_000
@@ -20,7 +22,7 @@ type Step =
   | { do: 'suspend'; ms: number }
   | { do: 'jump'; ms: number }
   | { do: 'storage'; how: 'full' | 'silent' | 'fine' | 'cleared' }
-  | { do: 'answer'; nth: number; with: 'judgement' | 'refusal' | 'trouble' | 'loss' }
+  | { do: 'answer'; nth: number; with: 'truth' | 'refused' | 'trouble' | 'loss' }
   | { do: 'revoke'; reason: 'unknown' | 'replaced' | 'admin' }
   | { do: 'breakWx'; how: 'fails' | 'hangs' | 'key is dead' | 'request is deaf' }
   | { do: 'advance'; ms: number }
@@ -51,7 +53,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('answer'),
       nth: fc.nat(5),
-      with: fc.constantFrom('judgement', 'judgement', 'judgement', 'refusal', 'trouble', 'loss'),
+      with: fc.constantFrom('truth', 'truth', 'truth', 'refused', 'trouble', 'loss'),
     }),
   },
   {
@@ -89,7 +91,7 @@ const raceStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('answer'),
       nth: fc.nat(5),
-      with: fc.constantFrom('judgement', 'judgement', 'judgement', 'refusal'),
+      with: fc.constantFrom('truth', 'truth', 'truth', 'refused'),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('revoke'), reason: fc.constantFrom('unknown', 'replaced') }) },
@@ -104,7 +106,7 @@ const patienceStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ do: 'loginWith' }) },
   { weight: 1, arbitrary: fc.constant({ do: 'ensureSessionKey' }) },
   { weight: 1, arbitrary: fc.constant({ do: 'breakWx', how: 'key is dead' }) },
-  { weight: 1, arbitrary: fc.constant({ do: 'answer', nth: 0, with: 'judgement' }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'answer', nth: 0, with: 'truth' }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('advance'), ms: fc.constantFrom(1_000, 5_000, 10_000) }) },
 ) as fc.Arbitrary<Step>
 
@@ -193,7 +195,7 @@ async function run(isWarm: boolean, steps: readonly Step[]): Promise<void> {
     }
     if (how === 'trouble') return call.answer(503, problem(503, 'store_unavailable').data)
     if (isLogin(call)) {
-      if (how === 'refusal') return call.answer(403, problem(403, 'user_disabled').data)
+      if (how === 'refused') return call.answer(403, problem(403, 'user_disabled').data)
       const body = service.issue()
       issued.push(body.token)
       await call.answer(201, body)
@@ -201,7 +203,7 @@ async function run(isWarm: boolean, steps: readonly Step[]): Promise<void> {
       if (lateExchanges.has(call)) expect(auth.getSession()?.id).not.toBe(body.session.id)
       return
     }
-    const { status, data } = how === 'refusal' ? problem(401, 'session_invalid') : service.judge(call.token)
+    const { status, data } = how === 'refused' ? problem(401, 'session_invalid') : service.answerFor(call.token)
     const isCurrent = before !== null && call.token === `wxs1.000.token-${before.id.slice(1)}`
     await call.answer(status, data)
     // 3, 4: what is said of another token leaves the current one alone, and causes no login.

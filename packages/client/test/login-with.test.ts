@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { BASE_URL, createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
+import { IDLE_SECONDS, problem } from './fake-service.ts'
+import { BASE_URL, createPhone } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 const PASSWORD = { url: '/login', data: { name: 'alice', password: 'secret' } }
 
@@ -211,7 +213,7 @@ describe('a session made by loginWith', () => {
   test("does not take up what began as somebody else's request", async () => {
     const { auth, service } = createPhoneWithPasswords()
     await auth.ensureLogin()
-    service.business = (call) => (call.path === '/slow' ? 'hold' : service.judge(call.token))
+    service.business = (call) => (call.path === '/slow' ? 'hold' : service.answerFor(call.token))
     const slow = watch(auth.request({ url: '/slow', method: 'POST', data: { draft: 1 } }))
     await flush()
     service.revokeAll()
@@ -224,7 +226,7 @@ describe('a session made by loginWith', () => {
   test('is not the one that a request of another user goes on as, whichever answer comes first', async () => {
     const { auth, service, way } = createPhoneWithPasswords()
     await auth.ensureLogin()
-    service.business = (call) => (call.path === '/transfer' ? 'hold' : service.judge(call.token))
+    service.business = (call) => (call.path === '/transfer' ? 'hold' : service.answerFor(call.token))
     const transfer = watch(auth.request({ url: '/transfer', method: 'POST', data: { to: 'bob' } }))
     await flush()
     way.slow = true
@@ -242,7 +244,7 @@ describe('a session made by loginWith', () => {
   test('hands none of its requests on to the WeChat user who signs in after it', async () => {
     const { auth, service } = createPhoneWithPasswords()
     await auth.loginWith(PASSWORD)
-    service.business = (call) => (service.held.length === 0 ? 'hold' : service.judge(call.token))
+    service.business = (call) => (service.held.length === 0 ? 'hold' : service.answerFor(call.token))
     const transfer = watch(auth.request({ url: '/transfer', method: 'POST' }))
     await flush()
     await auth.ensureLogin({ force: true })

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
+import { IDLE_SECONDS, problem } from './fake-service.ts'
+import { createPhone } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 describe('logout', () => {
   test('forgets the session at once, tells the service, and lasts until the next tap', async () => {
@@ -146,7 +148,7 @@ describe('logout', () => {
   test('a request that was under way does not go on as whoever signs in next', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
-    service.business = (call) => (service.held.length === 0 ? 'hold' : service.judge(call.token))
+    service.business = (call) => (service.held.length === 0 ? 'hold' : service.answerFor(call.token))
     const request = watch(auth.request({ url: '/transfer', method: 'POST' }))
     await flush()
     await auth.logout()
@@ -246,7 +248,7 @@ describe('logout', () => {
     let nowMs = Date.UTC(2026, 0, 1)
     const { auth, service } = createPhone({ now: () => nowMs })
     await auth.ensureLogin()
-    service.business = (call) => (service.held.length === 0 ? 'hold' : service.judge(call.token))
+    service.business = (call) => (service.held.length === 0 ? 'hold' : service.answerFor(call.token))
     watch(auth.request({ url: '/poll' }))
     await flush()
     nowMs += IDLE_SECONDS * 1000

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createPhone, flush } from './phone.ts'
+import { createPhone } from './phone.ts'
+import { flush } from './watch.ts'
 
 // What `docs/migrate.md` shows: code as tutorials have it, and the same after the move.
 const FOLDER = join(import.meta.dirname, 'migrate')
@@ -31,7 +32,7 @@ function createPhoneWithBackend() {
   service.route = (call) => {
     if (call.path === '/login') return { status: 200, data: { token: service.issue().token } }
     if (call.path.startsWith('/wx/session')) return { status: 200, data: { sessionid: service.issue().token } }
-    if (call.path === '/products') return service.judge(call.token ?? call.header.sessionid ?? null)
+    if (call.path === '/products') return service.answerFor(call.token ?? call.header.sessionid ?? null)
     return route(call)
   }
   vi.stubGlobal('wx', phone.device.wx)

@@ -9,106 +9,12 @@ import {
   type SocketRequest,
   type TransportRequest,
 } from '@weapp-auth/emulator'
-import type { CreateSessionResponse, RevocationReason } from '@weapp-auth/shared'
 import { afterEach, vi } from 'vitest'
 import { type CreateAuthOptions, createAuth } from '../src/index.ts'
-import { pendingJobs } from './old-engine/timer-promise.ts'
+import { type Call, createFakeService } from './fake-service.ts'
+import { flush } from './watch.ts'
 
 export const BASE_URL = 'https://api.example.com'
-export const IDLE_SECONDS = 7_200
-export const ABSOLUTE_SECONDS = 30 * 24 * 3_600
-
-/** One request that reached the network; a held one waits for the test to answer it. */
-export interface Call {
-  method: string
-  url: string
-  path: string
-  header: Record<string, string>
-  token: string | null
-  body: Record<string, unknown>
-  /** The body when it is no JSON. */
-  bytes: string
-  /** Whether the phone has stopped waiting for the answer. */
-  isGivenUp(): boolean
-  answer(status: number, data?: unknown, header?: Record<string, string>): Promise<void>
-  lose(): Promise<void>
-}
-
-export interface Answer {
-  status: number
-  data?: unknown
-  header?: Record<string, string>
-}
-
-/** The sign-in service, as far as a client sees it. */
-export function createService() {
-  const calls: Call[] = []
-  const sessions = new Map<string, 'valid' | 'unknown' | RevocationReason>()
-  const usedCodes: string[] = []
-  const exchanges: (Answer | 'hold' | 'lose')[] = []
-  let issuedCount = 0
-
-  const service = {
-    calls,
-    sessions,
-    /** Every code that was sent, in order. */
-    usedCodes,
-    /** What the next exchanges are answered, in order; then they succeed. */
-    exchanges,
-    /** Answers a business request, or holds it back. */
-    business: null as ((call: Call) => Answer | 'hold' | 'lose') | null,
-    absoluteSeconds: ABSOLUTE_SECONDS,
-    issue(): CreateSessionResponse {
-      const n = ++issuedCount
-      const token = `wxs1.000.token-${n}`
-      sessions.set(token, 'valid')
-      return {
-        token,
-        tokenType: 'Bearer',
-        expiresIn: IDLE_SECONDS,
-        absoluteExpiresIn: service.absoluteSeconds,
-        session: { id: `s${n}`, createdAt: '2026-01-01T00:00:00.000Z' },
-        user: {
-          id: 'u1',
-          isNew: n === 1,
-          profile: { nickname: '', avatarUrl: '', gender: 0, country: '', province: '', city: '', language: '' },
-        },
-      }
-    },
-    /** What the service says of a token: 401 with the reason, or the data. */
-    judge(token: string | null): Answer {
-      if (!token) return problem(401, 'session_missing')
-      const state = sessions.get(token) ?? 'unknown'
-      if (state === 'valid') return { status: 200, data: { ok: true } }
-      return state === 'unknown' ? problem(401, 'session_invalid') : problem(401, 'session_revoked', state)
-    },
-    /** Ends every session. */
-    revokeAll(reason: 'unknown' | RevocationReason = 'unknown') {
-      for (const token of sessions.keys()) sessions.set(token, reason)
-    },
-    paths: () => calls.map(({ method, path }) => `${method} ${path}`),
-    held: [] as Call[],
-    route(call: Call): Answer | 'hold' | 'lose' {
-      if (call.path === '/v1/sessions') {
-        usedCodes.push(String(call.body.code))
-        return exchanges.shift() ?? { status: 201, data: service.issue() }
-      }
-      if (call.path === '/v1/session' && call.method === 'DELETE') {
-        if (call.token) sessions.set(call.token, 'signed_out')
-        return { status: 204 }
-      }
-      return service.business?.(call) ?? service.judge(call.token)
-    },
-  }
-  return service
-}
-
-export function problem(status: number, code: string, reason?: RevocationReason): Answer {
-  return {
-    status,
-    data: { type: 'about:blank', title: code, status, code, requestId: 'r1', ...(reason && { reason }) },
-  }
-}
 
 /** A phone whose clock stands still, an app on it, and the service it talks to. */
 export function createPhone(options: Partial<CreateAuthOptions> = {}) {
@@ -119,7 +25,7 @@ export function createPhone(options: Partial<CreateAuthOptions> = {}) {
   )
   vi.stubGlobal('clearTimeout', clock.clearTimeout)
   const world = createWorld({ clock })
-  const service = createService()
+  const service = createFakeService()
 
   function send(request: TransportRequest) {
     return new Promise<{ statusCode: number; header: Record<string, string>; body: string }>((resolve, reject) => {
@@ -207,30 +113,6 @@ export function withStringStatus(wx: Device['wx']): Device['wx'] {
         success: (result) => options.success?.({ ...result, statusCode: String(result.statusCode) as never }),
       }),
   }
-}
-
-/** Lets everything run that needs no time to pass. */
-export async function flush(): Promise<void> {
-  for (let quiet = 0; quiet < 12; quiet++) {
-    await new Promise((resolve) => setImmediate(resolve))
-    if (pendingJobs() > 0) quiet = 0
-  }
-}
-
-/** What became of a promise, without waiting for it. */
-export interface Watched<T> {
-  state: 'pending' | 'resolved' | 'rejected'
-  value?: T
-  error?: unknown
-}
-
-export function watch<T>(promise: Promise<T>): Watched<T> {
-  const watched: Watched<T> = { state: 'pending' }
-  promise.then(
-    (value) => Object.assign(watched, { state: 'resolved', value }),
-    (error: unknown) => Object.assign(watched, { state: 'rejected', error }),
-  )
-  return watched
 }
 
 afterEach(() => {

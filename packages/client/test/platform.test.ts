@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createAuth, type Wx } from '../src/index.ts'
-import { BASE_URL, createPhone, flush, watch } from './phone.ts'
+import { BASE_URL, createPhone } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 describe('single-page mode', () => {
   test('rejects at once with unavailable, without a wx.login', async () => {

@@ -2,7 +2,9 @@ import { inspect } from 'node:util'
 import type { RevocationReason } from '@weapp-auth/shared'
 import { describe, expect, test } from 'vitest'
 import { isAuthError } from '../src/index.ts'
-import { createPhone, flush, problem, watch, withStringStatus } from './phone.ts'
+import { problem } from './fake-service.ts'
+import { createPhone, withStringStatus } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 describe('request', () => {
   test('signs in first and carries the token in the Authorization header only', async () => {
@@ -90,7 +92,7 @@ describe('request', () => {
     const { auth, service, count } = createPhone()
     await auth.ensureLogin()
     service.business = (call) =>
-      call.path === '/slow' && service.held.length === 0 ? 'hold' : service.judge(call.token)
+      call.path === '/slow' && service.held.length === 0 ? 'hold' : service.answerFor(call.token)
     const slow = watch(auth.request({ url: '/slow' }))
     await flush()
     service.revokeAll()

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
+import { IDLE_SECONDS, problem } from './fake-service.ts'
+import { createPhone } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 const ENCRYPTED = { encryptedData: 'AAAA', iv: 'BBBB' }
 const DEAD = { errMsg: 'session time out, need relogin' }
@@ -10,7 +12,7 @@ function createPhoneWithDecrypt() {
   const { service } = phone
   service.business = (call) => {
     if (call.path !== '/v1/open-data/decrypt') return null as never
-    const { status, data } = service.judge(call.token)
+    const { status, data } = service.answerFor(call.token)
     return status === 200 ? { status, data: { data: { steps: 100, sent: call.body } } } : { status, data }
   }
   return phone

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { SocketTask } from '../src/index.ts'
-import { BASE_URL, createPhone, flush, problem } from './phone.ts'
+import { problem } from './fake-service.ts'
+import { BASE_URL, createPhone } from './phone.ts'
+import { flush } from './watch.ts'
 
 /** What a socket tells, in order. */
 function listen(socket: SocketTask): string[] {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createPhone, flush, IDLE_SECONDS, watch } from './phone.ts'
+import { IDLE_SECONDS } from './fake-service.ts'
+import { createPhone } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 const KEY = 'weapp-auth'
 

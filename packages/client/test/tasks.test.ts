@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { AuthFailure, RequestTask } from '../src/index.ts'
-import { createPhone, flush, problem, watch } from './phone.ts'
+import { problem } from './fake-service.ts'
+import { createPhone } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 /** What a call's callbacks were told, in order. */
 function recorder(told: string[] = []) {

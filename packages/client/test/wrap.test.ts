@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createPhone, flush, IDLE_SECONDS, problem, watch } from './phone.ts'
+import { IDLE_SECONDS, problem } from './fake-service.ts'
+import { createPhone } from './phone.ts'
+import { flush, watch } from './watch.ts'
 
 interface Options {
   url: string

@@ -5,11 +5,11 @@ import {
   createAuth,
   type DownloadTask,
   isAuthError,
+  type LogoutReason,
   type RequestResult,
   type RequestTask,
   type Session,
   type SessionUser,
-  type SignOutReason,
   type UploadResult,
   type UploadTask,
   type Wx,
@@ -147,7 +147,7 @@ export function official(options: WechatMiniprogram.RequestOption<WechatMiniprog
 export function events(): void {
   const auth = createAuth<Member>({ baseUrl: 'https://api.example.com' })
   auth.on('login', (session) => is<Equal<typeof session, Session<Member>>>())
-  auth.on('logout', ({ reason }) => is<Equal<typeof reason, SignOutReason>>())
+  auth.on('logout', ({ reason }) => is<Equal<typeof reason, LogoutReason>>())
   auth.on('loginFail', (error) => is<Equal<typeof error, AuthError>>())
   auth.on('login', async () => {})
   // @ts-expect-error there is no such event
