@@ -13,6 +13,8 @@ describe('dependency rules', () => {
     ['packages/client/src/x.ts', '@weapp-auth/fastify', 'the client imports shared and itself'],
     ['packages/client/src/x.ts', 'node:crypto', 'the client imports shared and itself'],
     ['packages/client/src/x.ts', '../test/x.ts', 'src never imports test'],
+    ['packages/client/src/contract.ts', './session.ts', 'the public types stand on the ground'],
+    ['packages/client/src/wx-api.ts', './wx.ts', 'the public types stand on the ground'],
     ['packages/fastify/src/x.ts', '@weapp-auth/client', 'the server side never imports the client'],
     ['packages/fastify/src/x.ts', '@weapp-auth/emulator', 'only the demonstration'],
     ['packages/fastify/src/http/x.ts', '../sessions/redis-store.ts', 'never a concrete store'],
@@ -56,9 +58,20 @@ describe('dependency rules', () => {
     expect(lint('packages/client/src/x.ts', source)).toContain('noFloatingPromises')
   })
 
-  test('an import cycle is refused', () => {
-    const cycle = { 'packages/client/src/y.ts': importing('./x.ts') }
-    expect(lint('packages/client/src/x.ts', importing('./y.ts'), cycle)).toContain('noImportCycles')
+  test.each([
+    'packages/shared/src',
+    'packages/client/src',
+    'packages/fastify/src',
+    'packages/fastify/src/sessions',
+    'packages/emulator/src/wx',
+    'apps/server/src',
+    'apps/miniprogram/src',
+  ])('a circle of imports in %s is refused, also one of types only', (folder) => {
+    const types = (path: string) => `import type { x } from '${path}'\n\nexport const y: x = 1\n`
+    for (const circle of [importing, types]) {
+      const others = { [`${folder}/y.ts`]: circle('./x.ts') }
+      expect(lint(`${folder}/x.ts`, circle('./y.ts'), others)).toContain('noImportCycles')
+    }
   })
 })
 
