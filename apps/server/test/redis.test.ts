@@ -16,11 +16,11 @@ import { sessionStoreContract } from '../../../packages/fastify/test/sessions/se
 import { connectRedis } from '../src/redis.ts'
 
 /** A master that a busy machine holds up for a moment is not to be replaced here. */
-const NODE_TIMEOUT_MS = 30_000
+const CALM = { nodeTimeoutMs: 30_000 }
 
 const GROUPS = [
-  { form: 'redis+sentinel://', start: () => startSentinelGroup(NODE_TIMEOUT_MS) },
-  { form: 'redis+cluster://', start: () => startRedisCluster(NODE_TIMEOUT_MS) },
+  { form: 'redis+sentinel://', start: () => startSentinelGroup(CALM) },
+  { form: 'redis+cluster://', start: () => startRedisCluster(CALM) },
 ]
 
 describe.skipIf(inject('redisUrl') === null).each(GROUPS)('sessions in a Redis named by $form', ({ start }) => {
@@ -68,7 +68,7 @@ describe.skipIf(inject('redisUrl') === null)('what stands in REDIS_URL beside th
   })
 
   test('redis+sentinel://: user, password and database are those of the master', async () => {
-    const group = await startSentinelGroup(NODE_TIMEOUT_MS)
+    const group = await startSentinelGroup(CALM)
     onTestFinished(() => group.stop())
     const admin = await connect(group.url)
     await admin.acl('SETUSER', 'app', 'on', '>p:/w', 'allkeys', 'allchannels', '+@all')

@@ -5,6 +5,7 @@ export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
 export type { Identities } from './identities.ts'
 export { createOutageLog, type OutageLog } from './outage-log.ts'
 export { type IssueOptions, type WeappAuth, type WeappAuthOptions, weappAuth } from './plugin.ts'
+export type { RedisClient, RedisClusterClient, RedisServerClient } from './redis.ts'
 export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
 export type {
   CodeClaim,

@@ -12,6 +12,30 @@ export interface RedisGroup extends Server {
   killMasterOf(key: string): Promise<void>
 }
 
+export interface RedisClusterGroup extends RedisGroup {
+  /** Its servers, masters first. Each may be broken and mended by itself. */
+  nodes: readonly OwnServer[]
+  /** Begins to move the slot that holds `key` to another master, as `redis-cli --cluster reshard` does. */
+  openSlotOf(key: string): Promise<MovingSlot>
+}
+
+/** A slot between two masters. A key that is still there is answered by the old master, every other key by the new one. */
+export interface MovingSlot {
+  /** The keys that the old master still has, in the order in which they would be moved. */
+  keys(): Promise<string[]>
+  /** Moves these keys to the new master. */
+  move(keys: readonly string[]): Promise<void>
+  /** Moves what is left and gives the slot to the new master. */
+  finish(): Promise<void>
+}
+
+export interface RedisClusterOptions {
+  /** A master that does not answer for this long is replaced. Default 1000 ms. */
+  nodeTimeoutMs?: number
+  /** Of each of the three masters: 1 by default, or 0. */
+  replicas?: 0 | 1
+}
+
 /** One node that holds every slot: scripts and their keys are checked as in a cluster of many. */
 export async function startOneNodeCluster(): Promise<Server> {
   const node = await startNode(NODE_TIMEOUT_MS)
@@ -27,9 +51,12 @@ export async function startOneNodeCluster(): Promise<Server> {
   return { url: clusterUrl([node]), stop: () => node.stop() }
 }
 
-/** Three masters with a replica each. */
-export async function startRedisCluster(nodeTimeoutMs = NODE_TIMEOUT_MS): Promise<RedisGroup> {
-  const nodes = await Promise.all(Array.from({ length: 6 }, () => startNode(nodeTimeoutMs)))
+/** Three masters, each with a replica unless `replicas` is 0. */
+export async function startRedisCluster({
+  nodeTimeoutMs = NODE_TIMEOUT_MS,
+  replicas = 1,
+}: RedisClusterOptions = {}): Promise<RedisClusterGroup> {
+  const nodes = await Promise.all(Array.from({ length: 3 + 3 * replicas }, () => startNode(nodeTimeoutMs)))
   const stop = async () => {
     await Promise.all(nodes.map((node) => node.stop()))
   }
@@ -39,7 +66,12 @@ export async function startRedisCluster(nodeTimeoutMs = NODE_TIMEOUT_MS): Promis
     if (!first) throw new Error('no node')
     for (const node of nodes.slice(1)) await first.call('CLUSTER', 'MEET', '127.0.0.1', portOf(node), node.bus)
     for (const [i, [from, to]] of SLOTS.entries()) await clients[i]?.cluster('ADDSLOTSRANGE', from, to)
-    await until(async () => String(await first.cluster('INFO')).includes('cluster_state:ok'))
+    for (const client of clients) {
+      await until(async () => {
+        const info = String(await client.cluster('INFO'))
+        return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${nodes.length}`)
+      })
+    }
     for (const [i, client] of clients.slice(3).entries()) {
       const id = String(await clients[i]?.cluster('MYID'))
       await until(async () => String(await client.cluster('NODES')).includes(id))
@@ -48,7 +80,7 @@ export async function startRedisCluster(nodeTimeoutMs = NODE_TIMEOUT_MS): Promis
     for (const client of clients) {
       await until(async () => {
         const lines = String(await client.cluster('NODES')).split('\n')
-        return lines.filter((line) => / (myself,)?slave /.test(line)).length === 3
+        return lines.filter((line) => / (myself,)?slave /.test(line)).length === 3 * replicas
       })
     }
     for (const client of clients.slice(3)) {
@@ -63,23 +95,61 @@ export async function startRedisCluster(nodeTimeoutMs = NODE_TIMEOUT_MS): Promis
   return {
     url,
     stop,
-    async killMasterOf(key) {
-      const cluster = new Cluster(nodes.map((node) => ({ host: '127.0.0.1', port: portOf(node) })))
-      cluster.on('error', () => {})
-      try {
-        const slot = await cluster.cluster('KEYSLOT', key)
-        const slots = await cluster.cluster('SLOTS')
-        const port = slots.find(([from, to]) => from <= slot && slot <= to)?.[2]?.[1]
-        await nodes.find((node) => portOf(node) === port)?.kill()
-      } finally {
-        cluster.disconnect()
+    nodes,
+    killMasterOf: async (key) => (await findMaster(nodes, key)).node.kill(),
+    openSlotOf: async (key) => openSlot(nodes.slice(0, 3), await findMaster(nodes, key)),
+  }
+}
+
+async function findMaster(nodes: readonly OwnServer[], key: string): Promise<{ node: OwnServer; slot: number }> {
+  const cluster = new Cluster(nodes.map((node) => ({ host: '127.0.0.1', port: portOf(node) })))
+  cluster.on('error', () => {})
+  try {
+    const slot = await cluster.cluster('KEYSLOT', key)
+    const slots = await cluster.cluster('SLOTS')
+    const port = slots.find(([from, to]) => from <= slot && slot <= to)?.[2]?.[1]
+    const node = nodes.find((node) => portOf(node) === port)
+    if (!node) throw new Error(`no master has slot ${slot}`)
+    return { node, slot }
+  } finally {
+    cluster.disconnect()
+  }
+}
+
+async function openSlot(
+  masters: readonly OwnServer[],
+  { node, slot }: { node: OwnServer; slot: number },
+): Promise<MovingSlot> {
+  const target = masters.find((master) => master !== node)
+  if (!target) throw new Error('no other master')
+  const [from, to] = [await connect(node.url), await connect(target.url)]
+  const [fromId, toId] = [String(await from.cluster('MYID')), String(await to.cluster('MYID'))]
+  await to.cluster('SETSLOT', slot, 'IMPORTING', fromId)
+  await from.cluster('SETSLOT', slot, 'MIGRATING', toId)
+  const keys = async () => (await from.cluster('GETKEYSINSLOT', slot, 10_000)) as string[]
+  const move = async (names: readonly string[]) => {
+    if (names.length > 0) await from.migrate('127.0.0.1', portOf(target), '', 0, 5_000, 'KEYS', ...names)
+  }
+  return {
+    keys,
+    move,
+    async finish() {
+      await move(await keys())
+      // The new master first: it is the one who has the keys.
+      await to.cluster('SETSLOT', slot, 'NODE', toId)
+      for (const master of masters) {
+        const client = await connect(master.url)
+        await client.cluster('SETSLOT', slot, 'NODE', toId)
+        client.disconnect()
       }
+      from.disconnect()
+      to.disconnect()
     },
   }
 }
 
 /** A master, a replica, and three sentinels that watch them under the name `mymaster`. */
-export async function startSentinelGroup(nodeTimeoutMs = NODE_TIMEOUT_MS): Promise<RedisGroup> {
+export async function startSentinelGroup({ nodeTimeoutMs = NODE_TIMEOUT_MS } = {}): Promise<RedisGroup> {
   const master = await startRedis()
   const started = [master]
   const stop = async () => {

@@ -1,4 +1,4 @@
-import type { Cluster, Redis } from 'ioredis'
+import { isCluster, type RedisClient, type RedisSubscriber } from '../redis.ts'
 import type { EndedSessions, EndedSessionsListener } from './ended-sessions.ts'
 
 /** How soon after a lost connection, or one that could not be made, the next one is tried. */
@@ -14,13 +14,13 @@ const PING_TIMEOUT_MS = 500
  * @param warn is told once that nothing can be heard, until it can again
  */
 export function hearEndedSessions(o: {
-  redis: Redis | Cluster
+  redis: RedisClient
   channel: string
   warn: (message: string) => void
 }): EndedSessions {
   const { redis, channel, warn } = o
   let listener: EndedSessionsListener | undefined
-  let connection: Redis | null = null
+  let connection: RedisSubscriber | null = null
   let isHeard = false
   let isClosed = false
   let isWarned = false
@@ -91,8 +91,8 @@ export function hearEndedSessions(o: {
 }
 
 /** Null while no node of a cluster is known. */
-function createSubscriber(redis: Redis | Cluster): Redis | null {
-  const nodes = 'nodes' in redis ? redis.nodes('master') : [redis]
+function createSubscriber(redis: RedisClient): RedisSubscriber | null {
+  const nodes = isCluster(redis) ? redis.nodes('master') : [redis]
   const node = nodes[Math.floor(Math.random() * nodes.length)]
   return (
     node?.duplicate({

@@ -1,10 +1,18 @@
+import type { RedisClient } from '../redis.ts'
+import type { CodeClaim } from './session-store.ts'
+
 /*
- * What Redis does with sessions, one script a method, each atomic and on one slot. A live session is `{"u":...}`, the
- * tombstone of an ended one `{"r":reason,"e":expiresAtMs}`. An index holds the ids of live sessions. Whatever ends a
- * session says so on a channel, for those who remember it as alive.
+ * What Redis does with sessions. A live session is `{"u":...}`, the tombstone of an ended one `{"r":reason,"e":expiresAtMs}`.
+ * An index holds the ids of a user's live sessions, scored by expiry. Whatever ends a session publishes its id on a channel,
+ * for the processes that remember it as alive.
  *
- * Expiry is asked of Redis (EXISTS) and never of a caller's clock where a session would be forgotten by mistake: of
- * two processes one clock may be wrong, and a session missing from its index would survive a revoke-all.
+ * Two rules keep a session from being lost or left alive by mistake:
+ *
+ * - A script touches only the keys that it is given as KEYS. Redis Cluster checks those before the script starts, so that it
+ *   either runs where they all are, or not at all. A key that a script finds by itself may be on another server while a slot
+ *   moves; it would read as missing, which means "ended" here.
+ * - No script parses a stored value. It compares the beginning, which `redis-store.ts` writes in one fixed way. A second parser
+ *   would disagree with the first one about some text, and a script that stops in the middle keeps what it has written.
  */
 
 const IS_ENDED = `
@@ -13,132 +21,90 @@ local function isEnded(value)
 end
 `
 
-const INDEX = `
-local function index(key, id, expiresAtMs, ttlMs)
+const ADD_TO_INDEX = `
+local function addToIndex(key, id, expiresAtMs, ttlMs)
   redis.call('ZADD', key, expiresAtMs, id)
   if redis.call('PTTL', key) < tonumber(ttlMs) then redis.call('PEXPIRE', key, ttlMs) end
 end
 `
 
-const END = `
-local function finish(key, reason, expiresAtMs)
+/**
+ * `owner` is how the value of a live session of this user begins. Publishing may fail for want of the right to; that must
+ * neither undo nor hide that the session ended.
+ */
+const FINISH = `${IS_ENDED}
+local function finish(key, id, owner, reason, expiresAtMs, channel)
+  local value = redis.call('GET', key)
+  if isEnded(value) or string.sub(value, 1, #owner) ~= owner then return false end
   redis.call('SET', key, string.format('{"r":"%s","e":%.0f}', reason, expiresAtMs), 'XX', 'KEEPTTL')
-end
-`
-
-/** A failure to tell, for want of the right to, must not undo or hide that the sessions ended. */
-const TELL = `
-local function tell(channel, ids)
-  if #ids > 0 then redis.pcall('PUBLISH', channel, table.concat(ids, ' ')) end
+  redis.pcall('PUBLISH', channel, id)
+  return true
 end
 `
 
 /**
- * KEYS session, index. ARGV id, value, ttlMs, expiresAtMs, nowMs, prefix of session keys, channel, userId, limit, id that is
- * replaced. Returns the ids that ended. NX: the client sends it again when a connection breaks before the answer, and the
- * session may have been ended meanwhile.
+ * KEYS session, index, session that is replaced (optional). ARGV id, value, ttlMs, expiresAtMs, nowMs, owner, channel, id that
+ * is replaced.
+ *
+ * Returns how many ids the index has, 1 when the replaced session ended, else 0, and up to 20 ids that have expired by the
+ * caller's clock. NX: the client sends the command again when the connection breaks before the answer, and the session may have
+ * been ended in between.
  */
-export const CREATE = `${IS_ENDED}${INDEX}${END}${TELL}
-local id, nowMs, prefix, limit, replaced = ARGV[1], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[9]), ARGV[10]
-local ended = {}
-local function finishIndexed(id, reason, expiresAtMs)
-  finish(prefix .. id, reason, expiresAtMs)
-  redis.call('ZREM', KEYS[2], id)
-  ended[#ended + 1] = id
-end
-
-for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', nowMs, 'LIMIT', 0, 20)) do
-  if redis.call('EXISTS', prefix .. old) == 0 then redis.call('ZREM', KEYS[2], old) end
-end
-if not redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) then return {} end
-
-if replaced ~= '' then
-  local value = redis.call('GET', prefix .. replaced)
-  if not isEnded(value) and cjson.decode(value).u == ARGV[8] then
-    local expiresAtMs = redis.call('ZSCORE', KEYS[2], replaced) or nowMs + redis.call('PTTL', prefix .. replaced)
-    finishIndexed(replaced, 'replaced', expiresAtMs)
+const CREATE = `${FINISH}${ADD_TO_INDEX}
+local id, ttlMs, expiresAtMs, nowMs, replaced = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[8]
+local didReplace = 0
+if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ttlMs) then
+  if KEYS[3] then
+    local endsAtMs = redis.call('ZSCORE', KEYS[2], replaced) or nowMs + math.max(0, redis.call('PTTL', KEYS[3]))
+    if finish(KEYS[3], replaced, ARGV[6], 'replaced', endsAtMs, ARGV[7]) then didReplace = 1 end
+    redis.call('ZREM', KEYS[2], replaced)
   end
+  addToIndex(KEYS[2], id, expiresAtMs, ttlMs)
 end
-if limit > 0 and redis.call('ZCARD', KEYS[2]) >= limit then
-  local alive = {}
-  local entries = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[5], '+inf', 'WITHSCORES')
-  for i = 1, #entries, 2 do
-    local value = redis.call('GET', prefix .. entries[i])
-    if isEnded(value) then
-      redis.call('ZREM', KEYS[2], entries[i])
-    else
-      alive[#alive + 1] = { id = entries[i], expiresAtMs = entries[i + 1], createdAtMs = cjson.decode(value).c }
-    end
-  end
-  table.sort(alive, function(a, b) return a.createdAtMs < b.createdAtMs end)
-  for i = 1, #alive - limit + 1 do finishIndexed(alive[i].id, 'limit', alive[i].expiresAtMs) end
+local answer = { redis.call('ZCARD', KEYS[2]), didReplace }
+for _, expired in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', nowMs, 'LIMIT', 0, 20)) do
+  answer[#answer + 1] = expired
 end
-index(KEYS[2], id, ARGV[4], ARGV[3])
-tell(ARGV[7], ended)
-return ended
+return answer
 `
 
-/** KEYS session, index. ARGV id, value, ttlMs, expiresAtMs. */
-export const TOUCH = `${IS_ENDED}${INDEX}
+/** KEYS index. ARGV id, ttlMs, expiresAtMs. Returns how many ids the index has. */
+const INDEX = `${ADD_TO_INDEX}
+addToIndex(KEYS[1], ARGV[1], ARGV[3], ARGV[2])
+return redis.call('ZCARD', KEYS[1])
+`
+
+/** KEYS session, index (optional). ARGV id, value, ttlMs, expiresAtMs. Returns 1, or 0 when the session has ended. */
+const TOUCH = `${IS_ENDED}${ADD_TO_INDEX}
 if isEnded(redis.call('GET', KEYS[1])) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-index(KEYS[2], ARGV[1], ARGV[4], ARGV[3])
+if KEYS[2] then addToIndex(KEYS[2], ARGV[1], ARGV[4], ARGV[3]) end
 return 1
 `
 
 /**
- * KEYS session, index. ARGV id, userId, reason, nowMs, channel. The value says whose session it is: an index may have been evicted,
- * and signing out has to work all the same.
+ * KEYS session, index (optional). ARGV id, owner, reason, nowMs, channel, expiresAtMs (empty: as the index or Redis says), limit
+ * (optional: nothing is done while the index has no more ids than that). Returns 1 when the session was alive at nowMs and ended by this, else 0. The index may have been evicted, and ending one
+ * session has to work all the same.
  */
-export const REVOKE = `${IS_ENDED}${END}${TELL}
-local value = redis.call('GET', KEYS[1])
-if isEnded(value) or cjson.decode(value).u ~= ARGV[2] then return 0 end
-local expiresAtMs = redis.call('ZSCORE', KEYS[2], ARGV[1]) or tonumber(ARGV[4]) + redis.call('PTTL', KEYS[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
-finish(KEYS[1], ARGV[3], expiresAtMs)
-tell(ARGV[5], { ARGV[1] })
-return tonumber(expiresAtMs) > tonumber(ARGV[4]) and 1 or 0
+const END = `${FINISH}
+if ARGV[7] and KEYS[2] and redis.call('ZCARD', KEYS[2]) <= tonumber(ARGV[7]) then return 0 end
+local id, nowMs, expiresAtMs = ARGV[1], ARGV[4], ARGV[6]
+if expiresAtMs == '' then expiresAtMs = KEYS[2] and redis.call('ZSCORE', KEYS[2], id) end
+expiresAtMs = tonumber(expiresAtMs or nowMs + math.max(0, redis.call('PTTL', KEYS[1])))
+local didEnd = finish(KEYS[1], id, ARGV[2], ARGV[3], expiresAtMs, ARGV[5])
+if KEYS[2] and isEnded(redis.call('GET', KEYS[1])) then redis.call('ZREM', KEYS[2], id) end
+return didEnd and expiresAtMs > tonumber(nowMs) and 1 or 0
 `
 
-/** KEYS index. ARGV prefix of session keys, reason, nowMs, id that stays, channel. Counts what was alive at nowMs. */
-export const REVOKE_ALL = `${IS_ENDED}${END}${TELL}
-local revoked = 0
-local ended = {}
-local entries = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
-for i = 1, #entries, 2 do
-  local id, expiresAtMs = entries[i], entries[i + 1]
-  if id ~= ARGV[4] then
-    local key = ARGV[1] .. id
-    if not isEnded(redis.call('GET', key)) then
-      finish(key, ARGV[2], expiresAtMs)
-      ended[#ended + 1] = id
-      if tonumber(expiresAtMs) > tonumber(ARGV[3]) then revoked = revoked + 1 end
-    end
-    redis.call('ZREM', KEYS[1], id)
-  end
-end
-tell(ARGV[5], ended)
-return revoked
-`
-
-/** KEYS index. ARGV prefix of session keys. Returns id, value, id, value. */
-export const LIST = `${IS_ENDED}
-local found = {}
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local value = redis.call('GET', ARGV[1] .. id)
-  if not isEnded(value) then
-    found[#found + 1] = id
-    found[#found + 1] = value
-  end
-end
-return found
-`
+/** KEYS index. Returns id, expiresAtMs, id, expiresAtMs, in the order of expiry. The answer of ZRANGE itself differs between RESP2 and RESP3. */
+const ENTRIES = "return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')"
 
 /**
  * KEYS claim. ARGV nowMs, how long a claim is kept, how long it counts as in progress, claimant. The same claimant asks
- * again when a connection breaks before the answer.
+ * again when a connection breaks before the answer. A claim that seems to be made in the future comes from a wrong clock.
  */
-export const CLAIM_CODE = `
+const CLAIM_CODE = `
 local claim = redis.call('GET', KEYS[1])
 if not claim then
   redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[4], 'PX', ARGV[2])
@@ -147,6 +113,36 @@ end
 if claim == 'used' then return 'used' end
 local claimedAtMs, claimant = string.match(claim, '^(%d+) (.+)$')
 if claimant == ARGV[4] then return 'claimed' end
-if tonumber(ARGV[1]) - tonumber(claimedAtMs) >= tonumber(ARGV[3]) then return 'used' end
+if math.abs(tonumber(ARGV[1]) - tonumber(claimedAtMs)) >= tonumber(ARGV[3]) then return 'used' end
 return 'in_progress'
 `
+
+/** ioredis wants to be told how many of the parameters are keys where their number varies. */
+type Parameters = [numberOfKeys: number, ...keysAndArguments: (string | number)[]]
+
+/** Each as a method of the client. */
+export interface SessionScripts {
+  weappAuthCreate(...parameters: Parameters): Promise<[card: number, didReplace: number, ...string[]]>
+  weappAuthIndex(index: string, id: string, ttlMs: number, expiresAtMs: number): Promise<number>
+  weappAuthTouch(...parameters: Parameters): Promise<number>
+  weappAuthEnd(...parameters: Parameters): Promise<number>
+  weappAuthEntries(index: string): Promise<string[]>
+  weappAuthClaimCode(
+    key: string,
+    nowMs: number,
+    keptMs: number,
+    inProgressMs: number,
+    claimant: string,
+  ): Promise<CodeClaim>
+}
+
+/** ioredis sends the digest of a script, and its text once more where a server does not know it yet. */
+export function defineSessionScripts(redis: RedisClient): SessionScripts {
+  redis.defineCommand('weappAuthCreate', { lua: CREATE })
+  redis.defineCommand('weappAuthIndex', { numberOfKeys: 1, lua: INDEX })
+  redis.defineCommand('weappAuthTouch', { lua: TOUCH })
+  redis.defineCommand('weappAuthEnd', { lua: END })
+  redis.defineCommand('weappAuthEntries', { numberOfKeys: 1, lua: ENTRIES })
+  redis.defineCommand('weappAuthClaimCode', { numberOfKeys: 1, lua: CLAIM_CODE })
+  return redis as unknown as SessionScripts
+}

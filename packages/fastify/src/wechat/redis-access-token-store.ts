@@ -1,4 +1,4 @@
-import type { Cluster, Redis } from 'ioredis'
+import type { RedisClient } from '../redis.ts'
 import { guardStore } from '../store-failure.ts'
 import type { AccessTokenStore } from './access-token.ts'
 
@@ -10,7 +10,7 @@ export interface AccessTokenSeal {
 }
 
 export interface RedisAccessTokenStoreOptions {
-  redis: Redis | Cluster
+  redis: RedisClient
   /** An access_token opens every API of the mini-program: whoever reads Redis must not get it. */
   vault: AccessTokenSeal
   /** Default `weapp-auth:`. */

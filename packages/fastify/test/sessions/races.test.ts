@@ -7,7 +7,7 @@ import { createRedisSessionStore, createSqliteSessionStore, type SessionStore } 
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts'
 import { bucketOf } from '../../src/sessions/token.ts'
 
-/** Against each store; they take some twenty seconds. `WEAPP_AUTH_RUNS` for another number. */
+/** Against each store, a fifth of it command by command; they take some twenty seconds. `WEAPP_AUTH_RUNS` for another number. */
 const RUNS = Number(process.env.WEAPP_AUTH_RUNS ?? 10_000)
 const IDLE_SECONDS = 1_000
 /** So much passes from one action to the next that a use of the session is written down. */
@@ -41,7 +41,12 @@ interface Issued {
 }
 
 /** Whatever order the calls and answers of these actions come in, what was ended stays so and nobody is left out. */
-async function play(store: SessionStore, actions: readonly Action[], scheduler: fc.Scheduler) {
+async function play(
+  store: SessionStore,
+  actions: readonly Action[],
+  scheduler: fc.Scheduler,
+  settle: () => void = () => {},
+) {
   let nowMs = Date.now()
   const options = { idleSeconds: IDLE_SECONDS, absoluteSeconds: 10 * IDLE_SECONDS, limit: LIMIT, now: () => nowMs }
   const sessions = createSessions({ store: interleave(store, scheduler), ...options })
@@ -79,6 +84,7 @@ async function play(store: SessionStore, actions: readonly Action[], scheduler: 
     const group = Promise.all(actions.slice(i, i + 4).map(perform))
     await scheduler.waitFor(group)
   }
+  settle()
 
   const direct = createSessions({ store, ...options })
   const states = await Promise.all(issued.map(async (one) => ({ ...one, alive: await isAlive(direct, one) })))
@@ -123,6 +129,30 @@ function interleave(store: SessionStore, scheduler: fc.Scheduler): SessionStore 
   }
 }
 
+/** Scripts of several keys: refused while the slot of these keys moves. */
+const OF_SEVERAL_KEYS = ['weappAuthCreate', 'weappAuthTouch', 'weappAuthEnd']
+const COMMANDS = ['get', 'mget', 'set', 'zrem', 'weappAuthIndex', 'weappAuthEntries', ...OF_SEVERAL_KEYS]
+
+/** Holds every command back, and its answer; `isMoving` says of each script of several keys whether it is refused. */
+function interleaveCommands(redis: Redis, held: { scheduler: fc.Scheduler | null; isMoving: () => boolean }): Redis {
+  return new Proxy(redis, {
+    get(target, name) {
+      const value = Reflect.get(target, name)
+      if (typeof name === 'symbol' || !COMMANDS.includes(name)) return value
+      return async (...args: unknown[]) => {
+        const { scheduler, isMoving } = held
+        if (!scheduler) return value.apply(target, args)
+        await scheduler.schedule(Promise.resolve())
+        if (OF_SEVERAL_KEYS.includes(name) && args[0] !== 1 && isMoving())
+          throw new Error('TRYAGAIN Multiple keys request')
+        const answer = await value.apply(target, args)
+        await scheduler.schedule(Promise.resolve())
+        return answer
+      }
+    },
+  })
+}
+
 const plays = [fc.array(action, { minLength: 2, maxLength: 12 }), fc.scheduler()] as const
 
 describe('in every interleaving nothing comes back, and whoever lives is listed', () => {
@@ -159,6 +189,33 @@ describe('in every interleaving nothing comes back, and whoever lives is listed'
           await redis.del(keys)
         }),
         { numRuns: RUNS },
+      )
+    },
+  )
+
+  it.skipIf(inject('redisUrl') === null)(
+    'of sessions in Redis, command by command, also while a slot moves',
+    { timeout: 600_000 },
+    async () => {
+      const redis = new Redis(inject('redisUrl') ?? '')
+      onTestFinished(() => redis.disconnect())
+      const held: Parameters<typeof interleaveCommands>[1] = { scheduler: null, isMoving: () => false }
+      const store = createRedisSessionStore({
+        redis: interleaveCommands(redis, held),
+        keyPrefix: `test-${randomUUID()}:`,
+      })
+      const moving = fc.infiniteStream(fc.boolean())
+      await fc.assert(
+        fc.asyncProperty(...plays, moving, async (actions, scheduler, isMoving) => {
+          held.scheduler = scheduler
+          held.isMoving = () => isMoving.next().value === true
+          const { users, direct } = await play(store, actions, scheduler, () => {
+            held.scheduler = null
+          })
+          for (const user of users) await direct.revokeAll(user, 'admin')
+          expect((await Promise.all(users.map((user) => direct.list(user)))).flat()).toEqual([])
+        }),
+        { numRuns: RUNS / 5 },
       )
     },
   )

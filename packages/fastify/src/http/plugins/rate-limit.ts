@@ -1,8 +1,8 @@
 import { fastifyRateLimit, type RateLimitOptions } from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Cluster, Redis } from 'ioredis'
 import { ApiError } from '../../api-error.ts'
+import type { RedisClient } from '../../redis.ts'
 
 export interface RateLimitsOptions {
   /** Sign-ins of one address a minute; an IPv6 address counts by its /64. Default 600: carriers put thousands of phones behind one. 0: no limit. */
@@ -10,7 +10,7 @@ export interface RateLimitsOptions {
   /** Open data requests of one user a minute, of each route. Default 600. 0: no limit. */
   openDataPerMinute?: number
   /** Counts for all processes together. Without it each process counts for itself. */
-  redis?: Redis | Cluster
+  redis?: RedisClient
   /** Default `weapp-auth:`. */
   keyPrefix?: string
 }

@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto'
+import { type RedisClusterGroup, startRedisCluster } from '@weapp-auth/test-servers'
+import { Cluster } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
+import { createRedisSessionStore } from '../../src/index.ts'
+import { createSessions, type IssuedSession } from '../../src/sessions/sessions.ts'
+import { bucketOf } from '../../src/sessions/token.ts'
+
+const APP = { appid: 'wx1' }
+
+/** How far the slot has moved when the call is made. */
+const ORDERS = [
+  { name: 'no key has moved', pick: () => [] },
+  { name: 'the index has moved, no session has', pick: (keys: string[]) => keys.filter(isIndex) },
+  { name: 'the index has not moved, all sessions have', pick: (keys: string[]) => keys.filter((key) => !isIndex(key)) },
+  {
+    name: 'the index and one session have moved',
+    pick: (keys: string[]) => [...keys.filter(isIndex), ...keys.filter((key) => !isIndex(key)).slice(0, 1)],
+  },
+  {
+    name: 'half of the keys have moved, as GETKEYSINSLOT orders them',
+    pick: (keys: string[]) => keys.slice(0, keys.length / 2),
+  },
+  { name: 'every key has moved', pick: (keys: string[]) => keys },
+]
+
+function isIndex(key: string): boolean {
+  return key.includes(':u{')
+}
+
+describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
+  'while a slot of the cluster moves, and $name',
+  ({ pick }) => {
+    let group: RedisClusterGroup
+    beforeAll(async () => {
+      group = await startRedisCluster({ replicas: 0, nodeTimeoutMs: 10_000 })
+    }, 60_000)
+    afterAll(() => group?.stop())
+
+    /** A user with three sessions whose slot is open. */
+    async function open({ limit = 0 } = {}) {
+      const seeds = group.nodes.map(({ url }) => ({ host: '127.0.0.1', port: Number(new URL(url).port) }))
+      const redis = new Cluster(seeds, { lazyConnect: true, enableOfflineQueue: false })
+      redis.on('error', () => {})
+      await redis.connect()
+      onTestFinished(() => redis.disconnect())
+      const userId = randomUUID()
+      const store = createRedisSessionStore({ redis, keyPrefix: `test-${randomUUID()}:` })
+      let nowMs = Date.now()
+      const sessions = createSessions({ store, idleSeconds: 600, absoluteSeconds: 6_000, limit, now: () => nowMs })
+      const issued: IssuedSession[] = []
+      for (let i = 0; i < 3; i++) {
+        issued.push(await sessions.issue(userId, APP))
+        nowMs++
+      }
+      const slot = await group.openSlotOf(`{${bucketOf(userId)}}`)
+      let isOpen = true
+      const finish = async () => {
+        if (isOpen) await slot.finish()
+        isOpen = false
+      }
+      onTestFinished(finish)
+      const half = pick(await slot.keys())
+      await slot.move(half)
+      const [first, second, third] = issued as [IssuedSession, IssuedSession, IssuedSession]
+      return { sessions, userId, first, second, third, slot, finish, advance: (ms: number) => (nowMs += ms) }
+    }
+
+    it('a session is found', async () => {
+      const { sessions, first } = await open()
+      expect(await sessions.get(first.token)).toMatchObject({ id: first.session.id })
+    })
+
+    it('all sessions are listed', async () => {
+      const { sessions, userId } = await open()
+      expect(await sessions.list(userId)).toHaveLength(3)
+    })
+
+    it('one session is ended, and stays so', async () => {
+      const { sessions, userId, second, finish } = await open()
+      expect(await sessions.revoke(userId, second.session.id, 'admin')).toBe(true)
+      await finish()
+      await expect(sessions.get(second.token)).rejects.toMatchObject({ code: 'session_revoked', reason: 'admin' })
+      expect(await sessions.list(userId)).toHaveLength(2)
+    })
+
+    it('all others are ended, and stay so', async () => {
+      const { sessions, userId, first, second, third, finish } = await open()
+      expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', first.session.id)).toBe(2)
+      await finish()
+      expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([first.session.id])
+      await sessions.get(first.token)
+      for (const { token } of [second, third]) {
+        await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'signed_out_elsewhere' })
+      }
+    })
+
+    it('use is written down', async () => {
+      const { sessions, userId, first, second, third, finish, advance } = await open()
+      advance(300_000)
+      for (const { token } of [first, second, third]) await sessions.get(token)
+      await finish()
+      advance(400_000)
+      expect(await sessions.list(userId)).toHaveLength(3)
+      expect(await sessions.revokeAll(userId, 'admin')).toBe(3)
+    })
+
+    it('somebody signs in, and the new session is ended with the others', async () => {
+      const { sessions, userId, finish } = await open()
+      const { token, session } = await sessions.issue(userId, APP)
+      await sessions.get(token)
+      expect((await sessions.list(userId)).map(({ id }) => id)).toContain(session.id)
+      await finish()
+      expect(await sessions.revokeAll(userId, 'admin')).toBe(4)
+      await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+    })
+
+    it('a sign-in replaces the session of its device, and keeps to the limit', async () => {
+      const { sessions, userId, first, second, third, finish } = await open({ limit: 3 })
+      const fourth = await sessions.issue(userId, { ...APP, replaces: third.token })
+      await expect(sessions.get(third.token)).rejects.toMatchObject({ reason: 'replaced' })
+      const fifth = await sessions.issue(userId, APP)
+      await finish()
+      await expect(sessions.get(first.token)).rejects.toMatchObject({ reason: 'limit' })
+      expect((await sessions.list(userId)).map(({ id }) => id).sort()).toEqual(
+        [second, fourth, fifth].map(({ session }) => session.id).sort(),
+      )
+    })
+  },
+)
