@@ -24,5 +24,7 @@ describe('GET /v1/verify', () => {
     expect(revoked.json()).toMatchObject({ status: 401, code: 'session_revoked' })
     expect(revoked.headers['www-authenticate']).toBe('Bearer realm="weapp-auth", error="invalid_token"')
     expect(revoked.headers).not.toHaveProperty('x-auth-user-id')
+    // nginx drops the body.
+    for (const { headers: sent, body } of [missing, revoked]) expect(sent['x-auth-refusal']).toBe(body)
   })
 })
