@@ -1,6 +1,7 @@
-// Redis, PostgreSQL and MariaDB for tests and benchmarks. `global-setup.ts` starts one of each for a whole test run.
+// Redis, PostgreSQL, MariaDB and nginx for tests and benchmarks. `global-setup.ts` starts the first three for a whole test run.
 export type { MariaDbOptions } from './mariadb.ts'
 export { startMariaDb } from './mariadb.ts'
+export { type NginxPlace, startNginx } from './nginx.ts'
 export { startPostgres } from './postgres.ts'
 export type { Program } from './program.ts'
 export { findProgram, unpackProgram } from './program.ts'
