@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { REVOCATION_REASONS } from '@weapp-auth/shared'
 import { describe, expect, test } from 'vitest'
 import { AuthError, type AuthErrorCode } from '../src/index.ts'
+import { createPhone } from './phone.ts'
+import { flush } from './watch.ts'
 
 const CLIENT = join(import.meta.dirname, '..')
 const contract = readFileSync(join(CLIENT, 'src/contract.ts'), 'utf8')
@@ -96,5 +98,40 @@ describe('the guide', () => {
     expect(samples(english).length).toBeGreaterThan(10)
     const headings = (text = '') => text.match(/^## /gm)?.length
     expect(headings(chinese)).toBe(headings(english))
+  })
+})
+
+describe('what README and migration guide say of', () => {
+  test('clearStorageSync() after a sign-out: the next start signs in silently', async () => {
+    const phone = createPhone()
+    const { auth } = phone
+    await auth.ensureLogin()
+    await auth.logout()
+    await flush()
+    await expect(phone.restart().ready()).resolves.toBeNull()
+    expect(phone.count('wx.login')).toBe(1)
+
+    phone.device.wx.clearStorageSync()
+    await expect(phone.restart().ready()).resolves.toMatchObject({ user: { id: expect.any(String) } })
+    expect(phone.count('wx.login')).toBe(2)
+  })
+
+  test('getSession(): null until the storage was read', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    const auth = phone.restart()
+    expect(auth.getSession()).toBeNull()
+    await auth.ready()
+    expect(auth.getSession()).not.toBeNull()
+  })
+
+  test('force: signs in anew although there is a session', async () => {
+    const { auth, count } = createPhone()
+    await auth.ensureLogin()
+    await auth.ensureLogin()
+    expect(count('wx.login')).toBe(1)
+    await auth.ensureLogin({ force: true })
+    expect(count('wx.login')).toBe(2)
   })
 })

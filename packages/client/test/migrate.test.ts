@@ -30,7 +30,10 @@ function createPhoneWithBackend() {
   const { service } = phone
   const { route } = service
   service.route = (call) => {
-    if (call.path === '/login') return { status: 200, data: { token: service.issue().token } }
+    if (call.path === '/login') {
+      const { token, user } = service.issue()
+      return { status: 200, data: { token, user } }
+    }
     if (call.path.startsWith('/wx/session')) return { status: 200, data: { sessionid: service.issue().token } }
     if (call.path === '/products') return service.answerFor(call.token ?? call.header.sessionid ?? null)
     return route(call)
@@ -44,7 +47,7 @@ async function load<Module>(name: string): Promise<Module> {
   return (await import(/* @vite-ignore */ `./migrate/${name}.mjs`)) as Module
 }
 
-describe.each(['token', 'session-id'])('the move of %s', (name) => {
+describe.each(['token', 'session-id', 'template'])('the move of %s', (name) => {
   test('changes at most 20 lines', () => {
     const [before, after] = [`${name}-before`, `${name}-after`].map((file) => source(file).split('\n'))
     const same = unchangedLines(before ?? [], after ?? [])
@@ -90,4 +93,59 @@ describe('the code of the tutorials and after the move', () => {
       vi.unstubAllGlobals()
     }
   })
+
+  test.each([
+    ['template-before', 1],
+    ['template-after', 2],
+  ])('%s: of two pages that load during the login, %i get to know the user', async (name, informed) => {
+    const { count } = createPhoneWithBackend()
+    const { app, openPage } = runTemplate()
+    await load(name)
+    app().onLaunch()
+    const pages = [openPage(), openPage()]
+    await flush()
+    expect(pages.filter(({ data }) => data.user !== null)).toHaveLength(informed)
+    expect(count('wx.login')).toBe(1)
+
+    // What loads later knows at once.
+    const later = openPage()
+    await flush()
+    expect(later.data.user).toMatchObject({ id: expect.any(String) })
+  })
 })
+
+interface AppOfTemplate {
+  onLaunch(): void
+}
+interface PageOfTemplate {
+  data: { user: unknown }
+  onLoad(): unknown
+}
+
+/** The globals of a mini-program, as far as WeChat's template uses them. */
+function runTemplate() {
+  let app: AppOfTemplate | undefined
+  let page: PageOfTemplate | undefined
+  vi.stubGlobal('App', (options: AppOfTemplate) => {
+    app = options
+  })
+  vi.stubGlobal('getApp', () => app)
+  vi.stubGlobal('Page', (options: PageOfTemplate) => {
+    page = options
+  })
+  return {
+    app(): AppOfTemplate {
+      if (!app) throw new Error('App() was not called')
+      return app
+    },
+    openPage() {
+      const opened = { ...page, data: { user: null as unknown }, setData }
+      opened.onLoad?.()
+      return opened
+    },
+  }
+
+  function setData(this: PageOfTemplate, changes: PageOfTemplate['data']): void {
+    Object.assign(this.data, changes)
+  }
+}

@@ -42,12 +42,18 @@ declare namespace UniApp {
     header?: any
     data?: string | object | ArrayBuffer
   }
+  interface RequestSuccessCallbackResult {
+    data: string | object | ArrayBuffer
+    statusCode: number
+    header: any
+    cookies: string[]
+  }
+  interface GeneralCallbackResult {
+    errMsg: string
+  }
 }
 declare const uni: {
-  // Both what Vue 3's and what Vue 2's resolves with.
-  request(
-    options: UniApp.RequestOptions,
-  ): Promise<{ statusCode: number; data: any } & [unknown, { statusCode: number }]>
+  request(options: UniApp.RequestOptions): Promise<UniApp.RequestSuccessCallbackResult>
 }
 
 declare module 'luch-request' {
