@@ -1,5 +1,31 @@
-// `npm run bench`: what the guard and a sign-in cost, beside what others cost.
+// `npm run bench -- <name>`: one of the benchmarks. What follows the name goes to the benchmark itself.
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ROOT } from '../root.ts'
 import { build } from './build.ts'
 
-await build(['apps/server'])
-await import(new URL('../../apps/server/bench/run.ts', import.meta.url).href)
+interface Benchmark {
+  what: string
+  file: string
+}
+
+const BENCHMARKS: Record<string, Benchmark> = {
+  guard: { what: 'what the guard costs, beside what others cost', file: 'apps/server/bench/run-guard.ts' },
+  'sign-in': { what: 'what a sign-in costs, beside what others cost', file: 'apps/server/bench/run-sign-in.ts' },
+  memory: { what: 'what a session takes in Redis', file: 'apps/server/bench/run-memory.ts' },
+  scale: { what: 'whether five million sessions make anything slower', file: 'apps/server/bench/run-scale.ts' },
+  storm: { what: 'Redis emptied under 10 000 phones', file: 'apps/server/bench/run-storm.ts' },
+  faults: { what: 'the client and other libraries under faults', file: 'packages/client/bench/faults/run.ts' },
+  cost: { what: 'what a warm request costs in the client', file: 'packages/client/bench/cost/run.ts' },
+}
+
+const [name = ''] = process.argv.splice(2, 1)
+const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined
+if (benchmark) {
+  await build()
+  await import(pathToFileURL(join(ROOT, benchmark.file)).href)
+} else {
+  const lines = Object.entries(BENCHMARKS).map(([each, { what }]) => `  npm run bench -- ${each.padEnd(8)} ${what}`)
+  process.stderr.write(`weapp-auth: there is no benchmark called '${name}'. There are:\n${lines.join('\n')}\n`)
+  process.exitCode = 1
+}

@@ -1,55 +1,87 @@
 import { Agent, request } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { percentile } from './statistics.ts'
 import type { Target } from './target.ts'
 
 const CALLERS = 20
+/** So many for a latency one at a time. */
+const ALONE = 150
 
-export interface SignIns {
-  signInsPerSecond: number
-  /** By the CPU time of the service alone. */
-  signInsPerCpuSecond: number
-  p50Ms: number
+/** One target in one round. */
+export interface SignInRound {
+  target: string
+  perSecond: number
+  /** By the CPU time of the target's own process. */
+  perCpuSecond: number
+  /** The same for users who were never seen before. */
+  newUsersPerCpuSecond: number
+  /** What a sign-in takes beyond the upstream's own answer, at the median: one at a time, and with 20 callers. */
+  addedAloneMs: number
+  addedMs: number
   p99Ms: number
-  /** What the upstream's answer alone takes. */
-  upstreamP50Ms: number
-  upstreamP99Ms: number
-  /** Of one sign-in after the other, so that nothing waits for anything else. */
-  addedP50Ms: number
 }
 
-/** Signs `count` users in, each with a code of their own, and asks the upstream as often by itself. */
-export async function measureSignIns(service: Target, wechat: Target, count: number): Promise<SignIns> {
+/** The upstream, and the users who log in to it. */
+export interface Upstream {
+  /** Codes of users: each is good for one sign-in. */
+  codes(count: number, kind: 'known' | 'new'): Promise<string[]>
+  signIn(target: Target, codes: readonly string[], callers: number): Promise<number[]>
+  /** Asks the upstream alone, as a target does; the latencies in milliseconds. */
+  exchange(codes: readonly string[], callers: number): Promise<number[]>
+  close(): void
+}
+
+export function createUpstream(wechat: Target): Upstream {
   const [{ appid = '', secret = '', codes = '' } = {}] = wechat.users
-  const take = async (n: number): Promise<string[]> => (await fetch(`${codes}?count=${n}`)).json() as Promise<string[]>
   const agent = new Agent({ keepAlive: true, maxSockets: CALLERS })
-  const signIn = (code: string) =>
-    send(agent, 'POST', `${service.url}/v1/sessions`, 201, JSON.stringify({ appid, code }))
-  const exchange = (code: string) => {
-    const query = new URLSearchParams({ appid, secret, js_code: code, grant_type: 'authorization_code' })
-    return send(agent, 'GET', `${wechat.url}/sns/jscode2session?${query}`, 200)
-  }
-  await run(signIn, await take(200), CALLERS) // Warm.
-  const alone = { own: await run(signIn, await take(300), 1), upstream: await run(exchange, await take(300), 1) }
-  const cpuSeconds = await service.cpuSeconds()
-  const startMs = performance.now()
-  const latencies = await run(signIn, await take(count), CALLERS)
-  const seconds = (performance.now() - startMs) / 1000
-  const cpuSecondsTaken = (await service.cpuSeconds()) - cpuSeconds
-  const upstream = await run(exchange, await take(count), CALLERS)
-  agent.destroy()
   return {
-    signInsPerSecond: count / seconds,
-    signInsPerCpuSecond: count / cpuSecondsTaken,
-    p50Ms: percentile(latencies, 0.5),
-    p99Ms: percentile(latencies, 0.99),
-    upstreamP50Ms: percentile(upstream, 0.5),
-    upstreamP99Ms: percentile(upstream, 0.99),
-    addedP50Ms: percentile(alone.own, 0.5) - percentile(alone.upstream, 0.5),
+    codes: async (count, kind) => (await fetch(`${codes}?count=${count}&kind=${kind}`)).json() as Promise<string[]>,
+    signIn: (target, each, callers) =>
+      run(each, callers, (code) =>
+        send(agent, 'POST', `${target.url}/v1/sessions`, 201, JSON.stringify({ appid, code })),
+      ),
+    exchange: (each, callers) =>
+      run(each, callers, (code) => {
+        const query = new URLSearchParams({ appid, secret, js_code: code, grant_type: 'authorization_code' })
+        return send(agent, 'GET', `${wechat.url}/sns/jscode2session?${query}`, 200)
+      }),
+    close: () => agent.destroy(),
   }
+}
+
+/** Lets every known user sign in once, which also lets what runs hot be compiled. */
+export async function makeUsersKnown(upstream: Upstream, target: Target, users: number): Promise<void> {
+  await upstream.signIn(target, await upstream.codes(users, 'known'), CALLERS)
+}
+
+export async function measureSignIns(upstream: Upstream, target: Target, count: number): Promise<SignInRound> {
+  const alone = percentile(await upstream.signIn(target, await upstream.codes(ALONE, 'known'), 1), 0.5)
+  const upstreamAlone = percentile(await upstream.exchange(await upstream.codes(ALONE, 'known'), 1), 0.5)
+  const many = await counted(upstream, target, await upstream.codes(count, 'known'))
+  const upstreamMany = await upstream.exchange(await upstream.codes(count, 'known'), CALLERS)
+  const fresh = await counted(upstream, target, await upstream.codes(Math.ceil(count / 2), 'new'))
+  return {
+    target: target.name,
+    perSecond: many.perSecond,
+    perCpuSecond: many.perCpuSecond,
+    newUsersPerCpuSecond: fresh.perCpuSecond,
+    addedAloneMs: alone - upstreamAlone,
+    addedMs: percentile(many.latencies, 0.5) - percentile(upstreamMany, 0.5),
+    p99Ms: percentile(many.latencies, 0.99),
+  }
+}
+
+async function counted(upstream: Upstream, target: Target, codes: readonly string[]) {
+  const cpuSeconds = await target.cpuSeconds()
+  const startMs = performance.now()
+  const latencies = await upstream.signIn(target, codes, CALLERS)
+  const seconds = (performance.now() - startMs) / 1000
+  const cpuSecondsTaken = (await target.cpuSeconds()) - cpuSeconds
+  return { latencies, perSecond: codes.length / seconds, perCpuSecond: codes.length / cpuSecondsTaken }
 }
 
 /** Every code once, by so many callers at a time; the latencies in milliseconds. */
-async function run(ask: (code: string) => Promise<void>, codes: string[], callers: number): Promise<number[]> {
+async function run(codes: readonly string[], callers: number, ask: (code: string) => Promise<void>): Promise<number[]> {
   const latencies: number[] = []
   const left = codes.values()
   await Promise.all(
@@ -68,11 +100,10 @@ function send(agent: Agent, method: string, url: string, status: number, body?: 
   return new Promise((resolve, reject) => {
     const headers =
       body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
-    request(url, { agent, method, headers }, (response) => {
-      response.resume().once('end', () => {
-        if (response.statusCode === status) resolve()
-        else reject(new Error(`${method} ${new URL(url).pathname} was answered ${response.statusCode}`))
-      })
+    request(url, { agent, method, headers }, async (response) => {
+      const answer = await text(response)
+      if (response.statusCode === status) resolve()
+      else reject(new Error(`${method} ${new URL(url).pathname} was answered ${response.statusCode}: ${answer}`))
     })
       .once('error', reject)
       .end(body)

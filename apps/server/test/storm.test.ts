@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { findFaults, runStorm } from '../bench/storm.ts'
 import { isAvailable } from './service.ts'
 
-// `npm run bench:storm` does it with 10 000.
+// `npm run bench -- storm` does it with 10 000.
 test.skipIf(!isAvailable('shared'))(
   'Redis emptied under phones with the real client: every request settles, one exchange for each, and all are back',
   { timeout: 120_000 },

@@ -1,23 +1,28 @@
-// The upstream: WeChat played by the emulator, and somebody who has logged in to it, at `/codes?count=1000`.
+// The upstream: WeChat played by the emulator, and users who have logged in to it: `/codes?count=1000&kind=known`.
+import { once } from 'node:events'
 import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { createWorld, startWechat } from '@weapp-auth/emulator'
 import { serve } from '../target.ts'
 
-const world = createWorld()
+const KNOWN_USERS = Number(process.env.KNOWN_USERS)
+
+// However often one user of the benchmark signs in, WeChat's limit is not what is measured.
+const world = createWorld({ exchangesPerMinute: Number.MAX_SAFE_INTEGER })
 const wechat = await startWechat(world)
-const [app] = world.apps
-let users = 0
+const [{ appid, secret } = { appid: '', secret: '' }] = world.apps
+const issued = { known: 0, new: 0 }
+const nextUser = {
+  known: () => `user ${issued.known++ % KNOWN_USERS}`,
+  new: () => `new user ${issued.new++}`,
+}
 const codes = createServer((request, response) => {
-  const count = Number(new URL(request.url ?? '', 'http://localhost').searchParams.get('count'))
-  // A new user each time: of one user WeChat takes only so many logins.
-  const issued = Array.from({ length: count }, () => world.login(`user ${users++}`, app?.appid ?? '').code)
+  const { searchParams } = new URL(request.url ?? '', 'http://localhost')
+  const next = nextUser[searchParams.get('kind') === 'known' ? 'known' : 'new']
+  const answer = Array.from({ length: Number(searchParams.get('count')) }, () => world.login(next(), appid).code)
   response.setHeader('content-type', 'application/json')
-  response.end(JSON.stringify(issued))
+  response.end(JSON.stringify(answer))
 }).listen(0, '127.0.0.1')
-codes.once('listening', () => {
-  const { port } = codes.address() as { port: number }
-  serve({
-    url: wechat.baseUrl,
-    users: [{ appid: app?.appid ?? '', secret: app?.secret ?? '', codes: `http://127.0.0.1:${port}/codes` }],
-  })
-})
+await once(codes, 'listening')
+const { port } = codes.address() as AddressInfo
+serve({ url: wechat.baseUrl, users: [{ appid, secret, codes: `http://127.0.0.1:${port}/codes` }] })

@@ -1,4 +1,4 @@
-// `npm run bench:cost`: what a warm request costs more than a bare `wx.request`, here and in published libraries. All of
+// `npm run bench -- cost`: what a warm request costs more than a bare `wx.request`, here and in published libraries. All of
 // them take turns in one run, on a `wx` that answers at once, so that only their own work is timed.
 
 import { HOST, type Library } from '../faults/bed.ts'

@@ -1,4 +1,4 @@
-// `npm run bench:faults`: this client and published libraries on the same phone, against the same faults. Prints one
+// `npm run bench -- faults`: this client and published libraries on the same phone, against the same faults. Prints one
 // table; with `--write` puts it into README.md. Exits 1 when this client is wrong anywhere.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,15 +1,14 @@
-// Measures what the guard and a sign-in cost, beside what others cost. See README.md.
+// Measures what the guard costs, beside what others cost. See README.md.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startPostgres, startRedis } from '@weapp-auth/test-servers'
+import { startRedis } from '@weapp-auth/test-servers'
+import { compare, type Report, summarize, toSvg, toTable } from './guard-report.ts'
 import { measureGuard, type Round, warmUp } from './guards.ts'
 import { installPeers } from './peers.ts'
 import { profileGuards, toProfileTable } from './profile.ts'
-import { compare, type Report, summarize, toSvg, toTable } from './report.ts'
 import { CACHE_MS, measureRevocations } from './revocations.ts'
-import { measureSignIns, type SignIns } from './sign-ins.ts'
 import { rotate } from './statistics.ts'
 import { makeRoomForTargets, startTarget, type Target } from './target.ts'
 
@@ -17,14 +16,12 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '25' },
     seconds: { type: 'string', default: '1' },
-    'sign-ins': { type: 'string', default: '5000' },
     profile: { type: 'boolean', default: false },
     out: { type: 'string', default: join(import.meta.dirname, 'results') },
   },
 })
 const rounds = Number(options.rounds)
 const seconds = Number(options.seconds)
-const signInCount = Number(options['sign-ins'])
 const USERS = '200'
 const UNCACHED = { SESSION_CACHE_MS: '0' }
 const CACHED = { SESSION_CACHE_MS: String(CACHE_MS) }
@@ -56,13 +53,12 @@ async function compareAll(redisUrl: string, dataDir: string): Promise<void> {
     rounds,
     secondsPerRound: seconds,
     guards: summarize(measured),
-    signIns: await signIn(redisUrl, dataDir),
     revocations,
     goals: findGoals(measured),
   }
-  write('results.json', `${JSON.stringify({ ...report, every: measured }, null, 2)}\n`)
-  write('results.svg', toSvg(report))
-  write('results.md', toTable(report))
+  write('guard.json', `${JSON.stringify({ ...report, every: measured }, null, 2)}\n`)
+  write('guard.svg', toSvg(report))
+  write('guard.md', toTable(report))
   process.stdout.write(`\n${toTable(report)}\n${options.out}\n`)
 }
 
@@ -80,25 +76,6 @@ async function measureGuards(targets: readonly Target[]): Promise<Round[][]> {
   }
   await Promise.all(targets.map((target) => target.stop()))
   return measured
-}
-
-async function signIn(redisUrl: string, dataDir: string): Promise<SignIns> {
-  const postgres = await startPostgres()
-  closers.push(postgres.stop)
-  const wechat = await start('the upstream', 'wechat', {})
-  const [{ appid = '', secret = '' } = {}] = wechat.users
-  const service = await start('the service', 'service', {
-    DATA_DIR: dataDir,
-    WECHAT_APPID: appid,
-    WECHAT_SECRET: secret,
-    WECHAT_API_BASE_URL: wechat.url,
-    REDIS_URL: redisUrl,
-    DATABASE_URL: postgres.url,
-  })
-  const signIns = await measureSignIns(service, wechat, signInCount)
-  progress('sign-ins', 'the service', signIns.signInsPerSecond)
-  await Promise.all([service.stop(), wechat.stop()])
-  return signIns
 }
 
 /** Where the CPU time of a request goes, with the guard and without. */

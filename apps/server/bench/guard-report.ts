@@ -1,6 +1,5 @@
 import type { Round } from './guards.ts'
 import { CACHE_MS, type Revocations } from './revocations.ts'
-import type { SignIns } from './sign-ins.ts'
 import { median } from './statistics.ts'
 
 export interface Report {
@@ -8,7 +7,6 @@ export interface Report {
   rounds: number
   secondsPerRound: number
   guards: (Round & { ofUnguarded: number })[]
-  signIns: SignIns
   revocations: Revocations
   goals: { goal: string; wanted: number; reached: number }[]
 }
@@ -37,7 +35,7 @@ export function compare(rounds: readonly Round[][], target: string, base: string
   return median(rounds.map((round) => rate(round, target) / rate(round, base)))
 }
 
-export function toTable({ machine, rounds, secondsPerRound, guards, signIns, revocations, goals }: Report): string {
+export function toTable({ machine, rounds, secondsPerRound, guards, revocations, goals }: Report): string {
   const whole = (value: number) => Math.round(value).toLocaleString('en')
   const lines = [
     `${machine}; median of ${rounds} rounds of ${secondsPerRound} s`,
@@ -48,10 +46,6 @@ export function toTable({ machine, rounds, secondsPerRound, guards, signIns, rev
       const latency = `${guard.p50Ms} ms | ${guard.p99Ms} ms`
       return `| ${guard.target} | ${whole(guard.requestsPerSecond)} | ${whole(guard.requestsPerCpuSecond)} | ${guard.ofUnguarded.toFixed(2)} | ${latency} |`
     }),
-    '',
-    '| sign-ins/s | sign-ins/CPU s | p50 | p99 | upstream alone p50 | upstream alone p99 | added to the upstream, one at a time |',
-    '| ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
-    `| ${whole(signIns.signInsPerSecond)} | ${whole(signIns.signInsPerCpuSecond)} | ${[signIns.p50Ms, signIns.p99Ms, signIns.upstreamP50Ms, signIns.upstreamP99Ms, signIns.addedP50Ms].map((ms) => `${ms.toFixed(1)} ms`).join(' | ')} |`,
     '',
     '| sessions ended in one process | let in by another for, p50 | p99 | longest | SESSION_CACHE_MS |',
     '| ---: | ---: | ---: | ---: | ---: |',

@@ -1,0 +1,215 @@
+// Measures what a sign-in costs, beside what others cost, and what the service takes at rest. See README.md.
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startMariaDb, startPostgres, startRedis } from '@weapp-auth/test-servers'
+import pg from 'pg'
+import { installPeers, requirePeer } from './peers.ts'
+import { countRoundTrips } from './round-trips.ts'
+import { type ColumnReport, type SignInReport, summarize, type Trips, toSignInTable } from './sign-in-report.ts'
+import { createUpstream, makeUsersKnown, measureSignIns, type SignInRound, type Upstream } from './sign-ins.ts'
+import { measureStarts, type Start } from './starts.ts'
+import { rotate } from './statistics.ts'
+import { makeRoomForTargets, startTarget, type Target } from './target.ts'
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '7' },
+    'sign-ins': { type: 'string', default: '1500' },
+    users: { type: 'string', default: '2000' },
+    columns: { type: 'string', default: 'SQLite,Redis + PostgreSQL,Redis + MySQL' },
+    out: { type: 'string', default: join(import.meta.dirname, 'results') },
+  },
+})
+const rounds = Number(options.rounds)
+const signIns = Number(options['sign-ins'])
+const users = Number(options.users)
+/** Sign-ins whose round trips are counted. */
+const COUNTED = 100
+
+/** One of the ways to run the service, with what is compared in it: a name, and the file of the target. */
+interface Column {
+  name: string
+  sql: 'none' | 'postgres' | 'mysql'
+  targets: Record<string, string>
+}
+
+const COLUMNS: Column[] = [
+  { name: 'SQLite', sql: 'none', targets: { 'the barest': 'barest', 'weapp-auth': 'service' } },
+  {
+    name: 'Redis + PostgreSQL',
+    sql: 'postgres',
+    targets: {
+      'the barest': 'barest',
+      'weapp-auth': 'service',
+      'Express + pg + ioredis + axios': 'tutorial',
+      '@fastify/session': 'fastify-session-sign-in',
+    },
+  },
+  {
+    name: 'Redis + MySQL',
+    sql: 'mysql',
+    targets: { 'the barest': 'barest', 'weapp-auth': 'service', 'Express + mysql2 + ioredis + axios': 'tutorial' },
+  },
+]
+
+const closers: (() => unknown)[] = []
+mkdirSync(options.out, { recursive: true })
+try {
+  installPeers()
+  makeRoomForTargets()
+  const dataDir = mkdtempSync(join(tmpdir(), 'weapp-auth-bench-'))
+  closers.push(() => rmSync(dataDir, { recursive: true, force: true }))
+  const [redis, postgres, mariaDb] = [await startRedis(), await startPostgres(), await startMariaDb()]
+  closers.push(redis.stop, postgres.stop, mariaDb.stop)
+  const servers = { redis: redis.url, postgres: postgres.url, mysql: mariaDb.url, dataDir }
+  const wechat = await startTarget('the upstream', 'wechat', { KNOWN_USERS: options.users })
+  closers.push(wechat.stop)
+  const upstream = createUpstream(wechat)
+  closers.push(upstream.close)
+  const columns = COLUMNS.filter(({ name }) => options.columns.split(',').includes(name))
+  const reports: ColumnReport[] = []
+  for (const column of columns) reports.push(await measureColumn(column, upstream, wechat, servers))
+  const report: SignInReport = {
+    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`,
+    rounds,
+    signIns,
+    columns: reports,
+    starts: await starts(servers, wechat),
+  }
+  const table = toSignInTable(report)
+  writeFileSync(join(options.out, 'sign-in.json'), `${JSON.stringify(report, null, 2)}\n`)
+  writeFileSync(join(options.out, 'sign-in.md'), table)
+  process.stdout.write(`\n${table}\n${options.out}\n`)
+} finally {
+  for (const close of closers.reverse()) await close()
+}
+
+interface Servers {
+  redis: string
+  postgres: string
+  mysql: string
+  dataDir: string
+}
+
+async function measureColumn(
+  column: Column,
+  upstream: Upstream,
+  wechat: Target,
+  servers: Servers,
+): Promise<ColumnReport> {
+  const targets: Target[] = []
+  for (const [name, file] of Object.entries(column.targets)) {
+    const target = await startTarget(name, file, await environment(column, wechat.url, wechat, servers))
+    closers.push(target.stop)
+    targets.push(target)
+    await makeUsersKnown(upstream, target, users)
+  }
+  const measured: SignInRound[][] = []
+  for (let round = 0; round < rounds; round++) {
+    const results = new Map<string, SignInRound>()
+    for (const target of rotate(targets, round)) {
+      const result = await measureSignIns(upstream, target, signIns)
+      results.set(target.name, result)
+      progress(
+        `${column.name} ${round + 1}/${rounds}`,
+        `${target.name}: ${Math.round(result.perCpuSecond)} a CPU second`,
+      )
+    }
+    measured.push(targets.flatMap(({ name }) => results.get(name) ?? []))
+  }
+  await Promise.all(targets.map((target) => target.stop()))
+  const trips: Record<string, Trips> = {}
+  for (const [name, file] of Object.entries(column.targets)) {
+    trips[name] = await countTrips(column, file, upstream, wechat, servers)
+    progress(column.name, `${name}: ${JSON.stringify(trips[name])}`)
+  }
+  return { name: column.name, targets: summarize(measured, trips), every: measured }
+}
+
+/** How often each server is asked for one sign-in of a known user: counted by proxies, in a run of its own. */
+async function countTrips(
+  column: Column,
+  file: string,
+  upstream: Upstream,
+  wechat: Target,
+  servers: Servers,
+): Promise<Trips> {
+  const counted = {
+    wechat: await countRoundTrips(wechat.url),
+    redis: await countRoundTrips(servers.redis),
+    postgres: await countRoundTrips(servers.postgres),
+    mysql: await countRoundTrips(servers.mysql),
+  }
+  try {
+    const proxies = {
+      ...servers,
+      redis: counted.redis.url,
+      postgres: counted.postgres.url,
+      mysql: counted.mysql.url,
+    }
+    const env = await environment(column, counted.wechat.url, wechat, proxies)
+    const target = await startTarget(file, file, env)
+    try {
+      await makeUsersKnown(upstream, target, users)
+      const counts = () => [
+        counted.wechat.count(),
+        counted.redis.count(),
+        counted.postgres.count() + counted.mysql.count(),
+      ]
+      const before = counts()
+      await upstream.signIn(target, await upstream.codes(COUNTED, 'known'), 1)
+      const [wechatTrips = 0, redisTrips = 0, sqlTrips = 0] = counts().map(
+        (count, index) => (count - (before[index] ?? 0)) / COUNTED,
+      )
+      return { wechat: wechatTrips, redis: redisTrips, sql: sqlTrips }
+    } finally {
+      await target.stop()
+    }
+  } finally {
+    for (const proxy of Object.values(counted)) proxy.close()
+  }
+}
+
+/** What a target is told, with an empty folder and database of its own. */
+async function environment(
+  { sql }: Column,
+  wechatUrl: string,
+  wechat: Target,
+  servers: Servers,
+): Promise<Record<string, string>> {
+  const [{ appid = '', secret = '' } = {}] = wechat.users
+  return {
+    WECHAT_APPID: appid,
+    WECHAT_SECRET: secret,
+    WECHAT_API_BASE_URL: wechatUrl,
+    DATA_DIR: mkdtempSync(join(servers.dataDir, 'target-')),
+    ...(sql !== 'none' && { REDIS_URL: servers.redis, DATABASE_URL: await createDatabase(servers[sql]) }),
+  }
+}
+
+async function createDatabase(serverUrl: string): Promise<string> {
+  const name = `bench_${randomBytes(6).toString('hex')}`
+  if (serverUrl.startsWith('mysql')) {
+    const connection = await requirePeer('mysql2/promise').createConnection({ uri: serverUrl })
+    await connection.query(`create database ${name} character set utf8mb4`)
+    await connection.end()
+  } else {
+    const client = new pg.Client({ connectionString: serverUrl })
+    await client.connect()
+    await client.query(`create database ${name}`)
+    await client.end()
+  }
+  return new URL(`/${name}`, serverUrl).href
+}
+
+async function starts(servers: Servers, wechat: Target): Promise<Start[]> {
+  const env = await environment({ name: '', sql: 'postgres', targets: {} }, wechat.url, wechat, servers)
+  return measureStarts({ ...env, SESSION_KEY_KEYS: `k1:${randomBytes(32).toString('base64')}` })
+}
+
+function progress(step: string, line: string): void {
+  process.stderr.write(`[${step}] ${line}\n`)
+}

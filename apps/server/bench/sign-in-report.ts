@@ -1,0 +1,95 @@
+import type { SignInRound } from './sign-ins.ts'
+import type { Start } from './starts.ts'
+import { median } from './statistics.ts'
+
+/** Round trips of one sign-in of a known user. */
+export interface Trips {
+  wechat: number
+  redis: number
+  sql: number
+}
+
+export interface TargetReport extends SignInRound {
+  /** Sign-ins a CPU second, of those of the barest target, round by round. */
+  ofBarest: number
+  trips: Trips
+}
+
+export interface ColumnReport {
+  name: string
+  targets: TargetReport[]
+  every: SignInRound[][]
+}
+
+export interface SignInReport {
+  machine: string
+  rounds: number
+  signIns: number
+  columns: ColumnReport[]
+  starts: Start[]
+}
+
+const BAREST = 'the barest'
+const OURS = 'weapp-auth'
+
+/** The median of each target's rounds. */
+export function summarize(rounds: readonly SignInRound[][], trips: Record<string, Trips>): TargetReport[] {
+  const targets = rounds[0]?.map(({ target }) => target) ?? []
+  return targets.map((target) => {
+    const own = rounds.flatMap((round) => round.filter((result) => result.target === target))
+    const of = (pick: (round: SignInRound) => number) => median(own.map(pick))
+    const rate = (round: SignInRound[], name: string) =>
+      round.find((result) => result.target === name)?.perCpuSecond ?? Number.NaN
+    return {
+      target,
+      perSecond: of((round) => round.perSecond),
+      perCpuSecond: of((round) => round.perCpuSecond),
+      newUsersPerCpuSecond: of((round) => round.newUsersPerCpuSecond),
+      addedAloneMs: of((round) => round.addedAloneMs),
+      addedMs: of((round) => round.addedMs),
+      p99Ms: of((round) => round.p99Ms),
+      ofBarest: median(rounds.map((round) => rate(round, target) / rate(round, BAREST))),
+      trips: trips[target] ?? { wechat: Number.NaN, redis: Number.NaN, sql: Number.NaN },
+    }
+  })
+}
+
+export function toSignInTable({ machine, rounds, signIns, columns, starts }: SignInReport): string {
+  const whole = (value: number) => Math.round(value).toLocaleString('en')
+  const ms = (value: number) => `${value.toFixed(1)} ms`
+  const lines = [`${machine}; median of ${rounds} rounds of ${whole(signIns)} sign-ins`]
+  for (const { name, targets } of columns) {
+    lines.push(
+      '',
+      `| ${name} | a CPU second | of the barest | new users a CPU second | added, one caller | added, 20 callers | p99, 20 callers | asks WeChat, Redis, SQL |`,
+      '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+      ...targets.map((target) => {
+        const { trips } = target
+        const asks = [trips.wechat, trips.redis, trips.sql].map((count) => count.toFixed(1)).join(', ')
+        const latencies = [target.addedAloneMs, target.addedMs, target.p99Ms].map(ms).join(' | ')
+        return `| ${target.target} | ${whole(target.perCpuSecond)} | ${target.ofBarest.toFixed(2)} | ${whole(target.newUsersPerCpuSecond)} | ${latencies} | ${asks} |`
+      }),
+    )
+  }
+  const ours = columns.find(({ name }) => name === 'Redis + PostgreSQL')?.targets.find(({ target }) => target === OURS)
+  if (ours) {
+    lines.push(
+      '',
+      '| goal, on Redis + PostgreSQL | wanted | reached |',
+      '| --- | ---: | ---: |',
+      `| sign-ins a CPU second, at least | 2,200 | ${whole(ours.perCpuSecond)} |`,
+      `| of the barest, at least | 0.60 | ${ours.ofBarest.toFixed(2)} |`,
+      `| added to the upstream, one caller, at most | 2.0 ms | ${ms(ours.addedAloneMs)} |`,
+    )
+  }
+  lines.push(
+    '',
+    '| start, on Redis + PostgreSQL | serves after | modules | memory at rest |',
+    '| --- | ---: | ---: | ---: |',
+    ...starts.map(
+      ({ what, readyMs, modules, restingMb }) =>
+        `| ${what} | ${whole(readyMs)} ms | ${whole(modules)} | ${restingMb === null ? 'unknown' : `${whole(restingMb)} MB`} |`,
+    ),
+  )
+  return `${lines.join('\n')}\n`
+}

@@ -1,4 +1,0 @@
-import { build } from './build.ts'
-
-await build(['packages/emulator'])
-await import(new URL('../../packages/client/bench/cost/run.ts', import.meta.url).href)
