@@ -5,6 +5,7 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
+  authenticate,
   createSessionKeyVault,
   createSqlUserStore,
   generateVaultKey,
@@ -142,7 +143,7 @@ async function openSide(): Promise<Side> {
   const app = Fastify()
   closers.push(() => app.close())
   await app.register(weappAuth, { apps: [{ appid: 'wx1', secrets: ['unused'] }], sessions: filled.store, users })
-  app.get('/orders', { onRequest: app.authenticate }, async ({ auth }) => ({ ordersOf: auth.userId }))
+  app.get('/orders', { onRequest: authenticate }, async ({ auth }) => ({ ordersOf: auth.userId }))
   return { filled, app, made: [] }
 }
 

@@ -1,14 +1,10 @@
 import { isIP } from 'node:net'
+import { APPID_PATTERN, createSessionKeyVault, DEFAULTS } from '@weapp-auth/fastify'
 import { z } from 'zod'
 import { parseRedisUrl } from './redis-url.ts'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
-const IDLE_SECONDS = 7200
-const ABSOLUTE_SECONDS = 2_592_000
-const WECHAT_API = 'https://api.weixin.qq.com'
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
-/** Each key is 32 bytes, so 43 base64 characters and the padding. */
-const KEY_RING = /^[\w-]{1,32}:[A-Za-z0-9+/]{43}=(,[\w-]{1,32}:[A-Za-z0-9+/]{43}=)*$/
 
 const REDIS_FORMS =
   'must be an address like redis://127.0.0.1:6379, rediss://user:password@host/0, redis+sentinel://host:26379,host:26379/name or redis+cluster://host:6379,host:6379'
@@ -52,7 +48,7 @@ export class ConfigError extends Error {
   }
 }
 
-const appid = z.string().regex(/^[\w-]{1,64}$/, 'must be 1 to 64 letters, digits, - or _')
+const appid = z.string().regex(APPID_PATTERN, 'must be 1 to 64 letters, digits, - or _')
 const app = z.object({ appid, secrets: z.array(z.string().min(1)).min(1) })
 
 const Environment = z.object({
@@ -63,7 +59,7 @@ const Environment = z.object({
   WECHAT_APPID: appid.optional(),
   WECHAT_SECRET: z.string().optional(),
   WECHAT_APPS: z.string().transform(parseApps).optional(),
-  WECHAT_API_BASE_URL: url(['https:', 'http:'], WECHAT_API)
+  WECHAT_API_BASE_URL: url(['https:', 'http:'], DEFAULTS.wechatApiBaseUrl)
     .refine(isBareAddress, 'must not have a user, a password or a query')
     .optional(),
   WECHAT_EMULATOR: z.enum(['off', 'on', 'exposed'], 'must be off, on or exposed').default('off'),
@@ -72,16 +68,12 @@ const Environment = z.object({
     .refine((text) => parseRedisUrl(text) !== null, REDIS_FORMS)
     .optional(),
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user@host/database').optional(),
-  SESSION_IDLE_SECONDS: wholeNumber(60, 31_536_000).default(IDLE_SECONDS),
-  SESSION_ABSOLUTE_SECONDS: wholeNumber(60, 315_360_000).default(ABSOLUTE_SECONDS),
-  SESSION_LIMIT: wholeNumber(0, 10_000).default(20),
+  SESSION_IDLE_SECONDS: wholeNumber(60, 31_536_000).default(DEFAULTS.sessionIdleSeconds),
+  SESSION_ABSOLUTE_SECONDS: wholeNumber(60, 315_360_000).default(DEFAULTS.sessionAbsoluteSeconds),
+  SESSION_LIMIT: wholeNumber(0, 10_000).default(DEFAULTS.sessionLimit),
   SESSION_CACHE_MS: wholeNumber(0, 60_000).default(2000),
   TRUST_PROXY: z.string().transform(parseAddresses).optional(),
-  SESSION_KEY_KEYS: z
-    .string()
-    .regex(KEY_RING, 'must be kid:base64,kid:base64 with keys of 32 bytes (openssl rand -base64 32 makes one)')
-    .refine(namesEachKeyOnce, 'names a kid twice: give each key a name of its own')
-    .optional(),
+  SESSION_KEY_KEYS: z.string().transform(checkKeyRing).optional(),
 })
 
 /**
@@ -102,7 +94,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     dataDir: e.DATA_DIR,
     logLevel: e.LOG_LEVEL,
     apps: e.WECHAT_APPS ?? (e.WECHAT_APPID ? [{ appid: e.WECHAT_APPID, secrets: [e.WECHAT_SECRET ?? []].flat() }] : []),
-    wechatApiBaseUrl: e.WECHAT_API_BASE_URL ?? WECHAT_API,
+    wechatApiBaseUrl: e.WECHAT_API_BASE_URL ?? DEFAULTS.wechatApiBaseUrl,
     emulator: e.WECHAT_EMULATOR !== 'off',
     emulatorExposed: e.WECHAT_EMULATOR === 'exposed',
     redisUrl: e.REDIS_URL ?? null,
@@ -136,7 +128,10 @@ function* findContradictions(e: Readonly<Record<string, string | undefined>>): G
   if (e.WECHAT_APPS && (e.WECHAT_APPID || e.WECHAT_SECRET)) {
     yield 'WECHAT_APPS and WECHAT_APPID/WECHAT_SECRET are both set: put every mini-program into WECHAT_APPS'
   }
-  if (Number(e.SESSION_ABSOLUTE_SECONDS ?? ABSOLUTE_SECONDS) < Number(e.SESSION_IDLE_SECONDS ?? IDLE_SECONDS)) {
+  if (
+    Number(e.SESSION_ABSOLUTE_SECONDS ?? DEFAULTS.sessionAbsoluteSeconds) <
+    Number(e.SESSION_IDLE_SECONDS ?? DEFAULTS.sessionIdleSeconds)
+  ) {
     yield 'SESSION_ABSOLUTE_SECONDS must not be shorter than SESSION_IDLE_SECONDS'
   }
   if (e.DATABASE_URL && !e.SESSION_KEY_KEYS) {
@@ -164,9 +159,15 @@ function isBareAddress(text: string): boolean {
   return !username && !password && !search && !hash
 }
 
-function namesEachKeyOnce(ring: string): boolean {
-  const kids = ring.split(',').map((entry) => entry.split(':', 1)[0])
-  return new Set(kids).size === kids.length
+/** The vault itself says what is wrong with a ring; it never quotes a key. */
+function checkKeyRing(keys: string, context: z.RefinementCtx): string {
+  try {
+    createSessionKeyVault({ keys })
+  } catch (error) {
+    const problem = (error as TypeError).message.replace(/^keys /, '')
+    context.addIssue({ code: 'custom', message: `${problem} (openssl rand -base64 32 makes a key)` })
+  }
+  return keys
 }
 
 function parseApps(text: string, context: z.RefinementCtx): z.infer<typeof app>[] {

@@ -1,3 +1,4 @@
+import { authenticate } from '@weapp-auth/fastify'
 import type { FastifyInstance } from 'fastify'
 
 const PRODUCTS = [
@@ -8,7 +9,7 @@ const PRODUCTS = [
 
 /** A host application in ten lines: its own business route, guarded, with the openid at hand on the server. */
 export async function demo(app: FastifyInstance): Promise<void> {
-  app.get('/products', { onRequest: app.authenticate }, async (request) => {
+  app.get('/products', { onRequest: authenticate }, async (request) => {
     const { userId, appid } = request.auth
     const identity = await app.weappAuth.findIdentity(userId, appid)
     // WeChat Pay and subscription messages need the openid here; it does not go back to the phone.

@@ -1,4 +1,5 @@
 import { isAuthError } from '@weapp-auth/client'
+import { authenticate } from '@weapp-auth/fastify'
 import { describe, expect, test } from 'vitest'
 import { COLUMNS, createPhone, isAvailable, startService } from './service.ts'
 
@@ -26,7 +27,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
   test('a 401 that arrives late for an old token causes none', async () => {
     const gate = openable()
     const service = await startService(column, (app) => {
-      app.get('/held', { onRequest: [() => gate.opened, app.authenticate] }, async () => ({ ok: true }))
+      app.get('/held', { onRequest: [() => gate.opened, authenticate] }, async () => ({ ok: true }))
     })
     const { auth } = createPhone(service)
     const { user } = await auth.ensureLogin()

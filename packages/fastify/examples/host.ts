@@ -1,5 +1,6 @@
 // What both examples start from: a host application with sign-in by WeChat, and one guarded route of its own.
 import {
+  authenticate,
   createSessionKeyVault,
   createSqliteSessionStore,
   createSqlUserStore,
@@ -25,7 +26,7 @@ export async function createHost(): Promise<FastifyInstance> {
     sessions,
     users: createSqlUserStore({ db, vault: createSessionKeyVault({ keys: required('SESSION_KEY_KEYS') }) }),
   })
-  app.get('/orders', { onRequest: app.authenticate }, async ({ auth }) => ({ ordersOf: auth.userId }))
+  app.get('/orders', { onRequest: authenticate }, async ({ auth }) => ({ ordersOf: auth.userId }))
   app.addHook('onClose', async () => {
     await Promise.all([sessions.close(), db.destroy()])
   })

@@ -5,7 +5,7 @@
 // In the mini-program: auth.loginWith({ url: '/accounts/login', data: { name, password } })
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
-import { ApiError } from '@weapp-auth/fastify'
+import { ApiError, authenticate } from '@weapp-auth/fastify'
 import { APPID, createHost } from './host.ts'
 
 /** OWASP's second choice for scrypt: 32 MiB and about 0.2 s, which four sign-ins at once can afford. */
@@ -66,7 +66,7 @@ app.post<{ Body: Credentials }>(
 app.put<{ Body: { password: string } }>(
   '/accounts/password',
   {
-    onRequest: app.authenticate,
+    onRequest: authenticate,
     schema: {
       body: { type: 'object', required: ['password'], properties: { password: Credentials.properties.password } },
     },
@@ -84,7 +84,7 @@ app.put<{ Body: { password: string } }>(
 app.post<{ Body: { code: string } }>(
   '/accounts/wechat',
   {
-    onRequest: app.authenticate,
+    onRequest: authenticate,
     schema: { body: { type: 'object', required: ['code'], properties: { code: { type: 'string', maxLength: 256 } } } },
   },
   async ({ auth, body }) => {

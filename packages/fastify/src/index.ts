@@ -1,10 +1,10 @@
 export { ApiError, type ApiErrorOptions } from './api-error.ts'
-export type { RequestAuth } from './http/plugins/authenticate.ts'
+export { APPID_PATTERN, DEFAULTS } from './defaults.ts'
+export { authenticate, type RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'
 export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
-export type { Identities } from './identities.ts'
 export { createOutageLog, type OutageLog } from './outage-log.ts'
-export { type IssueOptions, type WeappAuth, type WeappAuthOptions, weappAuth } from './plugin.ts'
+export { type WeappAuthOptions, weappAuth } from './plugin.ts'
 export type { RedisClient, RedisClusterClient, RedisServerClient } from './redis.ts'
 export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
 export type {
@@ -36,6 +36,7 @@ export {
 export { createSqlUserStore, type IdentityConflict, type SqlUserStoreOptions } from './users/sql-users.ts'
 export { openSqliteUsers } from './users/sqlite-users.ts'
 export type { LinkedIdentity, LinkResult, User, UserStore } from './users/users.ts'
+export type { IssueOptions, WeappAuth } from './weapp-auth.ts'
 export type { AccessToken, AccessTokenStore } from './wechat/access-token.ts'
 export type { WechatApp } from './wechat/app-secrets.ts'
 export {

@@ -1,9 +1,8 @@
-import type { CreateSessionResponse, Device, RevocationReason } from '@weapp-auth/shared'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { createdSession } from './http/bodies.ts'
-import { authenticate, findBearer } from './http/plugins/authenticate.ts'
-import { answerApiErrors, sendProblem, setOutageLog } from './http/plugins/problems.ts'
+import { APPID_PATTERN, DEFAULTS } from './defaults.ts'
+import { guardedRequests } from './http/plugins/authenticate.ts'
+import { answerApiErrors, countedFailures, sendProblem } from './http/plugins/problems.ts'
 import { countRequests, createRateLimits, type RateLimitsOptions } from './http/plugins/rate-limit.ts'
 import { useStrictJson } from './http/plugins/strict-json.ts'
 import { healthRoutes } from './http/routes/health.ts'
@@ -13,16 +12,18 @@ import { sessionRoutes } from './http/routes/session.ts'
 import { sessionKeyRoutes } from './http/routes/session-key.ts'
 import { sessionsRoutes } from './http/routes/sessions.ts'
 import { verifyRoutes } from './http/routes/verify.ts'
-import { createIdentities, type Identities } from './identities.ts'
-import type { OutageLog } from './outage-log.ts'
+import { createOutageLog, type OutageLog } from './outage-log.ts'
 import type { SessionStore } from './sessions/session-store.ts'
-import { createSessions, type Session } from './sessions/sessions.ts'
-import type { LinkedIdentity, User, UserStore } from './users/users.ts'
+import { createSessions } from './sessions/sessions.ts'
+import type { User, UserStore } from './users/users.ts'
+import { createWeappAuth } from './weapp-auth.ts'
 import type { AccessTokenStore } from './wechat/access-token.ts'
 import type { WechatApp } from './wechat/app-secrets.ts'
 import { createWechatGateway } from './wechat/gateway.ts'
 
 export interface WeappAuthOptions {
+  /** Put before the path of every route, `/livez` and `/readyz` included, e.g. `/auth`. Default: nothing. */
+  prefix?: string
   /** The mini-programs that sign in here. */
   apps: readonly WechatApp[]
   /** Default `https://api.weixin.qq.com`. Behind a proxy it may have a path. */
@@ -52,50 +53,12 @@ export interface WeappAuthOptions {
   outageLog?: OutageLog
 }
 
-export interface IssueOptions {
-  appid: string
-  device?: Device
-  /** Told to the phone. Default false. */
-  isNew?: boolean
-  /**
-   * The header of the request that signs in. The session whose token it holds, which the phone had until now, ends with the
-   * reason `replaced`; anything else in it is ignored.
-   */
-  authorization?: string | undefined
-}
-
-/** What the host application can do with sessions and identities, as `app.weappAuth`. */
-export interface WeappAuth extends Identities {
-  /** A user without a WeChat identity: the account behind a password, a phone number or another provider. */
-  createUser(): Promise<User>
-  /**
-   * Starts a session for a user of the store, however they proved who they are (password, SMS, another provider). It
-   * returns the body of `POST /v1/sessions`, which is what a phone keeps.
-   *
-   * @throws RangeError when there is no such user
-   */
-  issue(userId: string, about: IssueOptions): Promise<CreateSessionResponse>
-  /** False when the user has no such session. `reason` is told to the device; default `admin`. */
-  revoke(userId: string, sessionId: string, reason?: RevocationReason): Promise<boolean>
-  /** Ends all sessions of a user and says how many. */
-  revokeAll(userId: string, reason?: RevocationReason): Promise<number>
-  /** The user's live sessions, oldest first. */
-  list(userId: string): Promise<Session[]>
-  /** The WeChat identifiers of a user, for WeChat Pay or messages. They must not leave the server. */
-  findIdentity(userId: string, appid: string): Promise<LinkedIdentity | null>
-}
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    weappAuth: WeappAuth
-  }
-}
-
 /**
- * Sign-in for WeChat mini-programs: the routes under `/v1`, `app.authenticate` for routes of your own, `request.auth`
- * behind it, and `app.weappAuth`. Register it before the routes it guards.
+ * Sign-in for WeChat mini-programs: the routes under `/v1` and `app.weappAuth`. Routes of your own are guarded with
+ * {@link authenticate}, which may be registered before or after it.
  *
- * Your routes keep your error handler, parsers and schema compilers; only an ApiError becomes a problem there too.
+ * Your routes keep your error handlers, parsers and schema compilers. Where your application has no error handler, an
+ * ApiError of the guard, or of your own code on a route that was registered after the plugin, is answered as a problem.
  */
 export const weappAuth = fp(
   async (app: FastifyInstance, options: WeappAuthOptions) => {
@@ -103,16 +66,15 @@ export const weappAuth = fp(
       apps,
       sessions: store,
       users,
-      sessionIdleSeconds: idleSeconds = 7_200,
-      sessionAbsoluteSeconds: absoluteSeconds = 2_592_000,
-      sessionLimit: limit = 20,
+      sessionIdleSeconds: idleSeconds = DEFAULTS.sessionIdleSeconds,
+      sessionAbsoluteSeconds: absoluteSeconds = DEFAULTS.sessionAbsoluteSeconds,
+      sessionLimit: limit = DEFAULTS.sessionLimit,
       onSignIn = () => {},
       rateLimits = {},
       health = true,
       now = Date.now,
     } = options
     checkApps(apps)
-    if (options.outageLog) setOutageLog(app, options.outageLog)
     checkSeconds({ sessionIdleSeconds: idleSeconds, sessionAbsoluteSeconds: absoluteSeconds })
     if (!Number.isSafeInteger(limit) || limit < 0) throw new TypeError('sessionLimit must be a whole number')
     const wechat = createWechatGateway({
@@ -124,21 +86,9 @@ export const weappAuth = fp(
     const limits = createRateLimits(rateLimits)
     const sessions = createSessions({ store, idleSeconds, absoluteSeconds, limit, now })
 
-    app.decorate('weappAuth', {
-      createUser: () => users.createUser(now()),
-      async issue(userId, { appid, device, isNew = false, authorization }) {
-        const user = await users.findUser(userId)
-        if (!user) throw new RangeError('there is no such user')
-        const replaces = findBearer(authorization)
-        return createdSession(await sessions.issue(userId, { appid, ...(device && { device }), replaces }), user, isNew)
-      },
-      revoke: (userId, sessionId, reason = 'admin') => sessions.revoke(userId, sessionId, reason),
-      revokeAll: (userId, reason = 'admin') => sessions.revokeAll(userId, reason),
-      list: (userId) => sessions.list(userId),
-      findIdentity: (userId, appid) => users.findIdentity(userId, appid),
-      ...createIdentities({ wechat, sessions, users, now }),
-    } satisfies WeappAuth)
-    await app.register(authenticate, { sessions })
+    await app.register(countedFailures, { outageLog: options.outageLog ?? createOutageLog() })
+    await app.register(guardedRequests, { sessions })
+    app.decorate('weappAuth', createWeappAuth({ wechat, sessions, users, now }))
     app.addHook('onRoute', answerApiErrors)
 
     const v1: FastifyPluginAsync = async (scope) => {
@@ -159,7 +109,7 @@ export const weappAuth = fp(
       if (health) await scope.register(healthRoutes, { sessions: store, users })
       await scope.register(v1)
     }
-    await app.register(routes)
+    await app.register(routes, { prefix: options.prefix ?? '' })
   },
   { name: '@weapp-auth/fastify', fastify: '5.x' },
 )
@@ -167,7 +117,7 @@ export const weappAuth = fp(
 function checkApps(apps: readonly WechatApp[]): void {
   if (apps.length === 0) throw new TypeError('apps must name at least one mini-program')
   for (const { appid, secrets } of apps) {
-    if (!/^[\w-]{1,64}$/.test(appid)) throw new TypeError('apps: an appid must have 1 to 64 letters, digits, - or _')
+    if (!APPID_PATTERN.test(appid)) throw new TypeError('apps: an appid must have 1 to 64 letters, digits, - or _')
     if (secrets.length === 0 || secrets.includes('')) throw new TypeError(`apps: ${appid} must have a secret`)
   }
   if (new Set(apps.map(({ appid }) => appid)).size < apps.length)

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { ApiError, problems, type WeappAuthOptions, weappAuth } from '../src/index.ts'
+import { ApiError, authenticate, problems, type WeappAuthOptions, weappAuth } from '../src/index.ts'
 import { APPID, startService } from './service.ts'
 
 describe('in a host application', () => {
@@ -88,28 +88,6 @@ describe('in a host application', () => {
     expect([refused.statusCode, refused.json().code]).toEqual([500, 'internal'])
   })
 
-  it('a refusal of the guard is a problem, by route or by scope, whatever handler and schemas the host has', async () => {
-    const response = { '4xx': { type: 'object', properties: { host: { type: 'string' } } } }
-    const { app } = await startService({
-      early: (app) => {
-        app.setErrorHandler((_error, _request, reply) => reply.code(418).send({ host: 'mine' }))
-      },
-      host: (app) => {
-        app.get('/route', { onRequest: app.authenticate, schema: { response } }, async () => 'no')
-        app.register(async (scope) => {
-          scope.addHook('onRequest', app.authenticate)
-          scope.get('/scope', async () => 'no')
-        })
-      },
-    })
-    for (const url of ['/route', '/scope']) {
-      const answer = await app.inject(url)
-      expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
-      expect(answer.headers['www-authenticate']).toBe('Bearer realm="weapp-auth"')
-      expect(answer.json()).toMatchObject({ status: 401, code: 'session_missing' })
-    }
-  })
-
   it('compilers of the host do not reach our routes', async () => {
     const { app, signIn } = await startService({
       early: (app) => {
@@ -136,7 +114,7 @@ describe('in a host application', () => {
 
   it('request.auth on a route without the guard says what is missing', async () => {
     const { app } = await startService({ host: (app) => app.get('/open', async (request) => request.auth) })
-    expect((await app.inject('/open')).json().message).toContain('{ onRequest: app.authenticate }')
+    expect((await app.inject('/open')).json().message).toContain('{ onRequest: authenticate }')
   })
 
   it('an error nobody expected tells the caller nothing', async () => {
@@ -152,6 +130,17 @@ describe('in a host application', () => {
       requestId: expect.any(String),
     })
   })
+})
+
+it('a prefix stands before the path of every route, and the routes of the host have none', async () => {
+  const { app } = await startService({
+    prefix: '/auth',
+    host: (app) => app.get('/mine', { onRequest: authenticate }, async () => 'no'),
+  })
+  const codes = ['/auth/v1/me', '/auth/livez', '/v1/me', '/livez', '/mine'].map(
+    async (url) => (await app.inject(url)).statusCode,
+  )
+  expect(await Promise.all(codes)).toEqual([401, 200, 404, 404, 401])
 })
 
 describe('the problems plugin', () => {

@@ -1,5 +1,5 @@
 // Our plugin in a host application, on the stores of the service: GUARD=on|get|empty|off, and the service's own variables.
-import { weappAuth } from '@weapp-auth/fastify'
+import { authenticate, weappAuth } from '@weapp-auth/fastify'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { pino } from 'pino'
 import { parseConfig } from '../../src/config.ts'
@@ -15,7 +15,7 @@ const app = Fastify()
 await app.register(weappAuth, { apps: [{ appid: 'wx1', secrets: ['unused'] }], sessions, users: userStore })
 const { id: somebody } = await app.weappAuth.createUser()
 if (process.env.GUARD === 'on') {
-  app.get('/orders', { onRequest: app.authenticate }, async ({ auth }) => ({ ordersOf: auth.userId }))
+  app.get('/orders', { onRequest: authenticate }, async ({ auth }) => ({ ordersOf: auth.userId }))
 } else if (process.env.GUARD === 'empty') {
   app.get('/orders', { onRequest: async () => {} }, async () => ({ ordersOf: somebody }))
 } else if (process.env.GUARD === 'get') {

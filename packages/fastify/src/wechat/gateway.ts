@@ -1,7 +1,9 @@
+import { DEFAULTS } from '../defaults.ts'
 import type { WechatIdentity } from '../wechat-identity.ts'
 import { type AccessTokenStore, createAccessTokens, createMemoryAccessTokenStore } from './access-token.ts'
 import { badResponse, callWechat, refusal, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
 import { createAppSecrets, type WechatApp } from './app-secrets.ts'
+import { checkCode } from './code.ts'
 import { isSessionKey } from './session-key.ts'
 import { createSessionKeyCalls, type SessionKeyCalls } from './session-key-calls.ts'
 
@@ -10,6 +12,12 @@ const MAX_ID_LENGTH = 64
 /** Everything we ask of WeChat. Signing in takes `code2Session` alone, and that needs no access_token. */
 export interface WechatGateway extends SessionKeyCalls {
   hasApp(appid: string): boolean
+  /**
+   * Refuses what cannot be a code of `wx.login`.
+   *
+   * @throws ApiError `request_invalid`
+   */
+  checkCode(code: string): void
   /**
    * Exchanges a login code. It is sent once, and never again after a failure of any kind; only a refused appSecret
    * (40125) sends it once more with each remaining one.
@@ -32,12 +40,14 @@ export interface WechatGatewayOptions {
 }
 
 export function createWechatGateway(options: WechatGatewayOptions): WechatGateway {
-  const { apps, baseUrl = 'https://api.weixin.qq.com', warn = () => {} } = options
+  const { apps, baseUrl = DEFAULTS.wechatApiBaseUrl, warn = () => {} } = options
   const secrets = createAppSecrets({ apps, warn })
   const store = options.accessTokens ?? createMemoryAccessTokenStore()
 
   return {
     hasApp: (appid) => secrets.has(appid),
+
+    checkCode: (code) => checkCode(code, warn),
 
     async code2Session(appid, code) {
       const signal = AbortSignal.timeout(WECHAT_DEADLINE_MS)

@@ -1,9 +1,10 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../api-error.ts'
 import type { Session, Sessions } from '../../sessions/sessions.ts'
+import { answerUnhandled } from './problems.ts'
 
-/** Who is calling, on a route guarded with `app.authenticate`. */
+/** The user who sent the request, on a route with the guard `authenticate`. */
 export interface RequestAuth {
   userId: string
   sessionId: string
@@ -11,45 +12,66 @@ export interface RequestAuth {
 }
 
 declare module 'fastify' {
-  interface FastifyInstance {
-    /**
-     * Lets a request pass only with the token of a live session: `app.get(path, { onRequest: app.authenticate }, …)`.
-     *
-     * @throws ApiError `session_missing`, `session_malformed`, `session_invalid`, `session_revoked`, all 401, or
-     * `store_unavailable`, 503
-     */
-    authenticate(request: FastifyRequest): Promise<void>
-  }
   interface FastifyRequest {
-    /** Reading it on a route without the guard throws. */
+    /** The user who sent the request. Reading it on a route without the guard {@link authenticate} throws. */
     auth: RequestAuth
   }
 }
 
+const kSessions = Symbol('weapp-auth.sessions')
 const kAuth = Symbol('weapp-auth.auth')
+
+interface WithSessions {
+  [kSessions]?: Sessions
+}
 
 interface WithAuth {
   [kAuth]?: RequestAuth | null
 }
 
-export const authenticate = fp(
+/**
+ * The guard: a request passes only with the token of a live session, and then `request.auth` says whose it is. Use it on a
+ * route, `app.get(path, { onRequest: authenticate }, …)`, or on all routes of a scope,
+ * `app.addHook('onRequest', authenticate)`, before or after `weappAuth` was registered.
+ *
+ * What it throws goes to the error handler of the route or of the application, where there is one, and is answered as a
+ * problem where there is none.
+ *
+ * @throws ApiError `session_missing`, `session_malformed`, `session_invalid`, `session_revoked`, all 401, or
+ * `store_unavailable`, 503
+ * @throws Error, 500, on every request when `weappAuth` is not registered on the application or on a parent of it
+ */
+export async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const sessions = (request.server as WithSessions)[kSessions]
+  if (!sessions) {
+    throw new Error('the guard refuses everybody: register weappAuth on this application, or on a parent of it')
+  }
+  try {
+    const found = sessions.getRecord(parseBearer(request.headers.authorization))
+    // A remembered session is no promise: the guard then waits for nothing.
+    const { id: sessionId, userId, appid } = found instanceof Promise ? await found : found
+    ;(request as WithAuth)[kAuth] = { userId, sessionId, appid }
+  } catch (error) {
+    answerUnhandled(error, request, reply)
+    throw error
+  }
+}
+
+/** Gives the guard the sessions of this application, and adds `request.auth`. */
+export const guardedRequests = fp(
   async (app: FastifyInstance, { sessions }: { sessions: Sessions }) => {
+    // Symbols, so that no name is taken that another plugin may want.
+    app.decorate(kSessions, sessions)
     app.decorateRequest(kAuth, null)
     app.decorateRequest('auth', {
       getter(this: FastifyRequest) {
         const auth = (this as WithAuth)[kAuth]
         if (auth) return auth
-        throw new Error('request.auth needs the guard: register the route with { onRequest: app.authenticate }')
+        throw new Error('request.auth needs the guard: register the route with { onRequest: authenticate }')
       },
     })
-    app.decorate('authenticate', async (request: FastifyRequest) => {
-      const found = sessions.getRecord(parseBearer(request.headers.authorization))
-      // A remembered session is no promise: the guard then waits for nothing.
-      const { id: sessionId, userId, appid } = found instanceof Promise ? await found : found
-      ;(request as WithAuth)[kAuth] = { userId, sessionId, appid }
-    })
   },
-  { name: '@weapp-auth/authenticate', fastify: '5.x' },
+  { name: '@weapp-auth/guarded-requests', fastify: '5.x' },
 )
 
 /** The live session of a request. Throws at once without a token to look for. */

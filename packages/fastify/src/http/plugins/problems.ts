@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http'
-import type { Problem, ProblemCode } from '@weapp-auth/shared'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { PROBLEM_STATUS, type Problem, type ProblemCode } from '@weapp-auth/shared'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../api-error.ts'
-import { createOutageLog, type OutageLog } from '../../outage-log.ts'
+import type { OutageLog } from '../../outage-log.ts'
 
 const TITLES: Record<ProblemCode, string> = {
   request_invalid: 'The request is not valid',
@@ -56,8 +56,9 @@ export const problems = fp(
 )
 
 /**
- * Our error handler; as Fastify's option `frameworkErrors` it answers an address that cannot be decoded. What is not in
- * the wire contract leaves as `internal`, and only the log says what it was.
+ * An error handler that answers any error as a problem: give it to `setErrorHandler` or, for addresses that cannot be
+ * decoded, to Fastify's option `frameworkErrors`; or call it from a handler of your own. An error that is not in the wire
+ * contract leaves as `internal`, and only the log says what it was. Nothing of the error is trusted: anything can be thrown.
  */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toApiError(error)
@@ -69,7 +70,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     return send(reply, { type: 'about:blank', title, status: ownStatus, requestId: request.id })
   }
   const { code, statusCode, detail, reason } = problem
-  if (statusCode >= 500) logFailure(request, problem, problem.code === 'internal' ? error : problem)
+  if (statusCode >= 500) logFailure(request, problem, code === 'internal' ? error : problem)
   else request.log.info({ code }, problem.message)
   if (statusCode === 401) {
     reply.header('www-authenticate', code === 'session_missing' ? REALM : `${REALM}, error="invalid_token"`)
@@ -94,26 +95,29 @@ function findRetryAfter(statusCode: number, reply: FastifyReply): number | undef
   return reply.hasHeader('retry-after') ? undefined : seconds[statusCode]
 }
 
-/** What nobody expected is always worth a line. */
+const kOutageLog = Symbol('weapp-auth.outage-log')
+
+/** Lets all failures of this application with the same code share one line of the log a second. */
+export const countedFailures = fp(
+  async (app: FastifyInstance, { outageLog }: { outageLog: OutageLog }) => {
+    app.decorate(kOutageLog, outageLog)
+  },
+  { name: '@weapp-auth/counted-failures', fastify: '5.x' },
+)
+
+/** An `internal` error is a mistake in the code, and is logged each time; an outage, once a second. */
 function logFailure(request: FastifyRequest, { code, message }: ApiError, err: unknown): void {
-  if (code === 'internal') {
-    request.log.error({ err }, message)
-    return
+  const outageLog = (request.server as { [kOutageLog]?: OutageLog })[kOutageLog]
+  const log = (counted = {}) => {
+    try {
+      request.log.error({ err, ...counted }, message)
+    } catch {
+      // A getter of the error threw. The error cannot be printed, and its request is still answered.
+      request.log.error(counted, `${message}, and it cannot be printed`)
+    }
   }
-  findOutageLog(request.server).repeat(code, (counted) => request.log.error({ err, ...counted }, message))
-}
-
-/** By application, of which there may be several in a process. */
-const outageLogs = new WeakMap<object, OutageLog>()
-
-export function setOutageLog({ server }: FastifyInstance, outageLog: OutageLog): void {
-  outageLogs.set(server, outageLog)
-}
-
-function findOutageLog({ server }: FastifyInstance): OutageLog {
-  const outageLog = outageLogs.get(server) ?? createOutageLog()
-  outageLogs.set(server, outageLog)
-  return outageLog
+  if (code === 'internal' || !outageLog) log()
+  else outageLog.repeat(code, log)
 }
 
 /** As text, so that no response schema of the route it happened in takes fields away. */
@@ -126,38 +130,96 @@ function send(reply: FastifyReply, body: Partial<Problem> & { status: number }):
 }
 
 /**
- * Makes an ApiError (`app.authenticate` refused, a store is down) a problem on the host's routes too, and hands every
- * other error on to the host's own handler.
+ * On a route of the host application: an ApiError that no error handler of the host takes is answered as a problem. Every
+ * other error goes where it would go without us.
  */
 export function answerApiErrors(route: RouteOptions): void {
-  const { errorHandler } = route
-  route.errorHandler = function (error: FastifyError, request, reply) {
-    if (error instanceof ApiError) return void sendProblem(error, request, reply)
-    if (errorHandler) return errorHandler.call(this, error, request, reply)
+  route.errorHandler ??= (error: unknown, request, reply) => {
+    if (error instanceof ApiError) {
+      if (!hasErrorHandler(request.server)) return void sendProblem(error, request, reply)
+      answerUnhandled(error, request, reply)
+    }
     // Thrown again, what is no Error would be sent as the answer, with status 200.
-    if (!((error as unknown) instanceof Error)) return reply.server.errorHandler(error, request, reply)
+    if (!(error instanceof Error)) return reply.server.errorHandler(error as never, request, reply)
     throw error
   }
 }
 
+/** Whether the host application has set an error handler; Fastify's own has this name. */
+function hasErrorHandler({ errorHandler }: FastifyInstance): boolean {
+  return errorHandler.name !== 'defaultErrorHandler'
+}
+
+const kUnhandled = Symbol('weapp-auth.unhandled')
+
+/** The error that is about to be thrown, and whether Fastify has passed it to the next error handler. */
+interface Unhandled {
+  error: unknown
+  isPassedOn: boolean
+}
+
+/**
+ * Answers `error` as a problem if no error handler takes it, also on a route that was registered before the plugin, which
+ * {@link answerApiErrors} has not seen. To be called right before `error` is thrown.
+ *
+ * Fastify passes a thrown error to the next error handler with `reply.send(error)`. Its own handler, which is always the
+ * last one, calls `reply.send(error)` once more: then nobody has handled it.
+ */
+export function answerUnhandled(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const marked = reply as FastifyReply & { [kUnhandled]?: Unhandled }
+  const unhandled: Unhandled = Object.assign(marked[kUnhandled] ?? {}, { error, isPassedOn: false })
+  if (marked[kUnhandled]) return
+  marked[kUnhandled] = unhandled
+  const { send } = reply
+  reply.send = function (payload) {
+    if (payload !== unhandled.error) return send.call(this, payload)
+    if (unhandled.isPassedOn) {
+      reply.send = send
+      return sendProblem(payload, request, reply)
+    }
+    unhandled.isPassedOn = true
+    return send.call(this, payload)
+  }
+}
+
 function toApiError(error: unknown): ApiError {
-  if (error instanceof ApiError) return error
+  try {
+    return classify(error)
+  } catch {
+    return new ApiError('internal', 'something was thrown that cannot be read')
+  }
+}
+
+function classify(error: unknown): ApiError {
+  if (error instanceof ApiError) return parseApiError(error)
   if (!(error instanceof Error)) return new ApiError('internal', 'something was thrown that is no error')
-  const { validation, validationContext, code, statusCode } = error as FastifyError
-  if (validation) return invalidRequest(describe(validation, validationContext))
+  const { validation, validationContext, code, statusCode } = error as unknown as Record<string, unknown>
+  if (Array.isArray(validation) && validation.length > 0) return invalidRequest(describe(validation, validationContext))
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ApiError('media_type_unsupported', code, { detail: 'send the body as application/json' })
   }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new ApiError('payload_too_large', code, { detail: 'the body is larger than this route takes' })
   }
-  if (code?.startsWith('FST_ERR_CTP_') && statusCode === 400) return invalidRequest('the body is not valid JSON')
+  if (String(code).startsWith('FST_ERR_CTP_') && statusCode === 400) return invalidRequest('the body is not valid JSON')
   return fromStatus(statusCode, code) ?? new ApiError('internal', 'an unexpected error', { cause: error })
 }
 
+/** Code without types may have given it a code, or a time, that does not exist. */
+function parseApiError(error: ApiError): ApiError {
+  const { code, message, detail, reason, retryAfterSeconds } = error
+  if (!Object.hasOwn(PROBLEM_STATUS, code)) return new ApiError('internal', `an ApiError has the code ${code}`)
+  return new ApiError(code, message, {
+    ...(typeof detail === 'string' && { detail }),
+    ...(typeof reason === 'string' && { reason }),
+    ...(Number.isSafeInteger(retryAfterSeconds) && { retryAfterSeconds: retryAfterSeconds as number }),
+    cause: error.cause,
+  })
+}
+
 /** Errors of other plugins (a limiter, load shedding) say what they mean with a status. */
-function fromStatus(status: number | undefined, code: string | undefined): ApiError | null {
-  const meanings: Record<number, ProblemCode> = {
+function fromStatus(status: unknown, code: unknown): ApiError | null {
+  const meanings: Readonly<Record<number, ProblemCode>> = {
     400: 'request_invalid',
     404: 'not_found',
     413: 'payload_too_large',
@@ -165,8 +227,8 @@ function fromStatus(status: number | undefined, code: string | undefined): ApiEr
     429: 'rate_limited',
     503: 'overloaded',
   }
-  const meaning = status === undefined ? undefined : meanings[status]
-  return meaning ? new ApiError(meaning, code ?? `status ${status}`) : null
+  const meaning = typeof status === 'number' ? meanings[status] : undefined
+  return meaning ? new ApiError(meaning, String(code ?? `status ${status}`)) : null
 }
 
 /**
@@ -174,25 +236,41 @@ function fromStatus(status: number | undefined, code: string | undefined): ApiEr
  * 401: that one means the session token and nothing else.
  */
 function findRefusalStatus(error: unknown): number | null {
-  if (!(error instanceof Error)) return null
-  const { statusCode: status = 500 } = error as FastifyError
-  return status >= 400 && status < 500 && status !== 401 && status in STATUS_CODES ? status : null
+  try {
+    const { statusCode: status } = error as { statusCode?: unknown }
+    const isRefusal = error instanceof Error && typeof status === 'number' && status in STATUS_CODES
+    return isRefusal && status >= 400 && status < 500 && status !== 401 ? status : null
+  } catch {
+    return null
+  }
 }
 
 function invalidRequest(detail: string): ApiError {
   return new ApiError('request_invalid', detail, { detail })
 }
 
+interface ValidationError {
+  instancePath?: unknown
+  keyword?: unknown
+  message?: unknown
+  params?: unknown
+}
+
 /** Names the field and the rule, never the value. */
-function describe(validation: NonNullable<FastifyError['validation']>, context = 'body'): string {
+function describe(validation: readonly unknown[], context: unknown): string {
+  const errors = validation.map((error) => Object(error) as ValidationError)
   // Of a union each branch complains; the last one speaks for the whole.
-  const { instancePath, keyword, message, params } = validation.at(-1) as (typeof validation)[number]
-  const path = instancePath.slice(1).replaceAll('/', '.')
+  const { instancePath, keyword, message = 'is not valid', params } = errors.at(-1) as ValidationError
+  const path = String(instancePath ?? '')
+    .slice(1)
+    .replaceAll('/', '.')
   if (keyword === 'required') {
-    const missing = (params as { requiredProperties: string[] }).requiredProperties
+    // The former of our validator, the latter of Ajv, Fastify's default.
+    const { requiredProperties, missingProperty } = Object(params) as Record<string, unknown>
+    const missing = [requiredProperties ?? missingProperty].flat()
     return missing.map((name) => `${path ? `${path}.${name}` : name} is missing`).join(', ')
   }
-  const allowed = validation.flatMap(({ keyword, params }) => (keyword === 'const' ? [params.allowedValue] : []))
+  const allowed = errors.flatMap(({ keyword, params }) => (keyword === 'const' ? [Object(params).allowedValue] : []))
   if (allowed.length > 0) return `${path} must be one of ${allowed.join(', ')}`
-  return `${path || context} ${message}`
+  return `${path || String(context ?? 'body')} ${message}`
 }

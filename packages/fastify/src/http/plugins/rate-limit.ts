@@ -21,7 +21,7 @@ export type RouteLimit = RateLimitOptions | false
 export interface RateLimits {
   /** By address. */
   signIn: RouteLimit
-  /** By user: only for routes behind `app.authenticate`. */
+  /** By user: only for routes with the guard `authenticate`. */
   openData: RouteLimit
 }
 

@@ -3,19 +3,18 @@ import { ROUTES } from '@weapp-auth/shared'
 import { parseProfileChanges } from '../../users/profile.ts'
 import type { UserStore } from '../../users/users.ts'
 import { present, wireUser } from '../bodies.ts'
+import { authenticate } from '../plugins/authenticate.ts'
 import { GetMeResponse, UpdateProfileRequest, UpdateProfileResponse } from '../schemas.ts'
 
 export const meRoutes: FastifyPluginAsyncTypebox<{ users: UserStore }> = async (app, { users }) => {
-  app.get(
-    ROUTES.me,
-    { onRequest: app.authenticate, schema: { response: { 200: GetMeResponse } } },
-    async ({ auth }) => ({ user: wireUser(present(await users.findUser(auth.userId))) }),
-  )
+  app.get(ROUTES.me, { onRequest: authenticate, schema: { response: { 200: GetMeResponse } } }, async ({ auth }) => ({
+    user: wireUser(present(await users.findUser(auth.userId))),
+  }))
 
   app.post(
     ROUTES.profile,
     {
-      onRequest: app.authenticate,
+      onRequest: authenticate,
       schema: { body: UpdateProfileRequest, response: { 200: UpdateProfileResponse } },
     },
     async ({ auth, body }) => {

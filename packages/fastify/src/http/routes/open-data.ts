@@ -4,6 +4,7 @@ import { ApiError } from '../../api-error.ts'
 import type { UserStore } from '../../users/users.ts'
 import { decryptOpenData, isSignedOpenData } from '../../wechat/open-data.ts'
 import type { WechatKeys } from '../../wechat-identity.ts'
+import { authenticate } from '../plugins/authenticate.ts'
 import type { RouteLimit } from '../plugins/rate-limit.ts'
 import {
   DecryptOpenDataRequest,
@@ -11,9 +12,6 @@ import {
   VerifyOpenDataRequest,
   VerifyOpenDataResponse,
 } from '../schemas.ts'
-
-/** WeChat's largest, the steps of a month, have about 2 kB. */
-const MAX_BODY_BYTES = 16 * 1024
 
 export interface OpenDataRoutesOptions {
   users: UserStore
@@ -29,8 +27,7 @@ export const openDataRoutes: FastifyPluginAsyncTypebox<OpenDataRoutesOptions> = 
   app.post(
     ROUTES.decryptOpenData,
     {
-      onRequest: app.authenticate,
-      bodyLimit: MAX_BODY_BYTES,
+      onRequest: authenticate,
       config: { rateLimit: limit },
       schema: { body: DecryptOpenDataRequest, response: { 200: DecryptOpenDataResponse } },
     },
@@ -45,8 +42,7 @@ export const openDataRoutes: FastifyPluginAsyncTypebox<OpenDataRoutesOptions> = 
   app.post(
     ROUTES.verifyOpenData,
     {
-      onRequest: app.authenticate,
-      bodyLimit: MAX_BODY_BYTES,
+      onRequest: authenticate,
       config: { rateLimit: limit },
       schema: { body: VerifyOpenDataRequest, response: { 200: VerifyOpenDataResponse } },
     },

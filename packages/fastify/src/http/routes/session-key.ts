@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import type { UserStore } from '../../users/users.ts'
 import type { WechatGateway } from '../../wechat/gateway.ts'
+import { authenticate } from '../plugins/authenticate.ts'
 import type { RouteLimit } from '../plugins/rate-limit.ts'
 import { CheckSessionKeyResponse } from '../schemas.ts'
 
@@ -19,7 +20,7 @@ export const sessionKeyRoutes: FastifyPluginAsyncTypebox<SessionKeyRoutesOptions
   app.post(
     ROUTES.checkSessionKey,
     {
-      onRequest: app.authenticate,
+      onRequest: authenticate,
       config: { rateLimit: limit },
       schema: { response: { 200: CheckSessionKeyResponse } },
     },

@@ -1,12 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Device, ROUTES } from '@weapp-auth/shared'
-import type { FastifyBaseLogger } from 'fastify'
 import { ApiError } from '../../api-error.ts'
 import type { Sessions } from '../../sessions/sessions.ts'
 import type { User, UserStore } from '../../users/users.ts'
 import type { WechatGateway } from '../../wechat/gateway.ts'
 import { createdSession, listedSession } from '../bodies.ts'
-import { findBearer } from '../plugins/authenticate.ts'
+import { authenticate, findBearer } from '../plugins/authenticate.ts'
 import type { RouteLimit } from '../plugins/rate-limit.ts'
 import {
   CreateSessionRequest,
@@ -18,8 +17,6 @@ import {
   SessionParams,
 } from '../schemas.ts'
 
-/** What `wx.login` is seen to return; the exact set of characters is not documented. */
-const CODE = /^[\w-]+$/
 const MAX_DATA_BYTES = 4 * 1024
 const MAX_DEVICE_TEXT_LENGTH = 64
 
@@ -45,7 +42,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
     async (request, reply) => {
       const { appid, code, device, data } = request.body
       if (!wechat.hasApp(appid)) throw unknownApp()
-      checkCode(code, request.log)
+      wechat.checkCode(code)
       checkData(data)
       // Both stores are seen to answer before the code is spent: this one here, the other by taking the claim.
       await users.ping()
@@ -61,7 +58,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
 
   app.get(
     ROUTES.sessions,
-    { onRequest: app.authenticate, schema: { response: { 200: ListSessionsResponse } } },
+    { onRequest: authenticate, schema: { response: { 200: ListSessionsResponse } } },
     async ({ auth }) => {
       const live = await sessions.list(auth.userId)
       return { sessions: live.map((session) => listedSession(session, auth.sessionId)) }
@@ -70,7 +67,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
 
   app.delete(
     `${ROUTES.sessions}/:id`,
-    { onRequest: app.authenticate, schema: { params: SessionParams, response: { 204: NoContent } } },
+    { onRequest: authenticate, schema: { params: SessionParams, response: { 204: NoContent } } },
     async ({ auth, params: { id } }, reply) => {
       const reason = id === auth.sessionId ? 'signed_out' : 'signed_out_elsewhere'
       if (!(await sessions.revoke(auth.userId, id, reason))) throw noSuchSession()
@@ -81,7 +78,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
   app.delete(
     ROUTES.sessions,
     {
-      onRequest: app.authenticate,
+      onRequest: authenticate,
       schema: { querystring: RevokeSessionsQuery, response: { 200: RevokeSessionsResponse } },
     },
     async (request) => {
@@ -102,13 +99,6 @@ function unknownApp(): ApiError {
 function noSuchSession(): ApiError {
   const detail = 'you have no session of this id'
   return new ApiError('not_found', detail, { detail })
-}
-
-function checkCode(code: string, log: FastifyBaseLogger): void {
-  if (CODE.test(code)) return
-  const unexpected = [...new Set(code.replace(/[\w-]/g, ''))].slice(0, 16).join('')
-  log.warn({ length: code.length, unexpected }, 'a login code with unexpected characters was refused')
-  throw invalid('code must be what wx.login returned: letters, digits, - and _')
 }
 
 function checkData(data: unknown): void {

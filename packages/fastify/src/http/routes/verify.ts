@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
+import { authenticate } from '../plugins/authenticate.ts'
 import { NoContent } from '../schemas.ts'
 
 /**
@@ -14,7 +15,7 @@ export const verifyRoutes: FastifyPluginAsyncTypebox = async (app) => {
   })
   app.get(
     ROUTES.verify,
-    { onRequest: app.authenticate, schema: { response: { 204: NoContent } } },
+    { onRequest: authenticate, schema: { response: { 204: NoContent } } },
     async ({ auth }, reply) =>
       reply
         .code(204)

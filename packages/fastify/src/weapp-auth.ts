@@ -1,0 +1,122 @@
+import type { CreateSessionResponse, Device, RevocationReason } from '@weapp-auth/shared'
+import { createdSession } from './http/bodies.ts'
+import { findBearer } from './http/plugins/authenticate.ts'
+import type { Session, Sessions } from './sessions/sessions.ts'
+import type { LinkedIdentity, LinkResult, User, UserStore } from './users/users.ts'
+import type { WechatGateway } from './wechat/gateway.ts'
+
+/** How a session is started for a user who did not sign in with a code of `wx.login`. */
+export interface IssueOptions {
+  /** The mini-program that the session belongs to. */
+  appid: string
+  /** Shown in the user's list of sessions. */
+  device?: Device
+  /** Told to the phone. Default false. */
+  isNew?: boolean
+  /**
+   * The header of the request that signs in. The session whose token it holds, which the phone had until now, ends with the
+   * reason `replaced`; anything else in it is ignored.
+   */
+  authorization?: string | undefined
+}
+
+/** What the host application can do with users, sessions and identities, as `app.weappAuth`. */
+export interface WeappAuth {
+  /** A user without a WeChat identity: the account behind a password, a phone number or another provider. */
+  createUser(): Promise<User>
+  /**
+   * Starts a session for a user of the store, however they proved who they are (password, SMS, another provider). It
+   * returns the body of `POST /v1/sessions`, which is what a phone keeps.
+   *
+   * @throws RangeError when there is no such user, or the appid is not one of the option `apps`
+   */
+  issue(userId: string, about: IssueOptions): Promise<CreateSessionResponse>
+  /** False when the user has no such session. `reason` is told to the device; default `admin`. */
+  revoke(userId: string, sessionId: string, reason?: RevocationReason): Promise<boolean>
+  /** Ends all sessions of a user and says how many. */
+  revokeAll(userId: string, reason?: RevocationReason): Promise<number>
+  /** The user's live sessions, oldest first. */
+  list(userId: string): Promise<Session[]>
+  /** The WeChat identifiers of a user, for WeChat Pay or messages. They must not leave the server. */
+  findIdentity(userId: string, appid: string): Promise<LinkedIdentity | null>
+  /**
+   * Gives a user of the store the WeChat identity behind a login code, so that both ways lead to one account. An identity
+   * that another user has stays theirs, and no users are merged: the result says why nothing was linked.
+   *
+   * @param code from `wx.login` on the user's phone; single use, valid for five minutes
+   * @throws RangeError when there is no such user
+   * @throws ApiError `request_invalid` (not what wx.login returns), `appid_unknown`, `code_*`, `login_in_progress`,
+   * `wechat_*` or `store_unavailable`
+   */
+  linkIdentity(userId: string, appid: string, code: string): Promise<LinkResult>
+  /**
+   * Has WeChat replace the user's session_key, when the present one may have leaked. WeChat asks not to do so often. False
+   * when there is none that WeChat still knows: the user's next sign-in brings a new one.
+   *
+   * @throws ApiError `wechat_*` or `store_unavailable`
+   */
+  resetSessionKey(userId: string, appid: string): Promise<boolean>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    weappAuth: WeappAuth
+  }
+}
+
+/** What `app.weappAuth` is made of. */
+export interface WeappAuthDeps {
+  wechat: WechatGateway
+  sessions: Sessions
+  users: UserStore
+  /** Milliseconds since 1970. */
+  now: () => number
+}
+
+/** Makes `app.weappAuth`. */
+export function createWeappAuth({ wechat, sessions, users, now }: WeappAuthDeps): WeappAuth {
+  return {
+    createUser: () => users.createUser(now()),
+
+    async issue(userId, { appid, device, isNew = false, authorization }) {
+      if (!wechat.hasApp(appid)) throw new RangeError('this appid is not one of the option apps')
+      const user = await users.findUser(userId)
+      if (!user) throw noSuchUser()
+      const replaces = findBearer(authorization)
+      return createdSession(await sessions.issue(userId, { appid, ...(device && { device }), replaces }), user, isNew)
+    },
+
+    revoke: (userId, sessionId, reason = 'admin') => sessions.revoke(userId, sessionId, reason),
+
+    revokeAll: (userId, reason = 'admin') => sessions.revokeAll(userId, reason),
+
+    list: (userId) => sessions.list(userId),
+
+    findIdentity: (userId, appid) => users.findIdentity(userId, appid),
+
+    async linkIdentity(userId, appid, code) {
+      wechat.checkCode(code)
+      // Before the code is spent: there is somebody to link, and the store takes what will be written.
+      if (!(await users.findUser(userId))) throw noSuchUser()
+      await users.ping()
+      const identity = await sessions.spendCode(appid, code, () => wechat.code2Session(appid, code))
+      const result = await users.linkIdentity(userId, appid, identity, now())
+      if (!result) throw noSuchUser()
+      return result
+    },
+
+    async resetSessionKey(userId, appid) {
+      const keys = await users.findKeys(userId, appid)
+      const [sessionKey] = keys?.sessionKeys ?? []
+      if (!keys || sessionKey === undefined) return false
+      const fresh = await wechat.resetSessionKey({ appid, openid: keys.openid, sessionKey })
+      if (fresh === null) return false
+      await users.replaceKey(userId, appid, fresh, now())
+      return true
+    },
+  }
+}
+
+function noSuchUser(): RangeError {
+  return new RangeError('there is no such user')
+}
