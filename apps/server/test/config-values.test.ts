@@ -6,7 +6,7 @@ const KEY = Buffer.alloc(32, 7).toString('base64')
 
 test('a key ring that names a key twice is refused by the name of its variable', () => {
   expect(() => parseConfig({ ...REAL_APP, SESSION_KEY_KEYS: `k1:${KEY},k1:${KEY}` })).toThrow(
-    'SESSION_KEY_KEYS names a kid twice',
+    'SESSION_KEY_KEYS must not name a kid twice',
   )
   expect(parseConfig({ ...REAL_APP, SESSION_KEY_KEYS: `k2:${KEY},k1:${KEY}` }).sessionKeyKeys).toMatch(/^k2:/)
 })

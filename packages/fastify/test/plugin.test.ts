@@ -201,7 +201,10 @@ describe('app.weappAuth', () => {
     expect(issued).toMatchObject({ tokenType: 'Bearer', expiresIn: 7_200, user: { id: userId, isNew: false } })
     const headers = { authorization: `Bearer ${issued.token}` }
     expect((await app.inject({ url: '/v1/me', headers })).json().user.id).toBe(userId)
-    await expect(app.weappAuth.issue('nobody', { appid: APPID })).rejects.toThrow(RangeError)
+    await expect(app.weappAuth.issue('nobody', { appid: APPID })).rejects.toThrow('there is no such user')
+    await expect(app.weappAuth.issue(userId, { appid: 'wx2' })).rejects.toThrow(
+      'this appid is not one of the option apps',
+    )
   })
 
   it('ends the session that the phone had until then, if its header names one', async () => {

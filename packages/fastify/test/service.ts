@@ -34,6 +34,8 @@ export interface SignedIn {
 }
 
 export const APPID = 'wx0123456789abcdef'
+/** A second mini-program of the same service, which the emulated WeChat does not know. */
+export const OTHER_APPID = 'wx-of-the-host'
 export const APP_SECRET = 'canary-app-secret-+/='
 
 export interface ServiceOptions extends Partial<WeappAuthOptions> {
@@ -55,7 +57,10 @@ export async function startService({ server, early, host, ...options }: ServiceO
   onTestFinished(() => app.close())
   early?.(app)
   await app.register(weappAuth, {
-    apps: [{ appid: APPID, secrets: [APP_SECRET] }],
+    apps: [
+      { appid: APPID, secrets: [APP_SECRET] },
+      { appid: OTHER_APPID, secrets: ['unused'] },
+    ],
     wechatApiBaseUrl: wechat.baseUrl,
     now: () => Date.now() + aheadMs,
     ...options,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { ApiError } from '../../src/index.ts'
-import { APPID, type Service, startService } from '../service.ts'
+import { APPID, OTHER_APPID, type Service, startService } from '../service.ts'
 
 const DECRYPT = '/v1/open-data/decrypt'
 const VERIFY = '/v1/open-data/verify'
@@ -165,6 +165,6 @@ describe('POST /v1/open-data/verify', () => {
 /** A session of somebody who never signed in through this mini-program. */
 async function ownAccount(service: Service) {
   const { userId } = await service.signIn('carol')
-  const { token } = await service.app.weappAuth.issue(userId, { appid: 'wx-of-the-host' })
+  const { token } = await service.app.weappAuth.issue(userId, { appid: OTHER_APPID })
   return { headers: { authorization: `Bearer ${token}` } }
 }

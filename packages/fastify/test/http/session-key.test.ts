@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ApiError } from '../../src/index.ts'
-import { APPID, startService } from '../service.ts'
+import { APPID, OTHER_APPID, startService } from '../service.ts'
 
 const CHECK = { method: 'POST', url: '/v1/session-key/check' } as const
 
@@ -20,7 +20,7 @@ describe('POST /v1/session-key/check', () => {
   it('asks WeChat nothing about somebody who has no key', async () => {
     const { app, world } = await startService()
     const { id } = await app.weappAuth.createUser()
-    const { token } = await app.weappAuth.issue(id, { appid: 'wx-of-the-host' })
+    const { token } = await app.weappAuth.issue(id, { appid: OTHER_APPID })
     const answer = await app.inject({ ...CHECK, headers: { authorization: `Bearer ${token}` } })
     expect(answer.json()).toEqual({ valid: false })
     expect(world.ledger.count('stable_token')).toBe(0)
@@ -72,6 +72,18 @@ describe('app.weappAuth.resetSessionKey', () => {
 })
 
 describe('app.weappAuth.linkIdentity', () => {
+  it('takes the codes that a sign-in takes, and asks WeChat nothing about others', async () => {
+    const { app, world, signIn } = await startService()
+    const { userId } = await signIn()
+    const exchanges = world.ledger.count('jscode2session')
+    for (const code of ['', 'a b', 'x&appid=y', '码', 'x'.repeat(257)]) {
+      await expect(app.weappAuth.linkIdentity(userId, APPID, code)).rejects.toMatchObject({ code: 'request_invalid' })
+      const signedIn = await app.inject({ method: 'POST', url: '/v1/sessions', payload: { appid: APPID, code } })
+      expect(signedIn.json()).toMatchObject({ code: 'request_invalid' })
+    }
+    expect(world.ledger.count('jscode2session')).toBe(exchanges)
+  })
+
   it('gives an account of the host the WeChat identity behind a code', async () => {
     const { app, world, signIn } = await startService()
     const { id } = await app.weappAuth.createUser()
