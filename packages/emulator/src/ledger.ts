@@ -3,14 +3,19 @@ export type LedgerDetail = Record<string, string | number | boolean | null | und
 
 /** One event before the ledger has numbered it. */
 export interface LedgerEvent {
-  /** Who did it: a phone, WeChat's servers, or the person who controls the emulator. */
-  side: 'device' | 'wechat' | 'control'
+  /** Who did it: a phone, WeChat's servers, the service under test as far as it tells, or the person who controls it all. */
+  side: 'device' | 'wechat' | 'service' | 'control'
   /** The phone's name, on the device side. */
   device?: string
   event: string
   /** When it began, for what takes time: a call of `wx`, an answer of WeChat. Milliseconds since 1970, as `atMs`. */
   startedAtMs?: number
+  /** Of a call that was announced when it began: the same number in both, see `Ledger.begin`. */
+  call?: number
 }
+
+/** A call that has begun, and has no entry yet. */
+export type LedgerStart = LedgerEvent & { call: number; startedAtMs: number } & LedgerDetail
 
 /** One line of the record: `seq` counts from 1, `atMs` is the real time at which the event ended. */
 export type LedgerEntry = LedgerEvent & { seq: number; atMs: number } & LedgerDetail
@@ -24,6 +29,11 @@ export type SecretKind = 'code' | 'token' | 'key' | 'accessToken'
  */
 export interface Ledger {
   add(entry: LedgerEvent & LedgerDetail): LedgerEntry
+  /**
+   * Announces a call that takes time, to those who watch: a call that never ends has no entry. Answers what its entry
+   * repeats.
+   */
+  begin(event: LedgerEvent & LedgerDetail): Pick<LedgerStart, 'call' | 'startedAtMs'>
   entries(): readonly LedgerEntry[]
   /** How many of the oldest entries were dropped; above 0, `count` sees a part of the story only. */
   readonly dropped: number
@@ -38,6 +48,8 @@ export interface Ledger {
   redact(text: string): string
   /** Calls `listener` for each new entry; returns a function that removes the listener. */
   onEntry(listener: (entry: LedgerEntry) => void): () => void
+  /** The same for calls that begin. */
+  onBegin(listener: (start: LedgerStart) => void): () => void
   /** How many entries have this event and, where given, these details. */
   count(event: string, where?: LedgerDetail): number
 }
@@ -55,7 +67,9 @@ export function createLedger({ limit = 100_000 }: LedgerOptions = {}): Ledger {
   if (!(limit >= 1)) throw new RangeError('limit must be at least 1 entry')
   const entries: LedgerEntry[] = []
   let added = 0
+  let calls = 0
   const listeners = new Set<(entry: LedgerEntry) => void>()
+  const beginListeners = new Set<(start: LedgerStart) => void>()
   const lastNumber: Record<SecretKind, number> = { code: 0, token: 0, key: 0, accessToken: 0 }
   const aliases: Record<SecretKind, Map<string, string>> = {
     code: new Map(),
@@ -73,6 +87,11 @@ export function createLedger({ limit = 100_000 }: LedgerOptions = {}): Ledger {
       if (entries.length > limit) entries.splice(0, Math.max(1, Math.floor(limit / 10)))
       for (const listener of listeners) listener(numbered)
       return numbered
+    },
+    begin(event) {
+      const begun = { call: ++calls, startedAtMs: Date.now() }
+      for (const listener of beginListeners) listener({ ...event, ...begun })
+      return begun
     },
     entries: () => entries,
     get dropped() {
@@ -97,6 +116,10 @@ export function createLedger({ limit = 100_000 }: LedgerOptions = {}): Ledger {
     onEntry(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    onBegin(listener) {
+      beginListeners.add(listener)
+      return () => beginListeners.delete(listener)
     },
     count(event, where = {}) {
       const details = Object.entries(where)

@@ -62,3 +62,16 @@ test('the newest entries are kept, their numbers go on, and what was dropped is 
   expect(ledger.dropped).toBe(1_000 - entries.length)
   expect(ledger.redact('c-1 c-950')).toBe('c-1 c950')
 })
+
+test('a call that begins is told at once, and its entry repeats its number', () => {
+  const ledger = createLedger()
+  const told: unknown[] = []
+  const stop = ledger.onBegin((start) => told.push(start))
+  const begun = ledger.begin({ side: 'device', device: 'phone', event: 'wx.login' })
+  expect(told).toEqual([{ side: 'device', device: 'phone', event: 'wx.login', ...begun }])
+  expect(ledger.entries()).toEqual([])
+  expect(ledger.add({ side: 'device', device: 'phone', event: 'wx.login', ...begun })).toMatchObject(begun)
+  stop()
+  ledger.begin({ side: 'device', device: 'phone', event: 'wx.login' })
+  expect(told).toHaveLength(1)
+})

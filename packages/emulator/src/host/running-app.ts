@@ -101,7 +101,7 @@ export function createRunningApp(deps: RunningAppDeps): RunningApp {
 
   function get(target: Target): Node {
     const node = typeof target === 'string' ? find(target) : nodeAround(target)
-    if (!node) throw new Error(`nothing matches ${describe(target)} on ${current().path}:\n${html()}`)
+    if (!node) throw new Error(`nothing matches "${describe(target)}" on ${current().path}:\n${html()}`)
     return node
   }
 

@@ -18,7 +18,7 @@ export interface ApiCall {
  * with an `errcode` for business errors.
  */
 export async function answer(world: World, reply: FastifyReply, call: ApiCall): Promise<FastifyReply> {
-  const startedAtMs = Date.now()
+  const begun = world.ledger.begin({ side: 'wechat', event: call.point, ...call.detail })
   const fault = world.faults.take(call.point)
   if (fault?.delayMs) await new Promise<void>((resolve) => world.clock.setTimeout(resolve, fault.delayMs ?? 0))
 
@@ -26,9 +26,9 @@ export async function answer(world: World, reply: FastifyReply, call: ApiCall): 
   const body = spoilt && !fault.applied ? null : runCall(call)
   const answered = spoilt && fault.errcode !== undefined ? errorBody(new WechatError(fault.errcode)) : body
   const errcode = spoilt && fault.errcode === undefined ? null : answered?.errcode
-  world.ledger.add({ side: 'wechat', event: call.point, startedAtMs, ...call.detail, errcode, ...describe(fault) })
-
   const text = fault?.body ?? JSON.stringify(answered ?? errorBody(new WechatError(-1)))
+  world.ledger.add({ side: 'wechat', event: call.point, ...begun, ...call.detail, errcode, ...describe(fault) })
+
   if (fault?.hang || fault?.reset) return breakOff(reply, fault, text)
   return reply
     .code(fault?.status ?? 200)

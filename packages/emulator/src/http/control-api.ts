@@ -3,6 +3,7 @@ import type { Fault, FaultPoint } from '../faults.ts'
 import { WechatError } from '../wechat-error.ts'
 import type { World } from '../world.ts'
 import { CODE_ALIAS_HEADER } from '../wx/link.ts'
+import { createLedgerStreams } from './ledger-stream.ts'
 import { isLoopbackHost } from './loopback-host.ts'
 import { parseQuery } from './query.ts'
 
@@ -24,6 +25,10 @@ export const controlApi: FastifyPluginAsync<ControlApiOptions> = async (app, { w
   app.addHook('onRequest', async ({ headers: { host } }) => {
     if (!exposed && !isLoopbackHost(host)) throw new ForeignHostError()
   })
+
+  const streams = createLedgerStreams(world.ledger)
+  // A stream never ends by itself, and closing waits for every answer.
+  app.addHook('preClose', async () => streams.closeAll())
 
   app.setErrorHandler((error, _request, reply) => {
     const status = error instanceof WechatError || error instanceof TypeError || error instanceof RangeError ? 400 : 500
@@ -61,6 +66,14 @@ export const controlApi: FastifyPluginAsync<ControlApiOptions> = async (app, { w
     const { ledger } = world
     const entries = after === undefined ? ledger.entries() : ledger.entries().filter(({ seq }) => seq > Number(after))
     return { entries, dropped: ledger.dropped }
+  })
+
+  app.get('/ledger/stream', (_request, reply) => streams.open(reply))
+
+  app.post('/session-key/expire', (request) => {
+    const { user, appid } = parseCaller(request.body, world)
+    world.expireSessionKey(user, appid)
+    return {}
   })
 
   app.post('/clock', (request) => {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Faults } from '../faults.ts'
-import type { Ledger, LedgerDetail } from '../ledger.ts'
+import type { Ledger, LedgerDetail, LedgerStart } from '../ledger.ts'
 import type { AppThread } from './app-thread.ts'
 import type { WechatLink } from './link.ts'
 import type { Network } from './network.ts'
@@ -20,6 +20,8 @@ export interface DeviceContext {
   scene(): number
   /** Adds an entry of the device's side. */
   record(event: string, detail?: LedgerDetail): void
+  /** Announces a call that takes time; its entry repeats what is answered. */
+  begin(event: string, detail?: LedgerDetail): Pick<LedgerStart, 'call' | 'startedAtMs'>
 }
 
 /** 朋友圈's preview of a page: no login state, a storage of its own. */

@@ -40,6 +40,8 @@ export interface DeviceOptions {
   resolve?: (url: URL) => URL
   /** Default `develop`. */
   envVersion?: 'develop' | 'trial' | 'release'
+  /** Keeps the bodies of requests and answers in the ledger, secrets as aliases. Default false. */
+  bodies?: boolean
   /** How the app is opened unless a launch says otherwise. Default 1001, the list of recent mini-programs. */
   scene?: number
 }
@@ -96,10 +98,12 @@ export function createDevice(options: DeviceOptions): Device {
   const faults = options.faults ?? createFaults({ points: DEVICE_FAULT_POINTS, ledger })
   const record = (event: string, detail: LedgerDetail = {}) =>
     void ledger.add({ side: 'device', device: name, event, ...detail })
+  const begin = (event: string, detail: LedgerDetail = {}) =>
+    ledger.begin({ side: 'device', device: name, event, ...detail })
 
   const errors = createAppErrors({ ledger, record })
   const thread = createAppThread(errors.report)
-  const parts = createWx({ options, base: { link, appid, user, clock, ledger, faults, thread, record }, errors })
+  const parts = createWx({ options, base: { link, appid, user, clock, ledger, faults, thread, record, begin }, errors })
 
   return {
     wx: parts.wx,
@@ -131,7 +135,7 @@ export function createDevice(options: DeviceOptions): Device {
 
 interface WxDeps {
   options: DeviceOptions
-  base: Pick<DeviceContext, 'link' | 'appid' | 'user' | 'clock' | 'ledger' | 'faults' | 'thread' | 'record'>
+  base: Pick<DeviceContext, 'link' | 'appid' | 'user' | 'clock' | 'ledger' | 'faults' | 'thread' | 'record' | 'begin'>
   errors: ReturnType<typeof createAppErrors>
 }
 
@@ -141,6 +145,7 @@ function createWx({ options, base, errors }: WxDeps) {
     connect = webSocketTransport,
     resolve = (url: URL) => url,
     envVersion = 'develop',
+    bodies = false,
     scene: defaultScene = 1001,
   } = options
   const { network, api: networkApi, clear: clearNetworkListeners } = createNetwork(base.thread)
@@ -165,7 +170,7 @@ function createWx({ options, base, errors }: WxDeps) {
   })
   const context: DeviceContext = { ...base, network, envVersion, scene }
   const files = createFiles()
-  const requests = createRequestApi({ context, files, send, resolve, version: refererVersion(context) })
+  const requests = createRequestApi({ context, files, send, resolve, bodies, version: refererVersion(context) })
   const sockets = createSocketApi({ context, connect, resolve })
   const ordinary = createStorage(context)
   const singlePage = createStorage(context)

@@ -121,19 +121,19 @@ function withTimeout<Result>(clock: DeviceContext['clock'], ms: number, call: Pr
 
 /** Runs `call` and records how it ended. */
 function recorded<Result>(
-  { record }: DeviceContext,
+  { record, begin }: DeviceContext,
   event: string,
   call: () => Promise<Result>,
   detail: (result: Result) => LedgerDetail,
 ): () => Promise<Result> {
   return async () => {
-    const startedAtMs = Date.now()
+    const begun = begin(event)
     try {
       const result = await call()
-      record(event, { startedAtMs, ...detail(result) })
+      record(event, { ...begun, ...detail(result) })
       return result
     } catch (error) {
-      record(event, { startedAtMs, errMsg: error instanceof Error ? error.message : String(error) })
+      record(event, { ...begun, errMsg: error instanceof Error ? error.message : String(error) })
       throw error
     }
   }

@@ -59,11 +59,15 @@ export interface RequestDeps {
   resolve: (url: URL) => URL
   /** The version in the Referer: `devtools`, `0` or the release's number. */
   version: string
+  /** Whether the ledger keeps bodies. */
+  bodies: boolean
 }
 
 /** @see https://developers.weixin.qq.com/miniprogram/dev/framework/ability/network.html */
 const CONCURRENT_REQUESTS = 10
 const MAX_TIMEOUT_MS = 60_000
+/** Characters of a body that the ledger keeps. */
+const LONGEST_BODY = 4_000
 
 /** One API of this family: what it makes of its options, and of the answer. */
 interface Call<Options, Result extends object> {
@@ -78,8 +82,8 @@ type Outcome<Result> = { result: Result & { errMsg: string } } | { failure: Fail
  * `wx.request`, `wx.uploadFile` and `wx.downloadFile`: `success` for every answer of a server whatever its status, `fail`
  * only when no answer came, never a promise. They share ten places.
  */
-export function createRequestApi({ context, files, send, resolve, version }: RequestDeps) {
-  const { clock, ledger, network, record, thread } = context
+export function createRequestApi({ context, files, send, resolve, version, bodies }: RequestDeps) {
+  const { begin, clock, ledger, network, record, thread } = context
   const exchange = createExchange({ context, send, resolve })
   const slots = createSlots(CONCURRENT_REQUESTS)
   const unfinished = new Set<(failure: WxFailure) => void>()
@@ -93,7 +97,7 @@ export function createRequestApi({ context, files, send, resolve, version }: Req
     const progressUpdated = createListeners<TransferProgress>(thread)
     const ending = new AbortController()
     const comeBack = thread.open()
-    const startedAtMs = Date.now()
+    let begun: ReturnType<typeof begin> | { startedAtMs: number } = { startedAtMs: Date.now() }
     let outgoing: OutgoingRequest | null = null
     let finished = false
 
@@ -103,7 +107,7 @@ export function createRequestApi({ context, files, send, resolve, version }: Req
       finished = true
       unfinished.delete(fail)
       ending.abort()
-      record(`wx.${api}`, { startedAtMs, ...describe(outgoing, outcome) })
+      record(`wx.${api}`, { ...begun, ...describe(outgoing, outcome) })
       comeBack(() => conclude(thread, options, outcome))
     }
 
@@ -117,6 +121,8 @@ export function createRequestApi({ context, files, send, resolve, version }: Req
       const { signal } = ending
       const release = await slots.take(signal)
       if (finished) return release()
+      // Not before: a request that waits for one of the ten places has not been sent.
+      begun = begin(`wx.${api}`, describeRequest(outgoing))
       const timeoutMs = Math.min(positive(options.timeout) ?? MAX_TIMEOUT_MS, MAX_TIMEOUT_MS)
       // From the moment it is sent: whether time in the queue counts is not documented, and this is the harder case.
       const timer = clock.setTimeout(() => fail(new WxFailure('timeout', NETWORK_ERRNO.timeout)), timeoutMs)
@@ -193,11 +199,26 @@ export function createRequestApi({ context, files, send, resolve, version }: Req
       'result' in outcome
         ? { statusCode: outcome.result.statusCode, ...problemOf(outcome.result) }
         : { errMsg: outcome.failure.errMsg }
-    if (!outgoing) return end
-    const { url, method, header } = outgoing
+    const given = 'result' in outcome ? tokenIn(outcome.result.data) : null
+    const token = given === null ? {} : { token: ledger.alias('token', given) }
+    const answer = bodies && 'result' in outcome ? { responseBody: masked(outcome.result.data) } : {}
+    return { ...(outgoing && describeRequest(outgoing)), ...end, ...token, ...answer }
+  }
+
+  function describeRequest({ url, method, header, body }: OutgoingRequest) {
     const token = /^Bearer (.+)$/i.exec(header.authorization ?? '')?.[1]
     const bearer = token === undefined ? false : ledger.alias('token', token)
-    return { method, url: url.replace(/[?#].*$/s, ''), bearer, ...end }
+    return {
+      method,
+      url: url.replace(/[?#].*$/s, ''),
+      bearer,
+      ...(bodies && body !== undefined && { requestBody: masked(body) }),
+    }
+  }
+
+  function masked(body: unknown): string {
+    const text = typeof body === 'string' ? body : body instanceof Uint8Array ? '(bytes)' : JSON.stringify(body)
+    return ledger.redact(text ?? '').slice(0, LONGEST_BODY)
   }
 
   function failAll(failure: WxFailure): void {
@@ -268,6 +289,15 @@ function problemOf({ statusCode, data }: { statusCode: number; data?: unknown })
   if (statusCode < 400 || typeof data !== 'object' || data === null) return {}
   const { code, reason } = data as Record<string, unknown>
   return { ...(typeof code === 'string' && { code }), ...(typeof reason === 'string' && { reason }) }
+}
+
+/** Anything shorter is no secret, and would be found inside ordinary words. */
+const SHORTEST_TOKEN = 16
+
+/** A token that an answer hands out, as the body of `POST /v1/sessions` does. */
+function tokenIn(data: unknown): string | null {
+  const token = typeof data === 'object' && data !== null && 'token' in data ? data.token : null
+  return typeof token === 'string' && token.length >= SHORTEST_TOKEN ? token : null
 }
 
 function positive(value: unknown): number | null {

@@ -154,3 +154,21 @@ test('a service that is gone looks like a network error to wx.login', async () =
   const device = createDevice({ link, appid })
   await expect(outcomeOf(device.wx.login)).rejects.toMatchObject({ errno: 600001 })
 })
+
+test('session-key/expire ends the life of a user’s session key', async () => {
+  await post('/wx-login', { user: 'alice' })
+  expect((await post('/session-key/expire', { user: 'alice' })).statusCode).toBe(200)
+  expect((await post('/check-session', { user: 'alice' })).json()).toEqual({ valid: false })
+})
+
+test('the stream tells calls that begin and entries as they happen, and ends when the service closes', async () => {
+  const address = await app.listen({ host: '127.0.0.1', port: 0 })
+  const response = await fetch(`${address}/emulator/ledger/stream`)
+  expect(response.headers.get('content-type')).toBe('text/event-stream')
+  await post('/wx-login', { user: 'alice' })
+  world.ledger.begin({ side: 'wechat', event: 'jscode2session' })
+  await app.close()
+  const text = await response.text()
+  expect(text).toContain('event: ended\ndata: {"side":"wechat","event":"code.issued"')
+  expect(text).toContain('event: begun\ndata: {"side":"wechat","event":"jscode2session","call":1')
+})

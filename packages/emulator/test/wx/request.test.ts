@@ -492,6 +492,33 @@ describe('the ledger', () => {
   })
 })
 
+describe('the ledger of a phone that keeps bodies', () => {
+  test('has them with secrets as aliases, the token that an answer hands out among them', async () => {
+    const phone = createManualPhone({ bodies: true })
+    const token = 'a-token-of-sufficient-length'
+    const answer = send(phone, { method: 'POST', url: URL_1, data: { code: 'c' } })
+    await turns()
+    phone.sent[0]?.answer({ statusCode: 201, body: JSON.stringify({ token }) })
+    await answer
+    expect(phone.device.ledger.entries()).toMatchObject([
+      { token: '#1', requestBody: '{"code":"c"}', responseBody: '{"token":"#1"}' },
+    ])
+    expect(JSON.stringify(phone.device.ledger.entries())).not.toContain(token)
+  })
+
+  test('tells of a request when it is sent, not while it waits for a place', async () => {
+    const phone = createManualPhone()
+    const begun: string[] = []
+    phone.device.ledger.onBegin(({ url }) => begun.push(String(url)))
+    for (let i = 0; i < 11; i++) send(phone).catch(() => {})
+    await turns()
+    expect(begun).toHaveLength(10)
+    phone.sent[0]?.answer()
+    await turns()
+    expect(begun).toHaveLength(11)
+  })
+})
+
 describe('over real HTTP', () => {
   const servers: http.Server[] = []
   afterEach(async () => {
