@@ -11,6 +11,9 @@ import type { FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import { demo } from './demo.ts'
 import { landing } from './landing.ts'
+import { playground } from './playground.ts'
+import type { Stores } from './stores.ts'
+import { watchStores } from './watched-stores.ts'
 
 /** WeChat played by this process. Loaded only when the configuration asks for it. */
 export interface Emulation {
@@ -21,6 +24,8 @@ export interface Emulation {
   now: () => number
   /** Which `Host` headers are answered: without `exposed` only this machine's own, against DNS rebinding. */
   allowHost: (host: string | undefined) => boolean
+  /** The same stores, with what the service asks them in the ledger. */
+  watch: (stores: Stores) => Stores
   /** Puts the emulator's switches under `/emulator`, and the demo's page and business route, into the service. */
   mount(app: FastifyInstance): Promise<void>
   /** Lets WeChat answer one API with an errcode: `jscode2session=40029`. */
@@ -33,6 +38,7 @@ export async function startEmulation(config: Config): Promise<Emulation> {
   const appids = config.apps.length > 0 ? config.apps.map(({ appid }) => appid) : [DEMO_APP.appid]
   const world = createWorld({ apps: appids.map((appid) => ({ ...DEMO_APP, appid })) })
   const wechat = await startWechat(world)
+  const stores = watchStores(world.ledger)
   return {
     world,
     apps: world.apps.map(({ appid, secret }) => ({ appid, secrets: [secret] })),
@@ -40,9 +46,13 @@ export async function startEmulation(config: Config): Promise<Emulation> {
     // The emulator's clock is the service's too, so that a session's lifetime can be made to pass.
     now: () => world.clock.now(),
     allowHost: (host) => config.emulatorExposed || isLoopbackHost(host),
+    watch: stores.watch,
     mount: async (app) => {
+      stores.follow(app.server)
       await app.register(controlApi, { prefix: '/emulator', world, exposed: config.emulatorExposed })
+      await app.register(stores.routes, { prefix: '/emulator' })
       await app.register(demo)
+      await app.register(playground)
       await app.register(landing, { appid: world.apps[0]?.appid ?? '' })
     },
     setFault(text) {

@@ -5,9 +5,9 @@ const PAGE_POLICY = {
   directives: { 'default-src': ["'none'"], 'style-src': ["'unsafe-inline'"], 'frame-ancestors': ["'none'"] },
 }
 
-/** The page at `/` of the demonstration: what runs here, and how to try it by hand. */
+/** The page at `/emulator` of the demonstration: what answers here, and how to try it without the playground. */
 export async function landing(app: FastifyInstance, { appid }: { appid: string }): Promise<void> {
-  app.get('/', { helmet: { contentSecurityPolicy: PAGE_POLICY } }, (request, reply) => {
+  app.get('/emulator', { helmet: { contentSecurityPolicy: PAGE_POLICY } }, (request, reply) => {
     const origin = `${request.protocol}://${request.host}`
     return reply.type('text/html; charset=utf-8').send(page(escapeHtml(origin), appid))
   })

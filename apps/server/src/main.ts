@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   if (emulation) closers.push(emulation.close)
   const stores = await openStores(config, log)
   closers.push(stores.close)
-  const app = await buildApp({ ...config, ...emulation, ...stores, log })
+  const app = await buildApp({ ...config, ...emulation, ...(emulation?.watch(stores) ?? stores), log })
   closers.push(() => app.close())
   await emulation?.mount(app)
   const address = await app.listen({ host: config.host, port: config.port })

@@ -52,7 +52,7 @@ describe('the walk-through', () => {
     expect(tap).toEqual(['taps #login >>> .login', ...LOGIN, 'GET /products → 200'])
     expect(service.output()).toContain('6 × wx.login, 6 × jscode2session, 0 codes sent twice')
 
-    const landing = await (await fetch(address)).text()
+    const landing = await (await fetch(`${address}/emulator`)).text()
     expect(landing).toContain(`curl -s ${address}/emulator/wx-login`)
     expect((await call(`${address}/readyz`)).status).toBe(200)
   })
