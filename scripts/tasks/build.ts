@@ -1,4 +1,4 @@
-// Builds everything that runs: the server packages, the client's one file, the example mini-program.
+// Builds everything that runs: the server packages, the client's one file, the example mini-program, the playground.
 import { runTool } from '../tool.ts'
 
 /** Compiles `projects` (all of them by default) and bundles what a phone gets. Prints to stderr only. */
@@ -12,6 +12,8 @@ export async function build(projects: readonly string[] = []): Promise<void> {
     await compile(projects)
     const { buildMiniprogram } = await import('../../apps/miniprogram/build.ts')
     await buildMiniprogram()
+    const { buildPlayground } = await import('../../apps/playground/build.ts')
+    await buildPlayground()
   } catch (error) {
     process.stderr.write(`weapp-auth: the build failed: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exit(1)

@@ -1,0 +1,145 @@
+import { type ReadonlySignal, type Signal, signal } from '@preact/signals'
+import { findScenario, SCENARIOS, type Scenario } from './scenarios.ts'
+import { perform } from './stage/actions.ts'
+import type { Stage } from './stage/stage.ts'
+
+/** Plays scenarios step by step. */
+export interface Player {
+  readonly scenario: ReadonlySignal<Scenario>
+  /** How many steps the reader sees; those after it have happened already when the reader went back. */
+  readonly step: ReadonlySignal<number>
+  readonly isPlaying: ReadonlySignal<boolean>
+  /** A step is being played. */
+  readonly isBusy: ReadonlySignal<boolean>
+  readonly speed: Signal<number>
+  /** What the reader sees ends here, on the wall clock; null: nothing is hidden. */
+  readonly untilMs: ReadonlySignal<number | null>
+  /** Why the last step could not be played. */
+  readonly problem: ReadonlySignal<string>
+  /** From the beginning. */
+  start(id: string): Promise<void>
+  play(): Promise<void>
+  pause(): void
+  forward(): Promise<void>
+  back(): void
+  first(): Promise<void>
+  last(): Promise<void>
+}
+
+/** Between two steps a reader has time to read. */
+const PAUSE_MS = 2_000
+/** A story goes on although something hangs: that may be the story. */
+const LONGEST_REST_MS = 2_500
+/** The last row has arrived by then. */
+const QUIET_MS = 250
+
+export function createPlayer(stage: Stage): Player {
+  const scenario = signal<Scenario>(SCENARIOS[0] as Scenario)
+  const step = signal(0)
+  const isPlaying = signal(false)
+  const isBusy = signal(false)
+  const speed = signal(1)
+  const untilMs = signal<number | null>(null)
+  const problem = signal('')
+  /** When each step that was played was over. */
+  let endsMs: number[] = []
+  let busy: Promise<void> = Promise.resolve()
+  /** Another start makes whatever is still under way void. */
+  let generation = 0
+
+  const played = () => endsMs.length
+  const isAtEnd = () => step.value >= scenario.value.steps.length
+
+  function show(count: number): void {
+    step.value = count
+    untilMs.value = count < played() ? (endsMs[count - 1] ?? 0) : null
+  }
+
+  async function playStep(): Promise<void> {
+    const own = generation
+    const next = scenario.value.steps[played()]
+    if (!next) return
+    isBusy.value = true
+    step.value = played() + 1
+    untilMs.value = null
+    try {
+      for (const action of next.actions) {
+        if (own !== generation) return
+        await perform(action, stage)
+      }
+      await rest()
+      problem.value = ''
+    } catch (error) {
+      problem.value = error instanceof Error ? error.message : String(error)
+    } finally {
+      if (own === generation) {
+        endsMs.push(Date.now())
+        isBusy.value = false
+      }
+    }
+  }
+
+  async function rest(): Promise<void> {
+    const settled = Promise.all(stage.everybody().map((phone) => phone.running()?.settled()))
+    await Promise.race([settled, wait(LONGEST_REST_MS)])
+    await wait(QUIET_MS)
+  }
+
+  async function forward(): Promise<void> {
+    if (step.value < played()) return show(step.value + 1)
+    busy = busy.then(playStep)
+    await busy
+  }
+
+  const player: Player = {
+    scenario,
+    step,
+    isPlaying,
+    isBusy,
+    speed,
+    untilMs,
+    problem,
+    async start(id) {
+      generation++
+      isPlaying.value = false
+      await busy
+      scenario.value = findScenario(id) ?? (SCENARIOS[0] as Scenario)
+      endsMs = []
+      step.value = 0
+      untilMs.value = null
+      isBusy.value = false
+      await stage.reset()
+    },
+    async play() {
+      if (isPlaying.value) return
+      const own = generation
+      isPlaying.value = true
+      while (isPlaying.value && own === generation && !isAtEnd()) {
+        await forward()
+        if (!isAtEnd()) await wait(PAUSE_MS / speed.value)
+      }
+      if (own === generation) isPlaying.value = false
+    },
+    pause() {
+      isPlaying.value = false
+    },
+    forward,
+    back() {
+      isPlaying.value = false
+      if (step.value > 1) show(step.value - 1)
+    },
+    async first() {
+      await player.start(scenario.value.id)
+      await forward()
+    },
+    async last() {
+      isPlaying.value = false
+      while (!isAtEnd()) await forward()
+    },
+  }
+  return player
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

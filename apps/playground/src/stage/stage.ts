@@ -1,0 +1,143 @@
+import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
+import { createLedger, type LedgerEntry } from '@weapp-auth/emulator/browser'
+import type { Control } from '../controls.ts'
+import { findControl } from '../controls.ts'
+import { toEvent } from '../timeline/events.ts'
+import { createTimeline, type Timeline } from '../timeline/timeline.ts'
+import { type Cast, type PhoneName, perform } from './actions.ts'
+import type { BuiltApp } from './built-app.ts'
+import { createPhone, type Phone } from './phone.ts'
+import type { Backstage } from './wechat.ts'
+
+/** Whose `auth.ts` a phone runs: ours, or the one tutorials have. */
+export type Track = 'ours' | 'theirs'
+
+export interface StagePhone {
+  name: PhoneName
+  track: Track
+  phone: Phone
+}
+
+/** Everything that is played: phones, WeChat and the service, what they did, and which switches are on. */
+export interface Stage extends Cast {
+  readonly timeline: Timeline
+  readonly shown: ReadonlySignal<readonly StagePhone[]>
+  /** The ids of the controls that are on. */
+  readonly active: ReadonlySignal<ReadonlySet<string>>
+  /** Whether the tutorial's code runs beside ours. Takes effect with the next reset. */
+  readonly comparing: Signal<boolean>
+  trackOf(device: string): Track
+  /** Presses a button, or turns a switch. */
+  use(control: Control): Promise<void>
+  /** New users on new phones; all faults are gone. */
+  reset(): Promise<void>
+}
+
+export interface StageDeps {
+  backstage: Backstage
+  apps: Record<Track, BuiltApp>
+}
+
+export function createStage({ backstage, apps }: StageDeps): Stage {
+  const timeline = createTimeline()
+  const ledger = createLedger()
+  const shown = signal<readonly StagePhone[]>([])
+  const active = signal<ReadonlySet<string>>(new Set())
+  const comparing = signal(false)
+  // Other visitors of the same service have other phones.
+  const visitor = Math.random().toString(36).slice(2, 6)
+  let run = 0
+  let advancedMs = 0
+  /** Which phone was given a code, by the ledger's name for it. */
+  const phoneOfCode = new Map<string, string>()
+
+  const byDevice = computed(() => new Map(shown.value.map((entry) => [entry.phone.name, entry])))
+
+  ledger.onBegin((start) => take('page', 'begun', start as unknown as LedgerEntry))
+  ledger.onEntry((entry) => {
+    if (entry.event === 'wx.login' && entry.code) phoneOfCode.set(String(entry.code), String(entry.device))
+    take('page', 'ended', entry)
+  })
+  backstage.listen((entry, phase) => take('backstage', phase, entry))
+
+  function take(origin: 'page' | 'backstage', phase: 'begun' | 'ended', entry: LedgerEntry): void {
+    const phone = phoneOf(entry)
+    // Other tabs, and phones of an earlier story, have nothing to do with this one.
+    if (phone !== null && !byDevice.peek().has(phone)) return
+    timeline.add(toEvent(origin, phase, phone === null ? entry : { ...entry, phone }))
+  }
+
+  /** Null for what happens to everybody. */
+  function phoneOf(entry: LedgerEntry): string | null {
+    if (entry.side === 'service') return String(entry.phone ?? '')
+    if (entry.device !== undefined) return entry.device
+    if (entry.event === 'jscode2session') return phoneOfCode.get(String(entry.code)) ?? ''
+    return null
+  }
+
+  function phones(name: PhoneName): readonly Phone[] {
+    const tracks: Track[] = comparing.value ? ['theirs', 'ours'] : ['ours']
+    return tracks.map((track) => find(name, track) ?? add(name, track))
+  }
+
+  function find(name: PhoneName, track: Track): Phone | null {
+    return shown.value.find((entry) => entry.name === name && entry.track === track)?.phone ?? null
+  }
+
+  function add(name: PhoneName, track: Track): Phone {
+    const id = `${visitor}${run}`
+    const phone = createPhone({
+      name: `${name}-${track}-${id}`,
+      user: `${track}-${id}`,
+      appid: backstage.appid,
+      app: apps[track],
+      ledger,
+      nowMs: backstage.nowMs + advancedMs + performance.now(),
+    })
+    shown.value = [...shown.value, { name, track, phone }]
+    return phone
+  }
+
+  const stage: Stage = {
+    backstage: {
+      ...backstage,
+      async advance(ms) {
+        advancedMs += ms
+        await backstage.advance(ms)
+      },
+    },
+    timeline,
+    shown,
+    active,
+    comparing,
+    phones,
+    everybody: () => shown.value.map(({ phone }) => phone),
+    trackOf: (device) => byDevice.value.get(device)?.track ?? 'ours',
+    async use(control) {
+      const isOn = active.value.has(control.id)
+      if (control.chip) {
+        const next = new Set(active.value)
+        if (isOn) next.delete(control.id)
+        else next.add(control.id)
+        active.value = next
+      }
+      for (const action of (isOn && control.off) || control.on) await perform(action, stage)
+    },
+    async reset() {
+      for (const { phone } of shown.value) await phone.close()
+      for (const id of active.value) {
+        // Switches of a phone are gone with it.
+        for (const action of findControl(id)?.off ?? []) if (!('phone' in action)) await perform(action, stage)
+      }
+      await backstage.clearFaults()
+      run++
+      batch(() => {
+        active.value = new Set()
+        shown.value = []
+        phones('A')
+        timeline.clear()
+      })
+    },
+  }
+  return stage
+}

@@ -1,0 +1,118 @@
+import type { Player } from '../player.ts'
+import { say } from '../text.ts'
+import { fill, TEXTS } from '../texts.ts'
+import { Chips } from './chips.tsx'
+import { ControlsPane } from './controls-pane.tsx'
+import { Counters } from './counters.tsx'
+import { Details } from './details.tsx'
+import { Diagram } from './diagram.tsx'
+import { Holders } from './holders.tsx'
+import type { PageProps } from './page-props.ts'
+import { Phones } from './phones.tsx'
+import { TopBar } from './top-bar.tsx'
+import { useWidth } from './width.ts'
+
+/** The whole page: phones and controls at the left, what they cause at the right. */
+export function App(props: PageProps) {
+  const { stage, player, view } = props
+  const { isNarrow } = useWidth()
+  const isComparing = view.tracks.value.length > 1
+  const phones = stage.shown.value.length
+  return (
+    <div class={`page phones-${Math.min(phones, 2)}`}>
+      <TopBar {...props} />
+      <main>
+        <section class="left">
+          <Phones stage={stage} />
+          {!isNarrow && <ControlsPane stage={stage} />}
+        </section>
+        <section class="right">
+          <Story player={player} />
+          <Chips stage={stage} />
+          <div class={`diagrams${isComparing ? ' two' : ''}`}>
+            {view.tracks.value.map((track) => (
+              <div class="half" key={track}>
+                {isComparing && <h2>{say(track === 'ours' ? TEXTS.ours : TEXTS.theirsShort)}</h2>}
+                <Diagram rows={view.rowsOf(track)} view={view} stage={stage} isNarrow={isNarrow} />
+                {isComparing && <Counters events={view.eventsOf(track)} track={track} />}
+              </div>
+            ))}
+          </div>
+          {!isNarrow && (
+            <div class="bottom">
+              <Details view={view} player={player} />
+              <Holders view={view} stage={stage} />
+            </div>
+          )}
+        </section>
+      </main>
+      {isNarrow && <Sheets {...props} />}
+      <div class="notice" role="status" aria-live="polite">
+        {view.notice.value}
+      </div>
+    </div>
+  )
+}
+
+/** What the story says at the step that is shown. */
+function Story({ player }: { player: Player }) {
+  const { steps } = player.scenario.value
+  const index = player.step.value
+  const step = steps[index - 1]
+  return (
+    <div class="story" aria-live="polite">
+      {step && (
+        <>
+          <span class="number">{fill(say(TEXTS.stepOf), { n: index, m: steps.length })}</span>
+          <p>{say(step.say)}</p>
+        </>
+      )}
+      {player.problem.value && (
+        <p class="trouble">
+          {say(TEXTS.broken)}
+          {player.problem.value}
+        </p>
+      )}
+    </div>
+  )
+}
+
+/** On a narrow screen controls and details come from below. */
+function Sheets({ stage, view, player }: PageProps) {
+  const open = view.openSheet.value
+  return (
+    <>
+      <nav class="tabs">
+        <button
+          type="button"
+          aria-expanded={open === 'controls'}
+          onClick={() => (view.openSheet.value = open === 'controls' ? null : 'controls')}
+        >
+          {say(TEXTS.controls)}
+        </button>
+        <button
+          type="button"
+          aria-expanded={open === 'details'}
+          onClick={() => (view.openSheet.value = open === 'details' ? null : 'details')}
+        >
+          {say(TEXTS.details)}
+        </button>
+      </nav>
+      {open && (
+        <section class="sheet" aria-label={say(open === 'controls' ? TEXTS.controls : TEXTS.details)}>
+          <button type="button" class="close" onClick={() => (view.openSheet.value = null)}>
+            {say(TEXTS.close)}
+          </button>
+          {open === 'controls' ? (
+            <ControlsPane stage={stage} />
+          ) : (
+            <>
+              <Details view={view} player={player} />
+              <Holders view={view} stage={stage} />
+            </>
+          )}
+        </section>
+      )}
+    </>
+  )
+}
