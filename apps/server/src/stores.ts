@@ -74,7 +74,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
         onConflict: (conflict) =>
           log.warn(
             conflict,
-            'two users have one unionid: they stay two, and are listed in the table identity_conflicts',
+            'two users have one unionid: they stay two, and are listed in the table weapp_auth_conflicts',
           ),
       }),
       users.answers,

@@ -39,14 +39,14 @@ async function start(): Promise<Instances> {
     const answers = await Promise.all(times(30, (i) => post(i, world.login(`warm ${i}`, APP.appid))))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]))
   }, 20_000)
-  await database.query('truncate users cascade')
+  await database.query('truncate weapp_auth_users cascade')
   return { world, services, addresses, database, post }
 }
 
 const times = <T>(count: number, run: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => run(i))
 
 async function rows({ database }: Instances, table: 'users' | 'identities'): Promise<number> {
-  const { rows } = await database.query(`select count(*)::int as count from ${table}`)
+  const { rows } = await database.query(`select count(*)::int as count from weapp_auth_${table}`)
   return rows[0].count
 }
 
@@ -113,7 +113,7 @@ describe.skipIf(!isAvailable('shared'))('three processes', () => {
       'while the user is being written down',
       async ({ database }: Instances) => {
         await database.query('begin')
-        await database.query('lock table identities in access exclusive mode')
+        await database.query('lock table weapp_auth_identities in access exclusive mode')
         return () => database.query('rollback')
       },
     ],

@@ -17,7 +17,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     await signIn(address, 'alice')
     const [other, admin] = [await connectTo(env.DATABASE_URL), await connectTo(env.DATABASE_URL)]
     await other.query('begin')
-    await other.query('lock table identities in access exclusive mode')
+    await other.query('lock table weapp_auth_identities in access exclusive mode')
     const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
     const answer = call(`${address}/v1/sessions`, { body: login })
     await vi.waitFor(async () => {

@@ -75,7 +75,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     await admin.connect()
     onTestFinished(() => admin.end())
     await admin.query('begin')
-    await admin.query('lock table identities in access exclusive mode')
+    await admin.query('lock table weapp_auth_identities in access exclusive mode')
     const login = service.signIn()
     await sleep(1_500) // More than the service waits for a database that is gone.
     await admin.query('commit')

@@ -20,20 +20,24 @@ export { createSqliteSessionStore } from './sessions/sqlite-store.ts'
 export type { SessionRef } from './sessions/token.ts'
 export { reasonOf } from './store-failure.ts'
 export type {
+  ConflictsTable,
   IdentitiesTable,
-  IdentityConflictsTable,
+  KeysTable,
   UnionidsTable,
   UsersDatabase,
   UsersTable,
 } from './users/database.ts'
-export { migrateUsers } from './users/migrations/migrate.ts'
+export { type CheckKeyRingOptions, checkKeyRing } from './users/key-ring.ts'
+export { migrateUsers, UnusableDatabaseError } from './users/migrations/migrate.ts'
 export {
   createSessionKeyVault,
   generateVaultKey,
+  type KeyMark,
   type KeyOwner,
   type SessionKeyVault,
 } from './users/session-key-vault.ts'
-export { createSqlUserStore, type IdentityConflict, type SqlUserStoreOptions } from './users/sql-users.ts'
+export type { IdentityConflict } from './users/sql-identities.ts'
+export { createSqlUserStore, type SqlUserStoreOptions } from './users/sql-users.ts'
 export { openSqliteUsers } from './users/sqlite-users.ts'
 export type { LinkedIdentity, LinkResult, User, UserStore } from './users/users.ts'
 export type { IssueOptions, WeappAuth } from './weapp-auth.ts'

@@ -1,15 +1,20 @@
-/** The tables of {@link createSqlUserStore}, the same in every engine. Times are milliseconds since 1970. */
+/**
+ * The tables of {@link createSqlUserStore}, the same in every engine. Times are milliseconds since 1970.
+ *
+ * All names begin with `weapp_auth_`, so that the tables can stand in a database that has tables of its own.
+ */
 export interface UsersDatabase {
-  users: UsersTable
-  identities: IdentitiesTable
-  unionids: UnionidsTable
-  identity_conflicts: IdentityConflictsTable
+  weapp_auth_users: UsersTable
+  weapp_auth_identities: IdentitiesTable
+  weapp_auth_unionids: UnionidsTable
+  weapp_auth_conflicts: ConflictsTable
+  weapp_auth_keys: KeysTable
 }
 
 export interface UsersTable {
   /** UUID. */
   id: string
-  /** `pg` hands out int8 as a string; SQLite as a number. */
+  /** `pg` gives an int8 as a string, the other drivers as a number. */
   created_at: number | string
   nickname: string
   avatar_url: string
@@ -23,30 +28,39 @@ export interface UsersTable {
 /** One WeChat user in one mini-program. */
 export interface IdentitiesTable {
   appid: string
-  openid: string
+  /** MySQL compares identifiers byte by byte only in binary columns, which its driver gives as a Buffer. */
+  openid: string | Buffer
   user_id: string
-  unionid: string | null
+  unionid: string | Buffer | null
   /** Sealed by the vault. */
   session_key: string
-  /** Tells a rotated session_key from the same one sealed again. */
+  /** Tells whether WeChat rotated the session_key, without opening it. */
   session_key_fingerprint: string
-  /** The one before: data encrypted just before a rotation still has to open. */
+  /** The session_key before the last rotation: data that was encrypted just before it still has to open. */
   previous_session_key: string | null
   created_at: number | string
   updated_at: number | string
 }
 
-/** Whose a unionid is: one user's, in all mini-programs of one Open Platform account. */
+/** Which user a unionid belongs to, in all mini-programs of one Open Platform account. */
 export interface UnionidsTable {
-  unionid: string
+  unionid: string | Buffer
   user_id: string
 }
 
-/** Two users whom WeChat says to be one person, found when it was too late to make them one. For the operator. */
-export interface IdentityConflictsTable {
+/** Two users who have one unionid, found when both existed already. For the operator to decide. */
+export interface ConflictsTable {
   user_id: string
-  /** Whose the unionid is. */
+  /** The user to whom the unionid belongs. */
   other_user_id: string
-  unionid: string
+  unionid: string | Buffer
+  created_at: number | string
+}
+
+/** The keys that sealed something in this database. */
+export interface KeysTable {
+  kid: string
+  /** Derived from the key, and tells nothing about it. */
+  fingerprint: string
   created_at: number | string
 }

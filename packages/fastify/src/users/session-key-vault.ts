@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto'
 
 const KEY_BYTES = 32
 const NONCE_BYTES = 12
@@ -10,14 +18,23 @@ export interface KeyOwner {
   openid: string
 }
 
+/** Names a key of the ring, and tells it from any other key of the same name. */
+export interface KeyMark {
+  kid: string
+  /** Derived from the key, and tells nothing about it. */
+  fingerprint: string
+}
+
 /** Seals WeChat's session_keys for storage. */
 export interface SessionKeyVault {
+  /** All keys of the ring. The first one seals. */
+  ring: readonly [KeyMark, ...KeyMark[]]
   seal(sessionKey: string, owner: KeyOwner): string
   /** @throws Error when the text was changed, belongs to another owner, or its key is not in the ring */
   open(sealed: string, owner: KeyOwner): string
   /**
-   * Says nothing about the session_key, and tells whether WeChat rotated it: one fingerprint for each key of the ring. Keep
-   * the first; the session_key is the same when what was kept is among those of the new one.
+   * One fingerprint of a session_key for each key of the ring, to tell whether WeChat rotated it. Store the first. The
+   * session_key is the same as before when the stored fingerprint is among the new ones.
    */
   fingerprints(sessionKey: string, owner: KeyOwner): [string, ...string[]]
 }
@@ -32,12 +49,20 @@ export interface SessionKeyVault {
  * @throws TypeError that names the entry, never the key
  */
 export function createSessionKeyVault(o: { keys: string }): SessionKeyVault {
-  const ring = new Map(o.keys.split(',').map(parseEntry))
-  const [kid, key] = [...ring][0] as [string, Buffer]
-  if (ring.size !== o.keys.split(',').length) throw new TypeError('keys must not name a kid twice')
-  const fingerprintKeys = [...ring.values()].map(deriveFingerprintKey) as [Buffer, ...Buffer[]]
+  const entries = o.keys.split(',').map(parseEntry)
+  // Made once: a key of bytes is set up anew at every use.
+  const ring = new Map(entries.map(([kid, key]) => [kid, createSecretKey(key)]))
+  if (ring.size !== entries.length) throw new TypeError('keys must not name a kid twice')
+  const [kid, key] = [...ring][0] as [string, KeyObject]
+  const fingerprintKeys = entries.map(([, key]) => createSecretKey(derive(key, 'weapp-auth session_key fingerprint')))
+  const marks = entries.map(([kid, key]) => ({
+    kid,
+    fingerprint: derive(key, 'weapp-auth key fingerprint').toString('base64url'),
+  }))
 
   return {
+    ring: marks as [KeyMark, ...KeyMark[]],
+
     seal(sessionKey, owner) {
       const nonce = randomBytes(NONCE_BYTES)
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(aad(owner))
@@ -57,17 +82,15 @@ export function createSessionKeyVault(o: { keys: string }): SessionKeyVault {
     },
 
     fingerprints(sessionKey, owner) {
-      const print = (fingerprintKey: Buffer) =>
-        createHmac('sha256', fingerprintKey).update(aad(owner)).update('\0').update(sessionKey).digest('base64url')
-      const [first, ...others] = fingerprintKeys
-      return [print(first), ...others.map(print)]
+      const text = `${aad(owner)}\0${sessionKey}`
+      return fingerprintKeys.map((key) => createHmac('sha256', key).update(text).digest('base64url')) as [string]
     },
   }
 }
 
-/** A key of its own: one key does one thing. */
-function deriveFingerprintKey(key: Buffer): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, '', 'weapp-auth session_key fingerprint', KEY_BYTES))
+/** A key of its own for each purpose. */
+function derive(key: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', purpose, KEY_BYTES))
 }
 
 /** One new entry of a key ring, `kid:base64`. */

@@ -1,89 +1,184 @@
-import { sql, type Transaction } from 'kysely'
+import { randomUUID } from 'node:crypto'
+import type { Kysely, Transaction } from 'kysely'
 import type { WechatIdentity } from '../wechat-identity.ts'
 import type { UsersDatabase } from './database.ts'
-import type { KeyOwner, SessionKeyVault } from './session-key-vault.ts'
+import { EMPTY_PROFILE } from './profile.ts'
+import type { SessionKeyVault } from './session-key-vault.ts'
+import type { Key, Statements, UserRow } from './sql-statements.ts'
+import type { LinkResult } from './users.ts'
 
-/*
- * The statements of a sign-in that two processes may run at once. Each decides by itself: of many at once one inserts,
- * and the others wait for it and update. Always an identity first and its unionid second, so that no two wait for each
- * other.
- */
+type Tx = Transaction<UsersDatabase>
 
-export interface IdentityToSave {
-  appid: string
-  identity: WechatIdentity
-  /** Whose it becomes when it is nobody's yet. */
+/** Two users who have one unionid, so that WeChat takes them for one person. They stay two, and the operator decides. */
+export interface IdentityConflict {
   userId: string
+  /** The user to whom the unionid belongs. */
+  otherUserId: string
+}
+
+/** An identity that WeChat vouches for at this moment. */
+export interface Proven extends WechatIdentity {
+  appid: string
   nowMs: number
 }
 
-/** Writes an identity and its session_key down, and says whose it is. */
-export async function saveIdentity(
-  tx: Transaction<UsersDatabase>,
-  vault: SessionKeyVault,
-  { appid, identity, userId, nowMs }: IdentityToSave,
-): Promise<{ userId: string; unionid: string | null }> {
-  const owner: KeyOwner = { appid, openid: identity.openid }
-  const key = keyColumns(vault, identity.sessionKey, owner)
-  const saved = await tx
-    .insertInto('identities')
-    .values({
-      ...owner,
-      user_id: userId,
-      unionid: identity.unionid,
-      ...key.inserted,
-      previous_session_key: null,
-      created_at: nowMs,
-      updated_at: nowMs,
-    })
-    .onConflict((conflict) =>
-      conflict.columns(['appid', 'openid']).doUpdateSet({
-        unionid: sql`coalesce(excluded.unionid, identities.unionid)`,
-        ...key.updated,
-        updated_at: nowMs,
-      }),
-    )
-    .returning(['user_id', 'unionid'])
-    .executeTakeFirstOrThrow()
-  return { userId: saved.user_id, unionid: saved.unionid }
+export interface SignedIn {
+  row: UserRow
+  isNew: boolean
+  /** Found now, and not recorded before. */
+  conflict: IdentityConflict | null
+  /** False: nothing had to be written, so that nothing is known about whether the database takes writes. */
+  wrote: boolean
 }
 
-/** The columns of a session_key: as a new row has them, and how they change one. WeChat's own key may be the same again. */
-export function keyColumns(vault: SessionKeyVault, sessionKey: string, owner: KeyOwner) {
-  const fingerprints = vault.fingerprints(sessionKey, owner)
-  const inserted = { session_key: vault.seal(sessionKey, owner), session_key_fingerprint: fingerprints[0] }
+export interface Linked {
+  /** Null: there is no such user. */
+  result: LinkResult | null
+  conflict: IdentityConflict | null
+}
+
+export interface SqlIdentities {
+  /** The user of an identity of which nothing but the session_key may be new. Null when more has to be decided. */
+  signInKnown(identity: Proven): Promise<SignedIn | null>
+  /** Any other sign-in, in a transaction: the identity, its unionid or its user may be new. */
+  signIn(identity: Proven): Promise<SignedIn>
+  link(userId: string, identity: Proven): Promise<Linked>
+}
+
+/** How identities come into the database. */
+export function createSqlIdentities(o: {
+  db: Kysely<UsersDatabase>
+  statements: Statements
+  vault: SessionKeyVault
+}): SqlIdentities {
+  const { db, statements, vault } = o
+
   return {
-    inserted,
-    updated: {
-      previous_session_key: sql<string | null>`case
-        when identities.session_key_fingerprint in (${sql.join(fingerprints)})
-        then identities.previous_session_key else identities.session_key end`,
-      ...inserted,
+    async signInKnown(identity) {
+      const { appid, openid, unionid } = identity
+      if (statements.signInKnown) {
+        const [row] = await statements.signInKnown(db, { appid, openid, unionid, ...sealKey(vault, identity) })
+        return row ? { row, isNew: false, conflict: null, wrote: true } : null
+      }
+      const [row] = await statements.findKnown(db, { appid, openid })
+      if (!row || (unionid !== null && textOf(row.unionid) !== unionid)) return null
+      const [fingerprint] = vault.fingerprints(identity.sessionKey, identity)
+      const isNewKey = fingerprint !== row.session_key_fingerprint
+      if (isNewKey) await statements.replaceKey(db, { appid, openid, ...sealKey(vault, identity) })
+      return { row, isNew: false, conflict: null, wrote: isNewKey }
     },
+
+    signIn: (identity) =>
+      db.transaction().execute(async (tx) => {
+        const candidate = newUserRow(identity.nowMs)
+        await statements.insertUser(tx, { id: candidate.id, now: identity.nowMs })
+        const saved = await insertOrHold(tx, candidate.id, identity)
+        if (saved.userId !== candidate.id) await update(tx, identity, saved)
+        const { userId, conflict } = await followUnionid(tx, identity, saved, candidate.id)
+        if (userId === candidate.id) return { row: candidate, isNew: true, conflict, wrote: true }
+        await statements.deleteUser(tx, { id: candidate.id })
+        const row = await statements.findUser(tx, { id: userId })
+        return { row: one(row), isNew: false, conflict, wrote: true }
+      }),
+
+    link: (userId, identity) =>
+      db.transaction().execute(async (tx) => {
+        const { appid, openid } = identity
+        // Of two links for one user at the same time, the second sees what the first did.
+        const [held] = await statements.holdUser(tx, { id: userId })
+        if (!held) return { result: null, conflict: null }
+        const [own] = await statements.findIdentity(tx, { user_id: userId, appid })
+        if (own && textOf(own.openid) !== openid) return refused({ linked: false, reason: 'occupied' })
+        const saved = await insertOrHold(tx, userId, identity)
+        if (saved.userId !== userId) return refused({ linked: false, reason: 'taken', userId: saved.userId })
+        if (own) await update(tx, identity, saved)
+        const { conflict } = await followUnionid(tx, identity, saved, null)
+        const unionid = identity.unionid ?? saved.unionid
+        return { result: { linked: true, identity: { openid, unionid } }, conflict }
+      }),
+  }
+
+  /** Inserts an identity for a user unless it is somebody's already, and answers what is there. */
+  async function insertOrHold(tx: Tx, userId: string, identity: Proven): Promise<SavedIdentity> {
+    const { appid, openid, unionid } = identity
+    const values = { appid, openid, unionid, user_id: userId, ...sealKey(vault, identity) }
+    const row = one(await statements.insertOrHoldIdentity(tx, values))
+    return { userId: row.user_id, unionid: textOf(row.unionid) }
+  }
+
+  /** Takes what is new about an identity that was there. */
+  async function update(tx: Tx, identity: Proven, saved: SavedIdentity): Promise<void> {
+    const { appid, openid, unionid } = identity
+    await statements.replaceKey(tx, { appid, openid, ...sealKey(vault, identity) })
+    if (unionid !== null && unionid !== saved.unionid) await statements.learnUnionid(tx, { appid, openid, unionid })
+  }
+
+  /**
+   * Whose an identity is once its unionid has been looked at: somebody who is new in this mini-program may be known from
+   * another one.
+   *
+   * @param candidateId the user who would be new; null when the identity must stay with its user
+   */
+  async function followUnionid(
+    tx: Tx,
+    { appid, openid, ...identity }: Proven,
+    saved: SavedIdentity,
+    candidateId: string | null,
+  ): Promise<{ userId: string; conflict: IdentityConflict | null }> {
+    const { userId } = saved
+    const unionid = identity.unionid ?? saved.unionid
+    if (unionid === null) return { userId, conflict: null }
+    const { user_id: holderId } = one(await statements.insertOrHoldUnionid(tx, { unionid, user_id: userId }))
+    if (holderId === userId) return { userId, conflict: null }
+    if (userId === candidateId) {
+      const [occupied] = await statements.findIdentity(tx, { user_id: holderId, appid })
+      if (!occupied) {
+        await statements.moveIdentity(tx, { appid, openid, user_id: holderId })
+        return { userId: holderId, conflict: null }
+      }
+    }
+    const conflict = { user_id: userId, other_user_id: holderId, unionid }
+    const [known] = await statements.findConflict(tx, conflict)
+    if (known) return { userId, conflict: null }
+    await statements.insertConflict(tx, { ...conflict, now: identity.nowMs })
+    return { userId, conflict: { userId, otherUserId: holderId } }
   }
 }
 
-/** Takes a unionid for a user, and says whose it is. */
-export async function claimUnionid(tx: Transaction<UsersDatabase>, unionid: string, userId: string): Promise<string> {
-  const { user_id: holder } = await tx
-    .insertInto('unionids')
-    .values({ unionid, user_id: userId })
-    .onConflict((conflict) => conflict.column('unionid').doUpdateSet({ unionid: sql`excluded.unionid` }))
-    .returning('user_id')
-    .executeTakeFirstOrThrow()
-  return holder
+interface SavedIdentity {
+  userId: string
+  unionid: string | null
 }
 
-/** False when the two users have been recorded before. */
-export async function recordConflict(
-  tx: Transaction<UsersDatabase>,
-  conflict: { user_id: string; other_user_id: string; unionid: string; created_at: number },
-): Promise<boolean> {
-  const recorded = await tx
-    .insertInto('identity_conflicts')
-    .values(conflict)
-    .onConflict((known) => known.doNothing())
-    .returning('user_id')
-    .executeTakeFirst()
-  return recorded !== undefined
+/** A session_key as the statements take it. */
+export function sealKey(
+  vault: SessionKeyVault,
+  { appid, openid, sessionKey, nowMs }: Pick<Proven, 'appid' | 'openid' | 'sessionKey' | 'nowMs'>,
+): Key {
+  const owner = { appid, openid }
+  const key: Key = { session_key: vault.seal(sessionKey, owner), now: nowMs }
+  vault.fingerprints(sessionKey, owner).forEach((fingerprint, index) => {
+    key[`fingerprint${index}`] = fingerprint
+  })
+  return key
+}
+
+/** The row of a user who has just been inserted. */
+export function newUserRow(nowMs: number): UserRow {
+  const { avatarUrl, ...others } = EMPTY_PROFILE
+  return { id: randomUUID(), created_at: nowMs, avatar_url: avatarUrl, ...others }
+}
+
+/** An identifier out of a binary column of MySQL, or out of a text column of the others. */
+export function textOf(value: string | Buffer | null): string | null {
+  return value === null ? null : value.toString()
+}
+
+function refused(result: LinkResult): Linked {
+  return { result, conflict: null }
+}
+
+function one<R>([row]: R[]): R {
+  if (row === undefined) throw new Error('a row was neither inserted nor found')
+  return row
 }

@@ -1,123 +1,128 @@
-import { randomUUID } from 'node:crypto'
-import type { UserProfile } from '@weapp-auth/shared'
-import type { Kysely, Selectable, Transaction } from 'kysely'
-import { guardStore } from '../store-failure.ts'
-import type { WechatIdentity } from '../wechat-identity.ts'
-import type { UsersDatabase, UsersTable } from './database.ts'
-import { EMPTY_PROFILE } from './profile.ts'
+import type { Kysely } from 'kysely'
+import { ApiError } from '../api-error.ts'
+import type { UsersDatabase } from './database.ts'
+import { faultOf, messageOf } from './engine.ts'
+import { checkText } from './prepared.ts'
 import type { KeyOwner, SessionKeyVault } from './session-key-vault.ts'
-import { claimUnionid, keyColumns, recordConflict, saveIdentity } from './sql-identities.ts'
-import type { LinkedIdentity, LinkResult, User, UserStore } from './users.ts'
-
-/** Two users whom WeChat says to be one person. They are left as they are, and the operator decides. */
-export interface IdentityConflict {
-  userId: string
-  /** Whose the unionid is. */
-  otherUserId: string
-}
+import { createSqlIdentities, type IdentityConflict, newUserRow, sealKey, textOf } from './sql-identities.ts'
+import { prepareStatements, type UserRow } from './sql-statements.ts'
+import { createTurns } from './turns.ts'
+import type { User, UserStore } from './users.ts'
 
 export interface SqlUserStoreOptions {
-  /** Yours to open, to bring up to date with {@link migrateUsers}, to give deadlines and to destroy. */
+  /**
+   * SQLite, PostgreSQL or MySQL. Yours to open, to bring up to date with {@link migrateUsers}, to give deadlines and to
+   * destroy.
+   */
   db: Kysely<UsersDatabase>
   vault: SessionKeyVault
-  /** Told of each conflict once; all of them are in the table `identity_conflicts`. */
+  /** Told of each conflict once; all of them are in the table `weapp_auth_conflicts`. */
   onConflict?: (conflict: IdentityConflict) => void
 }
 
-/** Users in SQLite or PostgreSQL. */
+/** After a write the database is believed to take another one for so long. */
+const WRITABLE_MS = 100
+/** How long a call waits for others about the same user before it fails. A locked statement is ended after about as long. */
+const TURN_MS = 4_000
+/** Our ids are UUIDs. The database is not asked about anything else. */
+const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Users in SQLite, PostgreSQL or MySQL. */
 export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUserStoreOptions): UserStore {
-  const guarded = guardStore('the user store', isDataError)
+  const statements = prepareStatements(db, vault.ring.length)
+  const identities = createSqlIdentities({ db, statements, vault })
+  const takeTurns = createTurns(TURN_MS, () => unavailable('other calls about the same user take too long'))
+  /** `performance.now()` at the last write that succeeded. */
+  let wroteAtMs = Number.NEGATIVE_INFINITY
+  /** The write that `ping` makes to see whether one succeeds. Null: none is under way. */
+  let pinging: Promise<void> | null = null
+
   return {
-    signIn: guarded(async (appid, identity, nowMs) => {
-      const candidateId = randomUUID()
-      const { row, conflict } = await db.transaction().execute(async (tx) => {
-        const saved = await saveIdentity(tx, vault, { appid, identity, userId: candidateId, nowMs })
-        const { userId, conflict } = await followUnionid(tx, { ...saved, candidateId, identity, appid, nowMs })
-        const row =
-          userId === candidateId
-            ? await tx.insertInto('users').values(newUser(userId, nowMs)).returningAll().executeTakeFirstOrThrow()
-            : await tx.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirstOrThrow()
-        return { row, conflict }
-      })
-      if (conflict) onConflict(conflict)
-      return { user: parseUser(row), isNew: row.id === candidateId }
-    }),
+    signIn: async (appid, identity, nowMs) => {
+      const proven = { ...identity, appid, nowMs }
+      const signedIn = await takeTurns(`${appid} ${identity.openid}`, () =>
+        ask(async () => (await identities.signInKnown(proven)) ?? (await identities.signIn(proven))),
+      )
+      if (signedIn.wrote) wrote()
+      if (signedIn.conflict) onConflict(signedIn.conflict)
+      return { user: toUser(signedIn.row), isNew: signedIn.isNew }
+    },
 
-    linkIdentity: guarded(async (userId, appid, identity, nowMs) => {
-      const { result, conflict } = await db.transaction().execute(async (tx): Promise<Linking> => {
-        // An update that changes nothing holds the row in every engine: of two at once the second sees what the first did.
-        const held = await tx.updateTable('users').set({ id: userId }).where('id', '=', userId).executeTakeFirst()
-        if (held.numUpdatedRows === 0n) return { result: null }
-        const own = await findLinked(tx, userId, appid)
-        if (own && own.openid !== identity.openid) return { result: { linked: false, reason: 'occupied' } }
-        const saved = await saveIdentity(tx, vault, { appid, identity, userId, nowMs })
-        if (saved.userId !== userId) {
-          return { result: { linked: false, reason: 'taken', userId: saved.userId } }
-        }
-        const { openid } = identity
-        const result: LinkResult = { linked: true, identity: { openid, unionid: saved.unionid } }
-        return { result, ...(await followUnionid(tx, { ...saved, candidateId: null, identity, appid, nowMs })) }
+    linkIdentity: async (userId, appid, identity, nowMs) => {
+      if (!USER_ID.test(userId)) return null
+      return change(userId, async () => {
+        const { result, conflict } = await identities.link(userId, { ...identity, appid, nowMs })
+        if (conflict) onConflict(conflict)
+        return result
       })
-      if (conflict) onConflict(conflict)
-      return result
-    }),
+    },
 
-    replaceKey: guarded((userId, appid, sessionKey, nowMs) =>
-      db.transaction().execute(async (tx) => {
-        const own = await findLinked(tx, userId, appid)
-        if (!own) return
-        const { updated } = keyColumns(vault, sessionKey, { appid, openid: own.openid })
-        await tx
-          .updateTable('identities')
-          .set({ ...updated, updated_at: nowMs })
-          .where('appid', '=', appid)
-          .where('openid', '=', own.openid)
-          .execute()
+    replaceKey: async (userId, appid, sessionKey, nowMs) => {
+      if (!USER_ID.test(userId)) return
+      await change(userId, async () => {
+        const openid = textOf((await findIdentity(userId, appid))?.openid ?? null)
+        if (openid === null) return
+        await statements.replaceKey(db, { appid, openid, ...sealKey(vault, { appid, openid, sessionKey, nowMs }) })
+      })
+    },
+
+    createUser: async (nowMs) => {
+      const row = newUserRow(nowMs)
+      await change(row.id, () => statements.insertUser(db, { id: row.id, now: nowMs }))
+      return toUser(row)
+    },
+
+    findUser: (userId) => ask(() => findUser(userId)),
+
+    findIdentity: (userId, appid) =>
+      ask(async () => {
+        const found = await findIdentity(userId, appid)
+        return found && { openid: found.openid.toString(), unionid: textOf(found.unionid) }
       }),
-    ),
 
-    createUser: guarded(async (nowMs) =>
-      parseUser(
-        await db.insertInto('users').values(newUser(randomUUID(), nowMs)).returningAll().executeTakeFirstOrThrow(),
-      ),
-    ),
+    findKeys: (userId, appid) =>
+      ask(async () => {
+        const found = await findIdentity(userId, appid)
+        if (!found) return null
+        const openid = found.openid.toString()
+        const sealed = [found.session_key, found.previous_session_key].filter((text) => text !== null)
+        return { openid, sessionKeys: sealed.flatMap((text) => findOpened(text, { appid, openid }) ?? []) }
+      }),
 
-    findUser: guarded(async (userId) => {
-      const row = await db.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirst()
-      return row ? parseUser(row) : null
-    }),
-
-    findIdentity: guarded((userId, appid) => findLinked(db, userId, appid)),
-
-    findKeys: guarded(async (userId, appid) => {
-      const row = await db
-        .selectFrom('identities')
-        .select(['openid', 'session_key', 'previous_session_key'])
-        .where('user_id', '=', userId)
-        .where('appid', '=', appid)
-        .executeTakeFirst()
-      if (!row) return null
-      const { openid } = row
-      const sealed = [row.session_key, row.previous_session_key].filter((text) => text !== null)
-      return { openid, sessionKeys: sealed.flatMap((text) => findOpened(text, { appid, openid }) ?? []) }
-    }),
-
-    updateProfile: guarded(async (userId, changes) => {
-      const { avatarUrl, ...others } = changes
+    updateProfile: async (userId, { avatarUrl, ...others }) => {
       const columns = { ...others, ...(avatarUrl !== undefined && { avatar_url: avatarUrl }) }
-      const changed = Object.keys(columns).length > 0
-      if (changed) await db.updateTable('users').set(columns).where('id', '=', userId).execute()
-      const row = await db.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirst()
-      return row ? parseUser(row) : null
-    }),
+      if (Object.keys(columns).length === 0 || !USER_ID.test(userId)) return ask(() => findUser(userId))
+      return change(userId, async () => {
+        Object.values(columns).forEach(checkText)
+        await db.updateTable('weapp_auth_users').set(columns).where('id', '=', userId).execute()
+        return findUser(userId)
+      })
+    },
 
-    ping: guarded(async () => {
-      // A write, of no row: a standby that took over too early answers every question, and signs nobody in.
-      await db.updateTable('users').set({ id: '' }).where('id', '=', '').execute()
-    }),
+    ping: async () => {
+      if (performance.now() - wroteAtMs < WRITABLE_MS) return
+      pinging ??= ask(() => statements.write(db, {}))
+        .then(wrote)
+        .finally(() => {
+          pinging = null
+        })
+      await pinging
+    },
   }
 
-  /** A key that the ring has lost is worth no outage: the next sign-in seals a new one. */
+  async function findUser(userId: string): Promise<User | null> {
+    if (!USER_ID.test(userId)) return null
+    const [row] = await statements.findUser(db, { id: userId })
+    return row ? toUser(row) : null
+  }
+
+  async function findIdentity(userId: string, appid: string) {
+    if (!USER_ID.test(userId)) return null
+    const [row] = await statements.findIdentity(db, { user_id: userId, appid })
+    return row ?? null
+  }
+
+  /** A key that the ring has lost is no outage: the next sign-in seals a new one. */
   function findOpened(sealed: string, owner: KeyOwner): string | null {
     try {
       return vault.open(sealed, owner)
@@ -125,68 +130,42 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
       return null
     }
   }
-}
 
-interface Linking {
-  result: LinkResult | null
-  conflict?: IdentityConflict
-}
-
-interface SavedIdentity {
-  userId: string
-  unionid: string | null
-  /** The id of the user who would be new; null when the identity must stay where it is. */
-  candidateId: string | null
-  identity: WechatIdentity
-  appid: string
-  nowMs: number
-}
-
-/** Whose an identity is once its unionid has been looked at: a person who is new here may be known from another app. */
-async function followUnionid(
-  tx: Transaction<UsersDatabase>,
-  { userId, unionid, candidateId, identity, appid, nowMs }: SavedIdentity,
-): Promise<{ userId: string; conflict?: IdentityConflict }> {
-  if (unionid === null) return { userId }
-  const holderId = await claimUnionid(tx, unionid, userId)
-  if (holderId === userId) return { userId }
-  if (userId === candidateId && !(await findLinked(tx, holderId, appid))) {
-    await tx
-      .updateTable('identities')
-      .set({ user_id: holderId })
-      .where('appid', '=', appid)
-      .where('openid', '=', identity.openid)
-      .execute()
-    return { userId: holderId }
+  /** Work that writes, one after the other for one user. */
+  async function change<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const result = await takeTurns(key, () => ask(work))
+    wrote()
+    return result
   }
-  const isNews = await recordConflict(tx, {
-    user_id: userId,
-    other_user_id: holderId,
-    unionid,
-    created_at: nowMs,
-  })
-  return { userId, ...(isNews && { conflict: { userId, otherUserId: holderId } }) }
+
+  function wrote(): void {
+    wroteAtMs = performance.now()
+  }
+
+  /** Work that was in the way of another transaction is done again, once. What fails is told as our own error. */
+  async function ask<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work().catch((error: unknown) => {
+        const fault = faultOf(error)
+        if (fault !== 'contention' && fault !== 'constraint') throw error
+        return work()
+      })
+    } catch (error) {
+      throw toApiError(error)
+    }
+  }
+
+  function toApiError(error: unknown): ApiError {
+    const fault = faultOf(error)
+    if (fault === 'data' || fault === 'constraint') {
+      return new ApiError('internal', `the user store refused the data: ${codeOf(error)}`)
+    }
+    wroteAtMs = Number.NEGATIVE_INFINITY
+    return unavailable(messageOf(error))
+  }
 }
 
-async function findLinked(db: Kysely<UsersDatabase>, userId: string, appid: string): Promise<LinkedIdentity | null> {
-  const identity = await db
-    .selectFrom('identities')
-    .select(['openid', 'unionid'])
-    .where('user_id', '=', userId)
-    .where('appid', '=', appid)
-    .executeTakeFirst()
-  return identity ?? null
-}
-
-function newUser(id: string, nowMs: number) {
-  return { id, created_at: nowMs, ...columnsOf(EMPTY_PROFILE) }
-}
-
-function columnsOf({ nickname, avatarUrl, gender, country, province, city, language }: Readonly<UserProfile>) {
-  return { nickname, avatar_url: avatarUrl, gender, country, province, city, language }
-}
-
-function parseUser(row: Selectable<UsersTable>): User {
+function toUser(row: UserRow): User {
   const { nickname, avatar_url: avatarUrl, country, province, city, language } = row
   const gender = row.gender === 1 || row.gender === 2 ? row.gender : 0
   return {
@@ -196,9 +175,12 @@ function parseUser(row: Selectable<UsersTable>): User {
   }
 }
 
-/** The data was at fault: SQLSTATE classes 22 and 23, SQLite's SQLITE_CONSTRAINT (19, in the low byte). */
-function isDataError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  if ('errcode' in error) return (Number(error.errcode) & 0xff) === 19
-  return 'code' in error && /^2[23][0-9A-Z]{3}$/.test(String(error.code))
+function unavailable(why: string): ApiError {
+  return new ApiError('store_unavailable', `the user store failed: ${why}`, { retryAfterSeconds: 1 })
+}
+
+/** What was wrong with the data, without the data: a driver's own message may quote a row, and rows hold openids. */
+function codeOf(error: unknown): string {
+  if (error instanceof RangeError) return error.message
+  return error instanceof Error && 'code' in error ? String(error.code) : 'no code'
 }

@@ -1,18 +1,38 @@
 import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import { reasonOf } from '../../store-failure.ts'
 import type { UsersDatabase } from '../database.ts'
+import { faultOf, messageOf } from '../engine.ts'
 import { users } from './0001-users.ts'
-import { unionids } from './0002-unionids.ts'
 
 /** In order, for ever: a migration that was released is never changed, only followed by another. */
-const MIGRATIONS = { '0001-users': users, '0002-unionids': unionids }
+const MIGRATIONS = { '0001-users': users }
+
+/** Columns that each of our tables has had since the first migration. */
+const COLUMNS = {
+  weapp_auth_users: ['id', 'created_at', 'nickname', 'avatar_url'],
+  weapp_auth_identities: ['appid', 'openid', 'user_id', 'unionid', 'session_key_fingerprint'],
+  weapp_auth_unionids: ['unionid', 'user_id'],
+  weapp_auth_conflicts: ['user_id', 'other_user_id', 'unionid'],
+  weapp_auth_keys: ['kid', 'fingerprint'],
+  weapp_auth_migrations: ['name', 'timestamp'],
+  weapp_auth_migrations_lock: ['id', 'is_locked'],
+} as const
+
+/** The database answers, and the service cannot work with it until somebody changes one of the two. Waiting does not help. */
+export class UnusableDatabaseError extends Error {
+  override readonly name = 'UnusableDatabaseError'
+}
 
 /**
  * Brings the users' tables up to date, under a lock: of several processes that start at once one does it and the others
- * wait.
+ * wait. A process that was killed meanwhile has left nothing that the next one could not finish.
+ *
+ * @throws UnusableDatabaseError when a table of that name is somebody else's, or for want of rights
+ * @throws Error whatever else went wrong; it may be over when asked again
  */
 export async function migrateUsers(db: Kysely<UsersDatabase>): Promise<void> {
+  // Before anything is created, so that no half of our tables stays behind.
+  for (const table of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]) await refuseForeignTable(db, table)
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => MIGRATIONS },
@@ -20,5 +40,35 @@ export async function migrateUsers(db: Kysely<UsersDatabase>): Promise<void> {
     migrationLockTableName: 'weapp_auth_migrations_lock',
   })
   const { error } = await migrator.migrateToLatest()
-  if (error) throw new Error(`the users' tables could not be brought up to date: ${reasonOf(error)}`, { cause: error })
+  if (error) throw toMigrationError(error)
+}
+
+async function refuseForeignTable(db: Kysely<UsersDatabase>, table: keyof typeof COLUMNS): Promise<void> {
+  const columns = COLUMNS[table]
+  try {
+    // Quoted by Kysely, and named with their table: SQLite reads an unknown quoted name as a text.
+    const named = columns.map((column) => `${table}.${column}`)
+    await db
+      .selectFrom(table as never)
+      .select(named as never)
+      .limit(0)
+      .execute()
+  } catch (error) {
+    const fault = faultOf(error)
+    if (fault === 'table') return
+    if (fault !== 'column') throw toMigrationError(error)
+    throw new UnusableDatabaseError(
+      `the table ${table} in this database was not made by weapp-auth, or by a version that is too old or too new (it has no columns ${columns.join(', ')}): give the service a database of its own, or rename that table`,
+      { cause: error },
+    )
+  }
+}
+
+function toMigrationError(error: unknown): Error {
+  const reason = `the users' tables could not be brought up to date: ${messageOf(error)}`
+  if (faultOf(error) !== 'rights') return new Error(reason, { cause: error })
+  return new UnusableDatabaseError(
+    `${reason}: let the user of the address create and alter tables, or create them with a user who may`,
+    { cause: error },
+  )
 }

@@ -1,0 +1,43 @@
+import type { Compilable, CompiledQuery, Kysely } from 'kysely'
+import type { UsersDatabase } from './database.ts'
+
+/** A statement that was built once. `db` may be a transaction. */
+export type Statement<V, R> = (db: Kysely<UsersDatabase>, values: V) => Promise<R[]>
+
+/**
+ * Builds and compiles a statement once, because that takes longer than the database needs for it. `build` gets a stand-in for
+ * each value, by its name, and may use it wherever a value may stand.
+ *
+ * A text that an engine would change, or refuse on its own terms, is refused here, in every statement: half of a surrogate
+ * pair is stored as U+FFFD by some engines, so that two identifiers would become one, and PostgreSQL knows no NUL.
+ */
+export function prepare<V extends object, R>(build: (values: V) => Compilable<R>): Statement<V, R> {
+  const standIns = new Proxy({}, { get: (_, name) => new StandIn(String(name)) })
+  const compiled = build(standIns as V).compile()
+  return async (db, values) => {
+    const parameters = compiled.parameters.map((parameter) =>
+      parameter instanceof StandIn ? checkText(values[parameter.name as keyof V]) : parameter,
+    )
+    const { rows } = await db.executeQuery({ ...compiled, parameters } as CompiledQuery<R>)
+    return rows
+  }
+}
+
+/** NUL, and half of a surrogate pair. */
+const UNSTORABLE = /[\0\p{Cs}]/u
+
+/** @throws RangeError when a text cannot be stored as it is */
+export function checkText<T>(value: T): T {
+  if (typeof value === 'string' && UNSTORABLE.test(value)) {
+    throw new RangeError('a text holds NUL or half of a surrogate pair')
+  }
+  return value
+}
+
+class StandIn {
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
