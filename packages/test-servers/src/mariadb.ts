@@ -48,6 +48,8 @@ export async function startMariaDb({ settings = [] }: MariaDbOptions = {}): Prom
   const fixed = [
     '--no-defaults',
     `--datadir=${data}`,
+    // A server that starts removes temporary tables from its folder: another server's too if they share one.
+    `--tmpdir=${folder.path}`,
     `--port=${port}`,
     '--bind-address=127.0.0.1',
     `--socket=${join(folder.path, 'socket')}`,
