@@ -1,4 +1,6 @@
+import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ApiError } from '../api-error.ts'
 import { badResponse, callWechat, refusal, timeout, WECHAT_DEADLINE_MS } from './api-call.ts'
 import type { AppSecrets } from './app-secrets.ts'
 
@@ -8,6 +10,8 @@ const RENEW_BEFORE_END_SECONDS = 300
 const LEASE_MS = WECHAT_DEADLINE_MS + 1_000
 /** How often to look whether another process has the new token. */
 const LOOK_AGAIN_MS = 100
+/** WeChat forces 20 refreshes a day for one mini-program, for all who ask together: one in 72 minutes. */
+const FORCED_REFRESH_PAUSE_MS = 75 * 60_000
 
 /** An access_token as WeChat gave it. It opens every API of the mini-program: a secret like the appSecret. */
 export interface AccessToken {
@@ -29,6 +33,10 @@ export interface AccessTokenStore {
   /** Takes the right to refresh for so long: one caller alone gets it. */
   lease(appid: string, leaseId: string, leaseMs: number): Promise<boolean>
   release(appid: string, leaseId: string): Promise<void>
+  /** The digest that `saveForced` was given last, while it is kept; null otherwise. */
+  findForced(appid: string): Promise<string | null>
+  /** Remembers for `keepMs` which access_token the last forced refresh brought, by its digest. */
+  saveForced(appid: string, digest: string, keepMs: number): Promise<void>
 }
 
 export interface AccessTokens {
@@ -36,7 +44,7 @@ export interface AccessTokens {
    * The token for calls of WeChat's server APIs. One process refreshes it, the others wait for what it got.
    *
    * @param refused the token that WeChat has just refused, which is not handed out again
-   * @throws ApiError `appid_unknown`, `wechat_*` or `store_unavailable`
+   * @throws ApiError `appid_unknown`, `wechat_*` or `store_unavailable`; `wechat_timeout` 5 s after this call at the latest
    */
   get(appid: string, refused?: string): Promise<string>
 }
@@ -53,9 +61,19 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
 
   return {
     async get(appid, refused) {
+      const giveUpAtMs = performance.now() + WECHAT_DEADLINE_MS
       const known = await store.find(appid)
       if (known !== null && known !== refused) return known
-      return flights.get(appid) ?? fly(appid, refused)
+      for (let flight = flights.get(appid); flight; flight = flights.get(appid)) {
+        try {
+          const token = await flight
+          if (token !== refused) return token
+        } catch (error) {
+          // The flight began earlier than this call, and so did its deadline.
+          if (!isTimeout(error) || performance.now() >= giveUpAtMs) throw error
+        }
+      }
+      return fly(appid, refused)
     },
   }
 
@@ -79,14 +97,28 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
       const found = await store.find(appid)
       if (found !== null && found !== refused) return found
       const asked = await ask(appid, { isForced: false, signal })
-      // WeChat thinks highly of a token that it refuses: only now is one of the twenty forced refreshes of a day worth it.
-      const token = asked.value === refused ? await ask(appid, { isForced: true, signal }) : asked
+      const token = asked.value === refused ? await force(appid, asked.value, signal) : asked
       await store.save(appid, token)
       return token.value
     } finally {
       // A lease that is not given back ends by itself.
       await store.release(appid, leaseId).catch(() => {})
     }
+  }
+
+  /**
+   * For a token that WeChat hands out and refuses. It costs one of the twenty forced refreshes of a day, so it is not done
+   * again for a token that came from a forced refresh itself: the refresh did not help.
+   */
+  async function force(appid: string, refused: string, signal: AbortSignal): Promise<AccessToken> {
+    if ((await store.findForced(appid)) === digestOf(refused)) {
+      const message =
+        'WeChat refuses the access_token that a forced refresh brought; there is a pause before the next one'
+      throw new ApiError('wechat_misconfigured', message)
+    }
+    const token = await ask(appid, { isForced: true, signal })
+    await store.saveForced(appid, digestOf(token.value), FORCED_REFRESH_PAUSE_MS)
+    return token
   }
 
   async function ask(appid: string, o: { isForced: boolean; signal: AbortSignal }): Promise<AccessToken> {
@@ -105,7 +137,8 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
 
 function parseToken({ access_token: value, expires_in: seconds }: Record<string, unknown>): AccessToken {
   if (typeof value !== 'string' || value === '') throw badResponse('success without an access_token')
-  if (typeof seconds !== 'number' || !(seconds > 0)) throw badResponse('an access_token without an end')
+  const hasEnd = typeof seconds === 'number' && seconds > 0 && seconds * 1000 <= Number.MAX_SAFE_INTEGER
+  if (!hasEnd) throw badResponse('an access_token without an end')
   // Near its end a token may be given out with little time left: 345 seconds were seen.
   return {
     value,
@@ -113,10 +146,20 @@ function parseToken({ access_token: value, expires_in: seconds }: Record<string,
   }
 }
 
+function isTimeout(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'wechat_timeout'
+}
+
+/** The store of forced refreshes needs no secret. */
+function digestOf(token: string): string {
+  return hash('sha256', token, 'base64url')
+}
+
 /** Access_tokens of this process alone. */
 export function createMemoryAccessTokenStore(now: () => number = Date.now): AccessTokenStore {
   const tokens = new Map<string, { value: string; expiresAtMs: number }>()
   const leases = new Map<string, { id: string; expiresAtMs: number }>()
+  const forced = new Map<string, { digest: string; expiresAtMs: number }>()
 
   return {
     async find(appid) {
@@ -134,6 +177,13 @@ export function createMemoryAccessTokenStore(now: () => number = Date.now): Acce
     },
     async release(appid, id) {
       if (leases.get(appid)?.id === id) leases.delete(appid)
+    },
+    async findForced(appid) {
+      const last = forced.get(appid)
+      return last && last.expiresAtMs > now() ? last.digest : null
+    },
+    async saveForced(appid, digest, keepMs) {
+      forced.set(appid, { digest, expiresAtMs: now() + keepMs })
     },
   }
 }

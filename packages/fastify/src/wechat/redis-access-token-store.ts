@@ -22,13 +22,17 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 `
 
-/** Access_tokens in Redis, sealed, for any number of processes: `<prefix>t:<appid>`, and `<prefix>tl:<appid>` the lease. */
+/**
+ * Access_tokens in Redis, sealed, for any number of processes: `<prefix>t:<appid>`, `<prefix>tl:<appid>` the lease,
+ * and `<prefix>tf:<appid>` the digest of what the last forced refresh brought.
+ */
 export function createRedisAccessTokenStore(options: RedisAccessTokenStoreOptions): AccessTokenStore {
   const { redis, vault, keyPrefix = 'weapp-auth:' } = options
   const guarded = guardStore('the store of access_tokens (Redis)')
   // No user has an empty openid, so this is nobody's session_key.
   const owner = (appid: string) => ({ appid, openid: '' })
   const leaseKey = (appid: string) => `${keyPrefix}tl:${appid}`
+  const forcedKey = (appid: string) => `${keyPrefix}tf:${appid}`
 
   return {
     find: guarded(async (appid) => {
@@ -43,6 +47,10 @@ export function createRedisAccessTokenStore(options: RedisAccessTokenStoreOption
     ),
     release: guarded(async (appid, leaseId) => {
       await redis.eval(RELEASE, 1, leaseKey(appid), leaseId)
+    }),
+    findForced: guarded((appid) => redis.get(forcedKey(appid))),
+    saveForced: guarded(async (appid, digest, keepMs) => {
+      await redis.set(forcedKey(appid), digest, 'PX', keepMs)
     }),
   }
 

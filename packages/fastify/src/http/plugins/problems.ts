@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import fp from 'fastify-plugin'
 import { ApiError } from '../../api-error.ts'
 import type { OutageLog } from '../../outage-log.ts'
+import { reasonOf } from '../../store-failure.ts'
 
 const TITLES: Record<ProblemCode, string> = {
   request_invalid: 'The request is not valid',
@@ -112,12 +113,20 @@ function logFailure(request: FastifyRequest, { code, message }: ApiError, err: u
     try {
       request.log.error({ err, ...counted }, message)
     } catch {
-      // A getter of the error threw. The error cannot be printed, and its request is still answered.
-      request.log.error(counted, `${message}, and it cannot be printed`)
+      // The logger marks the error while it prints it, which a frozen one refuses; or a getter of the error throws.
+      request.log.error({ reason: readReason(err), ...counted }, message)
     }
   }
   if (code === 'internal' || !outageLog) log()
   else outageLog.repeat(code, log)
+}
+
+function readReason(error: unknown): string {
+  try {
+    return reasonOf(error)
+  } catch {
+    return 'it cannot be read'
+  }
 }
 
 /** As text, so that no response schema of the route it happened in takes fields away. */
