@@ -1,7 +1,8 @@
+import { lookup } from 'node:dns'
 import { createOutageLog } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import { parseRedisUrl, type RedisTarget } from './redis-url.ts'
+import { parseRedisUrl, type RedisNode, type RedisTarget } from './redis-url.ts'
 
 /** A store that does not answer in time is treated as gone; the caller gets a 503, not a wait. */
 const COMMAND_TIMEOUT_MS = 300
@@ -71,8 +72,8 @@ function createClient(target: RedisTarget): Redis | Cluster {
   switch (target.kind) {
     case 'standalone':
       return new Redis({ ...single, ...target.node, ...(target.tls && { tls: {} }) })
-    case 'sentinel':
-      return new Redis({
+    case 'sentinel': {
+      const redis = new Redis({
         ...single,
         sentinels: target.nodes,
         name: target.name,
@@ -81,17 +82,66 @@ function createClient(target: RedisTarget): Redis | Cluster {
         // A master that was replaced says so by refusing to write: the sentinels know the new one.
         reconnectOnError: ({ message }) => message.startsWith('READONLY'),
       })
+      leaveDeposedMaster(redis, target)
+      return redis
+    }
     case 'cluster':
-      return new Cluster(target.nodes, {
-        redisOptions: connection,
-        lazyConnect: true,
-        enableOfflineQueue: false,
-        enableAutoPipelining: true,
-        clusterRetryStrategy: () => RECONNECT_DELAY_MS,
-        maxRedirections: MAX_REDIRECTIONS,
-        retryDelayOnFailover: REDIRECTION_DELAY_MS,
-        retryDelayOnClusterDown: REDIRECTION_DELAY_MS,
-        retryDelayOnTryAgain: REDIRECTION_DELAY_MS,
-      })
+      return createCluster(target.nodes, connection)
+  }
+}
+
+/**
+ * A cluster client that finds its way back after every address of REDIS_URL was replaced, and the rest of the cluster restarted:
+ * it remembers the nodes it has met. No `enableAutoPipelining` here: a batch of commands for one node is refused as a whole while
+ * one of its slots moves.
+ */
+function createCluster(seeds: RedisNode[], connection: RedisOptions): Cluster {
+  let met: RedisNode[] = []
+  const cluster: Cluster = new Cluster(seeds, {
+    redisOptions: connection,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRedirections: MAX_REDIRECTIONS,
+    retryDelayOnFailover: REDIRECTION_DELAY_MS,
+    retryDelayOnClusterDown: REDIRECTION_DELAY_MS,
+    retryDelayOnTryAgain: REDIRECTION_DELAY_MS,
+    // A name that does not resolve is one node that cannot be reached, and no reason to ask none of the others.
+    dnsLookup: (host, done) => lookup(host, (error, address, family) => done(null, error ? host : address, family)),
+    clusterRetryStrategy: () => {
+      // The seeds as well: a name may stand for other addresses by now. That this may be set is in ioredis's README.
+      Reflect.set(cluster, 'startupNodes', [...seeds, ...met])
+      return RECONNECT_DELAY_MS
+    },
+  })
+  cluster.on('refresh', () => {
+    met = cluster.nodes().map(({ options: { host = '', port = 0 } }) => ({ host, port }))
+  })
+  return cluster
+}
+
+/**
+ * Lets `redis` ask the sentinels again whenever one of them says that the master was replaced. A master that is cut off from
+ * its sentinels, but not from us, does not know that it was replaced: it goes on taking writes, and loses them when it is found
+ * again. Sessions that were ended would live, and new ones would be gone.
+ *
+ * ioredis can do that (`failoverDetector`), but it either stops listening to a sentinel that restarts, or prints every failed
+ * attempt to reach one on stderr.
+ */
+function leaveDeposedMaster(redis: Redis, { nodes, name }: Extract<RedisTarget, { kind: 'sentinel' }>): void {
+  for (const node of nodes) {
+    const sentinel = new Redis({
+      ...node,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      retryStrategy: () => RECONNECT_DELAY_MS,
+      maxRetriesPerRequest: null,
+      enableReadyCheck: false,
+    })
+    sentinel.on('error', () => {})
+    // `<name> <old host> <old port> <new host> <new port>`
+    sentinel.on('message', (_channel, message: string) => {
+      if (message.startsWith(`${name} `)) redis.disconnect(true)
+    })
+    sentinel.subscribe('+switch-master').catch(() => {})
+    redis.once('end', () => sentinel.disconnect())
   }
 }

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { startRedisCluster, startSentinelGroup } from '@weapp-auth/test-servers'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startLoaded } from './load.ts'
-import { environment, isAvailable } from './service.ts'
+import { call } from './process.ts'
+import { environment, isAvailable, startService } from './service.ts'
 
 const GROUPS = [
   { name: 'a sentinel group', start: startSentinelGroup },
@@ -25,6 +26,48 @@ describe.skipIf(!isAvailable('shared')).each(GROUPS)('the master of the sessions
     const refusals = service.answers.filter(({ status }) => status !== 204)
     expect(new Set(refusals.map(({ status, code }) => `${status} ${code}`))).toEqual(new Set(['503 store_unavailable']))
   })
+})
+
+describe.skipIf(!isAvailable('shared'))('a sentinel group', () => {
+  test('whose living master is replaced by the operator: 503 for a moment, and nobody is signed out', async () => {
+    const group = await startSentinelGroup()
+    onTestFinished(() => group.stop())
+    const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: group.url })
+    await group.failOver()
+    await vi.waitFor(async () => expect(await group.findMaster()).not.toBe(group.master.url), 20_000)
+    await vi.waitFor(async () => expect((await service.ask('/v1/verify')).status).toBe(204), { timeout: 5_000 })
+    await service.recovered()
+    await service.settle()
+  })
+
+  test('whose master was cut off from it, but not from us: nothing is written to that one any more', async () => {
+    const group = await startSentinelGroup()
+    onTestFinished(() => group.stop())
+    const env = { ...(await environment('embedded')), REDIS_URL: group.url, SESSION_CACHE_MS: '2000' }
+    const { world, baseUrl } = await startService(env)
+    const appid = world.apps[0]?.appid ?? ''
+    const signIn = async (): Promise<string> => {
+      const { code } = world.login('alice', appid)
+      const { status, data } = await call(`${baseUrl}/v1/sessions`, { body: { appid, code } })
+      expect(status).toBe(201)
+      return data.token
+    }
+    const verify = async (token: string) => (await call(`${baseUrl}/v1/verify`, { token })).status
+    const before = await signIn()
+    expect(await verify(before)).toBe(204)
+
+    await group.cutOff()
+    await vi.waitFor(async () => expect(await group.findMaster()).not.toBe(group.master.url), 30_000)
+    await vi.waitFor(async () => {
+      const signOut = await call(`${baseUrl}/v1/session`, { method: 'DELETE', token: before })
+      expect(signOut.status).toBe(204)
+    }, 10_000)
+    const after = await signIn()
+
+    await group.heal()
+    await vi.waitFor(async () => expect(await verify(after)).toBe(204), 10_000)
+    expect(await verify(before)).toBe(401)
+  }, 90_000)
 })
 
 /** As the store names the hash tag of a user's keys. */

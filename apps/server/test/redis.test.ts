@@ -72,7 +72,7 @@ describe.skipIf(inject('redisUrl') === null)('what stands in REDIS_URL beside th
     onTestFinished(() => group.stop())
     const admin = await connect(group.url)
     await admin.acl('SETUSER', 'app', 'on', '>p:/w', 'allkeys', 'allchannels', '+@all')
-    const redis = await connect(`${group.url.replace('//', '//app:p%3A%2Fw@')}/3`)
+    const redis = await connect(`${group.url.replace(/(?<=\/\/).*@/, 'app:p%3A%2Fw@')}/3`)
     expect(await redis.client('INFO')).toMatch(/ db=3 .* user=app /)
   })
 })

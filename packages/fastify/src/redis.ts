@@ -16,6 +16,7 @@ interface RedisCommands {
   eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>
   /** Adds a script as a method: the keys and arguments are its parameters. */
   defineCommand(name: string, definition: { lua: string; numberOfKeys?: number }): void
+  on(event: 'close', listener: () => void): unknown
 }
 
 /** A client of one server, or of the master that sentinels name. */

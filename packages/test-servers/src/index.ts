@@ -7,7 +7,13 @@ export type { Program } from './program.ts'
 export { findProgram, unpackProgram } from './program.ts'
 export type {} from './provided.ts'
 export { startRedis } from './redis.ts'
-export type { MovingSlot, RedisClusterGroup, RedisClusterOptions, RedisGroup } from './redis-groups.ts'
+export type {
+  MovingSlot,
+  RedisClusterGroup,
+  RedisClusterOptions,
+  RedisGroup,
+  RedisSentinelGroup,
+} from './redis-groups.ts'
 export { startOneNodeCluster, startRedisCluster, startSentinelGroup } from './redis-groups.ts'
 export type { OwnServer, Server } from './server.ts'
 export { findFreePort, makeTempFolder } from './server.ts'

@@ -1,6 +1,6 @@
 // Redis as it runs in production: sentinels that replace a master, and a cluster. All on one machine, for one test run.
 import { Cluster, Redis } from 'ioredis'
-import { startRedis, startSentinel } from './redis.ts'
+import { SENTINEL_USER, startRedis, startSentinel } from './redis.ts'
 import { findFreePort, type OwnServer, type Server } from './server.ts'
 
 /** A master that does not answer for this long is replaced, unless a test says otherwise. */
@@ -12,9 +12,23 @@ export interface RedisGroup extends Server {
   killMasterOf(key: string): Promise<void>
 }
 
+export interface RedisSentinelGroup extends RedisGroup {
+  /** The first master, and who is one now. */
+  master: OwnServer
+  findMaster(): Promise<string>
+  /** Lets another take the place of a master that lives. */
+  failOver(): Promise<void>
+  /** Separates the first master from its sentinels and its replica: its clients still reach it. */
+  cutOff(): Promise<void>
+  /** Ends that. The sentinels make it a replica of the new master, and it forgets what it was told in between. */
+  heal(): Promise<void>
+}
+
 export interface RedisClusterGroup extends RedisGroup {
   /** Its servers, masters first. Each may be broken and mended by itself. */
   nodes: readonly OwnServer[]
+  /** The master that holds `key` now. */
+  masterOf(key: string): Promise<OwnServer>
   /** Begins to move the slot that holds `key` to another master, as `redis-cli --cluster reshard` does. */
   openSlotOf(key: string): Promise<MovingSlot>
 }
@@ -96,6 +110,7 @@ export async function startRedisCluster({
     url,
     stop,
     nodes,
+    masterOf: async (key) => (await findMaster(nodes, key)).node,
     killMasterOf: async (key) => (await findMaster(nodes, key)).node.kill(),
     openSlotOf: async (key) => openSlot(nodes.slice(0, 3), await findMaster(nodes, key)),
   }
@@ -149,16 +164,20 @@ async function openSlot(
 }
 
 /** A master, a replica, and three sentinels that watch them under the name `mymaster`. */
-export async function startSentinelGroup({ nodeTimeoutMs = NODE_TIMEOUT_MS } = {}): Promise<RedisGroup> {
-  const master = await startRedis()
+export async function startSentinelGroup({ nodeTimeoutMs = NODE_TIMEOUT_MS } = {}): Promise<RedisSentinelGroup> {
+  // Each kind of caller signs in by a name of its own, so that a master can be cut off from sentinels and replica alone.
+  const names = [SERVICE_USER, SENTINEL_USER, REPLICA_USER]
+  const users = names.flatMap((name) => ['--user', name, 'on', `>${name}`, '~*', '&*', '+@all'])
+  const access = [...users, '--user', 'default', 'off', '--masteruser', REPLICA_USER, '--masterauth', REPLICA_USER]
+  const master = await startRedis(access)
   const started = [master]
   const stop = async () => {
     await Promise.all(started.map((server) => server.stop()))
   }
   try {
-    const replica = await startRedis(['--replicaof', '127.0.0.1', `${portOf(master)}`])
+    const replica = await startRedis([...access, '--replicaof', '127.0.0.1', `${portOf(master)}`])
     started.push(replica)
-    await withClient(replica.url, (redis) =>
+    await withClient(asService(replica), (redis) =>
       until(async () => (await redis.info('replication')).includes('master_link_status:up')),
     )
     const sentinels = await Promise.all(Array.from({ length: 3 }, () => startSentinel(portOf(master), nodeTimeoutMs)))
@@ -171,15 +190,52 @@ export async function startSentinelGroup({ nodeTimeoutMs = NODE_TIMEOUT_MS } = {
         }),
       )
     }
+    const first = sentinels[0] as OwnServer
+    const shutOut = (state: 'on' | 'off') =>
+      withClient(asService(master), async (redis) => {
+        for (const name of [SENTINEL_USER, REPLICA_USER]) {
+          await redis.acl('SETUSER', name, state)
+          if (state === 'off') await redis.client('KILL', 'USER', name)
+        }
+      })
     return {
-      url: `redis+sentinel://${sentinels.map((node) => `127.0.0.1:${portOf(node)}`).join(',')}/mymaster`,
+      url: `redis+sentinel://${SERVICE_USER}:${SERVICE_USER}@${sentinels.map((node) => `127.0.0.1:${portOf(node)}`).join(',')}/mymaster`,
       stop,
+      master,
       killMasterOf: () => master.kill(),
+      async findMaster() {
+        let url = ''
+        await withClient(first.url, async (redis) => {
+          const answer = (await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster')) as string[]
+          url = `redis://${answer.join(':')}`
+        })
+        return url
+      },
+      failOver: () =>
+        withClient(first.url, async (redis) => {
+          await redis.call('SENTINEL', 'FAILOVER', 'mymaster')
+        }),
+      cutOff: () => shutOut('off'),
+      async heal() {
+        await shutOut('on')
+        // Sentinels wait for some seconds before they tell a server that it is no master any more.
+        await withClient(asService(master), (redis) =>
+          until(async () => (await redis.info('replication')).includes('master_link_status:up'), 3 * READY_TIMEOUT_MS),
+        )
+      },
     }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/** The password is the same as the name. */
+const SERVICE_USER = 'service'
+const REPLICA_USER = 'replica'
+
+function asService({ url }: Server): string {
+  return url.replace('//', `//${SERVICE_USER}:${SERVICE_USER}@`)
 }
 
 const SLOTS = [
@@ -230,8 +286,8 @@ async function withClient(url: string, use: (redis: Redis) => Promise<void>): Pr
   }
 }
 
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + READY_TIMEOUT_MS
+async function until(isTrue: () => Promise<boolean>, timeoutMs = READY_TIMEOUT_MS): Promise<void> {
+  const endMs = performance.now() + timeoutMs
   while (!(await isTrue())) {
     if (performance.now() > endMs) throw new Error('the Redis group did not get ready')
     await new Promise((resolve) => setTimeout(resolve, 50))

@@ -26,6 +26,9 @@ export async function startRedis(args: readonly string[] = []): Promise<OwnServe
   })
 }
 
+/** By this name sentinels sign in at a master, so that it can shut them out. The password is the same. */
+export const SENTINEL_USER = 'sentinel'
+
 /** One of those that watch the master at `masterPort` under the name `mymaster`; two of them replace it after `downAfterMs`. */
 export async function startSentinel(masterPort: number, downAfterMs: number): Promise<OwnServer> {
   const folder = makeTempFolder('sentinel')
@@ -36,6 +39,8 @@ export async function startSentinel(masterPort: number, downAfterMs: number): Pr
     `sentinel monitor mymaster 127.0.0.1 ${masterPort} 2`,
     `sentinel down-after-milliseconds mymaster ${downAfterMs}`,
     `sentinel failover-timeout mymaster ${5 * downAfterMs}`,
+    `sentinel auth-user mymaster ${SENTINEL_USER}`,
+    `sentinel auth-pass mymaster ${SENTINEL_USER}`,
   ]
   writeFileSync(file, `${lines.join('\n')}\n`)
   return ownServer({

@@ -34,6 +34,8 @@ export function hearEndedSessions(o: {
     })
   }, PING_MS).unref()
 
+  // The client may come back on another server, whose messages this connection would not get.
+  redis.on('close', () => connection?.disconnect())
   connect()
   return {
     isHeard: () => isHeard,
