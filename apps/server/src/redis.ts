@@ -8,11 +8,12 @@ import { parseRedisUrl, type RedisNode, type RedisTarget } from './redis-url.ts'
 const COMMAND_TIMEOUT_MS = 300
 const CONNECT_TIMEOUT_MS = 2_000
 /**
- * A connection that was asked and stays silent was lost without a word; TCP would take a quarter of an hour to say so. Giving
- * it up ends all that waits for it: a pipeline is sent when the one before has its answers, so without this a command
- * would take two timeouts, and a sign-in, which sends several, more than a second.
+ * A connection that does not answer for this long was lost without a word; TCP would take a quarter of an hour to say so.
+ * Giving it up ends everything that waits for it. A batch of commands is sent when the batch before it has its answers, so
+ * without this a command would take two timeouts, and a sign-in, which sends several, more than a second. A guarded request
+ * is promised its 503 within 500 ms.
  */
-const SILENCE_TIMEOUT_MS = 500
+const SILENCE_TIMEOUT_MS = 400
 /** Reconnecting is quick, so that the service recovers within a second of Redis coming back. */
 const RECONNECT_DELAY_MS = 250
 /** A command that meets a node that is gone, or a slot that moved, is sent so often more and no longer than a store may take. */

@@ -3,19 +3,24 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
 import { expect, onTestFinished, vi } from 'vitest'
+import { reportLateness, startStopwatch } from './machine.ts'
 import { call } from './process.ts'
 import { type Service, startService } from './service.ts'
 
-/** No request takes longer when a store is gone. */
-const DEADLINE_MS = 1_000
-/** Of recovery. The rest is for a machine that is busy with other tests. */
-const RECOVERY_MS = 1_000 + 2_000
+/** How long a request may take when a store is gone, as docs/outages.md says: one that asks it once, and one that asks it more often. */
+const GUARD_DEADLINE_MS = 500
+const DEADLINE_MS = 700
+/** How soon after its store the service is back. */
+const RECOVERY_MS = 1_000
+/** How soon the service stops. */
+const CLOSE_MS = 1_000
 
 export interface Answer {
   path: string
   status: number
   code: string | undefined
   retryAfter: string | null
+  /** How long it took, without what a busy machine added. */
   ms: number
 }
 
@@ -77,17 +82,22 @@ export async function startLoaded(
   const service = await startService({ SESSION_CACHE_MS: '0', ...env }, () => {}, { log, rateLimits })
   const { baseUrl, world } = service
   const appid = world.apps[0]?.appid ?? ''
-  const { data } = await call(`${baseUrl}/v1/sessions`, { body: { appid, code: world.login('alice', appid).code } })
+  // A busy machine may be too late for a deadline while the connections are being made.
+  const { data } = await vi.waitFor(async () => {
+    const answer = await call(`${baseUrl}/v1/sessions`, { body: { appid, code: world.login('alice', appid).code } })
+    expect(answer.status).toBe(201)
+    return answer
+  }, 15_000)
   world.faults.set('jscode2session', { delayMs: EXCHANGE_MS })
   // What was said about the configuration.
   lines.length = 0
   const answers: Answer[] = []
 
   async function send(path: string, o: RequestInit): Promise<Answer> {
-    const startMs = performance.now()
+    const watch = startStopwatch()
     const response = await fetch(baseUrl + path, o)
     const text = await response.text()
-    const ms = performance.now() - startMs
+    const ms = watch.ms()
     const { code } = text === '' ? { code: undefined } : JSON.parse(text)
     return { path, status: response.status, code, retryAfter: response.headers.get('retry-after'), ms }
   }
@@ -113,6 +123,7 @@ export async function startLoaded(
     return signedIn
   }
 
+  onTestFinished(reportLateness)
   let isOn = true
   const callers = Array.from({ length: 8 }, async (_, index) => {
     while (isOn) {
@@ -141,7 +152,9 @@ export async function startLoaded(
     }, 10_000)
   }
   await Promise.all(
-    paths.map((path) => vi.waitFor(() => expect(answers.some((a) => a.path === path && a.status < 300)).toBe(true))),
+    paths.map((path) =>
+      vi.waitFor(() => expect(answers.some((a) => a.path === path && a.status < 300)).toBe(true), 15_000),
+    ),
   )
 
   return {
@@ -153,11 +166,11 @@ export async function startLoaded(
     signIn,
     seen,
     async recovered() {
-      const startMs = performance.now()
+      const watch = startStopwatch()
       await vi.waitFor(async () => {
         for (const path of [...paths, '/readyz']) expect((await ask(path)).status).toBeLessThan(300)
       }, 15_000)
-      expect(performance.now() - startMs).toBeLessThan(RECOVERY_MS)
+      expect(watch.ms()).toBeLessThan(RECOVERY_MS)
       expect((await signIn()).status).toBe(201)
     },
     async settle(refusal = GONE) {
@@ -166,9 +179,9 @@ export async function startLoaded(
       expect(
         [...new Set(answers.map(({ status }) => status))].filter((status) => status >= 300 && status !== 503),
       ).toEqual([])
-      for (const { status, code, retryAfter, ms } of answers) {
+      for (const { path, status, code, retryAfter, ms } of answers) {
         if (status === 503) expect({ code, retryAfter }).toEqual({ code: 'store_unavailable', retryAfter: '1' })
-        expect(ms).toBeLessThan(DEADLINE_MS)
+        expect(ms, path).toBeLessThan(path === '/v1/verify' ? GUARD_DEADLINE_MS : DEADLINE_MS)
       }
       const { withinMs, ...answer } = refusal
       for (const { status, code, retryAfter, exchanges, ms } of signIns) {
@@ -181,9 +194,9 @@ export async function startLoaded(
       // Whoever speaks of it, the connection or the requests that fail.
       const pausesMs = lines.slice(1).map(({ time }, index) => time - (lines[index]?.time ?? 0))
       for (const ms of pausesMs) expect(ms, JSON.stringify(lines)).toBeGreaterThanOrEqual(990)
-      const startMs = performance.now()
+      const watch = startStopwatch()
       await service.close()
-      expect(performance.now() - startMs).toBeLessThan(DEADLINE_MS)
+      expect(watch.ms()).toBeLessThan(CLOSE_MS)
     },
   }
 }
