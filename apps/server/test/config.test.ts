@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, parseConfig } from '../src/config.ts'
 
@@ -46,6 +48,16 @@ describe('parseConfig', () => {
       trustProxy: [],
       sessionKeyKeys: null,
     })
+  })
+
+  test('.env.example has every variable with its default', () => {
+    const example = readFileSync(join(import.meta.dirname, '../../../.env.example'), 'utf8')
+    const source = readFileSync(join(import.meta.dirname, '../src/config.ts'), 'utf8')
+    const shown = Object.fromEntries(
+      [...example.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+    )
+    expect(Object.keys(shown).sort()).toEqual([...source.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, name]) => name).sort())
+    expect(parseConfig({ ...shown, ...REAL_APP })).toEqual(parseConfig(REAL_APP))
   })
 
   test('an empty variable counts as not set', () => {
