@@ -10,6 +10,7 @@ import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { WechatLink } from './link.ts'
 import { createLoginApi } from './login.ts'
 import { createNetwork, type Network } from './network.ts'
+import { createNotPlayed } from './not-played.ts'
 import { createRequestApi } from './request.ts'
 import { createSocketApi } from './socket.ts'
 import { type SocketTransport, webSocketTransport } from './socket-transport.ts'
@@ -177,7 +178,7 @@ function createWx({ options, base, errors }: WxDeps) {
   const storage = () => (scene() === SINGLE_PAGE_SCENE ? singlePage : ordinary)
   const { api: uiApi, choices } = createUiApi(context)
 
-  const wx = {
+  const played = {
     ...createLoginApi(context),
     ...createUserInfoApi(context),
     ...requests.api,
@@ -188,12 +189,13 @@ function createWx({ options, base, errors }: WxDeps) {
     ...errors.api,
     ...createSystemApi(context),
     ...uiApi,
-    /** Knows APIs and components by name; of their parameters and attributes it assumes the best. */
+    /** Knows what is played, and components, by name; of their parameters and attributes it assumes the best. */
     canIUse(schema: string): boolean {
       const [name = ''] = schema.split('.')
-      return name in wx || COMPONENTS.has(name)
+      return name in played || COMPONENTS.has(name)
     },
   }
+  const wx = Object.assign(createNotPlayed(context) as object, played)
 
   return { wx, lifecycle, network, choices, files, storage: () => storage().storage }
 }
