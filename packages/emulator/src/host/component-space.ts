@@ -1,9 +1,10 @@
 import type { CodeSpace, MiniProgramEnv as Env, glassEasel } from 'glass-easel-miniprogram-adapter'
 import type { AppThread } from '../wx/app-thread.ts'
-import type { AppPackage } from './app-package.ts'
+import { type AppPackage, componentsReachedFrom } from './app-package.ts'
+import { BUILTIN_BEHAVIORS, type Definition, tolerate } from './definitions.ts'
 import type { Realm } from './realm.ts'
+import type { TemplateProblems } from './templates.ts'
 
-type Definition = { behaviors?: unknown[] } & Record<string, unknown>
 type Register = (definition?: Definition) => unknown
 
 /** The app's components: their templates, and the globals that register what their scripts define. */
@@ -18,63 +19,72 @@ export interface AppComponents {
   isDefined(path: string): boolean
 }
 
+export interface AppComponentsDeps {
+  app: AppPackage
+  templates: TemplateSource
+  realm: Realm
+  thread: AppThread
+  /** The component whose module runs right now, or '': one that another module requires registers itself. */
+  currentModule: () => string
+  problems: TemplateProblems
+}
+
+/**
+ * The result of `compileTemplates`: of all components at once, where the compiler is not at hand, or of some when one
+ * of them is shown first.
+ */
+export type TemplateSource = string | ((paths: readonly string[], problems: TemplateProblems) => string)
+
+type Template = glassEasel.template.ComponentTemplate['content']
+
 /** WXS has no constructors for these. */
 const WXS_GLOBALS = `const getDate = (...args) => new Date(...args), getRegExp = (...args) => new RegExp(...args);`
 
-export function createAppComponents(
-  app: AppPackage,
-  templates: string,
-  realm: Realm,
-  thread: AppThread,
-): AppComponents {
+export function createAppComponents(deps: AppComponentsDeps): AppComponents {
+  const { app, realm, thread, currentModule, problems } = deps
   const { glassEasel, MiniProgramEnv } = realm.adapter
   const env = new MiniProgramEnv()
   const codeSpace = env.createCodeSpace('app', true)
+  const templateOf = createTemplates(deps)
   let definingPath = ''
 
   codeSpace.getComponentSpace().updateComponentOptions({ writeIdToDOM: true })
   addReadyLifetime()
-  const compiled = realm.compile(`${WXS_GLOBALS} return ${templates}`, [], 'app.wxml')() as Record<string, Template>
   for (const [path, config] of app.components) {
     codeSpace.addComponentStaticConfig(path, config)
     // Class names show which component they belong to, where WeChat's would show a hash.
     codeSpace.addStyleSheet(path, undefined, path.replaceAll('/', '_'))
-    const content = compiled[path]
-    if (content)
-      codeSpace.addCompiledTemplate(path, { groupList: compiled, content, fallbackListenerOnNativeNode: true })
-  }
-
-  const register = (kind: 'Page' | 'Component' | 'Behavior') => (definition?: Definition) =>
-    codeSpace.componentEnv(definingPath, (constructors) => {
-      const construct = constructors[kind] as Register
-      return definition ? construct(withBuiltinBehaviors(definition)) : construct()
+    codeSpace.addCompiledTemplate(path, {
+      // Read when the component is shown first: of a large app few are.
+      get groupList() {
+        return templateOf(path).group
+      },
+      get content() {
+        return templateOf(path).content
+      },
+      fallbackListenerOnNativeNode: true,
     })
-  const globals = { Page: register('Page'), Component: register('Component'), Behavior: register('Behavior') }
-
-  const formField = defineBehavior('{ properties: { name: String, value: null } }')
-  const nothing = defineBehavior('{}')
-  const builtinBehaviors: Record<string, unknown> = {
-    'wx://form-field': formField,
-    'wx://form-field-group': nothing,
-    'wx://form-field-button': nothing,
-    'wx://component-export': nothing,
   }
 
-  function defineBehavior(source: string): { _$: glassEasel.GeneralBehavior } {
+  const register = (kind: 'Page' | 'Component' | 'Behavior') => (definition?: Definition) => {
+    const module = currentModule()
+    const path = app.components.has(module) ? module : definingPath
+    return codeSpace.componentEnv(path, (constructors) => {
+      const construct = constructors[kind] as Register
+      if (!definition) return construct()
+      return construct(tolerate(definition, { kind, path: path || module, builtinBehaviors, warn: problems.onWarning }))
+    })
+  }
+  const globals = { Page: register('Page'), Component: register('Component'), Behavior: register('Behavior') }
+  Object.assign(globals.Behavior, { trait: codeSpace.traitBehavior.bind(codeSpace) })
+
+  const builtinBehaviors = new Map<string, unknown>()
+  for (const [name, source] of Object.entries(BUILTIN_BEHAVIORS)) {
     // In the realm: a property's type is its own String.
     const define = realm.compile(`return Behavior(${source})`, ['Behavior'], 'wx-behaviors')
-    return define(globals.Behavior) as { _$: glassEasel.GeneralBehavior }
+    builtinBehaviors.set(name, define(globals.Behavior))
   }
-
-  function withBuiltinBehaviors(definition: Definition): Definition {
-    if (!definition.behaviors?.some((behavior) => typeof behavior === 'string')) return definition
-    const behaviors = definition.behaviors.map((behavior) => {
-      if (typeof behavior !== 'string') return behavior
-      if (!builtinBehaviors[behavior]) throw new Error(`behavior "${behavior}" is not found`)
-      return builtinBehaviors[behavior]
-    })
-    return { ...definition, behaviors }
-  }
+  const formField = builtinBehaviors.get('wx://form-field') as { _$: glassEasel.GeneralBehavior }
 
   /** The framework leaves `ready` to its host: it follows what attached the component, as one task of its own. */
   function addReadyLifetime(): void {
@@ -104,4 +114,35 @@ export function createAppComponents(
   }
 }
 
-type Template = glassEasel.template.ComponentTemplate['content']
+interface CompiledTemplate {
+  group: Record<string, Template>
+  content: Template
+}
+
+/** Compiles a component's template, with those of the components it shows, when it is asked for first. */
+function createTemplates({ app, templates, realm, problems }: AppComponentsDeps): (path: string) => CompiledTemplate {
+  const known = new Map<string, CompiledTemplate>()
+
+  function evaluate(source: string): Record<string, Template> {
+    return realm.compile(`${WXS_GLOBALS} return ${source}`, [], 'app.wxml')() as Record<string, Template>
+  }
+
+  function add(group: Record<string, Template>, paths: Iterable<string>): void {
+    for (const path of paths) {
+      const content = group[path]
+      if (content) known.set(path, { group, content })
+    }
+  }
+
+  if (typeof templates === 'string') add(evaluate(templates), app.components.keys())
+
+  return (path) => {
+    if (!known.has(path) && typeof templates === 'function') {
+      const missing = componentsReachedFrom(app, path).filter((reached) => !known.has(reached))
+      add(evaluate(templates(missing, problems)), missing)
+    }
+    const template = known.get(path)
+    if (!template) throw new Error(`${path}.wxml was not compiled`)
+    return template
+  }
+}

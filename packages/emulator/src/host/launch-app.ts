@@ -2,6 +2,7 @@ import { Console } from 'node:console'
 import type { Device } from '../wx/device.ts'
 import { openAppFolder } from './app-folder.ts'
 import { readAppPackage } from './app-package.ts'
+import type { TemplateSource } from './component-space.ts'
 import type { Query } from './paths.ts'
 import { watchRejections } from './rejections.ts'
 import { type AppConsole, runApp } from './run-app.ts'
@@ -31,10 +32,11 @@ export interface LaunchAppOptions {
  */
 export async function launchApp(options: LaunchAppOptions): Promise<RunningApp> {
   const { folder, device, console = new Console(process.stderr), ...page } = options
-  const app = readAppPackage(openAppFolder(folder).files)
+  const { files, strict } = openAppFolder(folder)
+  const app = readAppPackage(files)
   // On demand: the compiler's WebAssembly is nothing for somebody who only wants WeChat's HTTP side.
   const { compileTemplates } = await import('./templates.ts')
-  const templates = compileTemplates(app)
+  const templates: TemplateSource = (paths, problems) => compileTemplates(app, paths, problems)
   const realm = createVmRealm(device.clock.now)
   const stopWatching = watchRejections((promise) => promise instanceof realm.Promise, device.reportRejection)
 
@@ -42,6 +44,7 @@ export async function launchApp(options: LaunchAppOptions): Promise<RunningApp> 
     app,
     templates,
     realm,
+    strict,
     document: createScreen(),
     device,
     console,

@@ -2,8 +2,40 @@ import type { AppFiles } from './app-package.ts'
 import { folderOf, npmCandidates, resolvePath } from './paths.ts'
 import type { Realm } from './realm.ts'
 
-/** Runs the module at `path` (without `.js`) once and returns its exports. */
-export type LoadModule = (path: string) => unknown
+/** The mini-program's modules. */
+export interface ModuleLoader {
+  /** Runs the module at `path` (without `.js`) once and returns its exports. */
+  load(path: string): unknown
+  /** The module whose top level runs right now, without `.js`; '' when none does. */
+  current(): string
+}
+
+export interface ModuleLoaderDeps {
+  files: AppFiles
+  realm: Realm
+  /** Whether files are put into strict mode, as WeChat's build does unless `setting.es6` is false. Default true. */
+  strict?: boolean
+  /** Makes the part of the app a file belongs to ready before `require.async` runs it. */
+  beforeAsync?: (path: string) => void
+  /** `requirePlugin`: what a plugin exports. */
+  requirePlugin: (name: string) => unknown
+}
+
+/**
+ * What a browser would have and WeChat hides: every module gets these as parameters without a value, so `typeof window`
+ * and `window && …` work, and a library falls back to what there is. They must not be globals of the realm, because
+ * a global that is undefined answers `'window' in globalThis` with yes.
+ */
+export const HIDDEN_NAMES = (
+  'window document frames self location navigator localStorage history Caches screen alert confirm prompt fetch ' +
+  'XMLHttpRequest WebSocket webkit WeixinJSCore Reporter print WeixinJSBridge'
+).split(' ')
+
+interface Module {
+  exports: unknown
+}
+
+type Require = ((reference: unknown) => unknown) & { async(reference: unknown): Promise<unknown> }
 
 /**
  * The mini-program's `require`: CommonJS, one instance per file, circular requires see what is exported so far.
@@ -11,16 +43,24 @@ export type LoadModule = (path: string) => unknown
  * A name is looked for beside the file (`./x`, `/x`), as an npm package in `miniprogram_npm`, then, as WeChat has
  * always done, beside the file without `./`.
  */
-export function createModuleLoader(files: AppFiles, realm: Realm): LoadModule {
-  const modules = new Map<string, { exports: unknown }>()
+export function createModuleLoader({
+  files,
+  realm,
+  strict = true,
+  beforeAsync,
+  requirePlugin,
+}: ModuleLoaderDeps): ModuleLoader {
+  const modules = new Map<string, Module>()
+  const running: string[] = []
 
   function load(path: string): unknown {
     const loaded = modules.get(path)
     if (loaded) return loaded.exports
     const source = files.read(path)
     if (source === null) throw new Error(`module '${path}' is not defined`)
-    const module: { exports: unknown } = { exports: {} }
+    const module: Module = { exports: {} }
     modules.set(path, module)
+    running.push(path)
     try {
       if (path.endsWith('.json')) module.exports = JSON.parse(source)
       else run(path, source, module)
@@ -28,29 +68,53 @@ export function createModuleLoader(files: AppFiles, realm: Realm): LoadModule {
       // The next require must fail as this one did, not answer with half a module.
       modules.delete(path)
       throw error
+    } finally {
+      running.pop()
     }
     return module.exports
   }
 
-  function run(path: string, source: string, module: { exports: unknown }): void {
+  function run(path: string, source: string, module: Module): void {
     const body = compile(path, source)
-    const require = (reference: unknown) => {
-      if (typeof reference !== 'string') throw new TypeError('require args must be a string')
-      const found = find(folderOf(path), reference)
-      if (found === null) {
-        throw new Error(
-          `module '${resolvePath(folderOf(path), reference)}.js' is not defined, require args is '${reference}'`,
-        )
-      }
-      return load(found)
+    body(createRequire(path), module, module.exports, requirePlugin)
+  }
+
+  function createRequire(path: string): Require {
+    const require = (reference: unknown, onLoad?: unknown, onError?: unknown) => {
+      if (typeof onLoad !== 'function') return load(resolve(path, reference))
+      // The older form of require.async: https://developers.weixin.qq.com/miniprogram/dev/reference/api/require.html
+      loadLater(path, reference).then(
+        (exports) => onLoad(exports),
+        (error: unknown) => typeof onError === 'function' && onError(error),
+      )
+      return undefined
     }
-    body(require, module, module.exports)
+    return Object.assign(require, { async: (reference: unknown) => loadLater(path, reference) })
+  }
+
+  /** A package may have to be fetched first, so it is never synchronous. */
+  function loadLater(path: string, reference: unknown): Promise<unknown> {
+    return new realm.Promise((done) => done(undefined)).then(() => {
+      const found = resolve(path, reference)
+      beforeAsync?.(found)
+      return load(found)
+    })
+  }
+
+  function resolve(path: string, reference: unknown): string {
+    if (typeof reference !== 'string') throw new TypeError('require args must be a string')
+    const found = find(folderOf(path), reference)
+    if (found !== null) return found
+    const place = resolvePath(folderOf(path), reference)
+    throw new Error(`module '${place}.js' is not defined, require args is '${reference}'`)
   }
 
   function compile(path: string, source: string) {
     try {
-      // WeChat's own build puts every file into strict mode.
-      return realm.compile(`"use strict";${source}`, ['require', 'module', 'exports'], path)
+      // A function inside a function: a module may declare any of the hidden names for itself.
+      const directive = strict ? '"use strict";' : ''
+      const text = `return function (require, module, exports, requirePlugin) {${directive}${source}\n}`
+      return realm.compile(text, HIDDEN_NAMES, path)() as (...args: unknown[]) => unknown
     } catch (cause) {
       throw new SyntaxError(`${path}: ${(cause as Error).message}`, { cause })
     }
@@ -67,5 +131,8 @@ export function createModuleLoader(files: AppFiles, realm: Realm): LoadModule {
     return null
   }
 
-  return (path) => load(`${path}.js`)
+  return {
+    load: (path) => load(`${path}.js`),
+    current: () => (running.at(-1) ?? '').replace(/\.js$/, ''),
+  }
 }

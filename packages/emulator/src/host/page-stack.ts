@@ -40,6 +40,8 @@ export interface PageStackDeps {
   screen: DomElement
   createElement: (tagName: string) => DomElement
   thread: AppThread
+  /** Makes everything ready that the page at `path` may show. */
+  beforeOpen: (path: string) => void
   onOpen: (page: OpenPage) => void
   /** It is the visible one now: just opened, or uncovered. */
   onShown: (page: OpenPage) => void
@@ -55,6 +57,7 @@ export function createPageStack({
   backend,
   screen,
   thread,
+  beforeOpen,
   onOpen,
   onShown,
 }: PageStackDeps): PageStack {
@@ -77,6 +80,7 @@ export function createPageStack({
   }
 
   function open({ path, query }: { path: string; query: Query }, opener?: EventChannel): void {
+    beforeOpen(path)
     // With the query: a page made by Component() gets it as properties too.
     const root = backend.createRoot('page', codeSpace, joinUrl(path, query))
     const instance = root.get() as unknown as PageInstance

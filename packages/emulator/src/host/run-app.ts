@@ -1,7 +1,8 @@
 import type { Device } from '../wx/device.ts'
-import type { AppPackage } from './app-package.ts'
+import { createCloud } from '../wx/not-played.ts'
+import { type AppPackage, componentsReachedFrom, subPackageOf } from './app-package.ts'
 import { createBuiltinElements } from './builtin-elements.ts'
-import { createAppComponents } from './component-space.ts'
+import { createAppComponents, type TemplateSource } from './component-space.ts'
 import { createDomBackend, type DomDocument } from './dom-backend.ts'
 import { createModuleLoader } from './module-loader.ts'
 import { createNavigationApi } from './navigation-api.ts'
@@ -16,9 +17,10 @@ export type AppConsole = Pick<Console, 'log' | 'info' | 'warn' | 'error' | 'debu
 
 export interface RunAppOptions {
   app: AppPackage
-  /** The result of `compileTemplates`. */
-  templates: string
+  templates: TemplateSource
   realm: Realm
+  /** Whether files are put into strict mode. Default true. */
+  strict?: boolean
   document: DomDocument
   device: Device
   console: AppConsole
@@ -28,6 +30,11 @@ export interface RunAppOptions {
   /** Called whenever another page is the visible one: what a host draws around it (title, arrow, tabs) may change. */
   onPageShown?: (page: { path: string; depth: number }) => void
   onClose?: () => void
+}
+
+/** A part of a WXML file that cannot be read; the message begins with the file and the line. */
+class TemplateError extends Error {
+  override readonly name = 'TemplateError'
 }
 
 /** What `App()` was given: the object that `getApp()` answers. */
@@ -50,9 +57,34 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     errors.push(error)
     options.console.error(device.ledger.redact(error.stack ?? error.message))
   })
+  const warnings = new Set<string>()
+  const warn = (message: string) => {
+    if (warnings.has(message)) return
+    warnings.add(message)
+    options.console.warn(message)
+  }
+  for (const message of app.warnings) warn(message)
   const stopWatching = watchFramework()
 
-  const components = createAppComponents(app, templates, realm, thread)
+  const modules = createModuleLoader({
+    files: app.files,
+    realm,
+    strict: options.strict ?? true,
+    beforeAsync: (module) => loadPackage(module),
+    requirePlugin(name) {
+      warn(`requirePlugin("${name}"): plugins cannot be run here, it exports nothing`)
+      return {}
+    },
+  })
+
+  const components = createAppComponents({
+    app,
+    templates,
+    realm,
+    thread,
+    currentModule: () => modules.current(),
+    problems: { onWarning: warn, onError: (message) => device.reportError(new TemplateError(message)) },
+  })
   const dom = createDomBackend(document, thread.post)
   const pages = createPageStack({
     app,
@@ -61,11 +93,13 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     screen: dom.root,
     createElement: (tagName) => document.createElement(tagName),
     thread,
+    beforeOpen: (page) => ready(componentsReachedFrom(app, page)),
     onOpen: (page) => device.record('page.open', { path: page.path }),
     onShown: (page) => options.onPageShown?.({ path: page.path, depth: pages.pages().length }),
   })
   const wx: Record<string, unknown> = {
     ...ofRealm(device.wx),
+    cloud: createCloud(device, realm.Promise),
     ...ofRealm(createNavigationApi(pages, thread)),
     canIUse: (schema: string) => (schema.split('.')[0] ?? '') in wx || device.wx.canIUse(schema),
   }
@@ -96,28 +130,64 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
 
   realm.defineGlobals({
     App,
-    getApp: () => instance,
+    getApp: (how?: { allowDefault?: boolean }) => instance ?? (how?.allowDefault ? {} : undefined),
     getCurrentPages: () => pages.pages().map((page) => page.instance),
     ...components.globals,
     ...timers.globals,
     wx,
     console: { ...options.console },
+    // Libraries look for it where they look for `window`, and the runtime of uni-app keeps its modules in it.
+    global: realm.compile('return globalThis', [], 'global')(),
   })
 
-  const loadModule = createModuleLoader(app.files, realm)
-
   function start(): void {
-    thread.run(() => loadModule('app'))
+    thread.run(() => modules.load('app'))
     callApp('onLaunch', launched)
     callApp('onShow', lifecycle.show())
-    for (const component of app.components.keys()) {
-      thread.run(() => {
-        components.define(component, () => loadModule(component))
-        if (components.isDefined(component)) return
-        throw new Error(`${component}.js has registered nothing: it must call Page() or Component()`)
-      })
-    }
+    loadPackage('')
     thread.run(() => openFirstPage())
+  }
+
+  const loadedPackages = new Set<string>()
+  const loadedComponents = new Set<string>()
+  /** Scripts that ran and called neither Page() nor Component(). */
+  const unregistered = new Set<string>()
+
+  /** Runs the scripts of a package, as WeChat does when it has been downloaded; of a lazy app only what is shown runs. */
+  function loadPackage(file: string): void {
+    const root = subPackageOf(app, file)?.root ?? ''
+    if (loadedPackages.has(root)) return
+    loadedPackages.add(root)
+    if (app.isLazy) return
+    for (const path of app.components.keys()) {
+      if ((subPackageOf(app, path)?.root ?? '') === root) loadComponent(path)
+    }
+  }
+
+  function loadComponent(path: string): void {
+    if (loadedComponents.has(path)) return
+    loadedComponents.add(path)
+    let hasThrown = true
+    thread.run(() => {
+      // The base library's own names for whose script runs; the runtime of Taro 1 and 2 reads them.
+      realm.defineGlobals({ __wxRoute: path, __wxRouteBegin: true, __wxAppCurrentFile__: `${path}.js` })
+      components.define(path, () => modules.load(path))
+      hasThrown = false
+    })
+    if (components.isDefined(path)) return
+    if (!hasThrown) unregistered.add(path)
+    // Its template is shown all the same, without data.
+    components.define(path, () => components.globals.Component({}))
+  }
+
+  /** Before a page opens: everything it may show is defined. */
+  function ready(paths: readonly string[]): void {
+    for (const path of paths) loadPackage(path)
+    for (const path of paths) {
+      loadComponent(path)
+      if (!unregistered.delete(path)) continue
+      device.reportError(new Error(`${path}.js has registered nothing: it must call Page() or Component()`))
+    }
   }
 
   function openFirstPage(): void {
@@ -134,7 +204,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
       return false
     }
     const onWarning = (message: string) => {
-      options.console.warn(message)
+      warn(message)
       return false
     }
     glassEasel.addGlobalErrorListener(onError)
@@ -181,8 +251,9 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     timers,
     glassEasel: realm.adapter.glassEasel,
     errors,
+    warnings,
     callApp,
-    loadModule,
+    loadModule: modules.load,
     close,
   })
 }

@@ -2,7 +2,7 @@ import type { glassEasel } from 'glass-easel-miniprogram-adapter'
 import type { Device } from '../wx/device.ts'
 import type { BuiltinElements } from './builtin-elements.ts'
 import { type DomElement, elementOf, type Node } from './dom-backend.ts'
-import type { LoadModule } from './module-loader.ts'
+import type { ModuleLoader } from './module-loader.ts'
 import type { OpenPage, PageInstance, PageStack } from './page-stack.ts'
 import type { Query } from './paths.ts'
 import type { AppTimers } from './timers.ts'
@@ -64,6 +64,8 @@ export interface RunningApp {
   html(): string
   /** What `App.onError` and `App.onUnhandledRejection` got. */
   readonly errors: readonly Error[]
+  /** What WeChat would only remark, one line each with the file: something missing, or that the framework cannot use. */
+  readonly warnings: readonly string[]
   close(): Promise<void>
 }
 
@@ -74,8 +76,9 @@ export interface RunningAppDeps {
   timers: AppTimers
   glassEasel: typeof glassEasel
   errors: readonly Error[]
+  warnings: ReadonlySet<string>
   callApp: (method: string, argument: unknown) => void
-  loadModule: LoadModule
+  loadModule: ModuleLoader['load']
   close: () => void
 }
 
@@ -84,7 +87,7 @@ const SOON_MS = 1_000
 const LOOK_AGAIN_MS = 5
 
 export function createRunningApp(deps: RunningAppDeps): RunningApp {
-  const { device, pages, elements, timers, glassEasel, errors, callApp, loadModule } = deps
+  const { device, pages, elements, timers, glassEasel, errors, warnings, callApp, loadModule } = deps
   const { thread, lifecycle, clock } = device
 
   function current(): OpenPage {
@@ -173,6 +176,9 @@ export function createRunningApp(deps: RunningAppDeps): RunningApp {
     },
     html,
     errors,
+    get warnings() {
+      return [...warnings]
+    },
     async close() {
       deps.close()
     },

@@ -4,18 +4,42 @@ import { folderOf, resolvePath } from './paths.ts'
 
 interface CompileProblem {
   isError: boolean
+  /** `Fatal`: a part of the file could not be read and is left out. `Error` and below: it was read with a remark. */
+  level: 'Fatal' | 'Error' | 'Warn' | 'Note'
   message: string
   /** Counted from 0, as the column is. */
   startLine: number
   startColumn: number
 }
 
+/** What the compiler has to say, one line each, with the file. */
+export interface TemplateProblems {
+  /** The file is shown without a part of it. */
+  onError(message: string): void
+  /** DevTools would remark it and go on. */
+  onWarning(message: string): void
+}
+
+const STRICT: TemplateProblems = {
+  onError(message) {
+    throw new LaunchError('template_invalid', message)
+  },
+  onWarning() {},
+}
+
 /**
- * Compiles every WXML and WXS file that the app's components reach.
+ * Compiles the WXML and WXS files that components reach.
  *
  * The result is the source of one JavaScript expression, so that a build can ship it to where the compiler does not run.
+ *
+ * @param paths which components; default all of the app's
+ * @param problems default: an error throws a LaunchError, a warning is dropped
  */
-export function compileTemplates({ files, components }: AppPackage): string {
+export function compileTemplates(
+  { files, components }: Pick<AppPackage, 'files' | 'components'>,
+  paths: Iterable<string> = components.keys(),
+  problems: TemplateProblems = STRICT,
+): string {
   const group = new TmplGroup()
   const templates = new Set<string>()
   const scripts = new Set<string>()
@@ -24,16 +48,18 @@ export function compileTemplates({ files, components }: AppPackage): string {
     if (templates.has(path)) return
     templates.add(path)
     const source = files.read(`${path}.wxml`)
-    if (source === null) throw new LaunchError('template_invalid', `${path}.wxml is missing (used by ${usedBy})`)
-    for (const problem of group.addTmpl(path, source) as CompileProblem[]) {
-      if (!problem.isError) continue
-      const place = `${path}.wxml:${problem.startLine + 1}:${problem.startColumn + 1}`
-      throw new LaunchError('template_invalid', `${place}: ${problem.message}`)
+    if (source === null) problems.onWarning(`${path}.wxml is missing (used by ${usedBy})`)
+    // What is missing counts as empty: the group cannot be generated with a name in it that it does not have.
+    for (const { level, message, startLine, startColumn } of group.addTmpl(path, source ?? '') as CompileProblem[]) {
+      const line = `${path}.wxml:${startLine + 1}:${startColumn + 1}: ${message}`
+      if (level === 'Fatal') problems.onError(line)
+      else if (level === 'Error') problems.onWarning(line)
     }
     for (const used of group.getDirectDependencies(path) as string[]) addTemplate(used, `${path}.wxml`)
     for (const used of group.getScriptDependencies(path) as string[]) addScript(used, `${path}.wxml`)
     for (const name of group.getInlineScriptModuleNames(path) as string[]) {
-      addRequiredScripts(`${path}.wxml`, group.getInlineScript(path, name))
+      const source = group.getInlineScript(path, name)
+      addRequiredScripts(`${path}.wxml`, source)
     }
   }
 
@@ -43,9 +69,9 @@ export function compileTemplates({ files, components }: AppPackage): string {
     scripts.add(name)
     const path = name.endsWith('.wxs') ? name : `${name}.wxs`
     const source = files.read(path)
-    if (source === null) throw new LaunchError('template_invalid', `${path} is missing (used by ${usedBy})`)
-    group.addScript(name, source)
-    addRequiredScripts(path, source)
+    if (source === null) problems.onWarning(`${path} is missing (used by ${usedBy})`)
+    group.addScript(name, source ?? '')
+    addRequiredScripts(path, source ?? '')
   }
 
   function addRequiredScripts(path: string, source: string): void {
@@ -55,7 +81,7 @@ export function compileTemplates({ files, components }: AppPackage): string {
   }
 
   try {
-    for (const path of components.keys()) addTemplate(path, `${path}.js`)
+    for (const path of paths) addTemplate(path, `${path}.js`)
     return group.getTmplGenObjectGroups()
   } finally {
     group.free()

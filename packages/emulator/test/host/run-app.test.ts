@@ -32,15 +32,24 @@ async function worldOf() {
 }
 
 describe('the world app code lives in', () => {
+  test.each(['window', 'document', 'location', 'navigator', 'localStorage', 'fetch', 'XMLHttpRequest'])(
+    '%s is undefined, as a parameter of every module, and no global',
+    async (name) => {
+      const { found } = await worldOf()
+      expect(found[name]).toBe('undefined')
+      expect(found.globalNames).not.toContain(name)
+    },
+  )
+
+  test('global is the object of the globals', async () => {
+    expect((await worldOf()).found.global).toBe('object')
+  })
+
   test.each([
     'process',
-    'fetch',
-    'window',
-    'document',
     'URL',
     'URLSearchParams',
     'Buffer',
-    'global',
     'queueMicrotask',
     'structuredClone',
     'setImmediate',
@@ -129,12 +138,21 @@ describe('errors of the app', () => {
     expect(app.errors.map(({ message }) => message)).toEqual([
       'App() may be called only once',
       'no launch',
-      'pages/modern/modern.js: Cannot use import statement outside a module',
-      'pages/silent/silent.js has registered nothing: it must call Page() or Component()',
+      "module 'pages/modern/a.js' is not defined, require args is './a'",
       'top level',
       expect.stringContaining("reading 'nothing'"),
     ])
     expect(app.text('#shown')).toBe('shown')
+  })
+
+  test('a page whose script registers nothing is told when it is opened, and shows its template', async () => {
+    const { device } = createManualPhone()
+    const app = await launchApp({ folder: BROKEN, device, console: silent, path: 'pages/silent/silent' })
+    open.push(app)
+    expect(app.errors.at(-1)?.message).toBe(
+      'pages/silent/silent.js has registered nothing: it must call Page() or Component()',
+    )
+    expect(app.page().route).toBe('pages/silent/silent')
   })
 
   test('console goes to the hook', async () => {
@@ -196,7 +214,7 @@ describe('waiting', () => {
 
   test('a selector that matches nothing, or is none, is an error that says so', async () => {
     const { app } = await openPage('pages/cart/cart')
-    await expect(app.tap('#nothing')).rejects.toThrow('nothing matches "#nothing" on pages/cart/cart')
+    await expect(app.tap('#nothing')).rejects.toThrow('nothing matches #nothing on pages/cart/cart')
     expect(() => app.text('view[x]')).toThrow('is no selector')
   })
 })
