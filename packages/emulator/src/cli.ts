@@ -1,9 +1,20 @@
 #!/usr/bin/env node
-import { runCommand } from './run-command.ts'
+import { fileURLToPath } from 'node:url'
+import { isConfined, runConfined } from './confine.ts'
+import { folderOf } from './run-arguments.ts'
 
-const exitCode = await runCommand(process.argv.slice(2), {
-  stdout: (text) => process.stdout.write(text),
-  stderr: (text) => process.stderr.write(text),
-})
+const args = process.argv.slice(2)
+const folder = folderOf(args)
+const exitCode =
+  folder !== null && !isConfined() ? await runConfined(fileURLToPath(import.meta.url), args, folder) : await runHere()
 // A connection that a hung server keeps open must not keep the command alive; stdout is flushed first.
 process.stdout.write('', () => process.exit(exitCode))
+
+async function runHere(): Promise<number> {
+  // On demand: the process that only starts the confined one needs none of it.
+  const { runCommand } = await import('./run-command.ts')
+  return runCommand(args, {
+    stdout: (text) => process.stdout.write(text),
+    stderr: (text) => process.stderr.write(text),
+  })
+}

@@ -1,23 +1,12 @@
-import { parseArgs } from 'node:util'
 import { openAppFolder } from './host/app-folder.ts'
 import { LaunchError } from './host/app-package.ts'
 import { launchApp } from './host/launch-app.ts'
 import type { RunningApp } from './host/running-app.ts'
 import type { LedgerEntry } from './ledger.ts'
+import { originOf, parseRun, type RunOptions, USAGE, UsageError } from './run-arguments.ts'
 import { createDevice, type Device } from './wx/device.ts'
 import { remoteLink, type WechatLink } from './wx/link.ts'
-
-export const USAGE = `usage: weapp-emulator run <folder> --service <url> [options]
-
-Runs a mini-program against a running service and prints what happened as JSON.
-
-  <folder>             a WeChat DevTools project, or the folder it was built into
-  --service <url>      the service with its emulator on, such as http://127.0.0.1:3000
-  --user <name>        who is signed in to WeChat on the phone (default alice)
-  --path <page>        the page to open (default: the app's first)
-  --timeout <seconds>  how long the app may take to settle (default 30)
-
-Exit code: 0 signed in without an error, 1 not, 2 wrong arguments.`
+import { cronetFailure } from './wx/network.ts'
 
 /** What the command prints on stdout. */
 export interface RunReport {
@@ -25,6 +14,8 @@ export interface RunReport {
   app: { folder: string; appid: string; user: string; page: string | null }
   /** Why it is not ok, one sentence each. */
   errors: string[]
+  /** What WeChat would only remark, one sentence each, with the file. */
+  warnings: string[]
   /** Both sides, by time. */
   ledger: LedgerEntry[]
 }
@@ -55,58 +46,10 @@ export async function runCommand(args: readonly string[], output: CommandOutput)
   }
 }
 
-class UsageError extends Error {}
 class ServiceError extends Error {}
 
-interface RunOptions {
-  folder: string
-  service: URL
-  user: string
-  path?: string
-  timeoutMs: number
-}
-
-function parseRun(args: readonly string[]): RunOptions {
-  const { values, positionals } = parse(args)
-  const [command, folder, ...rest] = positionals
-  if (command !== 'run') throw new UsageError(command ? `unknown command "${command}"` : 'which command?')
-  if (folder === undefined) throw new UsageError('run needs the folder of a mini-program')
-  if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`)
-  if (values.service === undefined) throw new UsageError('--service is missing')
-  if (!URL.canParse(values.service) || !/^https?:$/.test(new URL(values.service).protocol)) {
-    throw new UsageError(`--service must be an http address, not "${values.service}"`)
-  }
-  const service = new URL(values.service)
-  if (service.pathname !== '/') throw new UsageError(`--service is an address without a path: ${service.origin}`)
-  const timeoutMs = Number(values.timeout) * 1000
-  if (!(timeoutMs > 0)) throw new UsageError(`--timeout must be a number of seconds, not "${values.timeout}"`)
-  return {
-    folder,
-    service,
-    user: values.user,
-    timeoutMs,
-    ...(values.path !== undefined && { path: values.path }),
-  }
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        service: { type: 'string' },
-        user: { type: 'string', default: 'alice' },
-        path: { type: 'string' },
-        timeout: { type: 'string', default: '30' },
-      },
-    })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-async function runMiniProgram({ folder, service, user, path, timeoutMs }: RunOptions): Promise<RunReport> {
+async function runMiniProgram(options: RunOptions): Promise<RunReport> {
+  const { folder, service, user, path, timeoutMs } = options
   const project = openAppFolder(folder)
   const link = remoteLink(`${service.origin}/emulator`)
   const appids = await appidsOf(service)
@@ -114,12 +57,13 @@ async function runMiniProgram({ folder, service, user, path, timeoutMs }: RunOpt
   if (appid === undefined) throw new ServiceError(`the emulator at ${service.origin} knows no mini-program`)
 
   const before = (await entriesOf(link)).at(-1)?.seq ?? 0
-  const device = createDevice({ link, appid, user, resolve: phoneDns(service) })
+  const device = createDevice({ link, appid, user, resolve: phoneDns(options) })
   const outcome = await runToRest(folder, device, path, timeoutMs)
   const wechat = (await entriesOf(link)).filter(({ seq }) => seq > before)
   const ledger = [...device.ledger.entries(), ...wechat].sort((one, other) => one.atMs - other.atMs)
   const errors = [...outcome.errors, ...refusals(ledger)]
-  return { ok: errors.length === 0, app: { folder, appid, user, page: outcome.page }, errors, ledger }
+  const app = { folder, appid, user, page: outcome.page }
+  return { ok: errors.length === 0, app, errors, warnings: outcome.warnings, ledger }
 }
 
 async function runToRest(folder: string, device: Device, path: string | undefined, timeoutMs: number) {
@@ -138,8 +82,9 @@ async function runToRest(folder: string, device: Device, path: string | undefine
   const errors = (running?.errors ?? []).map(({ name, message }) => device.ledger.redact(`${name}: ${message}`))
   if (!settled) errors.push(`the app has not settled within ${timeoutMs / 1000} s`)
   const page = running?.hasPage() ? running.page().route : null
+  const warnings = [...(running?.warnings ?? [])]
   await running?.close()
-  return { errors, page }
+  return { errors, warnings, page }
 }
 
 /** What WeChat refused, and a sign-in that did not end well. */
@@ -186,17 +131,20 @@ async function entriesOf(link: WechatLink): Promise<readonly LedgerEntry[]> {
   return (await link.entries?.()) ?? []
 }
 
-/** Where the service listens unless it is told otherwise, so what an example is built to call. */
-const DEFAULT_SERVICE = new URL('http://127.0.0.1:3000')
-
 /**
- * Lets the app's requests reach the service whatever address it was built for: the default one and every public
- * host lead to `service`; other loopback addresses go as written.
+ * Lets the app's calls reach the service under the address it was built for, and what is allowed besides; everything else
+ * is offline.
  */
-export function phoneDns(service: URL): (url: URL) => URL {
+export function phoneDns({
+  service,
+  builtFor,
+  allowOrigins,
+}: Pick<RunOptions, 'service' | 'builtFor' | 'allowOrigins'>): (url: URL) => URL {
   return (url) => {
-    const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
-    if (loopback && url.port !== DEFAULT_SERVICE.port) return url
-    return new URL(`${url.pathname}${url.search}`, service.origin)
+    const origin = originOf(url)
+    if (origin === service.origin || allowOrigins.includes(origin)) return url
+    if (!builtFor.includes(origin)) throw cronetFailure(-106, 'ERR_INTERNET_DISCONNECTED')
+    const scheme = /^wss?:$/.test(url.protocol) ? service.origin.replace(/^http/, 'ws') : service.origin
+    return new URL(`${url.pathname}${url.search}`, scheme)
   }
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,8 @@ import Fastify from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
 import { controlApi } from '../src/http/control-api.ts'
 import { startWechat } from '../src/http/start-wechat.ts'
-import { phoneDns, type RunReport, runCommand, USAGE } from '../src/run-command.ts'
+import { USAGE } from '../src/run-arguments.ts'
+import { phoneDns, type RunReport, runCommand } from '../src/run-command.ts'
 import { createWorld, DEMO_APP } from '../src/world.ts'
 
 const SIGN_IN = fileURLToPath(new URL('fixtures/sign-in', import.meta.url))
@@ -99,7 +100,7 @@ describe('weapp-emulator run', () => {
   test('as a program it prints nothing but JSON on stdout and ends by itself', async () => {
     const { url } = await startService()
     const args = ['run', SIGN_IN, '--service', url]
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [CLI, ...args], { timeout: 15_000 })
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [CLI, ...args], { timeout: 30_000 })
     expect(JSON.parse(stdout)).toMatchObject({ ok: true })
     expect(stderr).toContain('signed in? 201')
   })
@@ -107,7 +108,7 @@ describe('weapp-emulator run', () => {
   test('an unhandled rejection of the app is an error of the run, not the end of the program', async () => {
     const { url } = await startService()
     const args = ['run', SIGN_IN, '--service', url, '--path', 'pages/home/home?mood=rejects']
-    const failed = await promisify(execFile)(process.execPath, [CLI, ...args], { timeout: 15_000 }).catch((e) => e)
+    const failed = await promisify(execFile)(process.execPath, [CLI, ...args], { timeout: 30_000 }).catch((e) => e)
     expect(failed).toMatchObject({ code: 1 })
     expect(JSON.parse(failed.stdout)).toMatchObject({ ok: false, errors: ['Error: worse mood'] })
   })
@@ -168,21 +169,6 @@ describe('what cannot be run says so in one line', () => {
       () => appWith({ 'pages/home/home.js': null, 'pages/home/home.ts': '' }),
       'pages/home/home.ts is not compiled to pages/home/home.js: build the mini-program first',
     ],
-    [
-      'a missing component',
-      () => appWith({ 'pages/home/home.json': '{ "usingComponents": { "a": "lost/lost" } }' }),
-      'component "lost/lost" is not found (used by pages/home/home.json)',
-    ],
-    [
-      'a template that does not compile',
-      () => appWith({ 'pages/home/home.wxml': '<view>{{ 1 + }}</view>' }),
-      'pages/home/home.wxml:1:',
-    ],
-    [
-      'a missing import',
-      () => appWith({ 'pages/home/home.wxml': '<import src="./lost.wxml"/>' }),
-      'pages/home/lost.wxml is missing (used by pages/home/home.wxml)',
-    ],
   ])('%s', async (_name, makeFolder, message) => {
     const { url } = await startService()
     const { exitCode, stdout, stderr } = await run('run', makeFolder(), '--service', url)
@@ -224,6 +210,7 @@ describe('what cannot be run says so in one line', () => {
     [['run', 'a', '--service', 'ftp://x'], '--service must be an http address, not "ftp://x"'],
     [['run', 'a', '--service', 'http://x/v1'], '--service is an address without a path: http://x'],
     [['run', 'a', '--service', 'http://x', '--timeout', 'soon'], '--timeout must be a number of seconds'],
+    [['run', 'a', '--service', 'http://x', '--allow-origin', 'x/y'], '--allow-origin must be an origin'],
     [['run', 'a', '--shout'], "Unknown option '--shout'"],
   ])('wrong arguments: %j', async (args, message) => {
     const { exitCode, stdout, stderr } = await run(...args)
@@ -233,14 +220,168 @@ describe('what cannot be run says so in one line', () => {
   })
 })
 
-describe('the DNS of the phone', () => {
+describe('what is missing or wrong in one place does not stop the rest', () => {
+  test.each<[string, Record<string, string>, string]>([
+    [
+      'a missing component',
+      { 'pages/home/home.json': '{ "usingComponents": { "a": "lost/lost" } }' },
+      'component "lost/lost" is not found (used by pages/home/home.json), its element stays empty',
+    ],
+    [
+      'a component of a plugin',
+      { 'pages/home/home.json': '{ "usingComponents": { "a": "plugin://chat/list" } }' },
+      'pages/home/home.json uses "plugin://chat/list": plugins cannot be run here, its element stays empty',
+    ],
+    [
+      'a missing import',
+      { 'pages/home/home.wxml': '<import src="./lost.wxml"/>' },
+      'pages/home/lost.wxml is missing (used by pages/home/home.wxml)',
+    ],
+    [
+      'a missing include',
+      { 'pages/home/home.wxml': '<include src="/lost.wxml"/>' },
+      'lost.wxml is missing (used by pages/home/home.wxml)',
+    ],
+    [
+      'a missing WXS file, and what is called of it',
+      { 'pages/home/home.wxml': '<wxs src="./lost.wxs" module="m"/><view>{{ m.a }}{{ m.b(1) }}</view>' },
+      'pages/home/lost.wxs is missing (used by pages/home/home.wxml)',
+    ],
+    [
+      'a page that is not there, when it is not the first',
+      { 'app.json': '{ "pages": ["pages/home/home", "pages/lost/lost"] }' },
+      'app.json lists the page "pages/lost/lost" but pages/lost/lost.js is missing',
+    ],
+    [
+      'a slot with something in it',
+      { 'pages/home/home.wxml': '<slot>nothing of this is shown</slot>' },
+      'pages/home/home.wxml:1:7: child nodes are not allowed for this element',
+    ],
+    ['an empty JSON file', { 'pages/home/home.json': '' }, 'pages/home/home.json is empty'],
+  ])('%s is a warning', async (_name, files, warning) => {
+    const { url } = await startService()
+    const { exitCode, report } = await run('run', appWith(files), '--service', url)
+    expect(report()).toMatchObject({ ok: true, errors: [], warnings: [warning] })
+    expect(exitCode).toBe(0)
+  })
+
+  test('a byte order mark in app.json is no part of it', async () => {
+    const { url } = await startService()
+    const folder = appWith({ 'app.json': '\uFEFF{ "pages": ["pages/home/home"] }' })
+    expect((await run('run', folder, '--service', url)).report()).toMatchObject({ ok: true, warnings: [] })
+  })
+
+  test('a part of a template that cannot be read is an error with its place, and the rest is shown', async () => {
+    const { url } = await startService()
+    const folder = appWith({ 'pages/home/home.wxml': '<view>{{ 1 + }}</view>' })
+    const { exitCode, report } = await run('run', folder, '--service', url)
+    expect(report()).toMatchObject({ ok: false, app: { page: 'pages/home/home' } })
+    expect(report().errors).toEqual([expect.stringMatching(/^TemplateError: pages\/home\/home\.wxml:1:\d+: /)])
+    expect(exitCode).toBe(1)
+  })
+})
+
+describe('what an app may reach', () => {
+  const service = new URL('http://127.0.0.1:4567')
+  const dns = phoneDns({
+    service,
+    builtFor: ['http://127.0.0.1:3000', 'https://api.example.com'],
+    allowOrigins: ['http://127.0.0.1:5555'],
+  })
+
   test.each([
     ['http://127.0.0.1:3000/v1/me?a=1', 'http://127.0.0.1:4567/v1/me?a=1'],
-    ['http://localhost:3000/', 'http://127.0.0.1:4567/'],
     ['https://api.example.com/v1/me', 'http://127.0.0.1:4567/v1/me'],
+    ['wss://api.example.com/live', 'ws://127.0.0.1:4567/live'],
+    ['http://127.0.0.1:4567/x', 'http://127.0.0.1:4567/x'],
     ['http://127.0.0.1:5555/x', 'http://127.0.0.1:5555/x'],
-    ['http://[::1]:5555/x', 'http://[::1]:5555/x'],
+    ['ws://127.0.0.1:5555/x', 'ws://127.0.0.1:5555/x'],
   ])('%s leads to %s', (from, to) => {
-    expect(phoneDns(new URL('http://127.0.0.1:4567'))(new URL(from)).href).toBe(to)
+    expect(dns(new URL(from)).href).toBe(to)
+  })
+
+  test.each([
+    'https://example.org/',
+    'https://api.example.com:8443/',
+    'https://api.example.com.evil.example/',
+    'http://127.0.0.1:5556/',
+    'http://169.254.169.254/latest/meta-data',
+    'ws://example.org/',
+  ])('%s is offline', (url) => {
+    expect(() => dns(new URL(url))).toThrow('ERR_INTERNET_DISCONNECTED')
+  })
+
+  test('what is not allowed is never asked, and the ledger has the call', async () => {
+    const { url } = await startService()
+    let asked = 0
+    const stranger = createServer((_request, response) => {
+      asked++
+      response.end('{}')
+    }).listen(0, '127.0.0.1')
+    cleanups.push(() => stranger.close())
+    await new Promise((resolve) => stranger.once('listening', resolve))
+    const origin = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
+    const call = `Page({ onLoad() { wx.request({ url: '${origin}/collect' }) } })`
+    const folder = appWith({ 'pages/home/home.js': call })
+
+    const refused = (await run('run', folder, '--service', url)).report()
+    expect(asked).toBe(0)
+    expect(refused.ledger).toContainEqual(
+      expect.objectContaining({
+        event: 'wx.request',
+        url: `${origin}/collect`,
+        errMsg: expect.stringContaining('ERR_INTERNET_DISCONNECTED'),
+      }),
+    )
+    await run('run', folder, '--service', url, '--allow-origin', origin)
+    expect(asked).toBe(1)
+  })
+})
+
+describe('the process the app runs in', () => {
+  test('reads the folder, and no file, process or variable besides', async () => {
+    const outside = mkdtempSync(join(tmpdir(), 'weapp-emulator-outside-'))
+    cleanups.push(() => rmSync(outside, { recursive: true }))
+    writeFileSync(join(outside, 'secret.js'), 'module.exports = "secret"')
+    const folder = appWith({})
+    // What code that has escaped from the world of the app would try.
+    const probe = join(folder, 'probe.mjs')
+    writeFileSync(
+      probe,
+      `import { readFileSync } from 'node:fs'
+       import { spawnSync } from 'node:child_process'
+       const attempt = (run) => { try { run(); return 'done' } catch (error) { return error.code } }
+       console.log(JSON.stringify({
+         outside: attempt(() => readFileSync(${JSON.stringify(join(outside, 'secret.js'))})),
+         folder: attempt(() => readFileSync(${JSON.stringify(join(folder, 'app.json'))})),
+         process: attempt(() => spawnSync('true')),
+         variables: Object.keys(process.env),
+       }))`,
+    )
+    const confine = new URL('../src/confine.ts', import.meta.url).href
+    const source = `const { runConfined } = await import(${JSON.stringify(confine)})
+      process.exitCode = await runConfined(${JSON.stringify(probe)}, [], ${JSON.stringify(folder)})`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', source], {
+      env: { ...process.env, SECRET: 'secret' },
+    })
+    expect(JSON.parse(stdout)).toEqual({
+      outside: 'ERR_ACCESS_DENIED',
+      folder: 'done',
+      process: 'ERR_ACCESS_DENIED',
+      variables: ['TMPDIR'],
+    })
+  })
+
+  test('a link that leads out of the folder is not followed', async () => {
+    const { url } = await startService()
+    const outside = mkdtempSync(join(tmpdir(), 'weapp-emulator-outside-'))
+    cleanups.push(() => rmSync(outside, { recursive: true }))
+    writeFileSync(join(outside, 'secret.js'), 'module.exports = "secret"')
+    const folder = appWith({ 'pages/home/home.js': "console.log(require('./linked')); Page({})" })
+    symlinkSync(join(outside, 'secret.js'), join(folder, 'pages/home/linked.js'))
+    const args = ['run', folder, '--service', url]
+    const failed = await promisify(execFile)(process.execPath, [CLI, ...args], { timeout: 30_000 }).catch((e) => e)
+    expect(JSON.parse(failed.stdout).errors).toEqual([expect.stringContaining("linked.js' is not defined")])
+    expect(failed.stderr).not.toContain('secret\n')
   })
 })
