@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { Socket } from 'node:net'
 import { fastifyHelmet } from '@fastify/helmet'
 import { fastifyUnderPressure } from '@fastify/under-pressure'
 import {
@@ -16,6 +15,8 @@ import {
 } from '@weapp-auth/fastify'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Cluster, Redis } from 'ioredis'
+import { readCallerAddress } from './caller-address.ts'
+import { closeGracefully } from './closing.ts'
 
 export interface AppDeps {
   apps: readonly WechatApp[]
@@ -37,11 +38,8 @@ export interface AppDeps {
   allowHost?: (host: string | undefined) => boolean
 }
 
-/** How long a client may take to send its request: a phone on a bad network, not a connection held open on purpose. */
+/** How long a client may take to send its whole request: a phone on a bad network, not a connection held open on purpose. */
 const REQUEST_TIMEOUT_MS = 30_000
-
-/** What a request may take once the service stops: the exchange with WeChat, and the stores before and after it. */
-const DRAIN_TIMEOUT_MS = 7_000
 
 /** An event loop that is late by this much on average, for a second, has more to do than it can. */
 const MAX_EVENT_LOOP_DELAY_MS = 1_000
@@ -55,16 +53,20 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     // One id wherever a request is looked for. A caller's own could be anything, twice.
     genReqId: () => randomUUID(),
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // Node looks for requests that are late every 30 s by default, so that they could take a minute.
+    http: { connectionsCheckingInterval: 1_000 },
+    rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNDECODABLE),
+    requestIdLogLabel: 'requestId',
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     frameworkErrors: sendProblem,
   })
-  limitClose(app)
+  readCallerAddress(app, deps.trustProxy)
   await app.register(problems)
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
-  refuseWhileClosing(app)
+  closeGracefully(app)
   if (deps.allowHost) refuseOtherHosts(app, deps.allowHost)
   await app.register(fastifyHelmet, {
     // What answers here is JSON. A page says what it needs, on its route.
@@ -95,22 +97,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ...(deps.outageLog && { outageLog: deps.outageLog }),
     ...(deps.now && { now: deps.now }),
   })
+  refuseUndecodable(app)
   return app
-}
-
-/** Connections that were busy when closing began: another request on them is refused, and their answer is the last. */
-function refuseWhileClosing(app: FastifyInstance): void {
-  let isClosing = false
-  app.addHook('preClose', async () => {
-    isClosing = true
-  })
-  app.addHook('onRequest', async () => {
-    if (isClosing) throw new ApiError('shutting_down', 'the service is stopping', { retryAfterSeconds: 1 })
-  })
-  // Kept open, a connection would hold the service up once its request is answered.
-  app.addHook('onSend', async (_request, reply) => {
-    if (isClosing) reply.header('connection', 'close')
-  })
 }
 
 /** Before any route sees the request. The header itself counts, never what a proxy says in another one. */
@@ -122,19 +110,22 @@ function refuseOtherHosts(app: FastifyInstance, allowHost: (host: string | undef
   })
 }
 
-/**
- * Closing waits for connections on which no request was ever sent, and for requests under way. The former are ended at
- * once, the latter when {@link DRAIN_TIMEOUT_MS} is over, so that nobody can hold the service up.
- */
-function limitClose(app: FastifyInstance): void {
-  const unused = new Set<Socket>()
-  app.server.on('connection', (socket: Socket) => {
-    unused.add(socket)
-    socket.once('close', () => unused.delete(socket))
+/** Where a request goes whose address cannot be decoded: a route like any other, so that it gets the hooks and headers of all. */
+const UNDECODABLE = '/undecodable-address'
+
+function refuseUndecodable(app: FastifyInstance): void {
+  app.all(UNDECODABLE, async () => {
+    const detail = 'the address cannot be decoded'
+    throw new ApiError('request_invalid', detail, { detail })
   })
-  app.server.on('request', ({ socket }) => unused.delete(socket))
-  app.addHook('preClose', async () => {
-    for (const socket of unused) socket.destroy()
-    setTimeout(() => app.server.closeAllConnections(), DRAIN_TIMEOUT_MS).unref()
-  })
+}
+
+function isDecodable(url: string): boolean {
+  if (!url.includes('%')) return true
+  try {
+    decodeURI(url.split('?', 1)[0] ?? '')
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,5 +1,8 @@
 import { EventEmitter, once } from 'node:events'
+import { Agent, get, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startService } from './service.ts'
 
@@ -28,13 +31,39 @@ describe('closing', () => {
   })
 })
 
-test('an address that cannot be decoded is a problem too, and is not repeated', async () => {
-  const { baseUrl } = await startService('embedded')
-  const answer = await fetch(`${baseUrl}/v1/%E0%A4%A`)
-  expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/)
-  const problem = await answer.text()
-  expect(JSON.parse(problem)).toMatchObject({ status: 400, code: 'request_invalid' })
-  expect(problem).not.toContain('%E0')
+test.each(['/%', '/v1/%E0%A4%A', '/v1/sessions/%ff?scope=others', '//%'])(
+  'the address %s, which cannot be decoded, is a problem with the headers of every other answer, and is not repeated',
+  async (path) => {
+    const { baseUrl } = await startService('embedded')
+    const [answer, other] = await Promise.all([fetch(baseUrl + path), fetch(`${baseUrl}/nowhere`)])
+    expect([...answer.headers.keys()]).toEqual([...other.headers.keys()])
+    expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/)
+    const problem = await answer.text()
+    expect(JSON.parse(problem)).toMatchObject({
+      status: 400,
+      code: 'request_invalid',
+      requestId: answer.headers.get('x-request-id'),
+    })
+    expect(problem).not.toContain('%')
+  },
+)
+
+describe('a request that arrives slowly', () => {
+  test.each([
+    ['a header', 'POST /v1/sessions HTTP/1.1\r\nhost: x\r\nx-slow: '],
+    ['a body', HALF_A_REQUEST.replace('content-length: 9', 'content-length: 9000')],
+  ])('and drips %s is ended when its time is over', async (_, text) => {
+    const { app, socket } = await hold(text)
+    expect(app.server.requestTimeout).toBe(30_000)
+    // What Node looks at each time it checks: the rest of the test need not take 30 s.
+    app.server.requestTimeout = 1_000
+    app.server.headersTimeout = 1_000
+    const drip = setInterval(() => socket.write('x'), 50)
+    onTestFinished(() => clearInterval(drip))
+    const startedMs = performance.now()
+    await vi.waitFor(() => expect(socket.closed).toBe(true), 10_000)
+    expect(performance.now() - startedMs).toBeLessThan(4_000)
+  })
 })
 
 describe('while the service stops', () => {
@@ -53,7 +82,35 @@ describe('while the service stops', () => {
     expect(last).toMatch(/^HTTP\/1.1 503/)
     expect(last).toMatch(/^content-type: application\/problem\+json/m)
     expect(last).toMatch(/^retry-after: 1\r/m)
+    expect(last).toMatch(/^connection: close\r/m)
     expect(last).toContain('"code":"shutting_down"')
+  })
+
+  test('each request on a connection that is kept is answered', async () => {
+    const { app, baseUrl } = await startService('embedded')
+    const agent = new Agent({ keepAlive: true, maxSockets: 40 })
+    onTestFinished(() => agent.destroy())
+    const outcomes: (number | string)[] = []
+    const send = async () => {
+      const sent = get(`${baseUrl}/livez`, { agent })
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+      await answer.resume().toArray()
+      outcomes.push(answer.statusCode ?? 0)
+      return answer
+    }
+    const askUntilStopped = async (pauseMs: number) => {
+      for (;;) {
+        const answer = await send().catch((error) => outcomes.push(error.code))
+        if (typeof answer === 'number') return
+        if (answer.statusCode === 503) return expect(answer.headers.connection).toBe('close')
+        await sleep(pauseMs)
+      }
+    }
+    const phones = Array.from({ length: 40 }, (_, i) => askUntilStopped(1 + i * 5))
+    await sleep(500)
+    const closed = app.close()
+    await Promise.all([closed, ...phones])
+    expect(outcomes.filter((outcome) => outcome !== 200)).toEqual(Array(40).fill(503))
   })
 
   test('a request under way is answered', async () => {
@@ -109,11 +166,11 @@ test('every answer has an id of our own, the one that a problem names, and the h
 })
 
 describe("the caller's address", () => {
-  const addressSeen = async (trustProxy: readonly string[]) => {
+  const addressSeen = async (trustProxy: readonly string[], forwarded = '203.0.113.9, 192.0.2.1') => {
     const { baseUrl } = await startService('embedded', (app) => app.get('/ip', async ({ ip }) => ip), {
       trustProxy,
     })
-    const headers = { 'x-forwarded-for': '203.0.113.9, 192.0.2.1' }
+    const headers = { 'x-forwarded-for': forwarded }
     return (await fetch(`${baseUrl}/ip`, { headers })).text()
   }
 
@@ -124,6 +181,30 @@ describe("the caller's address", () => {
 
   test('is what a proxy of ours saw, and not what was sent to it', async () => {
     expect(await addressSeen(['127.0.0.0/8'])).toBe('192.0.2.1')
+  })
+
+  test.each([
+    ['192.0.2.1:4711', '192.0.2.1'],
+    ['[2001:db8::1]:4711', '2001:db8::1'],
+    ['[2001:db8::1]', '2001:db8::1'],
+    ['2001:db8::1', '2001:db8::1'],
+    ['192.0.2.9:80, 10.0.0.1:8443', '192.0.2.9'],
+    ['evil:80', 'evil:80'],
+  ])('is the address in %s, without the port that some proxies add', async (forwarded, address) => {
+    expect(await addressSeen(['127.0.0.0/8', '10.0.0.0/8'], forwarded)).toBe(address)
+  })
+
+  test.each([
+    ['is told once while nobody says which proxies there are', [], 1],
+    ['is nothing to tell of where the proxies are known', ['127.0.0.0/8'], 0],
+  ])('%s', async (_, trustProxy, times) => {
+    const lines: string[] = []
+    const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) })
+    const { app } = await startService('embedded', () => {}, { trustProxy, log })
+    await app.inject('/livez')
+    expect(lines.join('')).not.toContain('TRUST_PROXY')
+    for (let i = 0; i < 3; i++) await app.inject({ url: '/livez', headers: { 'x-forwarded-for': '192.0.2.1' } })
+    expect(lines.filter((line) => line.includes('set TRUST_PROXY'))).toHaveLength(times)
   })
 })
 
