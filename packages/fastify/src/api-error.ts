@@ -1,5 +1,6 @@
 import { PROBLEM_STATUS, type ProblemCode, type RevocationReason } from '@weapp-auth/shared'
 
+/** What an {@link ApiError} says beside its code and message. */
 export interface ApiErrorOptions {
   /** What the caller did wrong, for the caller to read. Never set for a failure that is ours. */
   detail?: string
@@ -7,7 +8,18 @@ export interface ApiErrorOptions {
   reason?: RevocationReason
   /** When trying again makes sense. */
   retryAfterSeconds?: number
+  /** What its line in the operator's log says beside the code and the message; never leaves the server. */
+  logFields?: LogFields
   cause?: unknown
+}
+
+/** By what a line of the log can be found. */
+export interface LogFields {
+  userId?: string
+  sessionId?: string
+  appid?: string
+  /** WeChat's number for what went wrong. */
+  errcode?: number
 }
 
 /**
@@ -23,6 +35,7 @@ export class ApiError extends Error {
   readonly detail: string | undefined
   readonly reason: RevocationReason | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly logFields: LogFields | undefined
 
   constructor(code: ProblemCode, message: string, options: ApiErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -31,5 +44,6 @@ export class ApiError extends Error {
     this.detail = options.detail
     this.reason = options.reason
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.logFields = options.logFields
   }
 }

@@ -1,4 +1,4 @@
-export { ApiError, type ApiErrorOptions } from './api-error.ts'
+export { ApiError, type ApiErrorOptions, type LogFields } from './api-error.ts'
 export { APPID_PATTERN, DEFAULTS } from './defaults.ts'
 export { authenticate, type RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'

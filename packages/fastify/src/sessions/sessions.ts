@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
-import { ApiError } from '../api-error.ts'
+import { ApiError, type LogFields } from '../api-error.ts'
 import type { SessionRecord, SessionStore, Tombstone } from './session-store.ts'
 import { createToken, parseToken, type SessionRef } from './token.ts'
 
@@ -127,13 +127,13 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
   }
 
   async function use(ref: SessionRef): Promise<Session> {
-    const session = judge(await store.find(ref))
+    const session = judge(await store.find(ref), ref.id)
     const nowMs = now()
     if (nowMs - session.lastSeenMs < touchAfterMs) return session
     const used = live({ ...session, lastSeenMs: nowMs })
     if (await store.touch(recordOf(used), { nowMs, expiresAtMs: used.expiresAtMs })) return used
     // It ended between the two calls: reading again tells why.
-    return judge(await store.find(ref))
+    return judge(await store.find(ref), ref.id)
   }
 
   async function endReplaced(ref: SessionRef): Promise<void> {
@@ -142,14 +142,17 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
     await store.revoke(found.userId, found.id, { nowMs: now(), reason: 'replaced' })
   }
 
-  function judge(found: SessionRecord | Tombstone | null): Session {
-    if (found === null) throw invalid()
+  function judge(found: SessionRecord | Tombstone | null, sessionId: string): Session {
+    if (found === null) throw invalid({ sessionId })
     if ('revoked' in found) {
-      if (found.expiresAtMs <= now()) throw invalid()
-      throw new ApiError('session_revoked', `the session was ended: ${found.revoked}`, { reason: found.revoked })
+      if (found.expiresAtMs <= now()) throw invalid({ sessionId })
+      throw new ApiError('session_revoked', `the session was ended: ${found.revoked}`, {
+        reason: found.revoked,
+        logFields: { sessionId },
+      })
     }
     const session = live(found)
-    if (session.expiresAtMs <= now()) throw invalid()
+    if (session.expiresAtMs <= now()) throw invalid({ sessionId, userId: session.userId })
     return session
   }
 
@@ -176,6 +179,6 @@ function recordOf({ expiresAtMs: _, ...record }: Session): SessionRecord {
   return record
 }
 
-function invalid(): ApiError {
-  return new ApiError('session_invalid', 'no live session has this token')
+function invalid(logFields: LogFields): ApiError {
+  return new ApiError('session_invalid', 'no live session has this token', { logFields })
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { ApiError } from '../api-error.ts'
 import { DETAILS, ERRCODES, RETRY_AFTER_SECONDS } from './errcodes.ts'
 
@@ -49,12 +50,17 @@ export async function callWechat({ baseUrl, path, query, body, signal }: WechatC
   return parseAnswer(text)
 }
 
-/** What a caller of ours is told of an errcode. */
+/** The error for an errcode: what our caller is told, and in the log what the operator can do about it. */
 export function refusal({ errcode, body }: WechatAnswer): ApiError {
-  const code = ERRCODES[errcode] ?? 'internal'
-  // Of WeChat's own text only the request id is kept: it is what their support asks for, and it holds no secret.
-  const requestId = /rid: ?([\w-]{1,64})/.exec(String(body.errmsg))?.[1]
-  return new ApiError(code, `WeChat answered errcode ${errcode}${requestId ? ` (rid: ${requestId})` : ''}`, {
+  const { code, meaning } = ERRCODES[errcode] ?? { code: 'internal', meaning: 'an errcode that we do not know' }
+  // Two things of WeChat's own text are kept, because no secret can be in them: the address that it saw (40164), and the
+  // request id that its support asks for.
+  const text = String(body.errmsg)
+  const address = text.split(/[\s,]+/).find((word) => isIP(word) !== 0)
+  const requestId = /rid: ?([\w-]{1,64})/.exec(text)?.[1]
+  const details = [address && `address ${address}`, requestId && `rid: ${requestId}`].filter(Boolean).join(', ')
+  return new ApiError(code, `WeChat answered errcode ${errcode}: ${meaning}${details && ` (${details})`}`, {
+    logFields: { errcode },
     ...(DETAILS[code] && { detail: DETAILS[code] }),
     ...(RETRY_AFTER_SECONDS[code] && { retryAfterSeconds: RETRY_AFTER_SECONDS[code] }),
   })

@@ -1,38 +1,61 @@
 import type { ProblemCode } from '@weapp-auth/shared'
 
+/** What an errcode of WeChat means. */
+export interface ErrcodeMeaning {
+  /** What our caller is told. */
+  code: ProblemCode
+  /** For the operator's log: what WeChat means, and where the operator can change something about it. */
+  meaning: string
+}
+
+/** The page of WeChat's console (mp.weixin.qq.com) where appid, AppSecret and allow-list are, under its Chinese name. */
+const CONSOLE = 'see mp.weixin.qq.com, Development Management > Development Settings (开发管理 > 开发设置)'
+
 /**
- * What each errcode means to our callers. An errcode that is not here becomes `internal`, its
- * number kept in the operator's log.
+ * What the errcodes mean that WeChat is known to answer. Any other one becomes `internal`, its number kept in the
+ * operator's log.
  *
  * Sources, all pages of developers.weixin.qq.com/miniprogram/dev: [login] server/API/user-login/api_code2session,
  * [token] server/API/mp-access-token/api_getaccesstoken, [global] the global return code list of the API overview.
  */
-export const ERRCODES: Readonly<Record<number, ProblemCode>> = {
-  [-1]: 'wechat_busy', // [login] "system error": busy, try again
-  40001: 'wechat_misconfigured', // [global] access_token invalid, also after it was refreshed
-  40002: 'wechat_misconfigured', // [token] invalid grant_type
-  40013: 'wechat_misconfigured', // [token] invalid appid
-  40014: 'wechat_misconfigured', // [global] access_token malformed, also after it was refreshed
-  40029: 'code_invalid', // [login] invalid code
-  40125: 'wechat_misconfigured', // [token] invalid appsecret
-  40163: 'code_used', // [global] code been used
-  40164: 'wechat_misconfigured', // [token] our address is not in the allow-list
-  40226: 'wechat_user_blocked', // [login] high-risk user, the code is blocked
-  40243: 'wechat_misconfigured', // [token] the AppSecret is frozen
-  41001: 'wechat_misconfigured', // [global] access_token missing
-  41002: 'wechat_misconfigured', // [token] appid missing
-  41004: 'wechat_misconfigured', // [token] secret missing
-  41008: 'code_invalid', // [global] code missing
-  42001: 'wechat_misconfigured', // [global] access_token expired, also after it was refreshed
-  43002: 'wechat_misconfigured', // [global] POST required
-  45009: 'wechat_rate_limited', // [global] daily quota of the API
-  45011: 'wechat_rate_limited', // [login] too many calls of this user, retry in the next minute
-  48001: 'wechat_misconfigured', // [global] api unauthorized
-  50004: 'wechat_misconfigured', // [token] the API is switched off for this app
-  50007: 'wechat_misconfigured', // [token] the account is frozen
-  89503: 'wechat_misconfigured', // [token] waiting for an administrator to confirm our address
-  89506: 'wechat_misconfigured', // [token] an administrator refused our address for 24 hours
-  89507: 'wechat_misconfigured', // [token] an administrator refused our address for 1 hour
+export const ERRCODES: Readonly<Record<number, ErrcodeMeaning>> = {
+  // [login]
+  [-1]: { code: 'wechat_busy', meaning: 'WeChat is busy' },
+  40029: { code: 'code_invalid', meaning: 'the login code is not valid, or belongs to another mini-program' },
+  40226: { code: 'wechat_user_blocked', meaning: 'WeChat considers this user a high risk and blocks the login' },
+  45011: { code: 'wechat_rate_limited', meaning: 'too many calls for this user; again in the next minute' },
+  // [token]
+  40002: misconfigured('the grant_type is wrong: what stands between us and WeChat may have changed the request'),
+  40013: misconfigured(`the appid is wrong: compare WECHAT_APPID; ${CONSOLE}`),
+  40125: misconfigured(`the AppSecret is wrong: compare WECHAT_SECRET, or reset the secret; ${CONSOLE}`),
+  40164: misconfigured(`the address of this server is not in the IP allow-list (IP白名单): add it; ${CONSOLE}`),
+  40243: misconfigured(`the AppSecret is frozen: unfreeze it; ${CONSOLE}`),
+  41002: misconfigured('the appid is missing: set WECHAT_APPID'),
+  41004: misconfigured('the AppSecret is missing: set WECHAT_SECRET'),
+  50004: misconfigured(
+    'WeChat has switched this API off for the mini-program: see the notices (通知中心) at mp.weixin.qq.com',
+  ),
+  50007: misconfigured('the account of the mini-program is frozen: see the notices (通知中心) at mp.weixin.qq.com'),
+  89503: misconfigured('an administrator of the mini-program must confirm the address of this server in WeChat'),
+  89506: misconfigured('an administrator has refused the address of this server; WeChat asks again after 24 hours'),
+  89507: misconfigured('an administrator has refused the address of this server; WeChat asks again after 1 hour'),
+  // [global]
+  40001: misconfigured('the access_token is not the latest, also after a refresh: another service may force refreshes'),
+  40014: misconfigured('the access_token is malformed, also after a refresh'),
+  40163: { code: 'code_used', meaning: 'the login code was used before' },
+  41001: misconfigured('the access_token is missing: what stands between us and WeChat may have changed the request'),
+  41008: { code: 'code_invalid', meaning: 'the login code is missing' },
+  42001: misconfigured('the access_token has expired, also after a refresh: look at the clock of this server'),
+  43002: misconfigured('WeChat wants a POST: what stands between us and WeChat may have changed the request'),
+  45009: {
+    code: 'wechat_rate_limited',
+    meaning: 'the daily quota of this API is used up; it can be reset once at the console',
+  },
+  48001: misconfigured('the mini-program has no right to this API: see the API rights (接口权限) at mp.weixin.qq.com'),
+}
+
+function misconfigured(meaning: string): ErrcodeMeaning {
+  return { code: 'wechat_misconfigured', meaning }
 }
 
 /** A wrong appSecret: the next of a rotation is tried. */

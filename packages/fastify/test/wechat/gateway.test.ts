@@ -103,6 +103,28 @@ describe('an exchange with WeChat', () => {
     expect(asked).toHaveLength(1)
   })
 
+  it.each([
+    [
+      40164,
+      'invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist rid: 6a-7b',
+      /IP allow-list.*(开发设置).*\(address 203\.0\.113\.9, rid: 6a-7b\)$/,
+    ],
+    [41004, 'appsecret missing', /AppSecret is missing: set WECHAT_SECRET$/],
+    [48001, 'api unauthorized rid: 6a-7b', /no right to this API.*接口权限.*\(rid: 6a-7b\)$/],
+    [12345, `secret ${SECRET} not-an.ip 1.2.3`, /errcode that we do not know$/],
+  ])(
+    'says of errcode %i what it means and where to look, and keeps nothing else of WeChat’s text',
+    async (errcode, errmsg, message) => {
+      const { baseUrl } = await upstream(json({ errcode, errmsg }))
+      const failure = gatewayTo(baseUrl).code2Session(APPID, CODE)
+      await expect(failure).rejects.toMatchObject({
+        message: expect.stringMatching(message),
+        logFields: { errcode },
+      })
+      await expect(failure).rejects.not.toMatchObject({ message: expect.stringContaining(SECRET) })
+    },
+  )
+
   it("keeps WeChat's request id for the operator", async () => {
     const { baseUrl } = await upstream(json({ errcode: 40029, errmsg: 'invalid code, rid: 6a-7b-8c' }))
     await expect(gatewayTo(baseUrl).code2Session(APPID, CODE)).rejects.toThrow('rid: 6a-7b-8c')

@@ -72,7 +72,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   }
   const { code, statusCode, detail, reason } = problem
   if (statusCode >= 500) logFailure(request, problem, code === 'internal' ? error : problem)
-  else request.log.info({ code }, problem.message)
+  else request.log.info({ code, ...problem.logFields }, problem.message)
   if (statusCode === 401) {
     reply.header('www-authenticate', code === 'session_missing' ? REALM : `${REALM}, error="invalid_token"`)
   }
@@ -107,11 +107,11 @@ export const countedFailures = fp(
 )
 
 /** An `internal` error is a mistake in the code, and is logged each time; an outage, once a second. */
-function logFailure(request: FastifyRequest, { code, message }: ApiError, err: unknown): void {
+function logFailure(request: FastifyRequest, { code, message, logFields }: ApiError, err: unknown): void {
   const outageLog = (request.server as { [kOutageLog]?: OutageLog })[kOutageLog]
   const log = (counted = {}) => {
     try {
-      request.log.error({ err, ...counted }, message)
+      request.log.error({ err, ...logFields, ...counted }, message)
     } catch {
       // The logger marks the error while it prints it, which a frozen one refuses; or a getter of the error throws.
       request.log.error({ reason: readReason(err), ...counted }, message)
@@ -216,12 +216,13 @@ function classify(error: unknown): ApiError {
 
 /** Code without types may have given it a code, or a time, that does not exist. */
 function parseApiError(error: ApiError): ApiError {
-  const { code, message, detail, reason, retryAfterSeconds } = error
+  const { code, message, detail, reason, retryAfterSeconds, logFields } = error
   if (!Object.hasOwn(PROBLEM_STATUS, code)) return new ApiError('internal', `an ApiError has the code ${code}`)
   return new ApiError(code, message, {
     ...(typeof detail === 'string' && { detail }),
     ...(typeof reason === 'string' && { reason }),
     ...(Number.isSafeInteger(retryAfterSeconds) && { retryAfterSeconds: retryAfterSeconds as number }),
+    ...(typeof logFields === 'object' && { logFields }),
     cause: error.cause,
   })
 }

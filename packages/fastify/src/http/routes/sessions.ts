@@ -51,6 +51,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
       await onSignIn(user, isNew, data)
       const replaces = findBearer(request.headers.authorization)
       const issued = await sessions.issue(user.id, { appid, ...(device && { device: shorten(device) }), replaces })
+      request.log.info({ userId: user.id, sessionId: issued.session.id, appid, isNew }, 'signed in')
       reply.code(201)
       return createdSession(issued, user, isNew)
     },
