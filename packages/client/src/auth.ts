@@ -13,7 +13,7 @@ import type {
   WithoutCallbacks,
 } from './contract.ts'
 import { within } from './deadline.ts'
-import { AuthError, loggedOut } from './errors.ts'
+import { AuthError } from './errors.ts'
 import { joinSession } from './instances.ts'
 import { createPipeline } from './pipeline.ts'
 import { createService, toResponseError } from './service.ts'
@@ -39,6 +39,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     storageKey = 'weapp-auth',
     encrypt,
     loginTimeoutMs = 15_000,
+    autoLogin = true,
     checkSession = 'launch',
     device = false,
     loginData,
@@ -55,7 +56,6 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     throw new TypeError("checkSession must be 'launch' or 'never'")
   const wechat = createWeChat(options.wx, encrypt)
   const service = createService<User>(wechat, baseUrl, bearer)
-  const { askSession } = service
   const { session, events } = joinSession<User>(options.storage || options.wx, {
     wechat,
     service,
@@ -64,13 +64,14 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     device,
     loginData,
     loginTimeoutMs,
+    autoLogin,
     checkSession,
     now,
     storage: options.storage || wechat.storage,
     storageKey,
     logger,
   })
-  const sendAuthenticated = createPipeline({ session, askSession, locate, bearer, loginTimeoutMs })
+  const sendAuthenticated = createPipeline({ session, locate, bearer, loginTimeoutMs })
 
   /** One of the network calls of `wx`, through the pipeline. */
   function authenticated<Name extends NetworkCall>(
@@ -122,7 +123,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     request: request as Auth<User>['request'],
     uploadFile: authenticated('uploadFile'),
     downloadFile: authenticated('downloadFile'),
-    connectSocket: createConnectSocket(wechat, askSession, sendAuthenticated),
+    connectSocket: createConnectSocket(wechat, session.ask, sendAuthenticated),
     wrap: (send) =>
       inBothStyles('request', (given) =>
         sendAuthenticated(
@@ -138,10 +139,6 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
       ),
     logout: (given = {}) => session.logout(given),
     async updateProfile(changes) {
-      // Not as the next user: a login that the request waits for may be another user's.
-      const before = await callRoute<{ user: SessionUser }>('user', { url: ROUTES.me })
-      const active = session.current()
-      if (!active || (Object(active.user) as SessionUser).id !== before.user.id) throw loggedOut()
       const { user } = await callRoute<{ user: User & { id: string; profile: UserProfile } }>('user', {
         url: ROUTES.profile,
         method: 'POST',

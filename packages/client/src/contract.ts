@@ -53,6 +53,11 @@ export interface CreateAuthOptions {
   storageKey?: string
   /** Whether WeChat encrypts what is stored. Needs base library 2.21.3. Default false. */
   encrypt?: boolean
+  /**
+   * Whether the first sign-in on this phone may happen silently. Default true. With false it waits for the user's tap,
+   * `ensureLogin({ force: true })` or `loginWith()`; after that the session is renewed silently, until a sign-out.
+   */
+  autoLogin?: boolean
   /** How long `wx.login` and the exchange of its code may take together, in milliseconds. Default 15 000. */
   loginTimeoutMs?: number
   /**
@@ -243,7 +248,7 @@ export interface Auth<User = SessionUser> {
   /** Waits for the session: null when nobody can be signed in. For a page's `onLoad`. Never rejects. */
   ready(): Promise<Session<User> | null>
   /**
-   * Makes sure that WeChat still knows the session_key. Call it before the tap that brings `encryptedData`. Until
+   * Makes sure that WeChat still knows the session_key; after `session_key_stale` it signs in anew. Call it before the tap that brings `encryptedData`. Until
    * `decrypt` settles, 60 s at most, no login starts in the background, because a login might change that key.
    *
    * @throws AuthError as `ensureLogin`, and `invalid_argument` for a session of `loginWith`
@@ -303,7 +308,8 @@ export interface Auth<User = SessionUser> {
   /**
    * Lets the service decrypt what WeChat encrypted, e.g. for `wx.getWeRunData`. See `ensureSessionKey`.
    *
-   * @throws AuthError as `updateProfile`. When its `problem` is `session_key_stale`, ask the user to tap again.
+   * @throws AuthError as `updateProfile`. When its `problem` is `session_key_stale`, call `ensureSessionKey()` and ask the
+   * user to tap again.
    */
   decrypt<Data = Record<string, unknown>>(encrypted: DecryptOpenDataRequest): Promise<Data>
   /** Calls `handler` after each such event. Returns a function that removes the handler. */

@@ -14,30 +14,37 @@ export function after(delayMs: number, onEnd: () => void): () => void {
 /** A span of time that closes by itself. */
 export interface TimeWindow {
   isOpen(): boolean
-  /** Opens it, or makes it last from now on. */
-  open(): void
-  /** Closes it early. */
+  /** Opens it. Returns false, and changes nothing, when it is open. */
+  open(): boolean
+  /** Closes it early. The next span has the first length again. */
   close(): void
 }
 
-/** @param lengthMs how long it stays open */
-export function createWindow(lengthMs: number): TimeWindow {
+/**
+ * @param firstMs how long it stays open the first time
+ * @param longestMs each time it stays open twice as long as before, up to this
+ */
+export function createWindow(firstMs: number, longestMs = firstMs): TimeWindow {
   let isOpen = false
+  let lengthMs = firstMs
   let cancel = ignore
-
-  function close(): void {
-    cancel()
-    isOpen = false
-  }
 
   return {
     isOpen: () => isOpen,
     open() {
-      close()
+      if (isOpen) return false
       isOpen = true
-      cancel = after(lengthMs, close)
+      cancel = after(lengthMs, () => {
+        isOpen = false
+      })
+      lengthMs = Math.min(lengthMs * 2, longestMs)
+      return true
     },
-    close,
+    close() {
+      cancel()
+      isOpen = false
+      lengthMs = firstMs
+    },
   }
 }
 

@@ -127,7 +127,16 @@ export function createLogin<User, Result>(
   }
 }
 
-/** Whether a second attempt may succeed a moment later. A service that sent `Retry-After` is not asked any earlier. */
-function isWorthRepeating({ code, retryAfterMs }: AuthError): boolean {
-  return !retryAfterMs && /^(network|login_failed|unavailable)$/.test(code)
+/**
+ * Whether a second attempt, with a new code, may succeed a moment later. Not when the service named a time with
+ * `Retry-After`, and not when its operator has to act first.
+ */
+function isWorthRepeating({ code, problem, retryAfterMs }: AuthError): boolean {
+  if (retryAfterMs) return false
+  if (problem) return !FIXED_BY_OPERATOR.test(problem) && (code === 'unavailable' || REFUSED_CODE.test(problem))
+  return /^(network|login_failed|unavailable)$/.test(code)
 }
+
+/** The service refuses the code, not the user: it was too old, or sent twice on the way. */
+const REFUSED_CODE = /^(code_invalid|code_used|login_in_progress)$/
+const FIXED_BY_OPERATOR = /^(wechat_misconfigured|internal)$/

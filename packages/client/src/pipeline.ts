@@ -1,7 +1,7 @@
 import type { Answer, AuthErrorCode, CallOptions } from './contract.ts'
-import { begin, ignore } from './deadline.ts'
+import { begin } from './deadline.ts'
 import { AuthError, loggedOut } from './errors.ts'
-import { problemOf, type Service } from './service.ts'
+import { problemOf } from './service.ts'
 import type { SessionKeeper } from './session.ts'
 import type { ActiveSession } from './storage.ts'
 import { type AnyTask, createTask } from './task.ts'
@@ -20,8 +20,7 @@ export type Send<Options, Result> = (options: Options, sending: Sending, token: 
 
 /** What the pipeline needs. */
 export interface PipelineDeps {
-  session: Pick<SessionKeeper<unknown>, 'generation' | 'obtain' | 'accepted' | 'invalidate'>
-  askSession: Service<unknown>['askSession']
+  session: Pick<SessionKeeper<unknown>, 'generation' | 'begin' | 'obtain' | 'accepted' | 'refused' | 'keyIsStale'>
   locate: Locate
   bearer: (token: string) => Record<string, string>
   loginTimeoutMs: number
@@ -50,7 +49,7 @@ interface Attempt<Result> {
  *
  * The call settles within `loginTimeoutMs` plus its own timeout, whatever `wx` does: one deadline, set when it is made.
  */
-export function createPipeline({ session, askSession, locate, bearer, loginTimeoutMs }: PipelineDeps) {
+export function createPipeline({ session, locate, bearer, loginTimeoutMs }: PipelineDeps) {
   return function sendAuthenticated<Options extends CallOptions, Result>(
     name: string,
     given: Options,
@@ -61,7 +60,7 @@ export function createPipeline({ session, askSession, locate, bearer, loginTimeo
     const options = Object(given) as Options
     const { auth, replay, header, timeout = WX_TIMEOUT_MS } = options
     // A logout since the call began ends it: the replay must not go on as the next user.
-    const since = session.generation()
+    const beginning = session.begin()
     const call = begin<Result>(loginTimeoutMs + timeout, () => call.abandon(fail('timeout', 'timeout')))
     const { task, setTask } = createTask(call.setTask, () => {
       if (!call.isOver()) call.abandon(fail('aborted', 'abort'))
@@ -77,10 +76,10 @@ export function createPipeline({ session, askSession, locate, bearer, loginTimeo
 
       const first = await attempt(url, isAuthorized, null)
       if (!first.isUnauthorized) return first.outcome
-      if ((await endSession(first)) && replay !== false) {
+      if ((await mayReplay(url, first)) && replay !== false) {
         const second = await attempt(url, isAuthorized, first.session)
         if (!second.isUnauthorized) return second.outcome
-        await endSession(second)
+        await mayReplay(url, second)
       }
       return fail('unauthorized', 'the service does not accept the session', 401)
     }
@@ -94,14 +93,15 @@ export function createPipeline({ session, askSession, locate, bearer, loginTimeo
       let found: ActiveSession<unknown> | null = null
       if (isAuthorized) {
         try {
-          found = await session.obtain(since)
+          found = await session.obtain(beginning)
           // Checked here because a logout may come during any `await`; from here to the sending there is none.
-          if (since !== session.generation()) throw loggedOut()
+          if (beginning.generation !== session.generation()) throw loggedOut()
         } catch (error) {
           found = null
-          if (auth !== 'optional') throw error
+          // `unauthorized`: the user has changed, and the request must not go out at all.
+          if (auth !== 'optional' || (error as AuthError).code === 'unauthorized') throw error
         }
-        // A request that began as one user must not go on as another, and a `loginWith` session may be another user's.
+        // Users may come without an id, so that nobody can tell whether a `loginWith` session is the same user's.
         if (refused && found && (refused.isOwn || found.isOwn)) return fail('unauthorized', 'the user has changed', 401)
       }
       // Given up while it waited for a login: nothing is sent any more, and nobody hears of this error.
@@ -127,17 +127,16 @@ export function createPipeline({ session, askSession, locate, bearer, loginTimeo
       const isAnswer = !hasFailed || !!answer.statusCode
       const isRefused = isAuthorized && isAnswer && isUnauthorized(answer)
       // A 5xx says nothing about the token. A library that hands out bodies alone has checked the status itself.
-      if (token && isAnswer && !isRefused && !(answer.statusCode >= 500)) session.accepted(token)
+      if (token && isAnswer && !isRefused && !(answer.statusCode >= 500)) {
+        session.accepted(token)
+        if (problemOf(answer).code === 'session_key_stale') session.keyIsStale(token)
+      }
       return { outcome, response, session: active, isUnauthorized: isRefused }
     }
 
-    /** Ends the session that was refused. Returns whether the request may be sent again. */
-    async function endSession({ response, session: refused }: Attempt<Result>): Promise<boolean> {
-      if (!refused) return false
-      const { data } = Object(response) as { data?: { byteLength?: unknown } }
-      // A file, raw bytes and a closed socket do not say why they are refused.
-      const explained = data && !data.byteLength ? response : await askSession(refused.token).catch(ignore)
-      return session.invalidate(refused.token, problemOf(explained).reason)
+    /** Finds out what the 401 means. The session has ended when it says so. */
+    async function mayReplay(url: string, { response, session: refused }: Attempt<Result>): Promise<boolean> {
+      return !!refused && session.refused(refused.token, response, url.replace(/[?#].*/, ''))
     }
 
     call.follow(run())

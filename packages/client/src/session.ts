@@ -3,6 +3,7 @@ import { createWindow, ignore, type Underway, within } from './deadline.ts'
 import { AuthError, loggedOut } from './errors.ts'
 import { createLogin, type LoginDeps } from './login.ts'
 import type { Issued } from './service.ts'
+import { createSessionCheck, type Verdict } from './session-check.ts'
 import type { ActiveSession, SessionState, SessionStorage } from './storage.ts'
 
 /** The one session on this device. */
@@ -11,12 +12,13 @@ export interface SessionKeeper<User> {
   current(): ActiveSession<User> | null
   /** A number that grows with every sign-out: what began before one must not go on after it. */
   generation(): number
+  /** Notes what a call must know of the moment it began. */
+  begin(): Beginning
   /**
-   * The usable session, or that of one login, however many ask.
-   *
-   * @param since the generation in which the call began; rejects when a sign-out came after it
+   * The usable session, or that of one login, however many ask. Rejects when somebody signed out since the call began, or
+   * when another user signed in.
    */
-  obtain(since: number): Promise<ActiveSession<User>>
+  obtain(call: Beginning): Promise<ActiveSession<User>>
   /**
    * As `obtain`, but asks WeChat about a stored session first.
    *
@@ -30,16 +32,35 @@ export interface SessionKeeper<User> {
   loginWith(request: LoginWithRequest): Promise<ActiveSession<User>>
   /** Says that the service accepted `token`: the lifetime of the session starts again. */
   accepted(token: string): void
-  /** Says that the service answered 401 to `token`. Returns false when the request must not be sent again. */
-  invalidate(token: string, reason?: LogoutReason): boolean
+  /**
+   * Says that a request with `token` was answered 401, finds out why, and ends the session if it has ended.
+   *
+   * @param address origin and path of the request
+   * @returns whether the request may be sent once more
+   */
+  refused(token: string, response: unknown, address: string): Promise<boolean>
+  /** What the service says about the session of `token`. */
+  ask(token: string): Promise<Verdict>
+  /** Says that the service could not use its session_key, in the session of `token`. */
+  keyIsStale(token: string): void
   /** Takes over what the service now says of `user`, if that user is still signed in. */
   update(user: { id: unknown }): void
   logout(options: LogoutOptions): Promise<void>
 }
 
+/** What a call knows of the moment it began. */
+export interface Beginning {
+  /** The generation then. */
+  generation: number
+  /** The user it began under, or whose token it was sent with. Null: nobody yet. */
+  user: unknown
+}
+
 /** What the session needs. */
 export interface SessionDeps<User> extends LoginDeps<User> {
   storage: SessionStorage<User>
+  /** Whether the first sign-in on this phone may happen without the user's tap. */
+  autoLogin: boolean
   /** Whether `ensure` asks WeChat about a stored session, once. */
   checkSession: 'launch' | 'never'
   now: () => number
@@ -52,9 +73,9 @@ export interface SessionDeps<User> extends LoginDeps<User> {
 }
 
 /** After a `session_revoked` with one of these reasons, only the user's own tap signs in again. */
-const FINAL_REASONS: readonly unknown[] = ['signed_out_elsewhere', 'erased', 'admin']
+const FINAL_REASONS: readonly unknown[] = ['signed_out_elsewhere', 'limit', 'erased', 'admin']
 
-/** After a 401 that ended a session, the next 401 starts no login for this time, unless a request was accepted between. */
+/** After a 401 ended a session, the next end starts no login for this time, unless a request was accepted between. */
 const DISTRUST_MS = 10_000
 
 /** How long a caller waits for WeChat's answer about its session_key. */
@@ -70,6 +91,7 @@ const WRITE_FRACTION = 1 / 10
 export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User> {
   const { wechat, service, storage, now } = deps
   const logins = createLogin(deps, commit, fail)
+  const check = createSessionCheck(service.askSession)
   let state: SessionState<User> = {}
   /** The login under way, and whether the user asked for it. Null: no login is under way. */
   let underway: { login: Underway<ActiveSession<User>>; isTapped: boolean } | null = null
@@ -82,6 +104,10 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   let loading: Promise<void> | null = null
   /** The question to WeChat about the stored session. Null: not asked yet. */
   let checking: Promise<void> | null = null
+  /** The look into the storage before a silent login. Null: nobody is looking. */
+  let looking: Promise<void> | null = null
+  /** The token of the session in which the service could not use its session_key. Null: none. */
+  let staleKeyOf: string | null = null
   /** The token that was read from the storage. Null: not read yet, or there was none. */
   let storedToken: string | null = null
   /** The token of a sign-out everywhere that the service has not heard of. Null: there is none. */
@@ -91,8 +117,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 
   /** Changes the state and stores it. */
   function change(next: SessionState<User>): Promise<unknown> {
-    state = next
-    savedExpiresAtMs = next.active ? next.active.expiresAtMs : 0
+    adopt(next)
     return storage.write(next)
   }
 
@@ -103,16 +128,25 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (since !== generation) throw loggedOut()
   }
 
-  function restore(stored: SessionState<User>): void {
-    storedToken = stored.active ? stored.active.token : null
+  function restore(stored: SessionState<User> | null): void {
     // A logout may have run while the storage was read; it wins.
-    if (generation) return
+    if (stored && !generation) adopt(stored)
+    if (stored?.active) storedToken = stored.active.token
+  }
+
+  /** Changes the state to what stands, or will stand, in the storage. */
+  function adopt(stored: SessionState<User>): void {
     state = stored
     savedExpiresAtMs = stored.active ? stored.active.expiresAtMs : 0
   }
 
   function token(): string | null {
     return state.active ? state.active.token : null
+  }
+
+  /** Who is signed in, also when the session is not usable any more. Null: nobody. */
+  function user(): User | null {
+    return state.active ? state.active.user : null
   }
 
   function isOwn(): boolean {
@@ -128,63 +162,111 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     return active && (active.isOwn || keyHold.isOpen() || now() < active.expiresAtMs) ? active : null
   }
 
-  function obtain(since: number): Promise<ActiveSession<User>> {
-    return load(since).then(() => current() || login(false))
+  async function obtain(call: Beginning): Promise<ActiveSession<User>> {
+    // Whoever reads the storage for the first time has just seen what stands there.
+    const hasJustRead = !loading
+    await load(call.generation)
+    const before = call.user || user()
+    const active = current() || (await loginSilently(call.generation, hasJustRead))
+    // What began as one user must not go on as another.
+    if (before && idOf(before) !== idOf(active.user)) {
+      throw new AuthError('unauthorized', 'request:fail the user has changed', { statusCode: 401 })
+    }
+    call.user = active.user
+    return active
   }
 
   async function ensure(force: boolean): Promise<ActiveSession<User>> {
     const since = generation
+    const hasJustRead = !loading
     await load(since)
     if (force) return login(true)
     if (deps.checkSession === 'launch' && current() && !isOwn() && token() === storedToken) {
-      if (!checking) checking = check(wechat.isSessionKeyAlive())
+      if (!checking) checking = renewKey(since, wechat.isSessionKeyAlive())
       await checking
     }
-    return obtain(since)
+    if (since !== generation) throw loggedOut()
+    return current() || loginSilently(since, hasJustRead)
   }
 
-  /** A dead session_key costs one login. When that login fails, the old session stays: the service may still accept it. */
-  async function check(alive: Promise<boolean>): Promise<void> {
+  /** A dead session_key costs one login. Whatever becomes of that login, the old session stays if it still works. */
+  async function renewKey(since: number, alive: Promise<boolean>): Promise<void> {
     const renewed = alive
-      .then<unknown>((isAlive) => isAlive || keyHold.isOpen() || token() !== storedToken || login(false))
-      .then(ignore, (error: AuthError) => {
-        if (error.code !== 'login_rejected') return
-        if (storedToken) drop(storedToken)
-        throw error
-      })
-    // It may reject after the caller has stopped waiting.
-    renewed.catch(ignore)
+      .then<unknown>((isAlive) => isAlive || keyHold.isOpen() || token() !== storedToken || loginSilently(since, false))
+      .then(ignore, ignore)
     if (!(await within(CHECK_TIMEOUT_MS, alive, () => true))) await renewed
+  }
+
+  /**
+   * Signs in without the user's tap, unless another copy of this package on the same storage has signed in or out.
+   *
+   * @param hasJustRead whether the storage need not be read again
+   * @param skipsPause whether the login ignores the pause after a failed one
+   */
+  async function loginSilently(since: number, hasJustRead: boolean, skipsPause = false): Promise<ActiveSession<User>> {
+    const before = token()
+    if (!underway && !hasJustRead) await look()
+    if (since !== generation) throw loggedOut()
+    return (before !== token() && current()) || login(skipsPause)
+  }
+
+  /** Reads the storage again, because another copy of this package may have written to it. */
+  function look(): Promise<void> {
+    if (!looking) looking = storage.read().then(takeOver(state))
+    return looking
+  }
+
+  /** @param before the state when the storage was asked: whatever has changed it since is newer than the storage */
+  function takeOver(before: SessionState<User>) {
+    return (news: SessionState<User> | null): void => {
+      looking = null
+      if (!news || state !== before || underway) return
+      if (news.active) deps.tell('login', view(news.active), news.active.session.id)
+      if (news.signedOut) leave(news.signedOut)
+      adopt(news)
+    }
   }
 
   async function ensureSessionKey(): Promise<void> {
     const since = generation
+    const hasJustRead = !loading
     // Before anything is waited for: a login in the background could replace the key.
-    keyHold.open()
+    holdKey()
     try {
       await load(since)
       if (underway) await underway.login.outcome
-      await obtain(since)
+      if (!current()) await loginSilently(since, hasJustRead)
       if (isOwn()) {
         throw new AuthError('invalid_argument', 'ensureSessionKey:fail the session was not made with wx.login')
       }
       const isAlive = await within(CHECK_TIMEOUT_MS, wechat.isSessionKeyAlive(), () => true)
       if (since !== generation) throw loggedOut()
-      if (!isAlive) await login(true)
-      keyHold.open()
+      // After `session_key_stale` the phone's word does not count: it knows WeChat's key, not the service's.
+      if (!isAlive || staleKeyOf === token()) await loginSilently(since, false, true)
+      holdKey()
     } catch (error) {
       keyHold.close()
       throw error
     }
   }
 
+  function holdKey(): void {
+    keyHold.close()
+    keyHold.open()
+  }
+
   function login(isTapped: boolean): Promise<ActiveSession<User>> {
     if (!underway) {
-      if (state.signedOut && !isTapped) throw loggedOut()
+      if (!isTapped && !mayLoginSilently()) throw loggedOut()
       underway = { login: logins.withCode(token(), isTapped), isTapped }
     }
     if (isTapped) underway.isTapped = true
     return underway.login.outcome
+  }
+
+  /** Not after a sign-out; and with `autoLogin: false` only for a user who was signed in on this phone before. */
+  function mayLoginSilently(): boolean {
+    return !state.signedOut && (deps.autoLogin || !!state.active || !!state.isRenewable)
   }
 
   async function loginWith(request: LoginWithRequest): Promise<ActiveSession<User>> {
@@ -223,41 +305,58 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (!active || by !== active.token) return
     distrust.close()
     active.expiresAtMs = expiryOf(active)
-    if (Math.abs(active.expiresAtMs - savedExpiresAtMs) >= active.expiresIn * 1000 * WRITE_FRACTION) void change(state)
+    if (Math.abs(active.expiresAtMs - savedExpiresAtMs) >= active.expiresIn * 1000 * WRITE_FRACTION) save(active)
   }
 
-  function invalidate(refused: string, reason?: LogoutReason): boolean {
-    if (refused !== token()) return true
+  /** Stores the session again, unless another copy of this package has signed in or out. */
+  function save(active: ActiveSession<User>): void {
+    savedExpiresAtMs = active.expiresAtMs
+    void look().then(() => active.token === token() && change(state))
+  }
+
+  async function refused(by: string, response: unknown, address: string): Promise<boolean> {
+    // Another request has been here before: the token is an old one.
+    if (by !== token()) return true
+    const verdict = check.read(response) || (await check.ask(by))
+    if (verdict.says === 'lives') accepted(by)
+    const hasEnded = verdict.says === 'ended' || (verdict.says === 'no route' && check.mayGuess(address))
+    // Before anything is written to the storage: another copy of this package may have signed in or out.
+    if (hasEnded) await look()
+    return by !== token() || (hasEnded && end(verdict.reason))
+  }
+
+  /** Ends the current session. Returns whether a request may be sent again. */
+  function end(reason?: LogoutReason): boolean {
     if (isOwn() || FINAL_REASONS.indexOf(reason) >= 0) {
       // The user is signing in anew, and that is what counts.
       if (underway?.isTapped) return false
       void signOut(reason || 'expired')
       return true
     }
-    if (distrust.isOpen()) return false
-    distrust.open()
-    drop(refused)
+    if (!distrust.open()) return false
+    // Another session may be made silently, also after a restart.
+    void change({ isRenewable: true })
     return true
-  }
-
-  /** Forgets the session that holds `refused`; a newer session is left alone. */
-  function drop(refused: string): void {
-    if (refused === token()) void change({})
   }
 
   function update(user: { id: unknown }): void {
     const { active } = state
-    if (!active || (Object(active.user) as { id?: unknown }).id !== user.id) return
+    if (!active || idOf(active.user) !== user.id) return
     Object.assign(Object(active.user), user)
-    void change(state)
+    save(active)
   }
 
   function signOut(reason: LogoutReason): Promise<unknown> {
+    leave(reason)
+    return change({ signedOut: reason, id: String(Math.random()) })
+  }
+
+  /** Ends what is under way for the user who was signed in. */
+  function leave(reason: LogoutReason): void {
     generation++
     if (underway) underway.login.abandon(Promise.reject(loggedOut()))
     underway = null
     if (!state.signedOut) deps.tell('logout', { reason }, reason)
-    return change({ signedOut: reason })
   }
 
   async function logout({ everywhere, remote = true }: LogoutOptions): Promise<void> {
@@ -281,16 +380,26 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   return {
     current,
     generation: () => generation,
+    begin: () => ({ generation, user: user() }),
     obtain,
     ensure,
     ensureSessionKey,
     releaseSessionKey: keyHold.close,
     loginWith,
     accepted,
-    invalidate,
+    refused,
+    ask: check.ask,
+    keyIsStale(by) {
+      staleKeyOf = by
+    },
     update,
     logout,
   }
+}
+
+/** What a user is, the application says; ours has an id. */
+function idOf(user: unknown): unknown {
+  return (Object(user) as { id?: unknown }).id
 }
 
 /** What may be shown of a session: everything but the token. */

@@ -3,7 +3,7 @@ import { begin, ignore } from './deadline.ts'
 import { toAuthError } from './errors.ts'
 import { createEvents } from './events.ts'
 import type { createPipeline, Sending } from './pipeline.ts'
-import type { Service } from './service.ts'
+import type { SessionKeeper } from './session.ts'
 import { failureOf, report } from './task.ts'
 import type { WeChat } from './wx.ts'
 import type { SocketClose, SocketTask, WxSocketOptions } from './wx-api.ts'
@@ -28,7 +28,7 @@ interface SocketEvents {
  */
 export function createConnectSocket(
   wechat: WeChat,
-  askSession: Service<unknown>['askSession'],
+  ask: SessionKeeper<unknown>['ask'],
   sendAuthenticated: ReturnType<typeof createPipeline>,
 ): (options: SocketOptions) => SocketTask {
   return (options) => {
@@ -70,10 +70,9 @@ export function createConnectSocket(
     }
 
     /** `wx` does not tell with which status an upgrade was refused, nor whether it was, so the service is asked. */
-    function explain(failure: unknown, token: string | null): Promise<unknown> {
-      return (token ? askSession(token) : Promise.reject())
-        .then((answer) => (isRefused(answer) ? answer : Promise.reject()))
-        .catch(() => Promise.reject(toAuthError(failure, 'network')))
+    async function explain(failure: unknown, token: string | null): Promise<SocketClose> {
+      if (token && (await ask(token)).says === 'ended') return { code: UNAUTHORIZED, reason: '' }
+      throw toAuthError(failure, 'network')
     }
 
     const url = String(options.url).replace(/^ws/, 'http')
@@ -81,7 +80,7 @@ export function createConnectSocket(
       'connectSocket',
       Object.assign({}, options, { url }),
       (sent, sending, token) => connect(sent, sending).catch((failure) => explain(failure, token)),
-      isRefused,
+      isUnauthorized,
     )
     outcome
       .catch((error: unknown) => {
@@ -118,8 +117,7 @@ export function createConnectSocket(
   }
 }
 
-/** Whether a socket's close or the answer of `GET /v1/session` says that the token is not valid. */
-function isRefused(end: unknown): boolean {
-  const { code, statusCode } = Object(end) as { code?: unknown; statusCode?: unknown }
-  return code === UNAUTHORIZED || Number(statusCode) === 401
+/** Whether the close of a socket says that the token is not valid. */
+function isUnauthorized(end: unknown): boolean {
+  return (Object(end) as { code?: unknown }).code === UNAUTHORIZED
 }

@@ -11,18 +11,42 @@ export interface ActiveSession<User> extends Issued<User> {
   isOwn?: boolean
 }
 
-/**
- * What this device knows, in memory and in the storage: somebody is signed in, or signed out (and no silent login may
- * follow), or neither (a silent login may follow).
- */
-export type SessionState<User> =
-  | { active: ActiveSession<User>; signedOut?: undefined }
-  | { active?: undefined; signedOut: LogoutReason }
-  | { active?: undefined; signedOut?: undefined }
+/** What this device knows, in memory and in the storage. */
+export type SessionState<User> = SignedIn<User> | SignedOut | Neither
+
+/** Somebody is signed in. */
+interface SignedIn<User> {
+  active: ActiveSession<User>
+  signedOut?: undefined
+  id?: undefined
+  isRenewable?: undefined
+}
+
+/** Somebody signed out, or was signed out for good: no silent login may follow. */
+interface SignedOut {
+  active?: undefined
+  signedOut: LogoutReason
+  /** Unique for each sign-out. */
+  id: string | undefined
+  isRenewable?: undefined
+}
+
+/** A silent login may follow. */
+interface Neither {
+  active?: undefined
+  signedOut?: undefined
+  id?: undefined
+  /** Whether there was a session before, which ended in another way than by a sign-out. */
+  isRenewable?: boolean
+}
 
 /** Reads and writes never fail: without a working storage the session lives in memory only. */
 export interface SessionStorage<User> {
-  read(): Promise<SessionState<User>>
+  /**
+   * Reads, after our own writes have settled. Null unless there is something that we neither wrote nor read before: then
+   * an earlier run of the app has written it, or another copy of this package on the same storage.
+   */
+  read(): Promise<SessionState<User> | null>
   write(state: SessionState<User>): Promise<unknown>
 }
 
@@ -36,49 +60,74 @@ export function createSessionStorage<User>(
   scope: () => string,
 ): SessionStorage<User> {
   let newest: SessionState<User> = {}
-  /** The token in the storage, as far as we know. */
-  let storedToken: string | null = null
+  /** All writes under way; it never rejects. Null: there are none. */
+  let writing: Promise<unknown> | null = null
+  /** The ids of all that we have written or read. */
+  const known: Record<string, true> = { '': true }
+  /** The id of what stands in the storage, as far as we know. */
+  let storedId = ''
 
-  async function read(): Promise<SessionState<User>> {
+  async function read(): Promise<SessionState<User> | null> {
+    if (writing) await writing
     const found = parse<User>(await storage.get(key), scope())
-    storedToken = tokenOf(found)
+    storedId = idOf(found)
+    if (known[storedId]) return null
+    known[storedId] = true
     return found
   }
 
   async function write(state: SessionState<User>): Promise<void> {
     newest = state
+    const id = idOf(state)
+    known[id] = true
     try {
-      if (state.active || state.signedOut) await storage.set(key, Object.assign({ scope: scope() }, state))
+      if (id) await storage.set(key, Object.assign({ scope: scope() }, state))
       else await storage.remove(key)
-      storedToken = tokenOf(state)
+      storedId = id
     } catch {
       // What is still in the storage has ended and would come back at the next start; an older copy of the same session may.
-      if (state === newest && (!storedToken || storedToken !== tokenOf(state))) await storage.remove(key)
+      if (state === newest && (!storedId || storedId !== id)) await storage.remove(key)
     }
     // Two writes under way may land in either order, and one that was given up may land late.
     if (state !== newest) await write(newest)
   }
 
+  /** A storage that does not answer in time, or not at all, has nothing. "Not found" is a failure in `wx`, too. */
+  function inTime<T>(work: Promise<T>, nothing: T): Promise<T> {
+    return within(STORAGE_TIMEOUT_MS, work, () => nothing).catch(() => nothing)
+  }
+
   return {
-    // "Not found" is a failure in `wx`, and the usual one.
-    read: () => within<SessionState<User>>(STORAGE_TIMEOUT_MS, read(), () => ({})).catch(() => ({})),
-    write: (state) => within<unknown>(STORAGE_TIMEOUT_MS, write(state), () => null).catch(() => null),
+    read: () => inTime(read(), null),
+    write(state) {
+      const before = writing
+      const all = inTime<unknown>(write(state), null)
+        .then(() => before)
+        .then(() => {
+          if (writing === all) writing = null
+        })
+      writing = all
+      return all
+    },
   }
 }
 
-function tokenOf({ active }: SessionState<unknown>): string | null {
-  return active ? active.token : null
+/** What tells a state from all others that were ever stored. Empty: there is nothing to store. */
+function idOf({ active, signedOut, id = signedOut, isRenewable }: SessionState<unknown>): string {
+  return active ? active.token : id || (isRenewable ? 'renewable' : '')
 }
 
 function parse<User>(value: unknown, expectedScope: string): SessionState<User> {
-  const { scope, active, signedOut } = value as {
+  const { scope, active, signedOut, id, isRenewable } = value as {
     scope?: unknown
     active?: unknown
     signedOut?: LogoutReason
+    id?: string
+    isRenewable?: unknown
   }
   if (scope !== expectedScope) return {}
-  if (signedOut) return { signedOut }
-  if (!isIssued<ActiveSession<User & { isNew?: boolean }>>(active)) return {}
+  if (signedOut) return { signedOut, id }
+  if (!isIssued<ActiveSession<User & { isNew?: boolean }>>(active)) return { isRenewable: !!isRenewable }
   // A user is new only in the answer to the first sign-in.
   if (active.user.isNew) active.user.isNew = false
   return { active }

@@ -92,19 +92,21 @@ describe('ensureLogin', () => {
     expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
   })
 
-  test('a sign-in refused after a dead session_key ends the session', async () => {
+  test.each([
+    problem(403, 'wechat_user_blocked'),
+    problem(404, 'appid_unknown'),
+    problem(500, 'wechat_misconfigured'),
+    problem(429, 'rate_limited'),
+  ])('a sign-in refused after a dead session_key leaves a session that works: %o', async (answer) => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await flush()
     phone.world.expireSessionKey(phone.device.user, phone.device.appid)
-    phone.service.exchanges.push(problem(403, 'wechat_user_blocked'))
+    phone.service.exchanges.push(answer)
     const auth = phone.restart()
-    await expect(auth.ensureLogin()).rejects.toMatchObject({
-      code: 'login_rejected',
-      statusCode: 403,
-      retryable: false,
-    })
-    expect(auth.getSession()).toBeNull()
+    expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    expect(phone.count('wx.login')).toBe(2)
   })
 
   test('a silent wx.checkSession is waited for two seconds, and by no request', async () => {
@@ -149,7 +151,7 @@ describe('ensureLogin', () => {
     expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
   })
 
-  test('a session_key found dead late ends the session, quietly, when the sign-in is then refused', async () => {
+  test('a session_key found dead late leaves the session, also when the sign-in is then refused', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await flush()
@@ -160,7 +162,8 @@ describe('ensureLogin', () => {
     await phone.advance(2_000)
     expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
     await phone.advance(1_000)
-    expect(auth.getSession()).toBeNull()
+    expect(phone.count('wx.login')).toBe(2)
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
   })
 
   test("checkSession: 'never' asks nothing of the session_key", async () => {
@@ -189,7 +192,7 @@ describe('ensureLogin', () => {
 
 describe('a failing login', () => {
   test.each([
-    [problem(400, 'code_invalid'), 'login_rejected', false],
+    [problem(400, 'request_invalid'), 'login_rejected', false],
     [problem(403, 'wechat_user_blocked'), 'login_rejected', false],
     [problem(429, 'rate_limited'), 'login_throttled', true],
     [{ status: 200, data: '<html>captive portal</html>' }, 'bad_response', false],

@@ -7,6 +7,7 @@ describe('a failing login', () => {
   test.each([
     ['network', 'lose' as const],
     ['unavailable', problem(502, 'wechat_unreachable')],
+    ['unavailable', { status: 500, data: 'a gateway says no' }],
   ])('is repeated once after 300 ms with a new code: %s', async (code, answer) => {
     const { auth, service, advance } = createPhone()
     service.exchanges.push(answer, answer)
@@ -17,6 +18,38 @@ describe('a failing login', () => {
     expect(ensured).toMatchObject({ state: 'rejected', error: { code, retryable: true } })
     expect(new Set(service.usedCodes).size).toBe(2)
     await advance(900)
+    expect(service.usedCodes).toHaveLength(2)
+  })
+
+  test.each([problem(400, 'code_invalid'), problem(409, 'code_used'), problem(409, 'login_in_progress')])(
+    'that refused the code is repeated once with a new one: %o',
+    async (answer) => {
+      const { auth, service, advance } = createPhone()
+      service.exchanges.push(answer)
+      const page = watch(auth.request({ url: '/products' }))
+      await advance(300)
+      expect(page).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+      expect(new Set(service.usedCodes).size).toBe(2)
+      service.exchanges.push(answer, answer)
+      const forced = watch(auth.ensureLogin({ force: true }))
+      await advance(10_000)
+      expect(forced).toMatchObject({ state: 'rejected', error: { code: 'login_rejected' } })
+      expect(service.usedCodes).toHaveLength(4)
+    },
+  )
+
+  test('with a code that got too old in the background is repeated when the app comes back', async () => {
+    const { auth, device, service, advance } = createPhone()
+    device.faults.set('wx.login', { delayMs: 1_000, times: 1 })
+    const page = watch(auth.request({ url: '/products' }))
+    await advance(500)
+    device.lifecycle.hide()
+    await advance(6 * 60_000)
+    service.exchanges.push(problem(400, 'code_invalid'))
+    device.lifecycle.show()
+    await advance(1_000)
+    await advance(300)
+    expect(page).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
     expect(service.usedCodes).toHaveLength(2)
   })
 
@@ -38,7 +71,8 @@ describe('a failing login', () => {
 
   test.each([
     ['the network said it may come back later', { ...problem(503, 'wechat_busy'), header: { 'retry-after': '3' } }],
-    ['the code was refused', problem(400, 'code_invalid')],
+    ['the operator has to act first', problem(500, 'wechat_misconfigured')],
+    ['the service has a fault of its own', problem(500, 'internal')],
     ['the user was refused', problem(403, 'wechat_user_blocked')],
     ['there were too many', problem(429, 'rate_limited')],
     ['it was not our service', { status: 200, data: '<html>' }],

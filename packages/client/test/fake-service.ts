@@ -42,6 +42,8 @@ export function createFakeService() {
     exchanges,
     /** Answers a business request, or holds it back. */
     business: null as ((call: Call) => Answer | 'hold' | 'lose') | null,
+    /** Answers `GET /v1/session`, or holds it back. Null: says of each token what is true. */
+    sessionRoute: null as ((call: Call) => Answer | 'hold' | 'lose') | null,
     absoluteSeconds: ABSOLUTE_SECONDS,
     issue(): CreateSessionResponse {
       const n = ++issuedCount
@@ -82,6 +84,7 @@ export function createFakeService() {
         if (call.token) sessions.set(call.token, 'signed_out')
         return { status: 204 }
       }
+      if (call.path === '/v1/session') return service.sessionRoute?.(call) ?? service.answerFor(call.token)
       return service.business?.(call) ?? service.answerFor(call.token)
     },
   }

@@ -98,12 +98,14 @@ describe('downloadFile', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('goes on when the service cannot be asked', async () => {
-    const { auth, service } = createPhone()
+  test('does not log in when the service cannot be asked', async () => {
+    const { auth, service, count } = createPhone()
     await auth.ensureLogin()
     service.revokeAll()
-    service.business = (call) => (call.path === '/v1/session' ? 'lose' : service.answerFor(call.token))
-    expect((await auth.downloadFile({ url: '/receipt' })).statusCode).toBe(200)
+    service.sessionRoute = () => 'lose'
+    await expect(auth.downloadFile({ url: '/receipt' })).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(count('wx.login')).toBe(1)
+    expect(auth.getSession()).not.toBeNull()
   })
 })
 

@@ -22,7 +22,7 @@ type Step =
   | { do: 'suspend'; ms: number }
   | { do: 'jump'; ms: number }
   | { do: 'storage'; how: 'full' | 'silent' | 'fine' | 'cleared' }
-  | { do: 'answer'; nth: number; with: 'truth' | 'refused' | 'trouble' | 'loss' }
+  | { do: 'answer'; nth: number; with: 'truth' | 'refused' | 'code refused' | 'foreign' | 'trouble' | 'loss' }
   | { do: 'revoke'; reason: 'unknown' | 'replaced' | 'admin' }
   | { do: 'breakWx'; how: 'fails' | 'hangs' | 'key is dead' | 'request is deaf' }
   | { do: 'advance'; ms: number }
@@ -53,7 +53,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('answer'),
       nth: fc.nat(5),
-      with: fc.constantFrom('truth', 'truth', 'truth', 'refused', 'trouble', 'loss'),
+      with: fc.constantFrom(
+        'truth',
+        'truth',
+        'truth',
+        'refused',
+        'code refused',
+        'foreign',
+        'foreign',
+        'trouble',
+        'loss',
+      ),
     }),
   },
   {
@@ -91,7 +101,7 @@ const raceStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('answer'),
       nth: fc.nat(5),
-      with: fc.constantFrom('truth', 'truth', 'truth', 'refused'),
+      with: fc.constantFrom('truth', 'truth', 'truth', 'refused', 'foreign'),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('revoke'), reason: fc.constantFrom('unknown', 'replaced') }) },
@@ -116,7 +126,8 @@ const schedule = fc.oneof(
   { weight: 1, arbitrary: fc.array(patienceStep, { minLength: 5, maxLength: 20 }) },
 )
 
-async function run(isWarm: boolean, steps: readonly Step[]): Promise<void> {
+/** @param hasRoute whether the service has `GET /v1/session` */
+async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): Promise<void> {
   let offsetMs = 0
   const phone = createPhone()
   const { service, device } = phone
@@ -139,6 +150,9 @@ async function run(isWarm: boolean, steps: readonly Step[]): Promise<void> {
   let backgroundMs = 0
   let requests = 0
   let needless = 0
+  /** Whether anybody has asked for a login of their own, which does not wait for the pause after a failed one. */
+  let isForced = false
+  const codeRefused: { atMs: number; logins: number }[] = []
   let isDeaf = false
 
   /** Time the app was in front. */
@@ -196,11 +210,22 @@ async function run(isWarm: boolean, steps: readonly Step[]): Promise<void> {
     if (how === 'trouble') return call.answer(503, problem(503, 'store_unavailable').data)
     if (isLogin(call)) {
       if (how === 'refused') return call.answer(403, problem(403, 'user_disabled').data)
+      if (how === 'code refused' && call.path === '/v1/sessions') {
+        codeRefused.push({ atMs: device.clock.now(), logins: loginsMs.length })
+        return call.answer(400, problem(400, 'code_invalid').data)
+      }
       const body = service.issue()
       issued.push(body.token)
       await call.answer(201, body)
       // 6: after a logout no earlier login commits.
       if (lateExchanges.has(call)) expect(auth.getSession()?.id).not.toBe(body.session.id)
+      return
+    }
+    if (call.path === '/v1/session' && !hasRoute) return call.answer(404)
+    if (how === 'foreign' && call.path !== '/v1/session') {
+      await call.answer(401, { message: 'no' })
+      // 3: a 401 for reasons of its own ends nothing by itself.
+      if (before && before.expiresAtMs > now()) expect(auth.getSession()?.id).toBe(before.id)
       return
     }
     const { status, data } = how === 'refused' ? problem(401, 'session_invalid') : service.answerFor(call.token)
@@ -241,13 +266,16 @@ async function run(isWarm: boolean, steps: readonly Step[]): Promise<void> {
       case 'abort':
         return abort(step.nth % Math.max(1, tasks.length))
       case 'ensureLogin':
+        if (step.force) isForced = true
         if (step.force) forcedAtMs = foregroundMs()
         return track('ensureLogin', auth.ensureLogin({ force: step.force }))
       case 'loginWith':
+        isForced = true
         return track('loginWith', auth.loginWith({ url: '/login', data: {} }))
       case 'ensureSessionKey':
         // It makes a passed hint not matter, also in the middle of the login that the hint has caused.
         forcedAtMs = foregroundMs()
+        isForced = true
         return track('ensureSessionKey', Promise.race([auth.ensureSessionKey(), passedBy()]))
       case 'decrypt':
         // A request of the default timeout, which is longer than what is looked at here.
@@ -322,6 +350,10 @@ async function run(isWarm: boolean, steps: readonly Step[]): Promise<void> {
     for (let n = 0; n < requests; n++) {
       expect(callsOf(n)).toBeLessThanOrEqual(neverSent.has(n) ? 0 : 2)
     }
+    // After a refused code there is at most one more, then a pause of a second at least.
+    for (const { atMs, logins } of isForced ? [] : codeRefused) {
+      expect(loginsMs.slice(logins).filter((loginMs) => loginMs < atMs + 1_000).length).toBeLessThanOrEqual(1)
+    }
     // 7: a code is sent at most once.
     expect(new Set(service.usedCodes).size).toBe(service.usedCodes.length)
     // 8: at most 3 logins in 10 s.
@@ -357,9 +389,9 @@ describe('whatever happens in whatever order', () => {
 
   test('the invariants hold', { timeout: 60_000 + 50 * numRuns }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.boolean(), schedule, async (isWarm, steps) => {
+      fc.asyncProperty(fc.boolean(), fc.nat(3), schedule, async (isWarm, routeless, steps) => {
         try {
-          await run(isWarm, steps)
+          await run(isWarm, routeless > 0, steps)
         } finally {
           vi.unstubAllGlobals()
         }

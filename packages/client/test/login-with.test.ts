@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { IDLE_SECONDS, problem } from './fake-service.ts'
+import { type Call, IDLE_SECONDS, problem } from './fake-service.ts'
 import { BASE_URL, createPhone } from './phone.ts'
 import { flush, watch } from './watch.ts'
 
@@ -275,7 +275,12 @@ describe('a session made by loginWith', () => {
     const { auth, service, advance } = createPhoneWithPasswords({ logger: (line) => told.push(line) })
     auth.on('logout', ({ reason }) => told.push(reason))
     await auth.loginWith(PASSWORD)
-    service.business = ({ token }) => ({ status: 401, data: { error: 'unauthorized', reason: `${token} has expired` } })
+    const refuse = ({ token }: Call) => ({
+      status: 401,
+      data: { error: 'unauthorized', reason: `${token} has expired` },
+    })
+    service.business = refuse
+    service.sessionRoute = refuse
     await expect(auth.request({ url: '/a' })).rejects.toMatchObject({ code: 'logged_out' })
     await advance(0)
     expect(told.slice(1)).toEqual(['expired', 'logout expired'])

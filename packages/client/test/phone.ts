@@ -88,6 +88,8 @@ export function createPhone(options: Partial<CreateAuthOptions> = {}) {
     service,
     sockets,
     auth: launch(),
+    /** A second copy of the package in the same run of the app, on the same storage: an independent subpackage has one. */
+    addCopy: launch,
     /** The app starts anew on the same phone: nothing of the earlier run but the storage. */
     restart(more: Partial<CreateAuthOptions> = {}) {
       device.lifecycle.launch()

@@ -223,6 +223,52 @@ describe('ensureSessionKey', () => {
   })
 })
 
+describe('after session_key_stale', () => {
+  test.each([
+    ['of decrypt', (auth: ReturnType<typeof createPhone>['auth']) => auth.decrypt(ENCRYPTED)],
+    [
+      'of a request of the application',
+      (auth: ReturnType<typeof createPhone>['auth']) => auth.request({ url: '/v1/open-data/verify', method: 'POST' }),
+    ],
+  ])('%s the next ensureSessionKey signs in, whatever WeChat says of its key, and only once', async (_, fail) => {
+    const { auth, service, count } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    await auth.ensureSessionKey()
+    expect(count('wx.login')).toBe(1)
+    service.business = ({ path }) =>
+      (path.startsWith('/v1/open-data/') ? problem(409, 'session_key_stale') : null) as never
+    await fail(auth).catch(() => {})
+    await auth.ensureSessionKey()
+    expect(count('wx.login')).toBe(2)
+    await auth.ensureSessionKey()
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('that was about the session before, no login follows', async () => {
+    const { auth, service, count } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    const decrypted = watch(auth.decrypt(ENCRYPTED))
+    await flush()
+    await auth.ensureLogin({ force: true })
+    await service.held[0]?.answer(409, problem(409, 'session_key_stale').data)
+    expect(decrypted.state).toBe('rejected')
+    await auth.ensureSessionKey()
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('a login that is refused then leaves the session', async () => {
+    const { auth, service } = createPhoneWithDecrypt()
+    await auth.ensureLogin()
+    service.business = () => problem(409, 'session_key_stale')
+    await auth.decrypt(ENCRYPTED).catch(() => {})
+    service.business = null
+    service.exchanges.push(problem(403, 'user_disabled'))
+    await expect(auth.ensureSessionKey()).rejects.toMatchObject({ code: 'login_rejected' })
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+  })
+})
+
 describe('decrypt', () => {
   test('names the problem when the key has changed, so that the page asks for another tap', async () => {
     const { auth, service } = createPhoneWithDecrypt()
@@ -266,7 +312,7 @@ describe('updateProfile', () => {
     const { service } = phone
     await phone.auth.ensureLogin()
     const user = await phone.auth.updateProfile({ nickname: 'Alice' })
-    expect(service.paths().slice(1)).toEqual(['GET /v1/me', 'POST /v1/me/profile'])
+    expect(service.paths().slice(1)).toEqual(['POST /v1/me/profile'])
     expect(service.calls.at(-1)?.body).toEqual({ nickname: 'Alice' })
     expect(user.profile).toEqual({ ...PROFILE, nickname: 'Alice!' })
     expect(phone.auth.getSession()?.user.profile).toEqual(user.profile)
@@ -289,9 +335,38 @@ describe('updateProfile', () => {
     await flush()
     expect(updated.state).toBe('resolved')
     expect(auth.getSession()?.user).toEqual(other)
-    // Nor is one user's profile sent as another's.
-    await expect(auth.updateProfile({ nickname: 'Alice' })).rejects.toMatchObject({ code: 'logged_out' })
-    expect(service.calls.at(-1)).toMatchObject({ method: 'GET' })
+  })
+
+  test('is not sent as another user, who signs in while it waits for a login', async () => {
+    let nowMs = Date.UTC(2026, 0, 1)
+    const phone = createPhone({ now: () => nowMs })
+    const { auth, service } = phone
+    const { route } = service
+    const other = { ...service.issue().user, id: 'u2' }
+    service.route = (call) =>
+      call.path === '/login' ? { status: 201, data: { ...service.issue(), user: other } } : route(call)
+    await auth.ensureLogin()
+    nowMs += IDLE_SECONDS * 1000
+    service.exchanges.push('hold')
+    const updated = watch(auth.updateProfile({ nickname: 'Alice' }))
+    await flush()
+    await auth.loginWith({ url: '/login' })
+    await flush()
+    expect(updated).toMatchObject({ state: 'rejected', error: { code: 'unauthorized' } })
+    expect(service.paths()).not.toContain('POST /v1/me/profile')
+  })
+
+  test('twice at once sends what each was given, and nothing else', async () => {
+    const { auth, service } = createPhoneWithProfile()
+    await auth.ensureLogin()
+    await Promise.all([
+      auth.updateProfile({ avatarUrl: 'https://a.example.com/2.png' }),
+      auth.updateProfile({ nickname: 'Alice' }),
+    ])
+    expect(service.calls.slice(1).map(({ body }) => body)).toEqual([
+      { avatarUrl: 'https://a.example.com/2.png' },
+      { nickname: 'Alice' },
+    ])
   })
 
   test('that is answered after a logout brings nobody back', async () => {

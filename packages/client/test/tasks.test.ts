@@ -84,6 +84,7 @@ describe('a request with callbacks', () => {
     const { told, ...callbacks } = recorder()
     auth.request({ url: '/products', ...callbacks })
     await flush()
+    await flush()
     expect(told).toEqual([
       'fail unauthorized request:fail the service does not accept the session',
       'complete with a failure',

@@ -93,6 +93,7 @@ describe('wrap', () => {
       isUnauthorized: ({ statusCode, data }) => statusCode === 401 || (data as { code?: number }).code === 401,
     })
     await auth.ensureLogin()
+    service.revokeAll()
     service.business = (call) => ({ status: 200, data: { code: call.token === 'wxs1.000.token-2' ? 0 : 401 } })
     expect((await auth.request({ url: '/products' })).data).toEqual({ code: 0 })
     expect(count('wx.login')).toBe(2)

@@ -1,4 +1,4 @@
-/** Where each resource lives, relative to the origin the service is deployed at. */
+/** The path of each route, below the address of the service. */
 export const ROUTES = {
   sessions: '/v1/sessions',
   session: '/v1/session',
@@ -12,7 +12,7 @@ export const ROUTES = {
   readyz: '/readyz',
 } as const
 
-/** What the phone is, sent with a login only when the host application asked for it; each at most 64 characters. */
+/** Data about the phone. A login sends it only when the SDK's `device` option is on. Each text has at most 64 characters. */
 export interface Device {
   platform?: string
   model?: string
@@ -22,8 +22,8 @@ export interface Device {
 }
 
 /**
- * What users say of themselves. Nothing of it is verified by WeChat or by us, and a user who never
- * filled the form has empty strings.
+ * What users say about themselves. Neither WeChat nor the service verifies it. A user who never filled in the form has
+ * empty strings.
  */
 export interface UserProfile {
   nickname: string
@@ -43,7 +43,7 @@ export interface User {
   profile: UserProfile
 }
 
-/** The public half of a session; its token is shown once, in the answer that creates it. */
+/** A session without its token. The token is shown once, in the answer that creates the session. */
 export interface SessionSummary {
   id: string
   /** ISO 8601. */
@@ -66,9 +66,9 @@ export interface CreateSessionResponse {
   /** Opaque bearer token; goes into the `Authorization` header and nowhere else. */
   token: string
   tokenType: 'Bearer'
-  /** Seconds until the session ends unless it is used. */
+  /** Seconds until the session ends if it is not used. */
   expiresIn: number
-  /** Seconds until the session ends however much it is used. */
+  /** Seconds until the session ends, even if it is used. */
   absoluteExpiresIn: number
   session: SessionSummary
   user: User & { isNew: boolean }
@@ -78,21 +78,21 @@ export interface CreateSessionResponse {
 export interface GetSessionResponse {
   session: SessionSummary
   user: User
-  /** Seconds until the session ends unless it is used. */
+  /** Seconds until the session ends if it is not used. */
   expiresIn: number
 }
 
-/** One of the user's sessions, as a list of signed-in devices shows it. */
+/** One of the user's sessions, for a list of signed-in devices. */
 export interface ListedSession extends SessionSummary {
-  /** ISO 8601; up to a tenth of the idle lifetime behind, because use is not written down each time. */
+  /** ISO 8601. Up to a tenth of the idle lifetime late, because not every use is written. */
   lastSeenAt: string
-  /** Whether it is the one that asks. */
+  /** Whether this is the session that sent the request. */
   current: boolean
-  /** Only where the client sends it. */
+  /** Only if the client sent it. */
   device?: Device
 }
 
-/** `200` of `GET /v1/sessions`: the live ones, oldest first, and never a token. */
+/** `200` of `GET /v1/sessions`: the live sessions, oldest first. Never a token. */
 export interface ListSessionsResponse {
   sessions: ListedSession[]
 }
@@ -108,35 +108,35 @@ export interface GetMeResponse {
   user: User
 }
 
-/** `POST /v1/me/profile`: the fields given are changed, a field left out stays as it is. */
+/** `POST /v1/me/profile`: changes the given fields. The others stay as they are. */
 export type UpdateProfileRequest = Partial<UserProfile>
 
-/** `200` of `POST /v1/me/profile`: the whole profile, as it is stored now. */
+/** `200` of `POST /v1/me/profile`: the user with the whole profile, as it is stored now. */
 export interface UpdateProfileResponse {
   user: User
 }
 
 /**
- * `POST /v1/open-data/decrypt`: what `wx.getUserInfo` and its like hand out encrypted. Every reason why it cannot be
- * opened is one and the same `session_key_stale`.
+ * `POST /v1/open-data/decrypt`: what `wx.getWeRunData` and similar calls return encrypted. Whatever the reason, data that
+ * cannot be decrypted is answered with `session_key_stale`.
  */
 export interface DecryptOpenDataRequest {
-  /** Base64, as the phone got it. */
+  /** Base64, unchanged. */
   encryptedData: string
-  /** Base64, as the phone got it. */
+  /** Base64, unchanged. */
   iv: string
 }
 
-/** `200` of `POST /v1/open-data/decrypt`: the data without openId, unionId and watermark, which are checked and stay. */
+/** `200` of `POST /v1/open-data/decrypt`: the data without openId, unionId and watermark, which the service checks and keeps. */
 export interface DecryptOpenDataResponse {
   data: Record<string, unknown>
 }
 
-/** `POST /v1/open-data/verify`: data that WeChat signed. What does not match its signature is `session_key_stale`. */
+/** `POST /v1/open-data/verify`: data that WeChat signed. A wrong signature is answered with `session_key_stale`. */
 export interface VerifyOpenDataRequest {
-  /** The text as the phone got it, to the letter. */
+  /** The text, unchanged in every character. */
   rawData: string
-  /** SHA-1 in hex, as the phone got it. */
+  /** SHA-1 in hex, unchanged. */
   signature: string
 }
 
@@ -145,7 +145,7 @@ export interface VerifyOpenDataResponse {
   valid: true
 }
 
-/** `200` of `POST /v1/session-key/check`: whether the server's session_key is still WeChat's. */
+/** `200` of `POST /v1/session-key/check`: whether the session_key that the server keeps is still valid at WeChat. */
 export interface CheckSessionKeyResponse {
   valid: boolean
 }

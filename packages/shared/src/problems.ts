@@ -31,24 +31,26 @@ export const PROBLEM_STATUS = {
   wechat_timeout: 504,
 } as const
 
+/** One of these codes. */
 export type ProblemCode = keyof typeof PROBLEM_STATUS
 
-/** Why a session ended before its time; comes with `session_revoked`. */
+/** Why a session was ended early. Stands beside the code `session_revoked`. */
 export const REVOCATION_REASONS = [
   /** The user signed out of this session. */
   'signed_out',
-  /** The user signed out of all sessions, on another device. */
+  /** The user ended this session from another device. */
   'signed_out_elsewhere',
-  /** A newer sign-in on this device took its place. */
+  /** A newer sign-in on this device replaced it. */
   'replaced',
-  /** The user has too many sessions and this was the oldest. */
+  /** The user had too many sessions, and this was the oldest. */
   'limit',
   /** The account was erased. */
   'erased',
-  /** The operator ended it. */
+  /** The operator of the service ended it. */
   'admin',
 ] as const
 
+/** One of these reasons. */
 export type RevocationReason = (typeof REVOCATION_REASONS)[number]
 
 /** The body of every error response (RFC 9457, `application/problem+json`). */
@@ -58,7 +60,7 @@ export interface Problem {
   status: number
   code: ProblemCode
   requestId: string
-  /** Only for the caller's own mistakes. */
+  /** What is wrong with the request, only when the caller can correct it. */
   detail?: string
   /** Only with `session_revoked`. */
   reason?: RevocationReason

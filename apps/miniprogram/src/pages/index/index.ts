@@ -13,6 +13,7 @@ type Status = 'loading' | 'ready' | 'signed-out' | 'error'
 
 const NOTICES: Record<string, string> = {
   signed_out_elsewhere: '你在另一台设备上退出了本机的登录',
+  limit: '登录的设备太多，本机已退出登录',
   admin: '你已被管理员下线',
   erased: '账号已注销',
 }
