@@ -67,7 +67,10 @@ const Environment = z.object({
     .string()
     .refine((text) => parseRedisUrl(text) !== null, REDIS_FORMS)
     .optional(),
-  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user@host/database').optional(),
+  DATABASE_URL: url(
+    ['postgres:', 'postgresql:', 'mysql:'],
+    'postgres://user@host/database or mysql://user@host/database',
+  ).optional(),
   SESSION_IDLE_SECONDS: wholeNumber(60, 31_536_000).default(DEFAULTS.sessionIdleSeconds),
   SESSION_ABSOLUTE_SECONDS: wholeNumber(60, 315_360_000).default(DEFAULTS.sessionAbsoluteSeconds),
   SESSION_LIMIT: wholeNumber(0, 10_000).default(DEFAULTS.sessionLimit),

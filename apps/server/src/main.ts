@@ -12,12 +12,7 @@ import { openStores } from './stores.ts'
 /** Whatever is still open then, the process ends: an orchestrator's own deadline is usually ten seconds. */
 const STOP_TIMEOUT_MS = 9_000
 
-try {
-  await main()
-} catch (error) {
-  say(explainStartError(error, process.env))
-  process.exit(1)
-}
+await main().catch(endWith)
 
 async function main(): Promise<void> {
   const { values: options } = parseArgs({
@@ -42,6 +37,7 @@ async function main(): Promise<void> {
   if (emulation) closers.push(emulation.close)
   const stores = await openStores(config, log)
   closers.push(stores.close)
+  void stores.unusable.then(endWith)
   const app = await buildApp({ ...config, ...emulation, ...(emulation?.watch(stores) ?? stores), log })
   closers.push(() => app.close())
   await emulation?.mount(app)
@@ -58,6 +54,11 @@ async function main(): Promise<void> {
     if (!succeeded) throw new Error(texts.failed)
   }
   say(texts.serving(address))
+}
+
+function endWith(error: unknown): void {
+  say(explainStartError(error, process.env))
+  process.exit(1)
 }
 
 function say(line: string): void {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type AccessTokenStore,
+  checkKeyRing,
   createOutageLog,
   createRedisAccessTokenStore,
   createRedisSessionStore,
@@ -20,6 +21,8 @@ import {
 import type { FastifyBaseLogger } from 'fastify'
 import type { Cluster, Redis } from 'ioredis'
 import type { Config } from './config.ts'
+import type { SqlServer } from './sql-server.ts'
+import { openUserDatabase, type UserDatabase } from './user-database.ts'
 import { limitUserStore } from './user-deadline.ts'
 
 /** Servers that are there answer within this, so that whoever calls as soon as the service listens is served. */
@@ -34,6 +37,8 @@ export interface Stores {
   redis: Redis | Cluster | null
   /** Where the stores say that they are away; whoever says the same of a request that failed shares its line. */
   outageLog: OutageLog
+  /** Settles when a database answers and cannot be used: the service has to end, and says why. */
+  unusable: Promise<Error>
   close(): Promise<void>
 }
 
@@ -52,8 +57,8 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     : openVault(join(config.dataDir, 'session-keys'))
   const outageLog = createOutageLog()
   const users = config.databaseUrl
-    ? (await import('./postgres.ts')).openPostgres(config.databaseUrl, log, outageLog)
-    : await openSqlite(join(config.dataDir, 'users.sqlite'))
+    ? openUserDatabase({ server: await findServer(config.databaseUrl), vault, log, outageLog })
+    : await openSqlite(join(config.dataDir, 'users.sqlite'), vault, log)
   const { redis, attempted } = config.redisUrl
     ? (await import('./redis.ts')).connectRedis(config.redisUrl, log, outageLog)
     : { redis: null, attempted: null }
@@ -64,7 +69,9 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
         warn: (message) => log.warn(message),
       })
     : createSqliteSessionStore({ file: join(config.dataDir, 'sessions.sqlite') })
-  await Promise.race([Promise.all([users.attempted, attempted]), sleep(FIRST_ATTEMPT_MS, undefined, { ref: false })])
+  const attempts = Promise.all([users.attempted, attempted]).then(() => null)
+  const unusable = await Promise.race([users.unusable, attempts, sleep(FIRST_ATTEMPT_MS, null, { ref: false })])
+  if (unusable) throw unusable
   return {
     sessions,
     users: limitUserStore(
@@ -77,8 +84,9 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
             'two users have one unionid: they stay two, and are listed in the table weapp_auth_conflicts',
           ),
       }),
-      users.answers,
+      users,
     ),
+    unusable: users.unusable,
     accessTokens: redis && createRedisAccessTokenStore({ redis, vault }),
     redis,
     outageLog,
@@ -90,10 +98,23 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   }
 }
 
-async function openSqlite(file: string) {
+async function findServer(url: string): Promise<SqlServer> {
+  if (url.startsWith('mysql:')) return (await import('./mysql.ts')).mysqlServer(url)
+  return (await import('./postgres.ts')).postgresServer(url)
+}
+
+async function openSqlite(file: string, vault: SessionKeyVault, log: FastifyBaseLogger): Promise<UserDatabase> {
   const db = openSqliteUsers(file)
   await migrateUsers(db)
-  return { db, attempted: null, answers: async () => true, close: () => db.destroy() }
+  await checkKeyRing({ db, vault, nowMs: Date.now(), warn: (message) => log.warn(message) })
+  return {
+    db,
+    isReady: () => true,
+    attempted: Promise.resolve(),
+    unusable: new Promise(() => {}),
+    answers: async () => true,
+    close: () => db.destroy(),
+  }
 }
 
 /** The embedded stores bring their own key ring: made once, readable by this user alone. */

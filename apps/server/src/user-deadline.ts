@@ -1,49 +1,61 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError, type UserStore } from '@weapp-auth/fastify'
+import type { UserDatabase } from './user-database.ts'
 
 /** With it no request takes longer than a second when the database is gone without a word. */
 const DEADLINE_MS = 700
-/** Who has not written by then asks whether the database is there at all. */
+/** A write that takes longer than this asks whether the database is there at all. */
 const PATIENCE_MS = 100
 
-/** Rejects when it is time to give up; told by `signal` that nobody waits any more. */
-type GiveUp = (signal: AbortSignal) => Promise<never>
+/** Waits for an answer no longer than it makes sense to. */
+type Limit = <T>(answer: Promise<T>) => Promise<T>
 
 /**
  * Gives up on a database that does not answer. Where a WeChat identity or its key is written, only when the database answers
  * nobody else either: `ping` was asked first, and after that a code is spent, so that waiting for a lock is better than
  * refusing.
- *
- * @param answers whether the database says anything to anybody
  */
-export function limitUserStore(users: UserStore, answers: () => Promise<boolean>): UserStore {
-  const late: GiveUp = async (signal) => {
-    await sleep(DEADLINE_MS, undefined, { signal })
-    throw unavailable(`the user store did not answer within ${DEADLINE_MS} ms`)
-  }
-  const gone: GiveUp = async (signal) => {
-    do {
-      await sleep(PATIENCE_MS, undefined, { signal, ref: false })
-    } while (await answers())
-    throw unavailable('the user store answers nobody')
-  }
-  return {
-    ping: unless(late, users.ping),
-    findUser: unless(late, users.findUser),
-    findIdentity: unless(late, users.findIdentity),
-    findKeys: unless(late, users.findKeys),
-    updateProfile: unless(late, users.updateProfile),
-    signIn: unless(gone, users.signIn),
-    createUser: unless(gone, users.createUser),
-    linkIdentity: unless(gone, users.linkIdentity),
-    replaceKey: unless(gone, users.replaceKey),
-  }
-}
+export function limitUserStore(users: UserStore, database: Pick<UserDatabase, 'isReady' | 'answers'>): UserStore {
+  const unlessLate: Limit = (answer) =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(unavailable(`the user store did not answer within ${DEADLINE_MS} ms`)),
+        DEADLINE_MS,
+      )
+      answer.then(resolve, reject).finally(() => clearTimeout(timer))
+    })
 
-function unless<A extends unknown[], T>(giveUp: GiveUp, ask: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
-  return async (...args) => {
-    const settled = new AbortController()
-    return Promise.race([ask(...args), giveUp(settled.signal)]).finally(() => settled.abort())
+  const unlessGone: Limit = (answer) =>
+    new Promise((resolve, reject) => {
+      const look = async () => {
+        if (!(await database.answers())) reject(unavailable('the user store answers nobody'))
+        else if (!isSettled) timer = setTimeout(look, PATIENCE_MS)
+      }
+      let isSettled = false
+      let timer = setTimeout(look, PATIENCE_MS)
+      answer.then(resolve, reject).finally(() => {
+        isSettled = true
+        clearTimeout(timer)
+      })
+    })
+
+  /** Fails at once until the database was reached, and never waits for that. */
+  const limited =
+    <A extends unknown[], T>(limit: Limit, ask: (...args: A) => Promise<T>) =>
+    async (...args: A): Promise<T> => {
+      if (!database.isReady()) throw unavailable('the user store was not reached since the start')
+      return limit(ask(...args))
+    }
+
+  return {
+    ping: limited(unlessLate, users.ping),
+    findUser: limited(unlessLate, users.findUser),
+    findIdentity: limited(unlessLate, users.findIdentity),
+    findKeys: limited(unlessLate, users.findKeys),
+    updateProfile: limited(unlessLate, users.updateProfile),
+    signIn: limited(unlessGone, users.signIn),
+    createUser: limited(unlessGone, users.createUser),
+    linkIdentity: limited(unlessGone, users.linkIdentity),
+    replaceKey: limited(unlessGone, users.replaceKey),
   }
 }
 

@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createOutageLog, createSessionKeyVault, generateVaultKey } from '@weapp-auth/fastify'
 import { type OwnServer, startPostgres } from '@weapp-auth/test-servers'
 import { CompiledQuery } from 'kysely'
 import { Client } from 'pg'
 import { pino } from 'pino'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { openPostgres } from '../src/postgres.ts'
+import { postgresServer } from '../src/postgres.ts'
+import { openUserDatabase, type UserDatabase } from '../src/user-database.ts'
 import { startLoaded } from './load.ts'
 import { createNetwork } from './network.ts'
 import { call, startProcess } from './process.ts'
@@ -83,7 +85,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
   })
 
   test('there all the time is not taken for gone by a process that is late itself', async () => {
-    const { answers, close } = openPostgres(postgres.url, pino({ level: 'silent' }))
+    const { answers, close } = open(postgres.url)
     onTestFinished(close)
     const heard = answers()
     const end = performance.now() + 1_000
@@ -179,21 +181,29 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     onTestFinished(() => void bouncer.close())
     await once(bouncer, 'listening')
     const { port } = bouncer.address() as AddressInfo
-    const log = pino({ level: 'silent' })
-    const refused = openPostgres(`postgres://a@127.0.0.1:${port}/b`, log)
+    const refused = open(`postgres://a@127.0.0.1:${port}/b`)
     await refused.attempted
     await refused.close()
     // What PgBouncer takes: https://www.pgbouncer.org/config.html#ignore_startup_parameters
     expect(new Set(parameters.filter(Boolean))).toEqual(new Set(['user', 'database', 'client_encoding']))
 
     const { DATABASE_URL = '' } = await environment('shared', postgres.url)
-    const { db, attempted, close } = openPostgres(DATABASE_URL, log)
+    const { db, attempted, close } = open(DATABASE_URL)
     await attempted
     const { rows } = await db.executeQuery(CompiledQuery.raw('show statement_timeout'))
     expect(rows).toEqual([{ statement_timeout: '4s' }])
     await close()
   })
 })
+
+function open(url: string): UserDatabase {
+  return openUserDatabase({
+    server: postgresServer(url),
+    vault: createSessionKeyVault({ keys: generateVaultKey() }),
+    log: pino({ level: 'silent' }),
+    outageLog: createOutageLog(),
+  })
+}
 
 /** Leaves the server without a connection to give, whoever had one before. */
 async function takeAllConnections(connectionString: string): Promise<() => Promise<unknown>> {

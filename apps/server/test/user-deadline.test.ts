@@ -18,7 +18,10 @@ async function askEverything(answer: () => Promise<unknown>, answers: () => Prom
   const vault = createSessionKeyVault({ keys: generateVaultKey() })
   const names = Object.keys(createSqlUserStore({ db, vault })) as (keyof UserStore)[]
   const users = Object.fromEntries(names.map((name) => [name, answer])) as unknown as UserStore
-  const limited = limitUserStore(users, answers) as unknown as Record<string, () => Promise<unknown>>
+  const limited = limitUserStore(users, { isReady: () => true, answers }) as unknown as Record<
+    string,
+    () => Promise<unknown>
+  >
   const asked = names.map(async (name) => [name, await limited[name]?.().catch(({ code }) => code)] as const)
   return Object.fromEntries(await Promise.all(asked))
 }

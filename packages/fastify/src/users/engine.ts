@@ -59,9 +59,3 @@ export function faultOf(error: unknown): SqlFault {
   const state = String(sqlState ?? code)
   return known ?? SQLSTATE_FAULTS.find(([pattern]) => pattern.test(state))?.[1] ?? 'other'
 }
-
-/** Node wraps a refused connection in an AggregateError that has a code but no message. */
-export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.message || ('code' in error ? String(error.code) : error.name)
-}

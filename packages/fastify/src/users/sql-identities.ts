@@ -40,7 +40,7 @@ export interface Linked {
 export interface SqlIdentities {
   /** The user of an identity of which nothing but the session_key may be new. Null when more has to be decided. */
   signInKnown(identity: Proven): Promise<SignedIn | null>
-  /** Any other sign-in, in a transaction: the identity, its unionid or its user may be new. */
+  /** Any other sign-in: the identity, its unionid or its user may be new. */
   signIn(identity: Proven): Promise<SignedIn>
   link(userId: string, identity: Proven): Promise<Linked>
 }
@@ -68,9 +68,13 @@ export function createSqlIdentities(o: {
       return { row, isNew: false, conflict: null, wrote: isNewKey }
     },
 
-    signIn: (identity) =>
-      db.transaction().execute(async (tx) => {
-        const candidate = newUserRow(identity.nowMs)
+    async signIn(identity) {
+      const candidate = newUserRow(identity.nowMs)
+      const { appid, openid, unionid } = identity
+      const values = { appid, openid, unionid, user_id: candidate.id, ...sealKey(vault, identity) }
+      const [made] = (await statements.signInNew?.(db, values)) ?? []
+      if (made) return { row: candidate, isNew: true, conflict: null, wrote: true }
+      return db.transaction().execute(async (tx) => {
         await statements.insertUser(tx, { id: candidate.id, now: identity.nowMs })
         const saved = await insertOrHold(tx, candidate.id, identity)
         if (saved.userId !== candidate.id) await update(tx, identity, saved)
@@ -79,7 +83,8 @@ export function createSqlIdentities(o: {
         await statements.deleteUser(tx, { id: candidate.id })
         const row = await statements.findUser(tx, { id: userId })
         return { row: one(row), isNew: false, conflict, wrote: true }
-      }),
+      })
+    },
 
     link: (userId, identity) =>
       db.transaction().execute(async (tx) => {

@@ -97,6 +97,33 @@ export function prepareStatements(db: Kysely<UsersDatabase>, ringSize: number) {
               )
               .returningAll('u'),
           ),
+    /**
+     * A user who was never here, with a unionid that was never here: makes both, and answers the user. Null where that needs
+     * a transaction. Answers nothing when the identity or its unionid is known.
+     */
+    signInNew:
+      engine !== 'postgres'
+        ? null
+        : prepare((p: NewIdentity) => ({
+            compile: () =>
+              sql<{ user_id: string }>`
+                with identity as (
+                  insert into weapp_auth_identities
+                    (appid, openid, user_id, unionid, session_key, session_key_fingerprint, created_at, updated_at)
+                  select cast(${p.appid} as varchar), ${p.openid}, cast(${p.user_id} as varchar), cast(${p.unionid} as varchar),
+                    ${p.session_key}, ${p.fingerprint0}, cast(${p.now} as bigint), cast(${p.now} as bigint)
+                  where not exists (select from weapp_auth_unionids where unionid = ${p.unionid})
+                  on conflict (appid, openid) do nothing
+                  returning user_id, unionid, created_at
+                ), claimed as (
+                  insert into weapp_auth_unionids (unionid, user_id)
+                  select unionid, user_id from identity where unionid is not null
+                )
+                insert into weapp_auth_users
+                  (id, created_at, nickname, avatar_url, gender, country, province, city, language)
+                select user_id, created_at, '', '', 0, '', '', '', '' from identity
+                returning id`.compile(db),
+          })),
     /** The user behind an identity, and what tells whether the identity has changed. */
     findKnown: prepare((p: Named) =>
       db

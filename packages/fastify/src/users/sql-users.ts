@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely'
 import { ApiError } from '../api-error.ts'
+import { reasonOf } from '../store-failure.ts'
 import type { UsersDatabase } from './database.ts'
-import { faultOf, messageOf } from './engine.ts'
+import { faultOf } from './engine.ts'
 import { checkText } from './prepared.ts'
 import type { KeyOwner, SessionKeyVault } from './session-key-vault.ts'
 import { createSqlIdentities, type IdentityConflict, newUserRow, sealKey, textOf } from './sql-identities.ts'
@@ -161,7 +162,7 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
       return new ApiError('internal', `the user store refused the data: ${codeOf(error)}`)
     }
     wroteAtMs = Number.NEGATIVE_INFINITY
-    return unavailable(messageOf(error))
+    return unavailable(reasonOf(error))
   }
 }
 

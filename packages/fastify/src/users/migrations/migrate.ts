@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
+import { reasonOf } from '../../store-failure.ts'
 import type { UsersDatabase } from '../database.ts'
-import { faultOf, messageOf } from '../engine.ts'
+import { faultOf } from '../engine.ts'
 import { users } from './0001-users.ts'
 
 /** In order, for ever: a migration that was released is never changed, only followed by another. */
@@ -65,7 +66,7 @@ async function refuseForeignTable(db: Kysely<UsersDatabase>, table: keyof typeof
 }
 
 function toMigrationError(error: unknown): Error {
-  const reason = `the users' tables could not be brought up to date: ${messageOf(error)}`
+  const reason = `the users' tables could not be brought up to date: ${reasonOf(error)}`
   if (faultOf(error) !== 'rights') return new Error(reason, { cause: error })
   return new UnusableDatabaseError(
     `${reason}: let the user of the address create and alter tables, or create them with a user who may`,
