@@ -36,8 +36,10 @@ test('every sample of README and guide compiles as it stands', { timeout: 60_000
       writeFileSync(join(folder, n === 0 ? 'auth.ts' : `sample-${n}.ts`), `${code}\nexport {}\n`)
     })
     const tsc = join(TYPESCRIPT, 'bin', 'tsc')
-    const { stdout } = await promisify(execFile)(process.execPath, [tsc, '-p', folder]).catch((error) => error)
-    expect(stdout).toBe('')
+    const { code = 0, stdout } = await promisify(execFile)(process.execPath, [tsc, '-p', folder]).catch(
+      (error) => error,
+    )
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
