@@ -1,99 +1,173 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ROOT } from '../root.ts'
 
-/** A rule that resolves nothing stays silent for ever, so each one is shown a violation. */
+interface ImportRule {
+  /** A file that the rule is about. */
+  file: string
+  pattern: string
+  message: string
+}
+
+/** Every pattern of every import rule in biome.json, with a file it holds for. */
+const RULES = readImportRules()
+
+const REFUSED = RULES.filter(({ pattern }) => !pattern.startsWith('!')).map((rule) => ({
+  ...rule,
+  imported: exampleOf(rule.pattern),
+}))
+
+const ALLOWED = [
+  { file: 'packages/client/src/x.ts', imported: '@weapp-auth/shared' },
+  { file: 'packages/client/src/x.ts', imported: './session.ts' },
+  { file: 'packages/fastify/src/x.ts', imported: './sessions/sqlite-store.ts' },
+  { file: 'packages/fastify/src/http/routes/x.ts', imported: '../../sessions/sessions.ts' },
+  { file: 'packages/fastify/src/users/x.ts', imported: './sql-users.ts' },
+  { file: 'packages/fastify/src/wechat/x.ts', imported: '../api-error.ts' },
+  { file: 'packages/emulator/src/wx/x.ts', imported: '@weapp-auth/shared' },
+  { file: 'apps/server/src/emulation.ts', imported: '@weapp-auth/emulator' },
+  { file: 'apps/miniprogram/src/pages/index/x.ts', imported: '../../auth.ts' },
+  { file: 'apps/miniprogram/src/x.ts', imported: '@weapp-auth/client' },
+]
+
+const SOURCES = [
+  'packages/shared/src',
+  'packages/client/src',
+  'packages/fastify/src',
+  'packages/emulator/src',
+  'packages/test-servers/src',
+  'apps/server/src',
+  'apps/miniprogram/src',
+]
+const CIRCLES = SOURCES.flatMap((folder) => [
+  { folder, kind: 'values', one: `${folder}/circle-a.ts`, other: `${folder}/circle-b.ts`, statement: importing },
+  { folder, kind: 'types', one: `${folder}/circle-c.ts`, other: `${folder}/circle-d.ts`, statement: importingType },
+])
+
+const OTHERS = [
+  {
+    what: 'a floating promise',
+    file: 'packages/client/src/floating.ts',
+    source: 'async function later(): Promise<void> {}\nexport function now(): void {\n  later()\n}\n',
+    rule: 'noFloatingPromises',
+  },
+  {
+    what: 'a skipped test',
+    file: 'packages/client/test/skipped.test.ts',
+    source: "import { test } from 'vitest'\n\ntest.skip('adds', () => {})\n",
+    rule: 'noSkippedTests',
+  },
+  {
+    what: 'a test that runs alone',
+    file: 'packages/client/test/alone.test.ts',
+    source: "import { test } from 'vitest'\n\ntest.only('adds', () => {})\n",
+    rule: 'noFocusedTests',
+  },
+]
+
+/** A rule that resolves nothing stays silent for ever, so each one is shown a violation, all of them in one run. */
+const FOUND = lint()
+
 describe('dependency rules', () => {
-  test.each([
-    ['packages/shared/src/x.ts', '@weapp-auth/client', 'shared imports nothing'],
-    ['packages/shared/src/x.ts', 'node:fs', 'shared imports nothing'],
-    ['packages/client/src/x.ts', '@weapp-auth/fastify', 'the client imports shared and itself'],
-    ['packages/client/src/x.ts', 'node:crypto', 'the client imports shared and itself'],
-    ['packages/client/src/x.ts', '../test/x.ts', 'src never imports test'],
-    ['packages/client/src/contract.ts', './session.ts', 'the public types stand on the ground'],
-    ['packages/client/src/wx-api.ts', './wx.ts', 'the public types stand on the ground'],
-    ['packages/fastify/src/x.ts', '@weapp-auth/client', 'the server side never imports the client'],
-    ['packages/fastify/src/x.ts', '@weapp-auth/emulator', 'only the demonstration'],
-    ['packages/fastify/src/http/x.ts', '../sessions/redis-store.ts', 'never a concrete store'],
-    ['packages/fastify/src/http/routes/x.ts', '../../sessions/sqlite-store.ts', 'never a concrete store'],
-    ['packages/fastify/src/http/routes/x.ts', '../../users/sql-users.ts', 'never a concrete store'],
-    ['packages/fastify/src/http/x.ts', '@weapp-auth/emulator', 'only the demonstration'],
-    ['packages/fastify/src/wechat/x.ts', '../users/users.ts', 'wechat/ imports'],
-    ['packages/fastify/src/sessions/x.ts', '../wechat/gateway.ts', 'sessions/ imports'],
-    ['packages/fastify/src/users/x.ts', '../sessions/sessions.ts', 'users/ imports'],
-    ['packages/fastify/src/users/migrations/x.ts', '../../http/problems.ts', 'users/ imports'],
-    ['packages/emulator/src/x.ts', '@weapp-auth/client', 'the emulator imports shared at most'],
-    ['packages/emulator/src/host/x.ts', '@weapp-auth/fastify', 'the emulator imports shared at most'],
-    ['apps/server/src/app.ts', './stores.ts', 'app.ts is given its stores'],
-    ['apps/server/src/app.ts', '@weapp-auth/emulator', 'only the demonstration'],
-    ['apps/server/src/stores.ts', './main.ts', 'nobody imports it'],
-    ['apps/server/src/demo.ts', '@weapp-auth/emulator', 'only the demonstration'],
-    ['apps/server/src/stores.ts', '@weapp-auth/client', 'the server side never imports the client'],
-    ['apps/server/src/stores.ts', '../test/x.ts', 'src never imports test'],
-    ['apps/miniprogram/src/x.ts', '@weapp-auth/shared', 'public API alone'],
-  ])('%s must not import %s', (file, imported, message) => {
-    expect(lint(file, importing(imported))).toContain(message)
+  test('are read from biome.json', () => {
+    expect(RULES.length).toBeGreaterThan(40)
+    expect(RULES.map(({ file }) => file)).toEqual(expect.arrayContaining(['apps/server/src/app.ts']))
   })
 
-  test.each([
-    ['packages/client/src/x.ts', '@weapp-auth/shared'],
-    ['packages/client/src/x.ts', './session.ts'],
-    ['packages/fastify/src/plugin.ts', './sessions/sqlite-store.ts'],
-    ['packages/fastify/src/http/routes/x.ts', '../../sessions/sessions.ts'],
-    ['packages/fastify/src/users/x.ts', './sql-users.ts'],
-    ['packages/fastify/src/wechat/x.ts', '../api-error.ts'],
-    ['packages/emulator/src/wx/x.ts', '@weapp-auth/shared'],
-    ['apps/server/src/emulation.ts', '@weapp-auth/emulator'],
-    ['apps/miniprogram/src/pages/index/x.ts', '../../auth.ts'],
-    ['apps/miniprogram/src/x.ts', '@weapp-auth/client'],
-  ])('%s may import %s', (file, imported) => {
-    expect(lint(file, importing(imported))).not.toContain('noRestrictedImports')
+  test.each(REFUSED)('$file must not import $imported: $message', ({ file, imported, message }) => {
+    expect(FOUND.get(`${file} < ${imported}`)).toContain(message)
   })
 
-  test('a floating promise is refused', () => {
-    const source = 'async function later(): Promise<void> {}\nexport function now(): void {\n  later()\n}\n'
-    expect(lint('packages/client/src/x.ts', source)).toContain('noFloatingPromises')
+  test.each(ALLOWED)('$file may import $imported', ({ file, imported }) => {
+    expect(FOUND.get(`${file} < ${imported}`) ?? '').not.toContain('noRestrictedImports')
   })
 
-  test.each([
-    'packages/shared/src',
-    'packages/client/src',
-    'packages/fastify/src',
-    'packages/fastify/src/sessions',
-    'packages/emulator/src/wx',
-    'apps/server/src',
-    'apps/miniprogram/src',
-  ])('a circle of imports in %s is refused, also one of types only', (folder) => {
-    const types = (path: string) => `import type { x } from '${path}'\n\nexport const y: x = 1\n`
-    for (const circle of [importing, types]) {
-      const others = { [`${folder}/y.ts`]: circle('./x.ts') }
-      expect(lint(`${folder}/x.ts`, circle('./y.ts'), others)).toContain('noImportCycles')
-    }
+  test.each(CIRCLES)('a circle of $kind in $folder is refused', ({ one, other }) => {
+    expect([FOUND.get(one), FOUND.get(other)].join()).toContain('noImportCycles')
+  })
+
+  test.each(OTHERS)('$what is refused', ({ file, rule }) => {
+    expect(FOUND.get(file)).toContain(rule)
   })
 })
+
+function readImportRules(): ImportRule[] {
+  const { overrides } = JSON.parse(readFileSync(join(ROOT, 'biome.json'), 'utf8')) as {
+    overrides: {
+      includes: string[]
+      linter: {
+        rules: { style?: { noRestrictedImports?: { options: { patterns: { group: string[]; message: string }[] } } } }
+      }
+    }[]
+  }
+  return overrides.flatMap(({ includes, linter: { rules } }) => {
+    const patterns = rules.style?.noRestrictedImports?.options.patterns ?? []
+    const files = includes.filter((glob) => !glob.startsWith('!')).map((glob) => glob.replace(/\*\*$|\*(?=\.ts$)/, 'x'))
+    return files.flatMap((file) =>
+      patterns.flatMap(({ group, message }) =>
+        group.map((pattern) => ({ file: file.endsWith('.ts') ? file : `${file}.ts`, pattern, message })),
+      ),
+    )
+  })
+}
+
+/** An import that the pattern is about. */
+function exampleOf(pattern: string): string {
+  if (pattern === '**') return 'node:fs'
+  return pattern
+    .replace(/^\*\*\//, '../')
+    .replace(/\*\*$/, 'x.ts')
+    .replaceAll('*', 'x')
+}
 
 function importing(path: string): string {
   return `import { x } from '${path}'\n\nexport const y = x\n`
 }
 
-/** What the linter says of `source` standing in `file`: planted in a folder of its own, under this repository's rules. */
-function lint(file: string, source: string, others: Record<string, string> = {}): string {
-  const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-lint-'))
+function importingType(path: string): string {
+  return `import type { x } from '${path}'\n\nexport const y: x = 1\n`
+}
+
+/**
+ * Plants everything above in a folder, under this repository's rules, and lints it once.
+ *
+ * @returns what the linter says of each file, and of each import as `file < import`
+ */
+function lint(): Map<string, string> {
+  const sources = new Map<string, string>()
+  for (const { file, imported } of [...REFUSED, ...ALLOWED]) {
+    const statement = `import '${imported}'\n`
+    const before = sources.get(file) ?? ''
+    if (!before.includes(statement)) sources.set(file, before + statement)
+  }
+  for (const { one, other, statement } of CIRCLES) {
+    sources.set(one, statement(`./${other.split('/').at(-1)}`)).set(other, statement(`./${one.split('/').at(-1)}`))
+  }
+  for (const { file, source } of OTHERS) sources.set(file, source)
+
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'weapp-auth-lint-')))
   try {
     copyFileSync(join(ROOT, 'biome.json'), join(folder, 'biome.json'))
-    for (const [path, text] of Object.entries({ ...others, [file]: source })) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true })
-      writeFileSync(join(folder, path), text)
+    for (const [file, source] of sources) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true })
+      writeFileSync(join(folder, file), source)
     }
     const biome = join(ROOT, 'node_modules', '.bin', 'biome')
-    const { stdout, stderr } = spawnSync(biome, ['lint', '--colors=off', '--vcs-enabled=false', file], {
-      cwd: folder,
-      encoding: 'utf8',
-    })
-    return stdout + stderr
+    const args = ['lint', '--reporter=github', '--max-diagnostics=none', '--vcs-enabled=false', '.']
+    const { stdout } = spawnSync(biome, args, { cwd: folder, encoding: 'utf8' })
+    const found = new Map<string, string>()
+    const add = (key: string, said: string) => found.set(key, `${found.get(key) ?? ''}${said}\n`)
+    const reports = stdout.matchAll(/^::error title=([^,]+),file=([^,]+),line=(\d+),.*?::(.*)$/gm)
+    for (const [, rule, path = '', line, said] of reports) {
+      const file = relative(folder, path)
+      const statement = sources.get(file)?.split('\n')[Number(line) - 1]
+      add(file, `${rule}: ${said}`)
+      add(`${file} < ${/'([^']+)'/.exec(statement ?? '')?.[1]}`, `${rule}: ${said}`)
+    }
+    return found
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
