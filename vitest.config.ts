@@ -4,16 +4,43 @@ import { configDefaults, defineConfig } from 'vitest/config'
 
 const OLD_ENGINE_CLIENT = join(import.meta.dirname, 'packages/client/test/old-engine/index.ts')
 const EVERYTHING = ['{packages,apps}/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
+/** Files of these share the modules they load: importing them anew for each file took half of the time. */
+const SHARING = ['packages/{client,fastify}/test/**/*.test.ts', 'apps/server/test/**/*.test.ts']
 /** What takes long by its nature: whole races, failovers, browsers, other languages. `npm run test:long` runs them. */
 const LONG = '**/*.long.test.ts'
+/** Random schedules: some hundreds of them in every run, as many as the files say in the long one. */
+const SCHEDULES = '**/{invariants,races}.test.ts'
+const RUNS = process.env.WEAPP_AUTH_RUNS
+const FEW_RUNS = { WEAPP_AUTH_RUNS: RUNS ?? '500' }
 
 export default defineConfig({
   test: {
     projects: [
-      { extends: true, test: { name: 'here', include: EVERYTHING, exclude: [...configDefaults.exclude, LONG] } },
-      { extends: true, test: { name: 'long', include: [`{packages,apps,scripts}/${LONG}`] } },
       {
-        // The client once more: the built file, on an engine whose promises are timers and have no `finally`.
+        extends: true,
+        test: {
+          name: 'here',
+          include: SHARING,
+          exclude: [...configDefaults.exclude, LONG],
+          env: FEW_RUNS,
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'here, alone',
+          include: EVERYTHING,
+          exclude: [...configDefaults.exclude, LONG, ...SHARING],
+          env: FEW_RUNS,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'long', include: [LONG, SCHEDULES].map((name) => `{packages,apps,scripts}/${name}`) },
+      },
+      {
+        // The client once more, in the long run only: the built file, on an engine whose promises are timers and have no `finally`.
         extends: true,
         resolve: { alias: [{ find: /^\.\.\/src\/index\.ts$/, replacement: OLD_ENGINE_CLIENT }] },
         test: {
@@ -21,13 +48,14 @@ export default defineConfig({
           include: ['packages/client/test/*.test.ts'],
           exclude: ['**/{build,samples}.test.ts', LONG],
           // Every `then` takes a millisecond there, so it plays a tenth of the schedules.
-          env: { WEAPP_AUTH_RUNS: process.env.WEAPP_AUTH_RUNS ?? '200' },
+          env: { WEAPP_AUTH_RUNS: RUNS ?? '200' },
         },
       },
     ],
     globalSetup: ['packages/test-servers/src/global-setup.ts'],
     // miniprogram-simulate needs `forks` or `threads`; threads start faster.
     pool: 'threads',
+    unstubGlobals: true,
     // Most files wait for processes and timers, so more workers than cores keep the cores busy.
     maxWorkers: 2 * availableParallelism(),
     testTimeout: 30_000,
