@@ -1,4 +1,4 @@
-/** The languages that the demonstration speaks in the terminal. Logs and errors of the service are in English alone. */
+/** The languages that people read in the terminal. Logs, and errors on the wire, are in English alone. */
 export const LANGUAGES = ['en', 'zh'] as const
 export type Language = (typeof LANGUAGES)[number]
 

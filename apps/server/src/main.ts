@@ -4,7 +4,7 @@ import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.ts'
 import { parseConfig } from './config.ts'
 import { DEMO_TEXTS } from './demo-texts.ts'
-import { chooseLanguage } from './language.ts'
+import { chooseLanguage, type Language } from './language.ts'
 import { createLog } from './log.ts'
 import { explainStartError } from './start-error.ts'
 import { openStores } from './stores.ts'
@@ -12,6 +12,7 @@ import { openStores } from './stores.ts'
 /** Whatever is still open then, the process ends: an orchestrator's own deadline is usually ten seconds. */
 const STOP_TIMEOUT_MS = 9_000
 
+let language: Language = 'en'
 await main().catch(endWith)
 
 async function main(): Promise<void> {
@@ -22,7 +23,8 @@ async function main(): Promise<void> {
       lang: { type: 'string' },
     },
   })
-  const texts = DEMO_TEXTS[chooseLanguage(options.lang)]
+  language = chooseLanguage(options.lang)
+  const texts = DEMO_TEXTS[language]
   const config = parseConfig(process.env)
   const log = createLog(config.logLevel)
   // What the embedded stores write holds openids and keys: it is for this user alone.
@@ -57,7 +59,7 @@ async function main(): Promise<void> {
 }
 
 function endWith(error: unknown): void {
-  say(explainStartError(error, process.env))
+  say(explainStartError(error, process.env, language))
   process.exit(1)
 }
 

@@ -80,6 +80,9 @@ describe('starting', () => {
     const service = startProcess({ ...(await environment('embedded')), ...EMULATOR, PORT: `${port}` })
     expect(await service.ended).toBe(1)
     expect(service.output()).toMatch(new RegExp(`^weapp-auth: port ${port} is in use: .*set PORT.*$`, 'm'))
+    const chinese = startProcess({ ...(await environment('embedded')), ...EMULATOR, PORT: `${port}` }, ['--lang', 'zh'])
+    expect(await chinese.ended).toBe(1)
+    expect(chinese.output()).toMatch(new RegExp(`^weapp-auth: 端口 ${port} 已被占用：`, 'm'))
     holder.close()
   })
 

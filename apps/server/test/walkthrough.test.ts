@@ -54,6 +54,10 @@ describe('the walk-through', () => {
 
     const landing = await (await fetch(`${address}/emulator`)).text()
     expect(landing).toContain(`curl -s ${address}/emulator/wx-login`)
+    const headers = { 'accept-language': 'zh-CN,zh;q=0.9,en;q=0.8' }
+    const chinese = await (await fetch(`${address}/emulator`, { headers })).text()
+    expect(chinese).toContain('<html lang="zh">')
+    expect(chinese.match(/<td>[^<一-鿿]*$/gm)).toBeNull()
     expect((await call(`${address}/readyz`)).status).toBe(200)
   })
 
