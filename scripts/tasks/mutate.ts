@@ -1,28 +1,57 @@
-// `npm run mutate`: changes the client's code in some hundreds of small ways and counts which the tests notice. About ten
-// minutes. Stryker is installed on demand and not with the project. It works on the sources in place and puts them back:
-// commit first.
+// `npm run mutate -- client|server [files]`: changes the code in many small ways and counts which changes the tests notice.
+// The client takes about ten minutes, the server side hours; `files` chooses some, as `packages/fastify/src/sessions/*.ts`.
+// Stryker is installed on demand and not with the project. It works on the sources in place and puts them back: commit first.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readMutants, report } from '../mutants.ts'
 import { ROOT } from '../root.ts'
 import { build } from './build.ts'
 
 const STRYKER = ['@stryker-mutator/core@10.1.1', '@stryker-mutator/vitest-runner@10.1.1']
 const FOLDER = join(ROOT, '.cache', 'stryker')
-const FILES = process.argv[2] ?? '{session,pipeline,login,deadline,task,storage,service,url,socket,events}'
+const RESULTS = join(FOLDER, 'mutation.json')
+/** Of the changes in code that the tests run. */
 const THRESHOLD_PERCENT = 90
 
-/** Without the servers, the second engine and what reads the built file: a mutant lives in the sources. */
-const VITEST_CONFIG = `export default {
-  test: {
-    include: ['packages/client/test/*.test.ts'],
-    exclude: ['**/{build,docs,faults,migrate}.test.ts'],
-    testTimeout: 10_000,
+interface Side {
+  /** The sources to change. */
+  mutate: string[]
+  tests: string[]
+  /** Tests that read or start what was built: a change lives in the sources, so these cannot see it. */
+  withoutTests: string[]
+  /** Random schedules for each change: the other tests say more about one change. */
+  runs: number
+  needsServers: boolean
+}
+
+const SIDES: Record<string, Side> = {
+  client: {
+    mutate: [
+      'packages/client/src/{session,session-check,pipeline,login,deadline,task,storage,service,url,socket,events}.ts',
+    ],
+    tests: ['packages/client/test/*.test.ts'],
+    withoutTests: ['**/{build,docs,faults,migrate,samples}.test.ts'],
+    runs: 60,
+    needsServers: false,
+  },
+  server: {
+    mutate: ['packages/fastify/src/**/*.ts', 'apps/server/src/*.ts', '!**/index.ts', '!**/*texts.ts'],
+    tests: ['packages/fastify/test/**/*.test.ts', 'apps/server/test/*.test.ts'],
+    withoutTests: ['**/{main,instances,storm,readme,walkthrough,nginx}.test.ts', '**/*-outages.test.ts'],
+    runs: 60,
+    needsServers: true,
   },
 }
-`
 
-await build(['packages/emulator'])
+const [name = '', files] = process.argv.slice(2)
+const side = Object.hasOwn(SIDES, name) ? SIDES[name] : undefined
+if (!side) {
+  process.stderr.write('weapp-auth: which side? npm run mutate -- client, or npm run mutate -- server [files]\n')
+  process.exit(1)
+}
+
+await build()
 if (!existsSync(join(FOLDER, 'node_modules'))) {
   process.stderr.write(`installing ${STRYKER.join(' and ')} ...\n`)
   mkdirSync(FOLDER, { recursive: true })
@@ -32,29 +61,44 @@ if (!existsSync(join(FOLDER, 'node_modules'))) {
 }
 const vitestConfig = join(ROOT, 'vitest.mutation.config.mjs')
 const config = join(FOLDER, 'config.json')
-writeFileSync(vitestConfig, VITEST_CONFIG)
+writeFileSync(vitestConfig, `export default ${JSON.stringify({ test: testOptions(side) }, null, 2)}\n`)
 writeFileSync(
   config,
   JSON.stringify({
     testRunner: 'vitest',
     plugins: ['@stryker-mutator/vitest-runner'],
     vitest: { configFile: vitestConfig },
-    mutate: [`packages/client/src/${FILES}.ts`],
+    mutate: files ? files.split(',') : side.mutate,
     coverageAnalysis: 'perTest',
     inPlace: true,
     tempDirName: '.cache/stryker/temp',
     concurrency: 2,
     timeoutMS: 8_000,
-    thresholds: { high: 95, low: THRESHOLD_PERCENT, break: THRESHOLD_PERCENT },
-    reporters: ['clear-text', 'progress-append-only'],
-    clearTextReporter: { allowColor: false, reportTests: false, logTests: false },
+    reporters: ['json', 'progress-append-only'],
+    jsonReporter: { fileName: RESULTS },
   }),
 )
+rmSync(RESULTS, { force: true })
 try {
-  // Few schedules for each mutant: the other tests say more about one change.
-  run(join(FOLDER, 'node_modules', '.bin', 'stryker'), ['run', config], { ...process.env, WEAPP_AUTH_RUNS: '60' })
+  const env = { ...process.env, WEAPP_AUTH_RUNS: String(side.runs) }
+  run(join(FOLDER, 'node_modules', '.bin', 'stryker'), ['run', config], env)
 } finally {
   rmSync(vitestConfig, { force: true })
+}
+if (existsSync(RESULTS)) {
+  const explained = JSON.parse(readFileSync(join(ROOT, 'scripts', 'survivors.json'), 'utf8')) as Record<string, string>
+  const { text, isGood } = report(readMutants(readFileSync(RESULTS, 'utf8')), explained, THRESHOLD_PERCENT)
+  process.stdout.write(text)
+  if (!isGood) process.exitCode = 1
+}
+
+function testOptions({ tests, withoutTests, needsServers }: Side): object {
+  return {
+    include: tests,
+    exclude: [...withoutTests, '**/*.long.test.ts', '**/node_modules/**'],
+    testTimeout: 10_000,
+    ...(needsServers && { globalSetup: ['packages/test-servers/src/global-setup.ts'] }),
+  }
 }
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): void {
