@@ -12,12 +12,15 @@ import type {
   WithCallbacks,
   WithoutCallbacks,
 } from './contract.ts'
-import { within } from './deadline.ts'
+import { ignore, within } from './deadline.ts'
 import { AuthError } from './errors.ts'
+import { call } from './events.ts'
+import { callHook } from './hooks.ts'
 import { joinSession } from './instances.ts'
-import { createPipeline } from './pipeline.ts'
-import { createService, toResponseError } from './service.ts'
+import { createPipeline, isTimeout } from './pipeline.ts'
+import { createService, parseJson, toResponseError } from './service.ts'
 import { CHECK_TIMEOUT_MS, view } from './session.ts'
+import { snapshot } from './snapshot.ts'
 import { createConnectSocket } from './socket.ts'
 import { STORAGE_TIMEOUT_MS } from './storage.ts'
 import { type BothStyles, hasCallbacks, inBothStyles, report } from './task.ts'
@@ -43,11 +46,13 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     checkSession = 'launch',
     device = false,
     loginData,
-    header: bearer = (token: string) => ({ Authorization: `Bearer ${token}` }),
-    isUnauthorized = ({ statusCode }: Answer) => Number(statusCode) === 401,
+    header = (token: string) => ({ Authorization: `Bearer ${token}` }),
+    isUnauthorized: isRefusal = ({ statusCode }: Answer) => Number(statusCode) === 401,
     now = Date.now,
     logger,
   } = options
+  const bearer = (token: string) => callHook('header', () => header(token), token)
+  const isUnauthorized = (answer: Answer) => callHook('isUnauthorized', () => isRefusal(answer))
   const baseUrl = String(options.baseUrl).replace(/\/+$/, '')
   const locate = createLocate(baseUrl, allowOrigins)
   if (!Number.isFinite(loginTimeoutMs) || loginTimeoutMs <= 0)
@@ -60,7 +65,12 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     wechat,
     service,
     baseUrl,
-    appid: () => options.appid || wechat.account().appId,
+    appid() {
+      const appid = options.appid || wechat.account().appId
+      if (!appid)
+        throw new AuthError('invalid_argument', 'login:fail this wx does not tell the appid: give the option appid')
+      return appid
+    },
     device,
     loginData,
     loginTimeoutMs,
@@ -73,12 +83,46 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   })
   const sendAuthenticated = createPipeline({ session, locate, bearer, loginTimeoutMs })
 
+  let hasToldRedirect = false
+
+  /** Says once how to follow a redirect, because `wx` follows them by default. */
+  function tellRedirect({ statusCode }: { statusCode: number }): void {
+    if (hasToldRedirect || !(statusCode >= 300 && statusCode < 400)) return
+    hasToldRedirect = true
+    call(logger, `request got a redirect (${statusCode}); the option redirect: 'follow' follows it, with the token`)
+  }
+
+  /** Sends one call of `wx`. */
+  function send<Name extends NetworkCall>(
+    name: Name,
+    sent: NetworkCalls[Name]['options'],
+    setTask: (task: unknown) => void,
+    token: string | null,
+  ): Promise<NetworkCalls[Name]['result']> {
+    if (name !== 'request' || !token) return wechat.send(name, sent, setTask)
+    // A redirect must not carry the token to another host, unless the caller says that it may.
+    const { redirect = 'manual' } = sent as RequestOptions
+    const sending = wechat.send(name, Object.assign({}, sent, { redirect }), setTask)
+    if (redirect === 'manual') sending.then(tellRedirect, ignore)
+    return sending
+  }
+
+  /** An upload's body is always text, also where `isUnauthorized` expects what a request would give it. */
+  function isUploadUnauthorized(answer: Answer): boolean {
+    return isUnauthorized(Object.assign({}, answer, { data: parseJson(answer.data) }))
+  }
+
   /** One of the network calls of `wx`, through the pipeline. */
   function authenticated<Name extends NetworkCall>(
     name: Name,
   ): BothStyles<NetworkCalls[Name]['options'] & CallOptions, NetworkCalls[Name]['result'], NetworkCalls[Name]['task']> {
     return inBothStyles(name, (given: NetworkCalls[Name]['options'] & CallOptions) =>
-      sendAuthenticated(name, given, (sent, { setTask }) => wechat.send(name, sent, setTask), isUnauthorized),
+      sendAuthenticated(
+        name,
+        given,
+        (sent, { setTask }, token) => send(name, sent, setTask, token),
+        name === 'uploadFile' ? isUploadUnauthorized : isUnauthorized,
+      ),
     )
   }
 
@@ -103,7 +147,10 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   function ensureLogin(given?: EnsureLoginOptions & WithoutCallbacks): Promise<Session<User>>
   function ensureLogin(given: EnsureLoginOptions & Callbacks<Session<User>, AuthFailure> = {}) {
     const { force = false, timeoutMs } = given
-    const outcome = inTime(session.ensure(force).then(view), timeoutMs)
+    const outcome =
+      timeoutMs === undefined || isTimeout(timeoutMs)
+        ? inTime(session.ensure(force).then(view), timeoutMs)
+        : Promise.reject(new AuthError('invalid_argument', 'ensureLogin:fail timeoutMs must be a positive number'))
     if (!hasCallbacks(given)) return outcome
     report('ensureLogin', given, outcome)
     return undefined
@@ -113,8 +160,10 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     ensureLogin,
     ready: () => ensureLogin().catch(() => null),
     ensureSessionKey: () => inTime(session.ensureSessionKey()),
-    loginWith: async ({ url, data }) =>
-      view(await inTime(session.loginWith({ url: locate({ url }, 'loginWith').url, data }))),
+    async loginWith(given) {
+      const { url, data } = snapshot('loginWith', given)
+      return view(await inTime(session.loginWith({ url: locate({ url }, 'loginWith').url, data })))
+    },
     getSession() {
       const active = session.current()
       return active && view(active)

@@ -222,7 +222,11 @@ export interface AuthErrorDetails {
   statusCode?: number
   /** The service's own code, e.g. `user_disabled`, if it gave one. */
   problem?: ProblemCode
-  /** How long the service asked to wait with `Retry-After`, in milliseconds. */
+  /** What the service says about this call's own mistake, e.g. `avatarUrl must be an https address`, if it says anything. */
+  detail?: string
+  /** The service's id of this request: the operator finds it in the log. */
+  requestId?: string
+  /** How long the service asked to wait with `Retry-After`, in milliseconds; one hour at most. */
   retryAfterMs?: number
 }
 

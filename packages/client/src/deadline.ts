@@ -65,6 +65,8 @@ export interface Underway<T> {
   setTask(task: unknown): void
   /** Takes the time limit away. */
   liftLimit(): void
+  /** Gives it the whole time limit again, from now on. */
+  restartLimit(): void
 }
 
 /** @param limitMs of foreground time, after which `onLate` is called unless the work is over; 0 for no limit */
@@ -100,12 +102,21 @@ export function begin<T>(limitMs: number, onLate: () => void): Underway<T> {
     abandon(instead) {
       const wasOver = isOver
       settle(instead)
-      if (!wasOver && task.abort) task.abort()
+      if (wasOver) return
+      try {
+        if (task.abort) task.abort()
+      } catch {
+        // It cannot be aborted; its outcome is ignored all the same.
+      }
     },
     setTask(started) {
       task = Object(started) as Partial<Task>
     },
     liftLimit: () => cancel(),
+    restartLimit() {
+      cancel()
+      if (limitMs && !isOver) wait(limitMs)
+    },
   }
 }
 

@@ -41,6 +41,8 @@ export function joinSession<User>(owner: object | undefined, options: SharedSess
 
 function shareSession<User>(options: SharedSessionOptions<User>): SharedSession<User> {
   const { wechat, baseUrl, appid, storage, storageKey, logger } = options
+  // Two services in one app keep their sessions apart, also under the default key.
+  const key = `${storageKey}:${baseUrl}`
   const events = createEvents<AuthEvents<User>>({ login: [], logout: [], loginFail: [] })
 
   /** Later, so that a handler may call this package again. */
@@ -57,7 +59,7 @@ function shareSession<User>(options: SharedSessionOptions<User>): SharedSession<
   }
 
   const session = createSession<User>(
-    Object.assign({}, options, { tell, storage: createSessionStorage<User>(storage, storageKey, scope) }),
+    Object.assign({}, options, { tell, storage: createSessionStorage<User>(storage, key, scope) }),
   )
   return { session, events }
 }

@@ -3,6 +3,7 @@ import { begin } from './deadline.ts'
 import { AuthError, loggedOut } from './errors.ts'
 import { problemOf } from './service.ts'
 import type { SessionKeeper } from './session.ts'
+import { snapshot } from './snapshot.ts'
 import type { ActiveSession } from './storage.ts'
 import { type AnyTask, createTask } from './task.ts'
 import type { Locate } from './url.ts'
@@ -11,8 +12,8 @@ import type { Locate } from './url.ts'
 export interface Sending {
   /** Says which task of `wx` sends. */
   setTask(task: unknown): void
-  /** Takes the call's time limit away, because it may now go on for as long as it likes. */
-  liftLimit(): void
+  /** Says that a connection was accepted and is now open, for as long as it likes: the call's time limit ends. */
+  setOpen(): void
 }
 
 /** Sends once. `token` is the token in the header, if any. */
@@ -42,6 +43,8 @@ interface Attempt<Result> {
   session: ActiveSession<unknown> | null
   /** Whether the answer says that the token is not valid. */
   isUnauthorized: boolean
+  /** Whether this was a connection that the service had accepted before. */
+  wasOpen: boolean
 }
 
 /**
@@ -57,12 +60,13 @@ export function createPipeline({ session, locate, bearer, loginTimeoutMs }: Pipe
     isUnauthorized: (answer: Answer) => boolean,
   ): { outcome: Promise<Result>; task: AnyTask } {
     // A plain JavaScript caller may have passed nothing.
-    const options = Object(given) as Options
-    const { auth, replay, header, timeout = WX_TIMEOUT_MS } = options
+    let options = Object(given) as Options
+    const { auth, replay, timeout = WX_TIMEOUT_MS } = options
     // A logout since the call began ends it: the replay must not go on as the next user.
     const beginning = session.begin()
-    const call = begin<Result>(loginTimeoutMs + timeout, () => call.abandon(fail('timeout', 'timeout')))
-    const { task, setTask } = createTask(call.setTask, () => {
+    const limitMs = isTimeout(timeout) ? loginTimeoutMs + timeout : 0
+    const call = begin<Result>(limitMs, () => call.abandon(fail('timeout', 'timeout')))
+    const { task, setTask, endAttempt } = createTask(call.setTask, () => {
       if (!call.isOver()) call.abandon(fail('aborted', 'abort'))
     })
 
@@ -71,14 +75,24 @@ export function createPipeline({ session, locate, bearer, loginTimeoutMs }: Pipe
     }
 
     async function run(): Promise<Result> {
+      options = snapshot(name, options)
+      if (!limitMs) return fail('invalid_argument', 'timeout must be a positive number')
       const { url, trusted } = locate(options, name)
       const isAuthorized = trusted && auth !== 'none'
 
       const first = await attempt(url, isAuthorized, null)
-      if (!first.isUnauthorized) return first.outcome
-      if ((await mayReplay(url, first)) && replay !== false) {
-        const second = await attempt(url, isAuthorized, first.session)
+      return first.isUnauthorized ? sendAgain(url, first) : first.outcome
+    }
+
+    /** Sends the request once more when the session of the attempt that was refused has ended. */
+    async function sendAgain(url: string, refused: Attempt<Result>): Promise<Result> {
+      // Its time limit ended when it was opened, and the next one must be opened in time, too.
+      if (refused.wasOpen) call.restartLimit()
+      if ((await mayReplay(url, refused)) && replay !== false) {
+        const second = await attempt(url, true, refused.session)
         if (!second.isUnauthorized) return second.outcome
+        // A connection that was open has had its answer: that it is closed later is a new refusal.
+        if (second.wasOpen) return sendAgain(url, second)
         await mayReplay(url, second)
       }
       return fail('unauthorized', 'the service does not accept the session', 401)
@@ -115,10 +129,16 @@ export function createPipeline({ session, locate, bearer, loginTimeoutMs }: Pipe
       active: ActiveSession<unknown> | null,
     ): Promise<Attempt<Result>> {
       const token = active ? active.token : null
-      const signed = token ? replaceHeader(header, bearer(token)) : header
+      const signed = token ? replaceHeader(options.header, bearer(token)) : options.header
       const sent = Object.assign({}, options, OWN_OPTIONS, { url, header: signed })
       let hasFailed = false
-      const outcome = send(sent, { setTask, liftLimit: call.liftLimit }, token)
+      let wasOpen = false
+      function setOpen(): void {
+        wasOpen = true
+        call.liftLimit()
+        if (token) session.accepted(token)
+      }
+      const outcome = send(sent, { setTask, setOpen }, token)
       const response: unknown = await outcome.catch((failure: unknown) => {
         hasFailed = true
         return failure
@@ -131,7 +151,8 @@ export function createPipeline({ session, locate, bearer, loginTimeoutMs }: Pipe
         session.accepted(token)
         if (problemOf(answer).code === 'session_key_stale') session.keyIsStale(token)
       }
-      return { outcome, response, session: active, isUnauthorized: isRefused }
+      endAttempt(isRefused)
+      return { outcome, response, session: active, isUnauthorized: isRefused, wasOpen }
     }
 
     /** Finds out what the 401 means. The session has ended when it says so. */
@@ -142,6 +163,11 @@ export function createPipeline({ session, locate, bearer, loginTimeoutMs }: Pipe
     call.follow(run())
     return { outcome: call.outcome, task }
   }
+}
+
+/** Whether a number of milliseconds can be waited for. */
+export function isTimeout(ms: unknown): boolean {
+  return typeof ms === 'number' && ms > 0 && Number.isFinite(ms)
 }
 
 /** Header names are compared without case: `wx` would send both `authorization` and `Authorization`. */

@@ -25,6 +25,9 @@ export interface Service<User> {
   revokeAll(token: string): Promise<void>
 }
 
+/** A redirect must carry neither the token nor the code to another host. */
+const redirect = 'manual'
+
 /** The limit for calls that nobody waits for, or not for long. */
 const SHORT_TIMEOUT_MS = 5_000
 
@@ -34,8 +37,8 @@ export function createService<User>(
   baseUrl: string,
   bearer: (token: string) => Record<string, string>,
 ): Service<User> {
-  function call(method: 'GET' | 'DELETE', path: string, token: string): Promise<RequestResult> {
-    const options = { url: baseUrl + path, method, header: bearer(token), timeout: SHORT_TIMEOUT_MS }
+  async function call(method: 'GET' | 'DELETE', path: string, token: string): Promise<RequestResult> {
+    const options = { url: baseUrl + path, method, header: bearer(token), timeout: SHORT_TIMEOUT_MS, redirect } as const
     return within(SHORT_TIMEOUT_MS, wechat.send('request', options), () =>
       Promise.reject(new AuthError('timeout', 'request:fail timeout')),
     )
@@ -44,7 +47,7 @@ export function createService<User>(
   return {
     async login({ url, data }, replaced, onTask) {
       const header = replaced ? bearer(replaced) : {}
-      const response = await wechat.send('request', { url, method: 'POST', header, data }, onTask)
+      const response = await wechat.send('request', { url, method: 'POST', header, data, redirect }, onTask)
       if (!(response.statusCode >= 300) && isIssued<Issued<User>>(response.data)) return response.data
       throw toResponseError(response, 'login', 'login_rejected', 'login_throttled')
     },
@@ -75,27 +78,46 @@ export function toResponseError(
 ): AuthError {
   // Some hosts give the status as a string.
   const statusCode = Number(response.statusCode)
-  const problem = problemOf(response).code
+  const { code: problem, detail, requestId } = problemOf(response)
   const code =
     statusCode === 429 ? throttled : statusCode >= 500 ? 'unavailable' : statusCode >= 400 ? rejected : 'bad_response'
   return new AuthError(code, `${name}:fail the service at baseUrl answered ${statusCode} ${problem || ''}`, {
     statusCode,
     problem,
+    detail: textOf(detail),
+    requestId: textOf(requestId),
     retryAfterMs: retryAfterMs(response.header),
   })
 }
 
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+/** A timer cannot wait longer than 24 days, and nobody should be kept from signing in that long. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000
+
 /** `Retry-After` in seconds. Its other form, a date, is ignored: a phone's clock may be wrong. */
 function retryAfterMs(header: unknown): number | undefined {
   const { 'Retry-After': upper, 'retry-after': seconds = upper } = Object(header) as Record<string, unknown>
-  return Number(seconds) * 1000 || undefined
+  const ms = Number(seconds) * 1000
+  return ms > 0 ? Math.min(ms, LONGEST_RETRY_AFTER_MS) : undefined
+}
+
+/** The value of a JSON text. What is no text, or no JSON, stays as it is. */
+export function parseJson(data: unknown): unknown {
+  try {
+    return typeof data === 'string' ? JSON.parse(data) : data
+  } catch {
+    return data
+  }
 }
 
 /** The problem document of a response, or `{}`. Its code is repeated in messages, so it must look like a code. */
 export function problemOf(response: unknown): Partial<Problem> {
   try {
     const { data } = response as { data?: unknown }
-    const problem = (typeof data === 'string' ? JSON.parse(data) : data) as Partial<Problem>
+    const problem = parseJson(data) as Partial<Problem>
     return /^[a-z_]{1,40} [a-z_]{0,40}$/.test(`${problem.code} ${problem.reason || ''}`) ? problem : {}
   } catch {
     return {}
@@ -108,9 +130,13 @@ export function isIssued<Found extends Issued<unknown>>(value: unknown): value i
   return (
     typeof token === 'string' &&
     /^[!-~]+$/.test(token) &&
-    Number(expiresIn) > 0 &&
-    Number(absoluteExpiresIn) > 0 &&
+    isLifetime(expiresIn) &&
+    isLifetime(absoluteExpiresIn) &&
     typeof (Object(session) as { id?: unknown }).id === 'string' &&
     Object(user) === user
   )
+}
+
+function isLifetime(seconds: unknown): boolean {
+  return Number(seconds) > 0 && Number.isFinite(Number(seconds))
 }

@@ -38,10 +38,12 @@ export function createConnectSocket(
     /** The socket of `wx`. Null: there is none yet, or it has closed. */
     let real: SocketTask | null = null
     let isOpen = false
+    /** Whether the app has closed it: then no close leads to a login. */
+    let isClosing = false
     /** How the socket was closed. Null: it was not. */
     let closed: SocketClose | null = null
 
-    function connect(sent: WxSocketOptions, { liftLimit }: Sending): Promise<SocketClose> {
+    function connect(sent: WxSocketOptions, { setOpen }: Sending): Promise<SocketClose> {
       return new Promise((resolve, fail) => {
         isOpen = false
         closed = null
@@ -52,7 +54,7 @@ export function createConnectSocket(
         mine.onOpen((event) => {
           if (real !== mine) return
           isOpen = true
-          liftLimit()
+          setOpen()
           emit('open', event)
         })
         mine.onMessage((event) => {
@@ -70,17 +72,17 @@ export function createConnectSocket(
     }
 
     /** `wx` does not tell with which status an upgrade was refused, nor whether it was, so the service is asked. */
-    async function explain(failure: unknown, token: string | null): Promise<SocketClose> {
+    async function explain(failure: unknown, token: string | null, sent: object): Promise<SocketClose> {
       if (token && (await ask(token)).says === 'ended') return { code: UNAUTHORIZED, reason: '' }
-      throw toAuthError(failure, 'network')
+      throw toAuthError(failure, 'network', sent)
     }
 
     const url = String(options.url).replace(/^ws/, 'http')
     const { outcome, task } = sendAuthenticated<WxSocketOptions & AuthOptions, unknown>(
       'connectSocket',
       Object.assign({}, options, { url }),
-      (sent, sending, token) => connect(sent, sending).catch((failure) => explain(failure, token)),
-      isUnauthorized,
+      (sent, sending, token) => connect(sent, sending).catch((failure) => explain(failure, token, sent)),
+      (end) => !isClosing && isUnauthorized(end),
     )
     outcome
       .catch((error: unknown) => {
@@ -103,6 +105,7 @@ export function createConnectSocket(
         report('sendSocketMessage', message, Promise.reject(failure))
       },
       close(reason = {}) {
+        isClosing = true
         if (real) real.close(reason)
         else report('closeSocket', reason, Promise.resolve({ errMsg: 'closeSocket:ok' }))
         if (real && isOpen) return

@@ -2,44 +2,101 @@ import type { AuthFailure, WithCallbacks, WithoutCallbacks } from './contract.ts
 import { call } from './events.ts'
 import type { Callbacks, DownloadTask, RequestTask, Task, UploadTask } from './wx-api.ts'
 
-/** The methods that the tasks of requests, uploads and downloads take a listener with. */
-const METHODS = [
-  'onHeadersReceived',
-  'offHeadersReceived',
-  'onChunkReceived',
-  'offChunkReceived',
-  'onProgressUpdate',
-  'offProgressUpdate',
-] as const
+/** What a task of `wx` tells while the call is under way. */
+const EVENTS = ['HeadersReceived', 'ChunkReceived', 'ProgressUpdate'] as const
 
+type TaskEvent = (typeof EVENTS)[number]
 type Listener = (detail: never) => void
-type ListenerMethods = { [Method in (typeof METHODS)[number]]: (listener?: Listener) => void }
+type ListenerMethods = { [Method in `${'on' | 'off'}${TaskEvent}`]: (listener?: Listener) => void }
+
+/** What this file reads of a detail. */
+interface Detail {
+  /** Of the headers. Not there in uploads, downloads and WeChat's developer tools. */
+  statusCode?: unknown
+  /** Percent. */
+  progress?: number
+}
 
 /** The task of any call: it has the methods of all three kinds. */
 export type AnyTask = RequestTask & UploadTask & DownloadTask
 
-/**
- * Makes the task that a caller gets before there is one of `wx`. It remembers the listeners and passes them on to each
- * real task that `setTask` is called with, so also to that of the replay.
- */
-export function createTask(
-  onStart: (real: unknown) => void,
-  abort: () => void,
-): { task: AnyTask; setTask(real: unknown): void } {
-  let real: Partial<ListenerMethods> = {}
-  const calls: [method: keyof ListenerMethods, listener?: Listener][] = []
-  const methods: Partial<ListenerMethods> = {}
+/** The task that a caller gets, and what the pipeline tells it. */
+export interface CallerTask {
+  task: AnyTask
+  /** Says which task of `wx` sends now. */
+  setTask(real: unknown): void
+  /** Says that this attempt is over, before the caller hears of it. What a refused one sent is not shown to listeners. */
+  endAttempt(isRefused: boolean): void
+}
 
-  /** Which methods a real task has depends on the call and on the base library. */
-  function pass([method, listener]: (typeof calls)[number]): void {
-    const listen = real[method]
-    if (listen) listen.call(real, listener)
+/**
+ * Makes the task that a caller gets before there is one of `wx`. Its listeners stay when the request is sent again.
+ *
+ * An attempt may be refused and its answer is then not the caller's. So its headers are held back while they may be those of
+ * a refusal, and the last step of its progress until the answer is known. Chunks are shown as they come unless the headers
+ * said 401: a page may show a text while it is being written.
+ */
+export function createTask(onStart: (real: unknown) => void, abort: () => void): CallerTask {
+  const listeners: Record<TaskEvent, Listener[]> = { HeadersReceived: [], ChunkReceived: [], ProgressUpdate: [] }
+  let real: Partial<ListenerMethods> = {}
+  /** The events of the real task that we listen to. */
+  let heard: TaskEvent[] = []
+  let held: [event: TaskEvent, detail: Detail][] = []
+  let isSuspect = false
+  /** The progress that listeners have seen: a second attempt shows only what is beyond it. */
+  let shownProgress = -1
+
+  function show(event: TaskEvent, detail: Detail): void {
+    if (event === 'ProgressUpdate') {
+      const progress = Number(detail.progress)
+      if (progress <= shownProgress) return
+      if (progress > shownProgress) shownProgress = progress
+    }
+    for (const listener of listeners[event]) call(listener, detail as never)
   }
 
-  for (const method of METHODS) {
-    methods[method] = (listener) => {
-      calls.push([method, listener])
-      pass([method, listener])
+  function showHeld(): void {
+    const shown = held
+    held = []
+    for (const [event, detail] of shown) show(event, detail)
+  }
+
+  function receive(event: TaskEvent, detail: Detail): void {
+    held.push([event, detail])
+    const { statusCode, progress } = Object(detail) as Detail
+    if (event === 'HeadersReceived') isSuspect = Number(statusCode) === 401
+    const isTelling =
+      event === 'ProgressUpdate' ? !(Number(progress) >= 100) : event === 'ChunkReceived' || statusCode !== undefined
+    if (isTelling && !isSuspect) showHeld()
+  }
+
+  /** Listens to the real task, as far as it has such an event and somebody wants it. */
+  function listen(event: TaskEvent): void {
+    const mine = real
+    const on = mine[`on${event}`]
+    if (!on || heard.indexOf(event) >= 0) return
+    heard.push(event)
+    on.call(mine, (detail: Detail) => {
+      // The task of an earlier attempt has nothing to say any more.
+      if (mine === real) receive(event, detail)
+    })
+  }
+
+  /** The headers tell whether chunks are those of a refusal. */
+  function listenWithHeaders(event: TaskEvent): void {
+    if (event === 'ChunkReceived') listen('HeadersReceived')
+    listen(event)
+  }
+
+  const methods: Partial<ListenerMethods> = {}
+  for (const event of EVENTS) {
+    methods[`on${event}`] = (listener) => {
+      if (!listener) return
+      listeners[event].push(listener)
+      listenWithHeaders(event)
+    }
+    methods[`off${event}`] = (listener) => {
+      listeners[event] = listener ? listeners[event].filter((other) => other !== listener) : []
     }
   }
 
@@ -48,8 +105,16 @@ export function createTask(
     task: Object.assign({ abort }, methods as ListenerMethods),
     setTask(started) {
       real = Object(started) as Partial<ListenerMethods>
+      heard = []
       onStart(started)
-      calls.forEach(pass)
+      for (const event of EVENTS) if (listeners[event].length) listenWithHeaders(event)
+    },
+    endAttempt(isRefused) {
+      if (isRefused) held = []
+      isSuspect = false
+      // From now on the task of this attempt is not listened to.
+      real = {}
+      showHeld()
     },
   }
 }

@@ -16,7 +16,7 @@ export interface WxFailure {
 
 /** The part of `wx` that this package calls. The real `wx` fits, and so does that of another host or of a test. */
 export interface Wx {
-  login(options: Callbacks<{ code: string }>): unknown
+  login(options: Callbacks<LoginAnswer>): unknown
   checkSession(options: Callbacks<object>): unknown
   request(options: WxRequestOptions & Callbacks<RequestResult>): unknown
   uploadFile(options: WxUploadOptions & Callbacks<UploadResult>): unknown
@@ -26,9 +26,31 @@ export interface Wx {
   setStorage(options: Callbacks<object> & { key: string; data: unknown }): unknown
   removeStorage(options: Callbacks<object> & { key: string }): unknown
   getAccountInfoSync(): { miniProgram: { appId: string; envVersion?: string } }
-  // Deprecated in favour of two newer calls, which older versions do not have; this one all of them have.
-  getSystemInfoSync(): { platform?: string; model?: string; system?: string; version?: string; SDKVersion?: string }
   getLaunchOptionsSync(): { scene: number }
+  // Older versions have only the first of these three, wearables and AI mode only the other two.
+  getSystemInfoSync?(): DeviceInfo & AppBaseInfo
+  getDeviceInfo?(): DeviceInfo
+  getAppBaseInfo?(): AppBaseInfo
+}
+
+/** What `wx.login` passes to `success`. */
+export interface LoginAnswer {
+  code: string
+  /** The app's cache manager answered, so the code may have expired. */
+  fromCache?: boolean
+}
+
+/** What this package reads of `wx.getDeviceInfo`. */
+export interface DeviceInfo {
+  platform?: string
+  model?: string
+  system?: string
+}
+
+/** What this package reads of `wx.getAppBaseInfo`. */
+export interface AppBaseInfo {
+  version?: string
+  SDKVersion?: string
 }
 
 /** The calls that send something over the network: what each takes, what it calls `success` with, what it returns. */
@@ -43,7 +65,7 @@ export type NetworkCall = keyof NetworkCalls
 
 /** All calls of `wx` that answer through callbacks, in the same form. */
 export interface CallbackCalls extends NetworkCalls {
-  login: { options: object; result: { code: string } }
+  login: { options: object; result: LoginAnswer }
   checkSession: { options: object; result: object }
   getStorage: { options: { key: string; encrypt: boolean }; result: { data: unknown } }
   setStorage: { options: { key: string; data: unknown; encrypt: boolean }; result: object }

@@ -2,7 +2,17 @@
 import type { Device } from '@weapp-auth/shared'
 import type { KeyValueStorage } from './contract.ts'
 import { AuthError, messageOf, toAuthError } from './errors.ts'
-import type { CallbackCalls, Callbacks, NetworkCall, NetworkCalls, SocketTask, Wx, WxSocketOptions } from './wx-api.ts'
+import type {
+  AppBaseInfo,
+  CallbackCalls,
+  Callbacks,
+  DeviceInfo,
+  NetworkCall,
+  NetworkCalls,
+  SocketTask,
+  Wx,
+  WxSocketOptions,
+} from './wx-api.ts'
 
 /** WeChat as the rest of the package sees it. */
 export interface WeChat {
@@ -17,7 +27,9 @@ export interface WeChat {
     onTask?: (task: unknown) => void,
   ): Promise<NetworkCalls[Name]['result']>
   connectSocket(options: WxSocketOptions & Callbacks<{ errMsg: string }>): SocketTask
-  account(): { appId: string; envVersion?: string }
+  /** Empty where `wx` does not tell it. */
+  account(): { appId?: string; envVersion?: string }
+  /** Empty where `wx` does not tell it. */
   device(): Device
   /** Whether WeChat shows a single page of the mini-program, opened from Moments. Nobody can sign in there. */
   isSinglePage(): boolean
@@ -28,6 +40,8 @@ export interface WeChat {
 const SINGLE_PAGE_SCENE = 1154
 
 declare const wx: Wx
+
+type SyncCall = 'getAccountInfoSync' | 'getLaunchOptionsSync' | 'getSystemInfoSync' | 'getDeviceInfo' | 'getAppBaseInfo'
 
 /**
  * @param given in place of the global `wx`, which is looked up at each call because it may appear after this module
@@ -54,32 +68,59 @@ export function createWeChat(given?: Wx, encrypt = false): WeChat {
     })
   }
 
-  return {
-    login: () =>
-      call('login', {}).then(({ code }) => code || Promise.reject({ errMsg: 'login:fail wx.login gave no code' })),
+  /** What a synchronous call of `wx` returns. `{}` when this `wx` does not have the call, or when it throws. */
+  function read<Result extends object>(name: SyncCall): Partial<Result> {
+    const methods = api() as Partial<Record<SyncCall, () => unknown>>
+    try {
+      const method = methods[name]
+      return Object(method?.call(methods)) as Partial<Result>
+    } catch {
+      return {}
+    }
+  }
 
-    // A check that fails offline has said nothing about the key.
-    isSessionKeyAlive: () =>
-      call('checkSession', {}).then(
+  /** The code of the last `wx.login`. Null: there was none. */
+  let lastCode: string | null = null
+
+  return {
+    async login() {
+      const { code, fromCache } = await call('login', {})
+      if (!code) throw { errMsg: 'login:fail wx.login gave no code' }
+      // A code works once and for five minutes, so a kept one would be refused.
+      if (fromCache || code === lastCode) throw { errMsg: 'login:fail wx.login gave a code from a cache' }
+      lastCode = code
+      return code
+    },
+
+    async isSessionKeyAlive() {
+      // Not every platform has it, and a missing function says nothing about the key.
+      if (typeof api().checkSession !== 'function') return true
+      return call('checkSession', {}).then(
         () => true,
+        // A check that fails offline says nothing about the key.
         (failure) => UNREACHABLE.test(messageOf(failure)),
-      ),
+      )
+    },
 
     send: (name, options, onTask) =>
       call(name, options, onTask).catch((failure) => {
-        throw toAuthError(failure, 'network')
+        throw toAuthError(failure, 'network', options)
       }),
 
     connectSocket: (options) => api().connectSocket(options),
 
-    account: () => api().getAccountInfoSync().miniProgram,
+    account: () => Object(read<ReturnType<Wx['getAccountInfoSync']>>('getAccountInfoSync').miniProgram),
 
     device() {
-      const { platform, model, system, version: wechatVersion, SDKVersion: sdkVersion } = api().getSystemInfoSync()
+      const newer = Object.assign({}, read<DeviceInfo>('getDeviceInfo'), read<AppBaseInfo>('getAppBaseInfo'))
+      // No longer maintained, slow, and not there on every platform: only older versions are asked this way.
+      const isComplete = newer.platform && newer.SDKVersion
+      const info = isComplete ? newer : Object.assign({}, read<DeviceInfo & AppBaseInfo>('getSystemInfoSync'), newer)
+      const { platform, model, system, version: wechatVersion, SDKVersion: sdkVersion } = info
       return { platform, model, system, wechatVersion, sdkVersion }
     },
 
-    isSinglePage: () => api().getLaunchOptionsSync().scene === SINGLE_PAGE_SCENE,
+    isSinglePage: () => read<{ scene: number }>('getLaunchOptionsSync').scene === SINGLE_PAGE_SCENE,
 
     storage: {
       get: (key) => call('getStorage', { key, encrypt }).then(({ data }) => data),

@@ -387,3 +387,21 @@ describe('the options header, isUnauthorized and logger', () => {
     expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
   })
 })
+
+describe('a code that wx.login had given before', () => {
+  test.each([
+    ['from a cache', { fromCache: true }],
+    ['once more', { repeatCode: true }],
+  ])('%s is a failed wx.login: it is not sent, and the next attempt asks again', async (_, fault) => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    phone.device.faults.set('wx.login', fault)
+    const watched = watch(phone.auth.ensureLogin({ force: true }))
+    await flush()
+    expect(phone.service.usedCodes).toHaveLength(1)
+    phone.device.faults.clear('wx.login')
+    await phone.advance(300)
+    expect(watched).toMatchObject({ state: 'resolved', value: { id: 's2' } })
+    expect(new Set(phone.service.usedCodes).size).toBe(2)
+  })
+})

@@ -42,6 +42,23 @@ describe('uploadFile', () => {
     expect(count('wx.login')).toBe(1)
   })
 
+  test("shows isUnauthorized the body as an object, as a request's: a code in it leads to one login", async () => {
+    const { auth, service, device, count } = createPhone({
+      isUnauthorized: ({ data }) => (data as { code?: number } | undefined)?.code === 401,
+    })
+    await auth.ensureLogin()
+    const first = auth.getSession()?.id
+    service.business = ({ token, path }) => {
+      if (path === '/v1/session') return service.answerFor(token)
+      const isGood = token !== 'wxs1.000.token-1'
+      return { status: 200, data: isGood ? { ok: true } : { code: 401 } }
+    }
+    service.revokeAll()
+    const { data } = await auth.uploadFile({ url: '/avatar', filePath: device.files.create('picture'), name: 'file' })
+    expect(JSON.parse(data)).toEqual({ ok: true })
+    expect([count('wx.login'), auth.getSession()?.id === first]).toEqual([2, false])
+  })
+
   test('tells of its progress', async () => {
     const { auth, device } = createPhone()
     const upload = auth.uploadFile({ url: '/avatar', filePath: device.files.create('picture'), name: 'file' })

@@ -115,6 +115,17 @@ describe('instances', () => {
     ])
   })
 
+  test('of two services keep their sessions apart in the storage, also under the same key', async () => {
+    const phone = createPhone()
+    const baseUrl = 'https://other.example.com'
+    await phone.restart().ensureLogin()
+    await phone.restart({ baseUrl }).ensureLogin()
+    await flush()
+    expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's1' })
+    expect(await phone.restart({ baseUrl }).ensureLogin()).toMatchObject({ id: 's2' })
+    expect(phone.service.usedCodes).toHaveLength(2)
+  })
+
   test('with storages of their own know nothing of each other, under whatever key', async () => {
     const phone = createPhone()
     const wx = Object.create(phone.device.wx)
@@ -136,7 +147,7 @@ describe('instances', () => {
     expect(phone.count('wx.login')).toBe(2)
     await one.logout()
     expect((await two.request({ url: '/a' })).statusCode).toBe(200)
-    expect(phone.device.storage.keys().sort()).toEqual(['other', 'weapp-auth'])
+    expect(phone.device.storage.keys().sort()).toEqual([`other:${BASE_URL}`, `weapp-auth:${BASE_URL}`])
   })
 })
 

@@ -81,10 +81,68 @@ describe('connectSocket', () => {
     sockets[1]?.tell.message('again')
     await flush()
     expect(told).toEqual(['open', 'open', 'message again'])
-    sockets[1]?.tell.closed(4401, 'session ended')
+  })
+
+  test('reconnects once for each connection that was opened, not once in its life', async () => {
+    const { auth, service, sockets, count, advance } = createPhone()
+    const told = listen(auth.connectSocket({ url: '/live' }))
+    for (const index of [0, 1, 2]) {
+      await advance(60_000)
+      sockets[index]?.tell.opened()
+      service.revokeAll()
+      sockets[index]?.tell.closed(4401, 'session ended')
+      await flush()
+    }
+    expect([sockets.length, count('wx.login')]).toEqual([4, 4])
+    expect(told).toEqual(['open', 'open', 'open'])
+    // The last one is never opened: that it is refused is told.
+    service.revokeAll()
+    sockets[3]?.tell.closed(4401, 'session ended')
+    await advance(1_000)
+    expect(told.at(-1)).toBe('close 4401')
+    expect(sockets).toHaveLength(4)
+  })
+
+  test('closed by the app while a 4401 is on its way stays closed, and signs nobody in', async () => {
+    const { auth, service, wires, count } = createPhoneWithWires()
+    const socket = auth.connectSocket({ url: '/live' })
+    const told = listen(socket)
     await flush()
-    expect(told.slice(3)).toEqual(['close 4401'])
-    expect(sockets).toHaveLength(2)
+    wires[0]?.tell.open?.({} as never)
+    service.revokeAll()
+    socket.close({ code: 1000 })
+    wires[0]?.tell.close?.({ code: 4401, reason: 'session ended' } as never)
+    await flush()
+    expect(told).toEqual(['open', 'close 4401'])
+    expect([wires.length, count('wx.login')]).toEqual([1, 1])
+  })
+
+  test('a reconnect about which wx stays silent is told in time', async () => {
+    const { auth, service, wires, advance } = createPhoneWithWires()
+    const told = listen(auth.connectSocket({ url: '/live', timeout: 5_000 }))
+    await flush()
+    wires[0]?.tell.open?.({} as never)
+    await advance(600_000)
+    service.revokeAll()
+    wires[0]?.tell.close?.({ code: 4401, reason: '' } as never)
+    await flush()
+    expect(wires).toHaveLength(2)
+    await advance(19_000)
+    expect(told).toEqual(['open'])
+    await advance(2_000)
+    expect(told).toEqual(['open', 'error connectSocket:fail timeout', 'close 1006'])
+  })
+
+  test('that was opened is a use of the session: it lasts as long as after a request', async () => {
+    const { auth, sockets, advance } = createPhone()
+    await auth.ensureLogin()
+    await advance(3_600_000)
+    auth.connectSocket({ url: '/live' })
+    await flush()
+    const before = auth.getSession()?.expiresAtMs ?? 0
+    sockets[0]?.tell.opened()
+    await flush()
+    expect(auth.getSession()?.expiresAtMs).toBe(before + 3_600_000)
   })
 
   test('4401 of a session that ended elsewhere ends the socket, and logs nobody in', async () => {

@@ -3,7 +3,7 @@ import { IDLE_SECONDS } from './fake-service.ts'
 import { createPhone } from './phone.ts'
 import { flush, watch } from './watch.ts'
 
-const KEY = 'weapp-auth'
+const KEY = 'weapp-auth:https://api.example.com'
 
 describe('the stored session', () => {
   test.each([

@@ -1,0 +1,23 @@
+import { ignore } from './deadline.ts'
+import { AuthError, messageOf, without } from './errors.ts'
+
+/**
+ * Calls one of the application's own functions, which must answer at once.
+ *
+ * @param option its name, for the message
+ * @param secret what the function was told and its error may quote
+ * @throws AuthError `invalid_argument` when it throws, or returns a promise
+ */
+export function callHook<Result>(option: string, run: () => Result, secret?: string): Result {
+  let why = 'must not return a promise'
+  try {
+    const result = run()
+    const { then } = Object(result) as { then?: unknown }
+    if (typeof then !== 'function') return result
+    // It may reject, and nobody else waits for it.
+    then.call(result, ignore, ignore)
+  } catch (error) {
+    why = `threw ${without(messageOf(error), [secret])}`
+  }
+  throw new AuthError('invalid_argument', `${option}:fail the option ${option} ${why}`)
+}
