@@ -51,7 +51,7 @@ describe('login-button', () => {
     expect(signedIn.mock.calls[0]?.[0]).toMatchObject({ user: { isNew: true } })
     expect(text()).toBe('微信登录')
     expect(service.world.ledger.count('jscode2session', { errcode: 0 })).toBe(1)
-    expect(JSON.stringify(device.wx.getStorageSync('weapp-auth'))).toMatch(/wxs1\./)
+    expect(JSON.stringify(device.wx.getStorageSync('weapp-auth:http://127.0.0.1:3000'))).toMatch(/wxs1\./)
   })
 
   test('impatient taps sign in once', async () => {
@@ -71,7 +71,7 @@ describe('login-button', () => {
     expect(error()).toBeNull()
     await expect.poll(text).toBe('微信登录')
     expect(error()).toBeNull()
-    expect(device.wx.getStorageSync('weapp-auth')).toBeTruthy()
+    expect(device.wx.getStorageSync('weapp-auth:http://127.0.0.1:3000')).toBeTruthy()
   })
 
   test('offline it says so', async () => {

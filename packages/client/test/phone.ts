@@ -15,6 +15,8 @@ import { type Call, createFakeService } from './fake-service.ts'
 import { flush } from './watch.ts'
 
 export const BASE_URL = 'https://api.example.com'
+/** Where the session is in the storage, under the default `storageKey`. */
+export const STORAGE_KEY = `weapp-auth:${BASE_URL}`
 
 /** A phone whose clock stands still, an app on it, and the service it talks to. */
 export function createPhone(options: Partial<CreateAuthOptions> = {}) {

@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { IDLE_SECONDS } from './fake-service.ts'
-import { createPhone } from './phone.ts'
+import { createPhone, STORAGE_KEY as KEY } from './phone.ts'
 import { flush, watch } from './watch.ts'
-
-const KEY = 'weapp-auth:https://api.example.com'
 
 describe('the stored session', () => {
   test.each([

@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { IDLE_SECONDS, problem } from './fake-service.ts'
-import { createPhone } from './phone.ts'
+import { createPhone, STORAGE_KEY as KEY } from './phone.ts'
 import { flush, watch } from './watch.ts'
-
-const KEY = 'weapp-auth'
 
 /** Two copies of the package in one app: each has its own memory, and both have the same storage. */
 async function createTwoCopies(options: Parameters<typeof createPhone>[0] = {}) {
