@@ -98,7 +98,8 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   }
 }
 
-async function findServer(url: string): Promise<SqlServer> {
+/** The driver of what DATABASE_URL names, loaded on demand. */
+export async function findServer(url: string): Promise<SqlServer> {
   if (url.startsWith('mysql:')) return (await import('./mysql.ts')).mysqlServer(url)
   return (await import('./postgres.ts')).postgresServer(url)
 }

@@ -22,7 +22,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     const answer = call(`${address}/v1/sessions`, { body: login })
     await vi.waitFor(async () => {
       const { rowCount } = await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and query like 'insert into%' and wait_event_type = 'Lock'`)
+        where datname = current_database() and query like '%weapp_auth_identities%' and wait_event_type = 'Lock'`)
       expect(rowCount).toBe(1)
     }, 3_500)
     expect(await answer).toMatchObject({ status: 503, data: { code: 'store_unavailable' } })

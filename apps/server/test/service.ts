@@ -14,12 +14,12 @@ import {
 } from '@weapp-auth/emulator'
 import type {} from '@weapp-auth/test-servers'
 import type { FastifyInstance } from 'fastify'
-import { Client } from 'pg'
 import { pino } from 'pino'
 import { expect, inject, onTestFinished, vi } from 'vitest'
 import { type AppDeps, buildApp } from '../src/app.ts'
 import { parseConfig } from '../src/config.ts'
 import { openStores } from '../src/stores.ts'
+import { createDatabase } from './sql.ts'
 
 /** The two columns of the store table: one process on embedded files, or any number on Redis and PostgreSQL. */
 export const COLUMNS = ['embedded', 'shared'] as const
@@ -74,7 +74,7 @@ export async function startService(
 /** The variables that choose a column, with a folder or a database of this test's own. */
 export async function environment(
   column: Column,
-  postgresUrl = inject('databaseUrl') ?? '',
+  sqlUrl = inject('databaseUrl') ?? '',
 ): Promise<Record<string, string>> {
   const dataDir = mkdtempSync(join(tmpdir(), 'weapp-auth-test-'))
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
@@ -82,7 +82,7 @@ export async function environment(
   return {
     DATA_DIR: dataDir,
     REDIS_URL: inject('redisUrl') ?? '',
-    DATABASE_URL: await createDatabase(postgresUrl),
+    DATABASE_URL: await createDatabase(sqlUrl),
     SESSION_KEY_KEYS: `k1:${randomBytes(32).toString('base64')}`,
   }
 }
@@ -90,15 +90,6 @@ export async function environment(
 /** Whether this column's servers are there; the global set-up has said so loudly when they are not. */
 export function isAvailable(column: Column): boolean {
   return column === 'embedded' || (inject('redisUrl') !== null && inject('databaseUrl') !== null)
-}
-
-async function createDatabase(serverUrl: string): Promise<string> {
-  const name = `weapp_auth_${randomBytes(6).toString('hex')}`
-  const client = new Client({ connectionString: serverUrl })
-  await client.connect()
-  await client.query(`create database ${name}`)
-  await client.end()
-  return new URL(`/${name}`, serverUrl).href
 }
 
 /** A phone with the real client on it. */

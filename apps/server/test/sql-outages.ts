@@ -1,0 +1,235 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createOutageLog, createSessionKeyVault, generateVaultKey } from '@weapp-auth/fastify'
+import type { OwnServer } from '@weapp-auth/test-servers'
+import { pino } from 'pino'
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { findServer } from '../src/stores.ts'
+import { openUserDatabase, type UserDatabase } from '../src/user-database.ts'
+import { startLoaded } from './load.ts'
+import { createNetwork } from './network.ts'
+import { call, startProcess } from './process.ts'
+import { environment } from './service.ts'
+import { type Admin, connectTo, type SqlEngine } from './sql.ts'
+
+const UNAVAILABLE = { status: 503, code: 'store_unavailable', retryAfter: '1' }
+const GUARDED = '/v1/verify'
+const READS_USERS = '/v1/me'
+
+/** What happens when the server of the users is in trouble, the same for every engine. */
+export function sqlOutages(engine: SqlEngine): void {
+  let server: OwnServer
+  beforeAll(async () => {
+    server = await engine.start()
+    return () => server.stop()
+  })
+
+  test('down under load: whoever is signed in notices nothing, users are 503, and all is back within a second', async () => {
+    const service = await startLoaded(await environment('shared', server.url), [READS_USERS, GUARDED])
+    await server.kill()
+    expect(await service.seen(503, READS_USERS)).toMatchObject(UNAVAILABLE)
+    const [login, ready] = await Promise.all([service.signIn(), service.ask('/readyz')])
+    expect(login).toMatchObject(UNAVAILABLE)
+    expect(ready.status).toBe(200)
+    // A code that cannot become a user is not spent.
+    expect(login.exchanges).toBe(0)
+    await server.start()
+    await service.recovered()
+    await service.settle()
+    expect(service.answers.filter(({ path, status }) => path === GUARDED && status !== 204)).toEqual([])
+  })
+
+  test('restarted under load: the same, and no connection that broke ends the process', async () => {
+    const service = await startLoaded(await environment('shared', server.url), [READS_USERS, GUARDED])
+    await server.kill(engine.stopSignal)
+    await service.seen(503, READS_USERS)
+    await server.start()
+    await service.recovered()
+    await service.settle()
+    expect(service.answers.filter(({ path, status }) => path === GUARDED && status !== 204)).toEqual([])
+  })
+
+  test('gone without a word: 503 within a second, and the guard as fast as ever', async () => {
+    const network = await createNetwork(server.url)
+    const service = await startLoaded(await environment('shared', network.url), [READS_USERS, GUARDED])
+    network.vanish()
+    expect(await service.seen(503, READS_USERS)).toMatchObject(UNAVAILABLE)
+    await service.settle()
+    expect(service.answers.filter(({ path, status }) => path === GUARDED && status !== 204)).toEqual([])
+  })
+
+  test('gone while WeChat answers: 503 within a second of it, and their code was sent once', async () => {
+    const network = await createNetwork(server.url)
+    const service = await startLoaded(await environment('shared', network.url), [GUARDED])
+    service.world.ledger.onEntry(({ event }) => {
+      if (event === 'jscode2session') network.vanish()
+    })
+    await expect.poll(() => service.signIns.find(({ status }) => status === 503)).toMatchObject(UNAVAILABLE)
+    await service.settle()
+    expect(service.signIns.filter(({ status, exchanges }) => status === 503 && exchanges === 1)).not.toEqual([])
+  })
+
+  test('held up by a lock while somebody signs in: they wait for it', async () => {
+    const variables = await environment('shared', server.url)
+    const service = await startLoaded(variables, [GUARDED])
+    const admin = await connectTo(variables.DATABASE_URL ?? '')
+    const [lock, unlock] = engine.lock
+    await admin.query(lock)
+    const login = service.signIn()
+    await sleep(1_500) // More than the service waits for a database that is gone.
+    await admin.query(unlock)
+    expect(await login).toMatchObject({ status: 201, exchanges: 1 })
+  })
+
+  test('there all the time is not taken for gone by a process that is late itself', async () => {
+    const { answers, close } = await openUsers(server.url)
+    onTestFinished(close)
+    const heard = answers()
+    const end = performance.now() + 1_000
+    while (performance.now() < end);
+    expect(await heard).toBe(true)
+  })
+
+  test('50 ms away: slower, and nothing else', async () => {
+    const network = await createNetwork(server.url)
+    const service = await startLoaded(await environment('shared', network.url), [READS_USERS, GUARDED])
+    network.delay(50)
+    await expect.poll(() => service.answers.findLast(({ path }) => path === READS_USERS)?.ms).toBeGreaterThan(50)
+    expect((await service.signIn()).status).toBe(201)
+    await service.settle()
+    expect(service.answers.filter(({ status }) => status >= 300)).toEqual([])
+  })
+
+  test('out of connections: users are 503, the guard is not, and a connection that is free again is used', async () => {
+    const service = await startLoaded(await environment('shared', server.url), [READS_USERS, GUARDED])
+    const release = await takeAllConnections(engine, server.url)
+    expect(await service.seen(503, READS_USERS)).toMatchObject(UNAVAILABLE)
+    expect(await service.signIn()).toMatchObject(UNAVAILABLE)
+    await release()
+    await service.recovered()
+    await service.settle()
+    expect(service.answers.filter(({ path, status }) => path === GUARDED && status !== 204)).toEqual([])
+  })
+
+  test('away when the service starts: it listens, says what is missing, and goes on by itself', async () => {
+    const variables = await environment('shared', server.url)
+    await server.kill()
+    const service = startProcess({ ...variables, WECHAT_EMULATOR: 'on' })
+    const address = await service.listening
+    expect(service.output()).toMatch(
+      new RegExp(`"reason":"[^"]*ECONNREFUSED[^"]*","msg":"the user store \\(${engine.name}\\) cannot be reached`),
+    )
+    expect((await call(`${address}/livez`)).status).toBe(200)
+    expect(await call(`${address}/readyz`)).toEqual({
+      status: 503,
+      data: { status: 'unavailable', stores: { sessions: 'up', users: 'down' } },
+    })
+    const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
+    const refused = await call(`${address}/v1/sessions`, { body: login })
+    expect(refused).toMatchObject({ status: 503, data: { code: 'store_unavailable' } })
+    await server.start()
+    await service.address
+    expect((await call(`${address}/v1/sessions`, { body: login })).status).toBe(201)
+  })
+
+  test('gone without a word when the service is told to stop: it stops soon, with exit code 0', async () => {
+    const variables = await environment('shared', server.url)
+    const network = await createNetwork(variables.DATABASE_URL ?? '')
+    const service = startProcess({ ...variables, WECHAT_EMULATOR: 'on', DATABASE_URL: network.url })
+    const address = await service.address
+    const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
+    network.lose()
+    const answer = call(`${address}/v1/sessions`, { body: login })
+    await vi.waitFor(() => expect(service.output()).toContain('/v1/sessions'))
+    const startMs = performance.now()
+    service.child.kill('SIGTERM')
+    expect(await service.ended).toBe(0)
+    expect(performance.now() - startMs).toBeLessThan(5_000)
+    expect((await answer).status).toBe(503)
+  })
+
+  test('refusing the service: the log says why, and the process stays to be let in', async () => {
+    const url = new URL(server.url)
+    url.username = 'nobody_like_that'
+    const service = startProcess({ ...(await environment('shared')), DATABASE_URL: url.href, WECHAT_EMULATOR: 'on' })
+    const address = await service.listening
+    expect(service.output()).toMatch(
+      new RegExp(`nobody_like_that.*the user store \\(${engine.name}\\) refuses the service, trying again`),
+    )
+    expect((await call(`${address}/readyz`)).status).toBe(503)
+    service.child.kill('SIGTERM')
+    expect(await service.ended).toBe(0)
+  })
+
+  test('with a table of our name that is not ours: one line says so, and the service ends', async () => {
+    const variables = await environment('shared', server.url)
+    const admin = await connectTo(variables.DATABASE_URL ?? '')
+    for (const table of ['users', 'weapp_auth_users']) await admin.query(`create table ${table} (name char(3))`)
+    const service = startProcess({ ...variables, WECHAT_EMULATOR: 'on' })
+    await expect(service.listening).rejects.toThrow()
+    expect(await service.ended).toBe(1)
+    expect(service.output()).toMatch(
+      /^weapp-auth: the table weapp_auth_users .*give the service a database of its own/m,
+    )
+    const tables = await admin.query(
+      "select table_name as name from information_schema.tables where table_name like 'weapp%'",
+    )
+    expect(tables).toHaveLength(1)
+  })
+
+  test('that does not let the service make tables: one line says so, and the service ends', async () => {
+    const variables = await environment('shared', server.url)
+    const admin = await connectTo(variables.DATABASE_URL ?? '')
+    const url = new URL(variables.DATABASE_URL ?? '')
+    url.username = await engine.makeReader(admin, url.pathname.slice(1))
+    const service = startProcess({ ...variables, DATABASE_URL: url.href, WECHAT_EMULATOR: 'on' })
+    await expect(service.listening).rejects.toThrow()
+    expect(await service.ended).toBe(1)
+    expect(service.output()).toMatch(/^weapp-auth: the users' tables .*denied.*let the user of the address create/m)
+  })
+
+  test('whose session_keys another key of the same name sealed: one line says so, and the service ends', async () => {
+    const variables = await environment('shared', server.url)
+    const first = startProcess({ ...variables, WECHAT_EMULATOR: 'on' })
+    await first.address
+    const other = generateVaultKey().replace(/^[^:]+/, 'k1')
+    const second = startProcess({ ...variables, SESSION_KEY_KEYS: other, WECHAT_EMULATOR: 'on' })
+    await expect(second.listening).rejects.toThrow()
+    expect(await second.ended).toBe(1)
+    expect(second.output()).toMatch(/^weapp-auth: the key k1 of the key ring is not the key that sealed/m)
+    const third = startProcess({ ...variables, SESSION_KEY_KEYS: generateVaultKey(), WECHAT_EMULATOR: 'on' })
+    await third.address
+    expect(third.output()).toMatch(/"msg":"keys that sealed [^"]* are missing from the key ring: k1;/)
+  })
+}
+
+export async function openUsers(url: string): Promise<UserDatabase> {
+  const database = openUserDatabase({
+    server: await findServer(url),
+    vault: createSessionKeyVault({ keys: generateVaultKey() }),
+    log: pino({ level: 'silent' }),
+    outageLog: createOutageLog(),
+  })
+  await database.attempted
+  return database
+}
+
+/** Leaves the server without a connection to give, whoever had one before. */
+async function takeAllConnections(engine: SqlEngine, url: string): Promise<() => Promise<unknown>> {
+  const taken: Admin[] = []
+  const take = async () => void taken.push(await connectTo(url))
+  await take()
+  await vi.waitFor(async () => {
+    for (let isFull = false; !isFull; ) {
+      isFull = await take().then(
+        () => false,
+        () => true,
+      )
+    }
+    const others = (await taken[0]?.query(engine.others)) ?? []
+    const ours = new Set(await Promise.all(taken.map(async (admin) => (await admin.query(engine.own))[0]?.id)))
+    const strangers = others.filter(({ id }) => !ours.has(id))
+    for (const { id } of strangers) await taken[0]?.query(engine.end(id)).catch(() => {})
+    expect(strangers).toEqual([])
+  }, 10_000)
+  return () => Promise.all(taken.map((admin) => admin.end()))
+}
