@@ -165,7 +165,6 @@ export function sqlOutages(engine: SqlEngine): void {
     const admin = await connectTo(variables.DATABASE_URL ?? '')
     for (const table of ['users', 'weapp_auth_users']) await admin.query(`create table ${table} (name char(3))`)
     const service = startProcess({ ...variables, WECHAT_EMULATOR: 'on' })
-    await expect(service.listening).rejects.toThrow()
     expect(await service.ended).toBe(1)
     expect(service.output()).toMatch(
       /^weapp-auth: the table weapp_auth_users .*give the service a database of its own/m,
@@ -182,7 +181,6 @@ export function sqlOutages(engine: SqlEngine): void {
     const url = new URL(variables.DATABASE_URL ?? '')
     url.username = await engine.makeReader(admin, url.pathname.slice(1))
     const service = startProcess({ ...variables, DATABASE_URL: url.href, WECHAT_EMULATOR: 'on' })
-    await expect(service.listening).rejects.toThrow()
     expect(await service.ended).toBe(1)
     expect(service.output()).toMatch(/^weapp-auth: the users' tables .*denied.*let the user of the address create/m)
   })
@@ -193,7 +191,6 @@ export function sqlOutages(engine: SqlEngine): void {
     await first.address
     const other = generateVaultKey().replace(/^[^:]+/, 'k1')
     const second = startProcess({ ...variables, SESSION_KEY_KEYS: other, WECHAT_EMULATOR: 'on' })
-    await expect(second.listening).rejects.toThrow()
     expect(await second.ended).toBe(1)
     expect(second.output()).toMatch(/^weapp-auth: the key k1 of the key ring is not the key that sealed/m)
     const third = startProcess({ ...variables, SESSION_KEY_KEYS: generateVaultKey(), WECHAT_EMULATOR: 'on' })
