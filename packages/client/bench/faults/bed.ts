@@ -16,6 +16,8 @@ export interface Protocol {
   tokenOf(header: Record<string, string>): string | null
   /** What the service answers to a session it does not accept. */
   refusal: { status: number; body: unknown }
+  /** The same for a session that ended because the user has too many, where the protocol tells that. */
+  overLimit?: { status: number; body: unknown }
 }
 
 /** The `wx` of the emulator's phone, with the calls that only old libraries make. */
@@ -28,8 +30,19 @@ export interface Library {
   name: string
   version: string
   protocol: Protocol
-  /** The library in a new run of the application. */
-  start(wx: BedWx): { request(path: string): Promise<unknown>; launch?(): Promise<unknown> }
+  /** Whether it calls the global `wx`, so that two phones cannot be played in one process. */
+  hasGlobalWx?: boolean
+  /** The library in a new run of the application, or a second copy of it in the same run. */
+  start(wx: BedWx): App
+}
+
+/** A library on a phone. */
+export interface App {
+  request(path: string): Promise<unknown>
+  /** Sends `data` as JSON. */
+  post(path: string, data: object): Promise<unknown>
+  /** What the application does when it starts, where the library has something for that. */
+  launch?(): Promise<unknown>
 }
 
 export interface Outcome {
@@ -42,6 +55,8 @@ export interface Outcome {
   /** Still not settled minutes later. */
   pending: number
   errors: string[]
+  /** The bodies of the accepted `post`s. */
+  posted: unknown[]
 }
 
 export type Bed = ReturnType<typeof createBed>
@@ -54,24 +69,20 @@ const STEP_MS = 250
 export function createBed(library: Library) {
   const clock = createClock({ running: false, startMs: Date.UTC(2026, 0, 1) })
   const restore = takeTime(clock)
-  const device = createDevice({ link: localLink(createWorld({ clock })), appid: DEMO_APP.appid, clock, send })
-  const oldCalls = Object.fromEntries(OLD_SOCKET_CALLS.map((name) => [name, () => {}]))
-  const wx: BedWx = Object.assign(Object.create(device.wx), oldCalls, {
-    login(options: Parameters<Device['wx']['login']>[0]) {
-      logins++
-      device.wx.login(options)
-    },
-    getUserInfo: ({ success }: { success: (result: object) => void }) =>
-      device.thread.post(() => success({ userInfo: {}, encryptedData: '', iv: '' })),
-  })
+  const link = localLink(createWorld({ clock }))
+  const device = createDevice({ link, appid: DEMO_APP.appid, clock, send })
+  const wx = createWx(device)
   const valid = new Set<string>()
+  /** Sessions that ended because the user has too many. */
+  const overLimit = new Set<string>()
+  const posted: unknown[] = []
   const watched: { state: 'pending' | 'ok' | 'failed'; error: string }[] = []
   let issued = 0
   let logins = 0
   let loginsBefore = 0
   let exchanges = 0
   let exchangesBefore = 0
-  let app = start()
+  let app = library.start(wx)
 
   const bed = {
     device,
@@ -80,12 +91,25 @@ export function createBed(library: Library) {
     /** How long the answer to a login takes. */
     exchangeMs: LATENCY_MS,
     acceptsNothing: false,
+    /** How many of the next codes the service refuses. */
+    refusedCodes: 0,
+    /** Whether a sign-in ends all other sessions of the user. */
+    oneSession: false,
+    /** These paths answer 401 for reasons of their own. */
+    foreign: [] as string[],
     /** How long this path takes, in milliseconds. */
     slow: {} as Record<string, number>,
 
     request(path: string): void {
       watch(app.request(path))
     },
+    post(path: string, data: object): void {
+      watch(app.post(path, data))
+    },
+    /** A second copy of the library in the same application. */
+    addCopy: () => watchAll(library.start(wx)),
+    /** The application on another phone of the same user. */
+    addPhone: () => watchAll(library.start(createWx(createDevice({ link, appid: DEMO_APP.appid, clock, send })))),
     /** What the application does when it starts, where the library has something for that. */
     launch(): void {
       if (app.launch) watch(app.launch())
@@ -93,11 +117,12 @@ export function createBed(library: Library) {
     endSessions: () => valid.clear(),
     restart(): void {
       device.lifecycle.launch()
-      app = start()
+      app = library.start(wx)
     },
     /** From here on it counts. */
     begin(): void {
       watched.length = 0
+      posted.length = 0
       loginsBefore = logins
       exchangesBefore = exchanges
     },
@@ -117,14 +142,27 @@ export function createBed(library: Library) {
         failed: count('failed'),
         pending: count('pending'),
         errors: [...new Set(watched.map(({ error }) => error).filter(Boolean))],
+        posted: [...posted],
       }
     },
     end: restore,
   }
   return bed
 
-  function start() {
-    return library.start(wx)
+  function createWx(phone: Device): BedWx {
+    const oldCalls = Object.fromEntries(OLD_SOCKET_CALLS.map((name) => [name, () => {}]))
+    return Object.assign(Object.create(phone.wx), oldCalls, {
+      login(options: Parameters<Device['wx']['login']>[0]) {
+        logins++
+        phone.wx.login(options)
+      },
+      getUserInfo: ({ success }: { success: (result: object) => void }) =>
+        phone.thread.post(() => success({ userInfo: {}, encryptedData: '', iv: '' })),
+    })
+  }
+
+  function watchAll(other: App) {
+    return { request: (path: string) => watch(other.request(path)) }
   }
 
   function watch(promise: Promise<unknown>): void {
@@ -151,12 +189,20 @@ export function createBed(library: Library) {
     // Judged when it arrives: a slow answer may tell of a session that has been renewed since.
     const token = tokenOf(request.header)
     const accepted = token !== null && valid.has(token) && !bed.acceptsNothing
+    const refused = (token !== null && overLimit.has(token) && library.protocol.overLimit) || refusal
     return new Promise((resolve, reject) => {
       clock.setTimeout(() => {
-        if (!isLogin) return resolve(accepted ? answer(200, { ok: true }) : answer(refusal.status, refusal.body))
+        if (bed.foreign.includes(path)) return resolve(answer(401, { message: 'no' }))
+        if (!isLogin && accepted && request.method === 'POST') posted.push(JSON.parse(String(request.body)))
+        if (!isLogin) return resolve(accepted ? answer(200, { ok: true }) : answer(refused.status, refused.body))
+        if (bed.refusedCodes-- > 0) return resolve(answer(400, { status: 400, code: 'code_invalid' }))
         if (bed.exchange === 'lose') return reject(new Error('connection lost'))
         if (bed.exchange === 'error') return resolve(answer(500, {}))
         if (bed.exchange === 'html') return resolve({ statusCode: 200, header: {}, body: '<html>welcome</html>' })
+        if (bed.oneSession) {
+          for (const old of valid) overLimit.add(old)
+          valid.clear()
+        }
         const fresh = `token-${++issued}`
         valid.add(fresh)
         resolve(answer(200, issue(fresh)))

@@ -24,12 +24,17 @@ export const weappAuth: Library = {
     }),
     tokenOf: bearer,
     refusal: { status: 401, body: { status: 401, code: 'session_invalid' } },
+    overLimit: { status: 401, body: { status: 401, code: 'session_revoked', reason: 'limit' } },
   },
   start(wx) {
     const { createAuth } = createRequire(import.meta.url)('../../miniprogram_dist/index.js') as typeof client
     // Another `wx` for each run of the application, as the phone gives it.
     const auth = createAuth({ baseUrl: HOST, wx: Object.create(wx) })
-    return { request: (url) => auth.request({ url }), launch: () => auth.ensureLogin() }
+    return {
+      request: (url) => auth.request({ url }),
+      post: (url, data) => auth.request({ url, method: 'POST', data }),
+      launch: () => auth.ensureLogin(),
+    }
   },
 }
 
@@ -70,6 +75,7 @@ export function loadPeers(folder: string): Library[] {
       name,
       version: versionOf(name),
       protocol,
+      hasGlobalWx: true,
       start(wx) {
         Object.assign(globalThis, { wx })
         const sdk = fresh<Wafer>(name)
@@ -77,6 +83,10 @@ export function loadPeers(folder: string): Library[] {
         return {
           request: (path) =>
             new Promise((success, fail) => sdk.request({ url: HOST + path, login: true, success, fail })),
+          post: (path, data) =>
+            new Promise((success, fail) =>
+              sdk.request({ url: HOST + path, login: true, method: 'POST', data, success, fail }),
+            ),
           launch: () => new Promise((success, fail) => sdk.login({ success, fail })),
         }
       },
@@ -104,14 +114,14 @@ export function loadPeers(folder: string): Library[] {
           cacheFor: null,
           shareRequest: false,
           timeout: 0,
-          requestAdapter: ({ url, headers }) => {
-            const sent = app.send(url, headers)
+          requestAdapter: ({ url, headers, type, data }) => {
+            const sent = app.send(url, headers, type, data)
             return { response: () => sent, headers: async () => ({}), abort() {} }
           },
           beforeRequest: onAuthRequired(),
           responded: onResponseRefreshToken((response) => succeed(response)),
         })
-        return { request: async (path) => instance.Get(path) }
+        return { request: async (path) => instance.Get(path), post: async (path, data) => instance.Post(path, data) }
       },
     }
   }
@@ -129,7 +139,8 @@ export function loadPeers(folder: string): Library[] {
         const instance = axiosModule.create({
           baseURL: HOST,
           async adapter(config) {
-            const { statusCode, data } = await app.send(`${HOST}${config.url}`, { ...config.headers })
+            const header = { ...config.headers }
+            const { statusCode, data } = await app.send(`${HOST}${config.url}`, header, config.method, config.data)
             const response = { status: statusCode, data, config, headers: {}, statusText: '' }
             if (statusCode < 300) return response
             throw new AxiosError(`Request failed with status code ${statusCode}`, undefined, config, null, response)
@@ -140,7 +151,7 @@ export function loadPeers(folder: string): Library[] {
           return config
         })
         createAuthRefresh(instance, app.signIn, options)
-        return { request: (path) => instance.get(path) }
+        return { request: (path) => instance.get(path), post: (path, data) => instance.post(path, data) }
       },
     }
   }
@@ -167,8 +178,10 @@ function createTokenApp(wx: BedWx) {
       const token = wx.getStorageSync('token')
       return token ? { Authorization: `Bearer ${String(token)}` } : {}
     },
-    send: (url: string, header: Record<string, string>) =>
-      new Promise<Sent>((success, fail) => wx.request({ url, header, success, fail })),
+    send: (url: string, header: Record<string, string>, method: string, data: unknown) =>
+      new Promise<Sent>((success, fail) =>
+        wx.request({ url, header, method: method.toUpperCase() as 'GET', data: data as object, success, fail }),
+      ),
     signIn: () =>
       new Promise<void>((resolve, fail) => {
         wx.login({
@@ -207,6 +220,8 @@ interface Wafer {
   request(options: {
     url: string
     login: boolean
+    method?: string
+    data?: object
     success: (result: unknown) => void
     fail: (error: unknown) => void
   }): void
@@ -221,12 +236,12 @@ interface Alova {
     shareRequest: boolean
     timeout: number
     requestAdapter: (
-      elements: { url: string; headers: Record<string, string> },
+      elements: { url: string; headers: Record<string, string>; type: string; data: unknown },
       method: AlovaMethod,
     ) => { response: () => Promise<Sent>; headers: () => Promise<object>; abort: () => void }
     beforeRequest: unknown
     responded: unknown
-  }): { Get(path: string): PromiseLike<unknown> }
+  }): { Get(path: string): PromiseLike<unknown>; Post(path: string, data: object): PromiseLike<unknown> }
 }
 interface AlovaClient {
   createServerTokenAuthentication(options: {
@@ -239,12 +254,15 @@ interface AlovaClient {
 }
 interface AxiosConfig {
   url: string
+  method: string
+  data: unknown
   headers: Record<string, string>
 }
 interface Axios {
   default: {
     create(options: { baseURL: string; adapter: (config: AxiosConfig) => Promise<object> }): {
       get(path: string): Promise<unknown>
+      post(path: string, data: object): Promise<unknown>
       interceptors: { request: { use(intercept: (config: AxiosConfig) => AxiosConfig): void } }
     }
   }

@@ -3,6 +3,8 @@ import { type Bed, createBed, type Library, type Outcome } from './bed.ts'
 /** One fault, what the application does meanwhile, and what a library that gets it right shows. */
 export interface Scenario {
   name: string
+  /** How many phones play; 1 by default. */
+  phones?: number
   run(bed: Bed): Promise<void>
   isRight(outcome: Outcome): boolean
   /** `isRight` in words. */
@@ -140,6 +142,82 @@ export const SCENARIOS: readonly Scenario[] = [
       await bed.advance(LONG_MS)
     },
     isRight: ({ logins, ok }) => logins === 1 && ok === 8,
+  },
+  {
+    name: 'an address answers 401 for reasons of its own, polled for a minute beside a healthy page',
+    right: 'no login, the healthy page never fails',
+    async run(bed) {
+      await signIn(bed)
+      bed.foreign = ['/foreign']
+      bed.begin()
+      for (let n = 0; n < 30; n++) {
+        bed.request('/foreign')
+        bed.request('/healthy')
+        await bed.advance(2_000)
+      }
+      await bed.advance(LONG_MS)
+    },
+    // Some hand a 401 to the caller as an answer.
+    isRight: ({ logins, ok, pending }) => logins === 0 && ok >= 30 && pending === 0,
+  },
+  {
+    name: 'the service refuses one code',
+    right: '2 logins, the request succeeds',
+    async run(bed) {
+      bed.refusedCodes = 1
+      bed.begin()
+      bed.request('/a')
+      await bed.advance(LONG_MS)
+    },
+    isRight: ({ logins, ok }) => logins === 2 && ok === 1,
+  },
+  {
+    name: '3 POSTs from one object that changes in between, no session',
+    right: '1 login, 1, 2 and 3 arrive',
+    async run(bed) {
+      bed.begin()
+      const data = { page: 0 }
+      for (const page of [1, 2, 3]) {
+        data.page = page
+        bed.post('/list', data)
+      }
+      await bed.advance(LONG_MS)
+    },
+    isRight: ({ logins, posted }) => logins === 1 && JSON.stringify(posted) === '[{"page":1},{"page":2},{"page":3}]',
+  },
+  {
+    name: 'two copies of the library on one storage, the session has expired on the server',
+    right: '1 login, both copies succeed',
+    async run(bed) {
+      await signIn(bed)
+      const copy = bed.addCopy()
+      copy.request('/warm')
+      await bed.advance(5_000)
+      bed.endSessions()
+      bed.begin()
+      bed.request('/a')
+      await bed.advance(5_000)
+      copy.request('/b')
+      await bed.advance(LONG_MS)
+    },
+    isRight: ({ logins, ok }) => logins === 1 && ok === 2,
+  },
+  {
+    name: 'one session allowed, two phones that poll for a minute',
+    phones: 2,
+    right: 'at most 2 logins: one phone is signed out',
+    async run(bed) {
+      bed.oneSession = true
+      const other = bed.addPhone()
+      bed.begin()
+      for (let n = 0; n < 20; n++) {
+        bed.request('/a')
+        other.request('/a')
+        await bed.advance(3_000)
+      }
+      await bed.advance(LONG_MS)
+    },
+    isRight: ({ logins, pending }) => logins <= 2 && pending === 0,
   },
 ]
 
