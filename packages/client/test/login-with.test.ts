@@ -37,7 +37,7 @@ describe('loginWith', () => {
     expect(ids).toEqual(['s1'])
   })
 
-  test('that fails leaves the session there is, and stops no other login', async () => {
+  test('a failed one leaves the current session and stops no other login', async () => {
     const { auth, count } = createPhoneWithPasswords()
     await auth.ensureLogin()
     const wrong = { ...PASSWORD, data: { password: 'wrong' } }
@@ -47,7 +47,7 @@ describe('loginWith', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('that fails leaves the session there is, also where it took the place of a login for a dead session_key', async () => {
+  test('a failed one leaves the current session, also when it replaced a login for a dead session_key', async () => {
     const phone = createPhoneWithPasswords()
     await phone.auth.ensureLogin()
     await flush()
@@ -63,14 +63,14 @@ describe('loginWith', () => {
     expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
   })
 
-  test('that fails makes nobody wait for the next silent login', async () => {
+  test('a failed one delays no later silent login', async () => {
     const { auth } = createPhoneWithPasswords()
     const wrong = { ...PASSWORD, data: { password: 'wrong' } }
     await expect(auth.loginWith(wrong)).rejects.toMatchObject({ code: 'login_rejected' })
     expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
   })
 
-  test('that fails is the error of a request that waited for the login it took the place of', async () => {
+  test('a failed one rejects a request that waited for the login it replaced', async () => {
     const { auth, service } = createPhoneWithPasswords()
     service.exchanges.push('hold')
     const request = watch(auth.request({ url: '/products' }))
@@ -81,14 +81,14 @@ describe('loginWith', () => {
     expect(request).toMatchObject({ state: 'rejected', error: { code: 'login_rejected' } })
   })
 
-  test('carries the token of the session it takes the place of, for the service to end', async () => {
+  test('sends the token of the session it replaces, so that the service can end it', async () => {
     const { auth, service } = createPhoneWithPasswords()
     await auth.ensureLogin()
     await auth.loginWith(PASSWORD)
     expect(service.calls.at(-1)).toMatchObject({ path: '/login', token: 'wxs1.000.token-1' })
   })
 
-  test('is sent once, because it may hold something that works once', async () => {
+  test('is sent once, because its data may be valid only once', async () => {
     const { auth, service, advance } = createPhoneWithPasswords()
     service.route = () => 'lose'
     const signedIn = watch(auth.loginWith(PASSWORD))
@@ -145,7 +145,7 @@ describe('loginWith', () => {
     expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
   })
 
-  test('is given up by a logout', async () => {
+  test('is abandoned by a logout', async () => {
     const { auth, service } = createPhoneWithPasswords()
     service.route = () => 'hold'
     const signedIn = watch(auth.loginWith(PASSWORD))
@@ -165,7 +165,7 @@ describe('loginWith', () => {
 })
 
 describe('a session made by loginWith', () => {
-  test('is over for the user when the service refuses it: no silent login takes its place', async () => {
+  test('ends with a logout event when the service refuses it: no silent login follows', async () => {
     const { auth, service, count, advance } = createPhoneWithPasswords()
     const reasons: string[] = []
     auth.on('logout', ({ reason }) => reasons.push(reason))
@@ -178,7 +178,7 @@ describe('a session made by loginWith', () => {
     expect(count('wx.login')).toBe(0)
   })
 
-  test('tells why it ended where the service says so', async () => {
+  test('tells the reason that the service gave', async () => {
     const { auth, service, advance } = createPhoneWithPasswords()
     const reasons: string[] = []
     auth.on('logout', ({ reason }) => reasons.push(reason))
@@ -189,7 +189,7 @@ describe('a session made by loginWith', () => {
     expect(reasons).toEqual(['limit'])
   })
 
-  test('goes on after its hint has passed: only the service may end it', async () => {
+  test('stays after its expiry has passed: only the service ends it', async () => {
     const { auth, count, advance } = createPhoneWithPasswords()
     await auth.loginWith(PASSWORD)
     await advance(2 * IDLE_SECONDS * 1000)
@@ -210,7 +210,7 @@ describe('a session made by loginWith', () => {
     await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'logged_out' })
   })
 
-  test("does not take up what began as somebody else's request", async () => {
+  test('does not replay a request that began in another session', async () => {
     const { auth, service } = createPhoneWithPasswords()
     await auth.ensureLogin()
     service.business = (call) => (call.path === '/slow' ? 'hold' : service.answerFor(call.token))
@@ -223,7 +223,7 @@ describe('a session made by loginWith', () => {
     expect(auth.getSession()).toMatchObject({ id: 's2' })
   })
 
-  test('is not the one that a request of another user goes on as, whichever answer comes first', async () => {
+  test('is never used for a request of another user, whichever answer comes first', async () => {
     const { auth, service, way } = createPhoneWithPasswords()
     await auth.ensureLogin()
     service.business = (call) => (call.path === '/transfer' ? 'hold' : service.answerFor(call.token))
@@ -241,7 +241,7 @@ describe('a session made by loginWith', () => {
     expect(service.calls.filter(({ path }) => path === '/transfer')).toHaveLength(1)
   })
 
-  test('hands none of its requests on to the WeChat user who signs in after it', async () => {
+  test('its requests are not replayed for the WeChat user who signs in after it', async () => {
     const { auth, service } = createPhoneWithPasswords()
     await auth.loginWith(PASSWORD)
     service.business = (call) => (service.held.length === 0 ? 'hold' : service.answerFor(call.token))
@@ -254,7 +254,7 @@ describe('a session made by loginWith', () => {
     expect(service.calls.filter(({ path }) => path === '/transfer')).toHaveLength(1)
   })
 
-  test('that was refused in the background does not end the sign-in that takes its place', async () => {
+  test('a refusal in the background does not end the sign-in that replaces it', async () => {
     const { auth, service, way } = createPhoneWithPasswords()
     await auth.loginWith(PASSWORD)
     service.business = () => 'hold'
@@ -270,7 +270,7 @@ describe('a session made by loginWith', () => {
     expect(signedIn).toMatchObject({ state: 'resolved', value: { id: 's2' } })
   })
 
-  test('ends for a reason of the service and not for the words of anybody else', async () => {
+  test("takes the reason of its end from the service's own problem only", async () => {
     const told: string[] = []
     const { auth, service, advance } = createPhoneWithPasswords({ logger: (line) => told.push(line) })
     auth.on('logout', ({ reason }) => told.push(reason))
@@ -286,7 +286,7 @@ describe('a session made by loginWith', () => {
     expect(told.slice(1)).toEqual(['expired', 'logout expired'])
   })
 
-  test('is there at the next start although the storage has been full since', async () => {
+  test('is still stored at the next start although the storage has been full since', async () => {
     const phone = createPhoneWithPasswords()
     const { auth, device, advance } = phone
     await auth.loginWith(PASSWORD)

@@ -76,7 +76,7 @@ describe('logout', () => {
     expect(auth.getSession()).toBeNull()
   })
 
-  test('during the exchange of a login: gives it up, and takes nothing of it', async () => {
+  test('during the exchange of a login: the login is abandoned and its session is not used', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push('hold')
     const ensured = watch(auth.ensureLogin())
@@ -90,7 +90,7 @@ describe('logout', () => {
     expect(auth.getSession()).toBeNull()
   })
 
-  test('a tap right after it signs in anew, without waiting for the login it overtook', async () => {
+  test('a tap right after it signs in anew, without waiting for the abandoned login', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push('hold')
     const first = watch(auth.ensureLogin())
@@ -102,7 +102,7 @@ describe('logout', () => {
     expect(service.usedCodes).toHaveLength(2)
   })
 
-  test('ends the login of a tap, too', async () => {
+  test('also ends a login that the user asked for', async () => {
     const { auth, service } = createPhone()
     await auth.logout()
     service.exchanges.push('hold')
@@ -114,7 +114,7 @@ describe('logout', () => {
     expect(service.held[0]?.isGivenUp()).toBe(true)
   })
 
-  test('ends an ensureLogin that waits for WeChat, also when somebody has signed in meanwhile', async () => {
+  test('rejects an ensureLogin that waits for WeChat, also when somebody has signed in meanwhile', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await flush()
@@ -128,7 +128,7 @@ describe('logout', () => {
     expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
   })
 
-  test('is over after the tap: the session is renewed silently again', async () => {
+  test('is over after the next tap: the session is then renewed silently again', async () => {
     const { auth, service } = createPhone()
     await auth.logout()
     await auth.ensureLogin({ force: true })
@@ -178,7 +178,7 @@ describe('logout', () => {
     expect(tokens).toBe(before + 1)
   })
 
-  test('ends also when WeChat never answers', async () => {
+  test('settles also when WeChat never answers', async () => {
     const phone = createPhone()
     const { wx } = phone.device
     const silent = { ...wx, request: wx.request }
@@ -190,7 +190,7 @@ describe('logout', () => {
     expect(done.state).toBe('resolved')
   })
 
-  test('everywhere ends nobody who signs in after it, however slow the storage is', async () => {
+  test('everywhere does not end a session made after it, however slow the storage is', async () => {
     const { auth, device, service, advance } = createPhone()
     await auth.ensureLogin()
     await flush()
@@ -209,7 +209,7 @@ describe('logout', () => {
     expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
   })
 
-  test('of a session that ended elsewhere does not meet the tap that has already begun', async () => {
+  test('because the session ended elsewhere does not stop a login that the user has already asked for', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     service.business = () => 'hold'
@@ -225,7 +225,7 @@ describe('logout', () => {
     expect(tapped).toMatchObject({ state: 'resolved', value: { id: 's2' } })
   })
 
-  test('of a session that ended elsewhere meets a login nobody tapped for', async () => {
+  test('because the session ended elsewhere stops a silent login', async () => {
     let nowMs = Date.UTC(2026, 0, 1)
     const { auth, service } = createPhone({ now: () => nowMs })
     await auth.ensureLogin({ force: true })
@@ -244,7 +244,7 @@ describe('logout', () => {
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
   })
 
-  test('of a session that ended elsewhere does not meet the tap, whoever waits for its login as well', async () => {
+  test('because the session ended elsewhere does not stop a login that the user asked for, also when requests wait for it', async () => {
     let nowMs = Date.UTC(2026, 0, 1)
     const { auth, service } = createPhone({ now: () => nowMs })
     await auth.ensureLogin()

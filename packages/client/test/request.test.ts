@@ -16,7 +16,7 @@ describe('request', () => {
     expect(JSON.stringify({ ...call, header: null, token: null })).not.toContain('token-1')
   })
 
-  test('a warm one asks nothing of wx but the request itself', async () => {
+  test('with a stored session it calls nothing of wx but wx.request', async () => {
     const phone = createPhone()
     await phone.auth.request({ url: '/products' })
     await flush()
@@ -36,7 +36,7 @@ describe('request', () => {
     expect(asked).toEqual(['request', 'request'])
   })
 
-  test("leaves the caller's headers alone, but for an Authorization of its own", async () => {
+  test("keeps the caller's headers, but replaces an Authorization header", async () => {
     const { auth, service } = createPhone()
     await auth.request({
       url: '/products',
@@ -53,7 +53,7 @@ describe('request', () => {
   test.each([
     [499, true],
     [500, false],
-  ])('an answer %i has looked at the token: %s', async (status, moves) => {
+  ])('an answer %i moves the expiry: %s', async (status, moves) => {
     const { auth, service, advance } = createPhone()
     const { expiresAtMs } = await auth.ensureLogin()
     await advance(60_000)
@@ -62,7 +62,7 @@ describe('request', () => {
     expect((auth.getSession()?.expiresAtMs ?? 0) > expiresAtMs).toBe(moves)
   })
 
-  test('what brought no answer has not looked at the token', async () => {
+  test('a request without an answer does not move the expiry', async () => {
     const { auth, service, advance } = createPhone()
     const { expiresAtMs } = await auth.ensureLogin()
     await advance(60_000)
@@ -134,7 +134,7 @@ describe('request', () => {
     expect(count('wx.login')).toBe(3)
   })
 
-  test('a session that was used in between is renewed as often as it ends', async () => {
+  test('a session that was accepted in between is renewed each time it ends', async () => {
     const { auth, service, count } = createPhone()
     for (let logins = 1; logins <= 3; logins++) {
       expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
@@ -164,14 +164,14 @@ describe('request', () => {
     },
   )
 
-  test('a lost connection rejects network and keeps the session', async () => {
+  test('a lost connection rejects with network and keeps the session', async () => {
     const { auth, service } = createPhone()
     service.business = () => 'lose'
     await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'network', retryable: true })
     expect(auth.getSession()).toMatchObject({ id: 's1' })
   })
 
-  test('an error holds nothing of a failure but its text and number', async () => {
+  test('an error keeps only the text and the number of a failure', async () => {
     const phone = createPhone()
     const { wx } = phone.device
     // As other hosts do it: the failure carries the request.
@@ -206,7 +206,7 @@ describe('request', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('its own Authorization gives way to the token, whatever its case', async () => {
+  test('an Authorization header of the caller is replaced, whatever its case', async () => {
     const phone = createPhone()
     const headers: object[] = []
     const request: typeof phone.device.wx.request = (options) => {
@@ -252,13 +252,13 @@ test('a header option replaces the header it names, in whatever case, and no oth
 })
 
 describe("auth: 'optional'", () => {
-  test('sends the token when there can be one', async () => {
+  test('sends the token when there is a session or a login succeeds', async () => {
     const { auth, service } = createPhone()
     await auth.request({ url: '/news', auth: 'optional' })
     expect(service.calls[1]?.token).toBe('wxs1.000.token-1')
   })
 
-  test('goes without one when the login fails and when the user signed out', async () => {
+  test('goes without a token when the login fails and when the user signed out', async () => {
     const { auth, service } = createPhone()
     service.business = () => ({ status: 200 })
     service.exchanges.push(problem(403, 'user_disabled'))
@@ -269,7 +269,7 @@ describe("auth: 'optional'", () => {
   })
 })
 
-test("a 401 to a request without a token, of one who signed out, is the caller's and ends nothing", async () => {
+test('after a logout a 401 to a request without a token is given to the caller and ends nothing', async () => {
   const phone = createPhone()
   await phone.auth.logout()
   await expect(phone.auth.request({ url: '/news', auth: 'optional' })).rejects.toMatchObject({ code: 'unauthorized' })
@@ -322,7 +322,7 @@ describe('a session that was revoked', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('is told so from a body that was not parsed', async () => {
+  test('is recognised also in a body that was not parsed', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     service.revokeAll('admin')
@@ -331,7 +331,7 @@ describe('a session that was revoked', () => {
 })
 
 describe('a deadline', () => {
-  test('wx.request timing out is told as timeout', async () => {
+  test('a timeout of wx.request rejects with timeout', async () => {
     const { auth, service, advance } = createPhone()
     await auth.ensureLogin()
     service.business = () => 'hold'
@@ -341,7 +341,7 @@ describe('a deadline', () => {
   })
 })
 
-test('an error is an Error, told apart also across copies of the package', async () => {
+test('isAuthError recognises an error, also of another copy of the package', async () => {
   const { auth } = createPhone()
   const error: unknown = await auth.request({ url: 'nowhere' }).catch((reason: unknown) => reason)
   expect(error).toBeInstanceOf(Error)

@@ -19,7 +19,7 @@ function createPhoneWithDecrypt() {
 }
 
 describe('ensureSessionKey', () => {
-  test('asks WeChat, and makes no login while the key lives', async () => {
+  test('asks WeChat and makes no login while the key is valid', async () => {
     const { auth, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await auth.ensureSessionKey()
@@ -27,7 +27,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('makes one login when the key is dead, however many ask', async () => {
+  test('makes one login when the key has expired, however many calls there are', async () => {
     const { auth, device, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     device.faults.set('wx.checkSession', DEAD)
@@ -42,7 +42,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('keeps the key until decrypt has settled: a passed hint starts no login', async () => {
+  test('keeps the key until decrypt has settled: an expired session starts no login', async () => {
     const { auth, service, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await advance(IDLE_SECONDS * 1000 - 10_000)
@@ -54,7 +54,7 @@ describe('ensureSessionKey', () => {
     expect(service.usedCodes).toHaveLength(1)
   })
 
-  test('and lets go of it then, also when decrypt fails', async () => {
+  test('releases the key then, also when decrypt fails', async () => {
     const { auth, service, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await advance(IDLE_SECONDS * 1000 - 10_000)
@@ -66,7 +66,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('and after 60 s in any case', async () => {
+  test('releases the key after 60 s in any case', async () => {
     const { auth, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await advance(IDLE_SECONDS * 1000 - 10_000)
@@ -80,7 +80,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('never holds back the login that a 401 asks for', async () => {
+  test('does not prevent the login after a 401', async () => {
     const { auth, service, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await auth.ensureSessionKey()
@@ -90,7 +90,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('a checkSession that never answers is waited for two seconds, and says nothing against the key', async () => {
+  test('waits two seconds for a checkSession that never answers, then trusts the key', async () => {
     const { auth, device, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     device.faults.set('wx.checkSession', { hang: true })
@@ -115,7 +115,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('holds back the login for a key that was found dead when the app started', async () => {
+  test('prevents the login for a key that was found expired at the start of the app', async () => {
     const phone = createPhoneWithDecrypt()
     await phone.auth.ensureLogin()
     await flush()
@@ -129,7 +129,7 @@ describe('ensureSessionKey', () => {
     expect(phone.count('wx.login')).toBe(1)
   })
 
-  test('waits for a login under way, and asks about the key that it brings', async () => {
+  test('waits for a login under way, then asks about the new key', async () => {
     const { auth, service, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     service.exchanges.push('hold')
@@ -144,7 +144,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.checkSession')).toBe(1)
   })
 
-  test('waits for one login under way and one of its own no longer than for one', async () => {
+  test('waits for a login under way and for one of its own within one deadline', async () => {
     const { auth, device, service, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     service.exchanges.push('hold', 'hold')
@@ -160,7 +160,7 @@ describe('ensureSessionKey', () => {
     expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
   })
 
-  test('does not wait for the pause after a failed login', async () => {
+  test('ignores the pause after a failed login', async () => {
     const { auth, device, service, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     service.exchanges.push(problem(403, 'user_disabled'))
@@ -170,7 +170,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(3)
   })
 
-  test('counts the 60 s from when the key was there, and anew at every call', async () => {
+  test('starts the 60 s when the key is ready, and again at every call', async () => {
     const { auth, device, service, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     device.faults.set('wx.checkSession', { ...DEAD, times: 1 })
@@ -189,7 +189,7 @@ describe('ensureSessionKey', () => {
     expect(auth.getSession()).toBeNull()
   })
 
-  test('rejects as the login it needs does, and holds nothing then', async () => {
+  test('rejects like the login it needs, and then holds no key', async () => {
     const { auth, device, service, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await advance(IDLE_SECONDS * 1000 - 5_000)
@@ -202,7 +202,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(3)
   })
 
-  test('rejects logged_out after a logout, also one that comes in the middle', async () => {
+  test('rejects logged_out after a logout, also one in the middle of the call', async () => {
     const { auth, device, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     device.faults.set('wx.checkSession', { hang: true })
@@ -214,7 +214,7 @@ describe('ensureSessionKey', () => {
     await expect(auth.ensureSessionKey()).rejects.toMatchObject({ code: 'logged_out' })
   })
 
-  test('is not for a session that was not made with wx.login', async () => {
+  test('rejects for a session of loginWith', async () => {
     const { auth, service } = createPhoneWithDecrypt()
     const { route } = service
     service.route = (call) => (call.path === '/login' ? { status: 201, data: service.issue() } : route(call))
@@ -270,7 +270,7 @@ describe('after session_key_stale', () => {
 })
 
 describe('decrypt', () => {
-  test('names the problem when the key has changed, so that the page asks for another tap', async () => {
+  test('rejects with the problem when the key has changed, so that the page can ask for another tap', async () => {
     const { auth, service } = createPhoneWithDecrypt()
     service.business = () => problem(409, 'session_key_stale')
     await expect(auth.decrypt(ENCRYPTED)).rejects.toMatchObject({
@@ -280,7 +280,7 @@ describe('decrypt', () => {
     })
   })
 
-  test('takes nothing for data that is not what the service answers', async () => {
+  test('rejects with bad_response when the answer has no data', async () => {
     const { auth, service } = createPhoneWithDecrypt()
     service.business = () => ({ status: 200, data: '<html>' })
     await expect(auth.decrypt(ENCRYPTED)).rejects.toMatchObject({ code: 'bad_response' })
@@ -321,7 +321,7 @@ describe('updateProfile', () => {
     expect((await auth.ensureLogin()).user.profile.nickname).toBe('Alice!')
   })
 
-  test('changes nobody else, who has signed in meanwhile', async () => {
+  test('does not change the session of another user who has signed in meanwhile', async () => {
     const { auth, service } = createPhoneWithProfile({ holds: true })
     const { route } = service
     const other = { ...service.issue().user, id: 'u2' }
@@ -369,7 +369,7 @@ describe('updateProfile', () => {
     ])
   })
 
-  test('that is answered after a logout brings nobody back', async () => {
+  test('answered after a logout signs nobody in', async () => {
     const { auth, service } = createPhoneWithProfile({ holds: true })
     await auth.ensureLogin()
     const updated = watch(auth.updateProfile({ nickname: 'Alice' }))
@@ -394,7 +394,7 @@ describe('updateProfile', () => {
 })
 
 describe('ready', () => {
-  test('is the session as soon as there is one', async () => {
+  test('resolves with the session as soon as there is one', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push('hold')
     const ready = watch(auth.ready())
@@ -405,7 +405,7 @@ describe('ready', () => {
     expect(ready).toMatchObject({ state: 'resolved', value: { id: 's1' } })
   })
 
-  test('is null when none is to be had, and never rejects', async () => {
+  test('resolves with null when nobody can be signed in, and never rejects', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'))
     expect(await auth.ready()).toBeNull()
