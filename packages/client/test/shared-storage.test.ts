@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest'
+import type { KeyValueStorage } from '../src/index.ts'
+import { IDLE_SECONDS, problem } from './fake-service.ts'
+import { createPhone } from './phone.ts'
+import { flush, watch } from './watch.ts'
+
+/** One storage that two copies of the package open; the next read of the second one can be held back. */
+function createSharedStorage() {
+  const kept = new Map<string, unknown>()
+  const held: (() => void)[] = []
+  const storage = {
+    kept,
+    isHolding: false,
+    /** Answers the reads that were held back, with what stood there when they began. */
+    async release() {
+      for (const answer of held.splice(0)) answer()
+      await flush()
+    },
+    open(): KeyValueStorage {
+      return {
+        async get(key) {
+          const found = structuredClone(kept.get(key))
+          if (storage.isHolding) await new Promise<void>((resolve) => held.push(resolve))
+          return found
+        },
+        set: async (key, value) => kept.set(key, structuredClone(value)),
+        remove: async (key) => kept.delete(key),
+      }
+    },
+  }
+  return storage
+}
+
+/** Two copies with the same session; then `main` has signed in anew, and a request of `sub` looks into the storage. */
+async function createLookingCopy() {
+  const storage = createSharedStorage()
+  const phone = createPhone({ storage: storage.open() })
+  const main = phone.auth
+  const sub = phone.addCopy({ storage: storage.open() })
+  await main.ensureLogin()
+  await flush()
+  await sub.ensureLogin()
+  const told: string[] = []
+  sub.on('login', ({ id }) => told.push(`login ${id}`))
+  sub.on('logout', ({ reason }) => told.push(`logout ${reason}`))
+  phone.service.revokeAll('replaced')
+  await main.ensureLogin({ force: true })
+  await flush()
+  storage.isHolding = true
+  const request = watch(sub.request({ url: '/products' }))
+  await flush()
+  storage.isHolding = false
+  return { ...phone, storage, main, sub, told, request }
+}
+
+describe('while a copy looks into the storage', () => {
+  test('a logout in it wins over the session that is found there', async () => {
+    const { sub, storage, request, told, advance } = await createLookingCopy()
+    await sub.logout()
+    await storage.release()
+    await advance(0)
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(sub.getSession()).toBeNull()
+    expect(told).toEqual(['logout signed_out'])
+    await expect(sub.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
+  })
+
+  test('a login that the user has asked for wins, also before it has ended', async () => {
+    const { sub, service, storage, request, told, advance } = await createLookingCopy()
+    service.exchanges.push('hold')
+    const tapped = watch(sub.ensureLogin({ force: true }))
+    await flush()
+    await storage.release()
+    await service.held[0]?.answer(201, service.issue())
+    await flush()
+    await advance(0)
+    expect(tapped).toMatchObject({ state: 'resolved', value: { id: 's3' } })
+    expect(request).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+    expect(told).toEqual(['login s3'])
+  })
+
+  test('a login that was quicker than the storage wins', async () => {
+    const { sub, storage, request, told, advance } = await createLookingCopy()
+    await sub.ensureLogin({ force: true })
+    await storage.release()
+    await advance(0)
+    expect(request).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+    expect(sub.getSession()).toMatchObject({ id: 's3' })
+    expect(told).toEqual(['login s3'])
+  })
+
+  test('finds the session of the other copy when nothing happens meanwhile', async () => {
+    const { sub, storage, request, told, advance, count } = await createLookingCopy()
+    await storage.release()
+    await advance(0)
+    expect(request).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+    expect(sub.getSession()).toMatchObject({ id: 's2' })
+    expect(told).toEqual(['login s2'])
+    expect(count('wx.login')).toBe(2)
+  })
+})
+
+test('a copy that goes on with its session does not write over the sign-out of another', async () => {
+  const storage = createSharedStorage()
+  const phone = createPhone({ storage: storage.open() })
+  const sub = phone.addCopy({ storage: storage.open() })
+  await phone.auth.ensureLogin()
+  await flush()
+  await sub.ensureLogin()
+  await phone.auth.logout({ remote: false })
+  await phone.advance(IDLE_SECONDS * 500)
+  // The service does not know of the sign-out yet.
+  expect((await sub.request({ url: '/products' })).statusCode).toBe(200)
+  await flush()
+  expect([...storage.kept.values()]).toMatchObject([{ signedOut: 'signed_out' }])
+  await expect(sub.request({ url: '/products' })).rejects.toMatchObject({ code: 'logged_out' })
+})
+
+test('a copy whose session was ended elsewhere does not write over the new session of another', async () => {
+  const storage = createSharedStorage()
+  const phone = createPhone({ storage: storage.open() })
+  const { service, auth: main } = phone
+  const sub = phone.addCopy({ storage: storage.open() })
+  await main.ensureLogin()
+  await flush()
+  await sub.ensureLogin()
+  await main.ensureLogin({ force: true })
+  await flush()
+  service.business = ({ token }) =>
+    token === 'wxs1.000.token-1' ? problem(401, 'session_revoked', 'signed_out_elsewhere') : { status: 200 }
+  expect((await sub.request({ url: '/products' })).statusCode).toBe(200)
+  expect(sub.getSession()).toMatchObject({ id: 's2' })
+  expect([...storage.kept.values()]).toMatchObject([{ active: { session: { id: 's2' } } }])
+})
