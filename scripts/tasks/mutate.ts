@@ -2,13 +2,15 @@
 // The client takes about ten minutes, the server side hours; `files` chooses some, as `packages/fastify/src/sessions/*.ts`.
 // Stryker is installed on demand and not with the project. It works on the sources in place and puts them back: commit first.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readMutants, report } from '../mutants.ts'
+import { installOnDemand } from '../on-demand.ts'
 import { ROOT } from '../root.ts'
 import { build } from './build.ts'
 
-const STRYKER = ['@stryker-mutator/core@10.1.1', '@stryker-mutator/vitest-runner@10.1.1']
+/** The runner finds the project's own vitest. */
+const STRYKER = { '@stryker-mutator/core': '10.1.1', '@stryker-mutator/vitest-runner': '10.1.1' }
 const FOLDER = join(ROOT, '.cache', 'stryker')
 const RESULTS = join(FOLDER, 'mutation.json')
 /** Of the changes in code that the tests run. */
@@ -52,13 +54,7 @@ if (!side) {
 }
 
 await build()
-if (!existsSync(join(FOLDER, 'node_modules'))) {
-  process.stderr.write(`installing ${STRYKER.join(' and ')} ...\n`)
-  mkdirSync(FOLDER, { recursive: true })
-  // The runner is to find the project's own vitest, not one of its own.
-  const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--legacy-peer-deps', '--no-save', '--loglevel=error']
-  run('npm', ['install', '--prefix', FOLDER, ...quiet, ...STRYKER], process.env)
-}
+installOnDemand('stryker', STRYKER)
 const vitestConfig = join(ROOT, 'vitest.mutation.config.mjs')
 const config = join(FOLDER, 'config.json')
 writeFileSync(vitestConfig, `export default ${JSON.stringify({ test: testOptions(side) }, null, 2)}\n`)

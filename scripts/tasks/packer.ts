@@ -3,16 +3,16 @@
 // realm that has nothing but JavaScript and a `wx`; then again for a mini-program in a pnpm workspace, whose node_modules
 // are symlinks. The packer is 276 MB, so it is installed on demand and not with the project.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
+import { installOnDemand } from '../on-demand.ts'
 import { ROOT } from '../root.ts'
 import { build } from './build.ts'
 
-const PACKER = 'miniprogram-ci@2.1.42'
-const PACKER_FOLDER = join(ROOT, '.cache', 'miniprogram-ci')
+const PACKER_VERSION = '2.1.42'
 const QUIET = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error']
 
 /** What `packNpmManually` answers; anything but an empty `warnList` means that a user would see a complaint. */
@@ -23,7 +23,7 @@ interface Packed {
 }
 
 await build()
-installPacker()
+const packerFolder = installOnDemand('miniprogram-ci', { 'miniprogram-ci': PACKER_VERSION })
 const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-packer-'))
 const results = { passed: 0, failed: 0 }
 try {
@@ -35,13 +35,6 @@ try {
 }
 writeFileSync(join(ROOT, '.cache', 'packer-results.json'), JSON.stringify(results))
 process.exitCode = results.failed === 0 ? 0 : 1
-
-function installPacker(): void {
-  if (existsSync(join(PACKER_FOLDER, 'node_modules', 'miniprogram-ci', 'package.json'))) return
-  process.stderr.write(`installing ${PACKER}, about a minute ...\n`)
-  mkdirSync(PACKER_FOLDER, { recursive: true })
-  npm(ROOT, ['install', '--prefix', PACKER_FOLDER, '--no-save', ...QUIET, PACKER])
-}
 
 async function attempt(what: string, pack: () => Promise<string>): Promise<void> {
   try {
@@ -97,7 +90,7 @@ function miniProgram(project: string, client: string): string {
 
 /** @returns the packed file @throws Error with the packer's warnings */
 async function packed(project: string): Promise<string> {
-  const packer = createRequire(join(PACKER_FOLDER, 'index.js'))('miniprogram-ci') as {
+  const packer = createRequire(join(packerFolder, 'index.js'))('miniprogram-ci') as {
     packNpmManually(options: { packageJsonPath: string; miniprogramNpmDistDir: string }): Promise<Packed>
   }
   const { warnList, miniProgramPackNum } = await packer.packNpmManually({
