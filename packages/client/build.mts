@@ -75,15 +75,13 @@ async function bundle(): Promise<string> {
   return outputFiles?.[0]?.text ?? ''
 }
 
-/** Which source file the size is of, in parts of `size`. */
-async function shares(size: number): Promise<string> {
+/** How many bytes of `size` each source file takes, the largest first. */
+export async function sharesOf(size: number): Promise<Record<string, number>> {
   const { metafile } = await build({ ...BUNDLE, minify: true, metafile: true, outdir: DIST })
   const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs))
   const total = inputs.reduce((sum, [, { bytesInOutput }]) => sum + bytesInOutput, 0)
-  return inputs
-    .toSorted(([, a], [, b]) => b.bytesInOutput - a.bytesInOutput)
-    .map(([file, { bytesInOutput }]) => `  ${inKb((bytesInOutput / total) * size)}  ${file}\n`)
-    .join('')
+  const largestFirst = inputs.toSorted(([, a], [, b]) => b.bytesInOutput - a.bytesInOutput)
+  return Object.fromEntries(largestFirst.map(([file, { bytesInOutput }]) => [file, (bytesInOutput / total) * size]))
 }
 
 /** Lint does not see what esbuild leaves in, such as `fetch` or a method newer than the oldest engine's syntax. */
@@ -114,4 +112,7 @@ function rewriteTypes(from: string, to: string, shared: string): void {
   writeFileSync(to, text)
 }
 
-if (import.meta.main) process.stderr.write(await shares(await buildClient()))
+if (import.meta.main) {
+  const shares = Object.entries(await sharesOf(await buildClient()))
+  process.stderr.write(shares.map(([file, bytes]) => `  ${inKb(bytes)}  ${file}\n`).join(''))
+}

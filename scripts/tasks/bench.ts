@@ -16,6 +16,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   scale: { what: 'whether five million sessions make anything slower', file: 'apps/server/bench/run-scale.ts' },
   storm: { what: 'Redis emptied under 10 000 phones', file: 'apps/server/bench/run-storm.ts' },
   faults: { what: 'the client and other libraries under faults', file: 'packages/client/bench/faults/run.ts' },
+  figures: { what: 'no benchmark: writes what was measured into the documents', file: 'scripts/tasks/figures.ts' },
   cost: { what: 'what a warm request costs in the client', file: 'packages/client/bench/cost/run.ts' },
 }
 

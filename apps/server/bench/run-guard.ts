@@ -56,7 +56,10 @@ async function compareAll(redisUrl: string, dataDir: string): Promise<void> {
     revocations,
     goals: findGoals(measured),
   }
-  write('guard.json', `${JSON.stringify({ ...report, every: measured }, null, 2)}\n`)
+  write(
+    'guard.json',
+    `${JSON.stringify({ measuredAt: new Date().toISOString(), ...report, every: measured }, null, 2)}\n`,
+  )
   write('guard.svg', toSvg(report))
   write('guard.md', toTable(report))
   process.stdout.write(`\n${toTable(report)}\n${options.out}\n`)
@@ -86,7 +89,7 @@ async function profile(redisUrl: string, dataDir: string): Promise<void> {
     seconds,
     progress: (round) => process.stderr.write(`[${round}/${rounds}]\n`),
   })
-  write('profile.json', `${JSON.stringify({ machine, profiles }, null, 2)}\n`)
+  write('profile.json', `${JSON.stringify({ measuredAt: new Date().toISOString(), machine, profiles }, null, 2)}\n`)
   write('profile.md', toProfileTable(machine, profiles))
   process.stdout.write(`\n${toProfileTable(machine, profiles)}\n${options.out}\n`)
 }

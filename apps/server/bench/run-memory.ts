@@ -51,7 +51,10 @@ for (const { what, goal, ...kind } of KINDS) {
 }
 const table = toTable()
 mkdirSync(options.out, { recursive: true })
-writeFileSync(join(options.out, 'memory.json'), `${JSON.stringify({ redis, measured }, null, 2)}\n`)
+writeFileSync(
+  join(options.out, 'memory.json'),
+  `${JSON.stringify({ measuredAt: new Date().toISOString(), redis, measured }, null, 2)}\n`,
+)
 writeFileSync(join(options.out, 'memory.md'), table)
 process.stdout.write(`\n${table}\n${options.out}\n`)
 

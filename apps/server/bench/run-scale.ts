@@ -126,7 +126,10 @@ try {
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}, ${await describeRedis(large.filled)}`
   const table = toTable(machine, results)
   mkdirSync(options.out, { recursive: true })
-  writeFileSync(join(options.out, 'scale.json'), `${JSON.stringify({ machine, rounds, results }, null, 2)}\n`)
+  writeFileSync(
+    join(options.out, 'scale.json'),
+    `${JSON.stringify({ measuredAt: new Date().toISOString(), machine, rounds, results }, null, 2)}\n`,
+  )
   writeFileSync(join(options.out, 'scale.md'), table)
   process.stdout.write(`\n${table}\n${options.out}\n`)
 } finally {

@@ -9,7 +9,14 @@ import pg from 'pg'
 import { installPeers, requirePeer } from './peers.ts'
 import { countRoundTrips } from './round-trips.ts'
 import { type ColumnReport, type SignInReport, summarize, type Trips, toSignInTable } from './sign-in-report.ts'
-import { createUpstream, makeUsersKnown, measureSignIns, type SignInRound, type Upstream } from './sign-ins.ts'
+import {
+  createUpstream,
+  makeUsersKnown,
+  measureSignIns,
+  overloaded,
+  type SignInRound,
+  type Upstream,
+} from './sign-ins.ts'
 import { measureStarts, type Start } from './starts.ts'
 import { rotate } from './statistics.ts'
 import { makeRoomForTargets, startTarget, type Target } from './target.ts'
@@ -74,9 +81,11 @@ try {
   for (const column of columns) reports.push(await measureColumn(column, upstream, wechat, servers))
   const report: SignInReport = {
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`,
+    measuredAt: new Date().toISOString(),
     rounds,
     signIns,
     columns: reports,
+    overloaded: overloaded.count,
     starts: await starts(servers, wechat),
   }
   const table = toSignInTable(report)

@@ -20,7 +20,10 @@ const storm = await runStorm({
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`
 const table = toTable(machine, storm)
 mkdirSync(options.out, { recursive: true })
-writeFileSync(join(options.out, 'storm.json'), `${JSON.stringify({ machine, ...storm }, null, 2)}\n`)
+writeFileSync(
+  join(options.out, 'storm.json'),
+  `${JSON.stringify({ measuredAt: new Date().toISOString(), machine, ...storm }, null, 2)}\n`,
+)
 writeFileSync(join(options.out, 'storm.md'), table)
 process.stdout.write(`\n${table}\n${options.out}\n`)
 for (const fault of findFaults(storm)) {

@@ -23,9 +23,12 @@ export interface ColumnReport {
 
 export interface SignInReport {
   machine: string
+  measuredAt: string
   rounds: number
   signIns: number
   columns: ColumnReport[]
+  /** Refusals of a target that could not keep up, which were asked again: more than a few mean that the machine was busy. */
+  overloaded: number
   starts: Start[]
 }
 
@@ -54,7 +57,7 @@ export function summarize(rounds: readonly SignInRound[][], trips: Record<string
   })
 }
 
-export function toSignInTable({ machine, rounds, signIns, columns, starts }: SignInReport): string {
+export function toSignInTable({ machine, rounds, signIns, columns, overloaded, starts }: SignInReport): string {
   const whole = (value: number) => Math.round(value).toLocaleString('en')
   const ms = (value: number) => `${value.toFixed(1)} ms`
   const lines = [`${machine}; median of ${rounds} rounds of ${whole(signIns)} sign-ins`]
@@ -91,5 +94,10 @@ export function toSignInTable({ machine, rounds, signIns, columns, starts }: Sig
         `| ${what} | ${whole(readyMs)} ms | ${whole(modules)} | ${restingMb === null ? 'unknown' : `${whole(restingMb)} MB`} |`,
     ),
   )
+  if (overloaded > 0)
+    lines.push(
+      '',
+      `The machine was busy: ${whole(overloaded)} times a target said that it was overloaded, and was asked again.`,
+    )
   return `${lines.join('\n')}\n`
 }

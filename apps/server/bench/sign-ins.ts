@@ -1,11 +1,17 @@
 import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { percentile } from './statistics.ts'
 import type { Target } from './target.ts'
 
 const CALLERS = 20
 /** So many for a latency one at a time. */
 const ALONE = 150
+
+const OVERLOADED_PAUSE_MS = 200
+
+/** How often a target refused because it could not keep up; each of these was asked again. */
+export const overloaded = { count: 0 }
 
 /** One target in one round. */
 export interface SignInRound {
@@ -96,14 +102,25 @@ async function run(codes: readonly string[], callers: number, ask: (code: string
   return latencies
 }
 
-function send(agent: Agent, method: string, url: string, status: number, body?: string): Promise<void> {
+/** Again after a moment where the target says that it is overloaded: its machine is busy with something else. */
+async function send(agent: Agent, method: string, url: string, status: number, body?: string): Promise<void> {
+  for (;;) {
+    const answer = await sendOnce(agent, method, url, body)
+    if (answer.status === status) return
+    if (answer.status !== 503 || !answer.text.includes('"overloaded"')) {
+      throw new Error(`${method} ${new URL(url).pathname} was answered ${answer.status}: ${answer.text}`)
+    }
+    overloaded.count++
+    await sleep(OVERLOADED_PAUSE_MS)
+  }
+}
+
+function sendOnce(agent: Agent, method: string, url: string, body?: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const headers =
       body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
-    request(url, { agent, method, headers }, async (response) => {
-      const answer = await text(response)
-      if (response.statusCode === status) resolve()
-      else reject(new Error(`${method} ${new URL(url).pathname} was answered ${response.statusCode}: ${answer}`))
+    request(url, { agent, method, headers }, (response) => {
+      text(response).then((body) => resolve({ status: response.statusCode ?? 0, text: body }), reject)
     })
       .once('error', reject)
       .end(body)

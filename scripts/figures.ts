@@ -1,0 +1,202 @@
+// The figures that documents state, and where each comes from: a committed result of a benchmark, or the client as it is
+// built. A test fails where a document says something else; `npm run bench -- figures` writes them into the documents.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from './root.ts'
+
+/** A sentence of a document with figures in it. */
+export interface Figure {
+  /** From the root. */
+  file: string
+  /** As it stands there, with `{name}` for each figure. */
+  sentence: string
+  values: Record<string, string>
+  /** How far a stated figure may be from the true one. Default 0. */
+  tolerance?: number
+}
+
+const RESULTS = join(ROOT, 'apps/server/bench/results')
+const CLIENT = ['packages/client/README.md', 'packages/client/README.zh-CN.md'] as const
+const FASTIFY = ['packages/fastify/README.md', 'packages/fastify/README.zh-CN.md'] as const
+const BENCH = 'apps/server/bench/README.md'
+
+/** What the parts of the client are called, in both languages, and their files. */
+const PARTS: [english: string, chinese: string, files: string[]][] = [
+  [
+    'sessions and logins: kept, checked, renewed, ended, retried, limited',
+    '会话与登录：保存、检查、续期、结束、重试、限次',
+    ['session', 'session-check', 'login'],
+  ],
+  [
+    'options, instances that share a session, the calls of the service',
+    '选项、共享会话的多个实例、对服务端的调用',
+    ['auth', 'instances'],
+  ],
+  [
+    'requests, uploads and downloads, both styles, tasks, `wrap`',
+    '请求、上传、下载，两种调用风格，任务对象，`wrap`',
+    ['pipeline', 'task'],
+  ],
+  ['reading what the service answers', '解读服务端的响应', ['service', 'api']],
+  ['reading what `wx` answers', '解读 `wx` 的响应', ['wx']],
+  ['sockets', 'WebSocket', ['socket']],
+  ['which addresses get the token', '哪些地址可以得到 token', ['url']],
+  ['storage, deadlines, errors, events', '存储、时限、错误、事件', ['storage', 'deadline', 'errors', 'events']],
+]
+
+/** Of the client, whose sizes come from a build of it. */
+export function clientFigures(size: number, shares: Record<string, number>): Figure[] {
+  const bytesOf = (files: readonly string[]) =>
+    Object.entries(shares)
+      .filter(([path]) => files.some((file) => path.endsWith(`/${file}.ts`) || path.endsWith(`/${file}.js`)))
+      .reduce((sum, [, bytes]) => sum + bytes, 0)
+  const kb = (bytes: number) => (bytes / 1000).toFixed(1)
+  // Every change of the client moves them a little.
+  const tolerance = 0.1
+  const total = { total: kb(size) }
+  return [
+    {
+      file: CLIENT[0],
+      sentence: "{total} kB minified as WeChat's upload does it, and gzipped.",
+      values: total,
+      tolerance,
+    },
+    { file: CLIENT[1], sentence: '按微信上传时的方式压缩并 gzip 后为 {total} kB。', values: total, tolerance },
+    ...PARTS.flatMap(([english, chinese, files]) => {
+      const values = { size: kb(bytesOf(files)) }
+      return [
+        { file: CLIENT[0], sentence: `| ${english} | {size} |`, values, tolerance },
+        { file: CLIENT[1], sentence: `| ${chinese} | {size} |`, values, tolerance },
+      ]
+    }),
+  ]
+}
+
+interface Memory {
+  measured: { what: string; bytes: { size: number; each: number }[] }[]
+}
+
+interface Guard {
+  revocations: { sessions: number; p50Ms: number; longestMs: number }
+}
+
+interface Profile {
+  profiles: { target: string; cpuMicroseconds: number; parts: Record<string, number> }[]
+}
+
+/** Of what was measured, from the committed results. */
+export function measuredFigures(): Figure[] {
+  const { measured } = readResult<Memory>('memory')
+  const bytes = (what: string) => measured.find((kind) => kind.what === what)?.bytes[0]?.each ?? Number.NaN
+  const tens = (value: number) => (Math.round(value / 10) * 10).toFixed(0)
+  const session = {
+    plain: tens(bytes('one a user, not used yet')),
+    device: tens(bytes('with device data, not used yet')),
+  }
+
+  const { revocations } = readResult<Guard>('guard')
+  const revoked = {
+    tokens: String(revocations.sessions),
+    median: revocations.p50Ms.toFixed(1),
+    longest: revocations.longestMs.toFixed(1),
+  }
+
+  const { profiles } = readResult<Profile>('profile')
+  const [bare, cached] = ['unguarded', 'weapp-auth, cache on'].map((name) =>
+    profiles.find(({ target }) => target === name),
+  )
+  const us = (value = Number.NaN) => value.toFixed(1)
+  const cacheOn = {
+    bare: us(bare?.cpuMicroseconds),
+    added: us((cached?.cpuMicroseconds ?? Number.NaN) - (bare?.cpuMicroseconds ?? Number.NaN)),
+    hash: us(cached?.parts['SHA-256 of the token']),
+    own: us(cached?.parts['our guard, cache and store']),
+  }
+  return [
+    {
+      file: FASTIFY[0],
+      sentence: 'A session takes about {plain} bytes of Redis, {device} with device data.',
+      values: session,
+    },
+    { file: FASTIFY[1], sentence: '每个会话约占 Redis {plain} 字节，带设备信息时约 {device} 字节。', values: session },
+    {
+      file: FASTIFY[0],
+      sentence:
+        'Of {tokens} tokens, measured over HTTP between two processes, half were let in for {median} ms longer and none for more than {longest} ms',
+      values: revoked,
+    },
+    {
+      file: FASTIFY[1],
+      sentence: '在两个进程之间用 HTTP 实测 {tokens} 个 token，一半在 {median} 毫秒内被拒绝，最慢的在 {longest} 毫秒内',
+      values: revoked,
+    },
+    {
+      file: BENCH,
+      sentence: 'Serving one without a guard takes {bare} µs, so 0.95 leaves a guard less than one.',
+      values: cacheOn,
+    },
+    {
+      file: BENCH,
+      sentence: 'Ours adds {added}: {hash} for the SHA-256 of the token, {own} for what the guard does itself',
+      values: cacheOn,
+    },
+  ]
+}
+
+/** When a result was measured, and the code it is about. */
+export interface Measurement {
+  name: string
+  measuredAtMs: number
+  sources: string[]
+}
+
+const SESSIONS = 'packages/fastify/src/sessions'
+const SOURCES: Record<string, string[]> = {
+  guard: [SESSIONS, 'packages/fastify/src/http/plugins/authenticate.ts'],
+  profile: [SESSIONS, 'packages/fastify/src/http/plugins/authenticate.ts'],
+  memory: [SESSIONS],
+  scale: [SESSIONS],
+  storm: [SESSIONS, 'packages/fastify/src/users', 'packages/client/src'],
+}
+
+export function measurements(): Measurement[] {
+  return Object.entries(SOURCES).map(([name, sources]) => {
+    const { measuredAt } = readResult<{ measuredAt: string }>(name)
+    return { name, measuredAtMs: Date.parse(measuredAt), sources }
+  })
+}
+
+function readResult<T>(name: string): T {
+  return JSON.parse(readFileSync(join(RESULTS, `${name}.json`), 'utf8')) as T
+}
+
+/** The document with the true figures in the sentence; null when the sentence is not there. */
+export function write(text: string, figure: Figure): string | null {
+  const found = patternOf(figure.sentence).exec(text)
+  if (!found) return null
+  const names = namesIn(figure.sentence)
+  const isTrue = names.every((name, index) => {
+    const difference = Math.abs(toNumber(found[index + 1]) - toNumber(figure.values[name]))
+    // A hair more, because 0.3 - 0.2 is not 0.1.
+    return difference <= (figure.tolerance ?? 0) + 1e-9
+  })
+  if (isTrue) return text
+  const sentence = figure.sentence.replaceAll(/\{(\w+)\}/g, (_, name: string) => figure.values[name] ?? '')
+  return text.replace(found[0], () => sentence)
+}
+
+function namesIn(sentence: string): string[] {
+  return [...sentence.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
+}
+
+/** Where a line of the sentence ends is the document's own matter. */
+function patternOf(sentence: string): RegExp {
+  const parts = sentence
+    .split(/\{\w+\}/)
+    .map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&').replaceAll(' ', '\\s+'))
+  return new RegExp(parts.join('(\\d[\\d.,]*)'))
+}
+
+function toNumber(text = ''): number {
+  return Number(text.replaceAll(',', ''))
+}
