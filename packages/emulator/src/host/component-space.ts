@@ -4,6 +4,7 @@ import { type AppPackage, componentsReachedFrom } from './app-package.ts'
 import { BUILTIN_BEHAVIORS, type Definition, tolerate } from './definitions.ts'
 import type { Realm } from './realm.ts'
 import type { TemplateProblems } from './templates.ts'
+import { createWxsHost } from './wxs-host.ts'
 
 type Register = (definition?: Definition) => unknown
 
@@ -26,7 +27,7 @@ export interface AppComponentsDeps {
   thread: AppThread
   /** The component whose module runs right now, or '': one that another module requires registers itself. */
   currentModule: () => string
-  problems: TemplateProblems
+  problems: TemplateProblems & { onScriptError(error: Error): void }
 }
 
 /**
@@ -48,7 +49,11 @@ export function createAppComponents(deps: AppComponentsDeps): AppComponents {
   const templateOf = createTemplates(deps)
   let definingPath = ''
 
-  codeSpace.getComponentSpace().updateComponentOptions({ writeIdToDOM: true })
+  codeSpace.getComponentSpace().updateComponentOptions({
+    writeIdToDOM: true,
+    // A property may be called as something the framework's elements have: dataset, classList, tagName, ...
+    writeFieldsToNode: false,
+  })
   addReadyLifetime()
   for (const [path, config] of app.components) {
     codeSpace.addComponentStaticConfig(path, config)
@@ -72,11 +77,24 @@ export function createAppComponents(deps: AppComponentsDeps): AppComponents {
     return codeSpace.componentEnv(path, (constructors) => {
       const construct = constructors[kind] as Register
       if (!definition) return construct()
+      if (kind !== 'Behavior') applyStyleOptions(path, definition.options)
       return construct(tolerate(definition, { kind, path: path || module, builtinBehaviors, warn: problems.onWarning }))
     })
   }
   const globals = { Page: register('Page'), Component: register('Component'), Behavior: register('Behavior') }
   Object.assign(globals.Behavior, { trait: codeSpace.traitBehavior.bind(codeSpace) })
+
+  /** What a component's JSON does not say of its styles, its options may. */
+  function applyStyleOptions(path: string, options: unknown): void {
+    const config = app.components.get(path)
+    if (!config || typeof options !== 'object' || options === null) return
+    const { styleIsolation, addGlobalClass } = { ...options, ...config } as Record<string, unknown>
+    codeSpace.addComponentStaticConfig(path, {
+      ...config,
+      ...(styleIsolation !== undefined && { styleIsolation: styleIsolation as never }),
+      ...(addGlobalClass !== undefined && { addGlobalClass: addGlobalClass === true }),
+    })
+  }
 
   const builtinBehaviors = new Map<string, unknown>()
   for (const [name, source] of Object.entries(BUILTIN_BEHAVIORS)) {
@@ -120,11 +138,19 @@ interface CompiledTemplate {
 }
 
 /** Compiles a component's template, with those of the components it shows, when it is asked for first. */
-function createTemplates({ app, templates, realm, problems }: AppComponentsDeps): (path: string) => CompiledTemplate {
+function createTemplates({
+  app,
+  templates,
+  realm,
+  thread,
+  problems,
+}: AppComponentsDeps): (path: string) => CompiledTemplate {
+  const wxsHost = createWxsHost({ realm, thread, onError: problems.onScriptError })
   const known = new Map<string, CompiledTemplate>()
 
   function evaluate(source: string): Record<string, Template> {
-    return realm.compile(`${WXS_GLOBALS} return ${source}`, [], 'app.wxml')() as Record<string, Template>
+    const run = realm.compile(`${WXS_GLOBALS} return ${source}`, ['wxsHost'], 'app.wxml')
+    return run(wxsHost) as Record<string, Template>
   }
 
   function add(group: Record<string, Template>, paths: Iterable<string>): void {

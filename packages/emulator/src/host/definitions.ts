@@ -35,6 +35,10 @@ export function tolerate(definition: Definition, { kind, path, builtinBehaviors,
       return builtinBehaviors.get(behavior) ?? drop('behaviors', behavior)
     })
   }
+  if (definition.externalClasses !== undefined && !Array.isArray(definition.externalClasses)) {
+    remark(`externalClasses: … }) is ${describe(definition.externalClasses)}, which is left out`)
+    delete tolerated.externalClasses
+  }
   if (isObject(definition.properties)) tolerated.properties = mapEntries(definition.properties, tolerateProperty)
   for (const field of ['observers', 'lifetimes', 'pageLifetimes', 'methods'] as const) {
     const functions = definition[field]

@@ -15,6 +15,8 @@ export interface OpenPage {
   instance: PageInstance
   root: Root
   element: DomElement
+  /** The custom tab bar of a tab page. */
+  tabBar?: Root | null
 }
 
 /** The pages that are open, the visible one last, and the five ways to change that. */
@@ -62,6 +64,7 @@ export function createPageStack({
   onShown,
 }: PageStackDeps): PageStack {
   let stack: OpenPage[] = []
+  let opened = 0
   /** Tab pages stay alive while another tab is shown. */
   const tabs = new Map<string, OpenPage>()
 
@@ -81,28 +84,40 @@ export function createPageStack({
 
   function open({ path, query }: { path: string; query: Query }, opener?: EventChannel): void {
     beforeOpen(path)
+    if (app.customTabBar !== null && app.tabPages.has(path)) beforeOpen(app.customTabBar)
     // With the query: a page made by Component() gets it as properties too.
     const root = backend.createRoot('page', codeSpace, joinUrl(path, query))
     const instance = root.get() as unknown as PageInstance
-    Object.assign(instance, { route: path, __route__: path, options: query })
+    Object.assign(instance, { route: path, __route__: path, options: query, __wxWebviewId__: ++opened })
     instance.getOpenerEventChannel = () => opener ?? createEventChannel()
     const place = createElement('page')
     screen.append(place)
+    const element = root.getComponent().getBackendElement() as unknown as DomElement
+    const page: OpenPage = { path, query, instance, root, element }
+    // Before it is attached: `getCurrentPages()` names the page in its components' own `attached` already.
+    stack.push(page)
+    if (app.tabPages.has(path)) {
+      tabs.set(path, page)
+      page.tabBar = openTabBar(instance)
+    }
     type Parent = Parameters<Root['attach']>[0]
     root.attach(screen as unknown as Parent, place as unknown as Parent)
-    const page = {
-      path,
-      query,
-      instance,
-      root,
-      element: root.getComponent().getBackendElement() as unknown as DomElement,
-    }
-    stack.push(page)
-    if (app.tabPages.has(path)) tabs.set(path, page)
     onOpen(page)
     call(page, 'onLoad', query)
     appear(page)
     thread.post(() => call(page, 'onReady'))
+  }
+
+  /** Every tab page has a tab bar of its own, which its `getTabBar()` answers. */
+  function openTabBar(page: PageInstance): Root | null {
+    if (app.customTabBar === null) return null
+    const root = backend.createRoot('custom-tab-bar', codeSpace, app.customTabBar)
+    const place = createElement('custom-tab-bar')
+    screen.append(place)
+    type Parent = Parameters<Root['attach']>[0]
+    root.attach(screen as unknown as Parent, place as unknown as Parent)
+    page.getTabBar = () => root.get()
+    return root
   }
 
   function appear(page: OpenPage): void {
@@ -121,6 +136,7 @@ export function createPageStack({
   function close(page: OpenPage): void {
     tabs.delete(page.path)
     call(page, 'onUnload')
+    page.tabBar?.release()
     page.root.release()
     page.element.remove()
   }

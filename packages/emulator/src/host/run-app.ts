@@ -83,7 +83,11 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     realm,
     thread,
     currentModule: () => modules.current(),
-    problems: { onWarning: warn, onError: (message) => device.reportError(new TemplateError(message)) },
+    problems: {
+      onWarning: warn,
+      onError: (message) => device.reportError(new TemplateError(message)),
+      onScriptError: (error) => device.reportError(error),
+    },
   })
   const dom = createDomBackend(document, thread.post)
   const pages = createPageStack({
@@ -199,8 +203,10 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
   /** What throws where the framework calls the app is the app's error as well. */
   function watchFramework(): () => void {
     const { glassEasel } = realm.adapter
-    const onError = (error: unknown) => {
-      device.reportError(error)
+    const onError = (error: unknown, method?: string, component?: unknown) => {
+      // What the framework cannot use of a definition, WeChat remarks and leaves out.
+      if (method === '[prepare]') warn(`${component}: ${(error as Error).message}`)
+      else device.reportError(error)
       return false
     }
     const onWarning = (message: string) => {

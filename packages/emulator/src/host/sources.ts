@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import vm from 'node:vm'
-import { transform } from 'sucrase'
+import type { transform } from 'sucrase'
 import { type AppFiles, LaunchError } from './app-package.ts'
 
 export interface SourcesOptions {
@@ -74,6 +74,7 @@ function isScript(source: string): boolean {
 
 function transformModule(path: string, source: string, transforms: ('imports' | 'typescript')[]): string {
   try {
+    const { transform } = loadSucrase()
     return transform(source, { transforms, disableESTransforms: true, filePath: path }).code
   } catch {
     // The source stays as it is: the error of the engine, when the module is run, names the file and reads like WeChat's.
@@ -82,6 +83,11 @@ function transformModule(path: string, source: string, transforms: ('imports' | 
 }
 
 const require = createRequire(import.meta.url)
+
+/** On demand: many programs are built already. */
+function loadSucrase() {
+  return require('sucrase') as { transform: typeof transform }
+}
 
 function compileSass(source: string, file: string, extension: 'scss' | 'sass'): string {
   const { compileString } = loadCompiler('sass') as typeof import('sass')

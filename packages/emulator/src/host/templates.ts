@@ -1,6 +1,7 @@
 import { TmplGroup } from 'glass-easel-template-compiler'
 import { type AppPackage, LaunchError } from './app-package.ts'
 import { folderOf, resolvePath } from './paths.ts'
+import { toJavaScript } from './wxs-source.ts'
 
 interface CompileProblem {
   isError: boolean
@@ -30,7 +31,7 @@ const STRICT: TemplateProblems = {
 /**
  * Compiles the WXML and WXS files that components reach.
  *
- * The result is the source of one JavaScript expression, so that a build can ship it to where the compiler does not run.
+ * The result is the source of one JavaScript expression over `wxsHost` (see `WxsHost`), so that a build can ship it to where the compiler does not run.
  *
  * @param paths which components; default all of the app's
  * @param problems default: an error throws a LaunchError, a warning is dropped
@@ -60,6 +61,7 @@ export function compileTemplates(
     for (const name of group.getInlineScriptModuleNames(path) as string[]) {
       const source = group.getInlineScript(path, name)
       addRequiredScripts(`${path}.wxml`, source)
+      group.setInlineScript(path, name, readScript(`${path}.wxml`, source))
     }
   }
 
@@ -70,8 +72,17 @@ export function compileTemplates(
     const path = name.endsWith('.wxs') ? name : `${name}.wxs`
     const source = files.read(path)
     if (source === null) problems.onWarning(`${path} is missing (used by ${usedBy})`)
-    group.addScript(name, source ?? '')
+    group.addScript(name, readScript(path, source ?? ''))
     addRequiredScripts(path, source ?? '')
+  }
+
+  function readScript(path: string, source: string): string {
+    try {
+      return toJavaScript(path, source)
+    } catch (error) {
+      problems.onError((error as Error).message)
+      return ''
+    }
   }
 
   function addRequiredScripts(path: string, source: string): void {
@@ -81,6 +92,7 @@ export function compileTemplates(
   }
 
   try {
+    group.setExtraRuntimeScript('Q.A=wxsHost.change;Q.C=wxsHost.handle;')
     for (const path of paths) addTemplate(path, `${path}.js`)
     return group.getTmplGenObjectGroups()
   } finally {

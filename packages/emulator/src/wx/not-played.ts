@@ -79,6 +79,8 @@ export function createNotPlayed(context: NotPlayedContext): Record<string, unkno
     }
   }
   api.cloud = createCloud(context)
+  // Of Skyline, WeChat's other renderer.
+  api.worklet = unknownObject('worklet')
   return api
 }
 
@@ -103,8 +105,11 @@ export function createCloud({ record, thread }: NotPlayedContext, OwnPromise: Pr
       get(_target, key) {
         if (typeof key !== 'string') return undefined
         if (key !== 'then' && key !== 'catch' && key !== 'finally') return chain(`${name}.${key}`)
-        const rejected = OwnPromise.reject({ errMsg: `${name}:fail ${NOT_PLAYED}`, errCode: -1 })
-        return rejected[key].bind(rejected)
+        // Rejected when it is called: to look whether there is a `then` is no use of it.
+        return (...handlers: unknown[]) => {
+          const rejected = OwnPromise.reject({ errMsg: `${name}:fail ${NOT_PLAYED}`, errCode: -1 })
+          return Reflect.apply(rejected[key], rejected, handlers)
+        }
       },
       construct: () => chain(name),
     })

@@ -29,6 +29,8 @@ export function createSystemApi({ appid, envVersion, thread }: DeviceContext) {
     windowWidth: 390,
     windowHeight: 756,
     statusBarHeight: 44,
+    screenTop: 88,
+    safeArea: { left: 0, top: 44, right: 390, bottom: 810, width: 390, height: 766 },
   }
   const systemInfo = () => ({ ...deviceInfo, ...appBaseInfo, ...windowInfo })
 

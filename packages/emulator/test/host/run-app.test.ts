@@ -214,7 +214,7 @@ describe('waiting', () => {
 
   test('a selector that matches nothing, or is none, is an error that says so', async () => {
     const { app } = await openPage('pages/cart/cart')
-    await expect(app.tap('#nothing')).rejects.toThrow('nothing matches #nothing on pages/cart/cart')
+    await expect(app.tap('#nothing')).rejects.toThrow('nothing matches "#nothing" on pages/cart/cart')
     expect(() => app.text('view[x]')).toThrow('is no selector')
   })
 })

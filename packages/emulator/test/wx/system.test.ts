@@ -20,15 +20,20 @@ describe('account and system', () => {
     expect(whole).toMatchObject({ platform: 'android', SDKVersion: expect.any(String), version: expect.any(String) })
   })
 
-  test('canIUse knows what this wx has; what it has not is undefined', () => {
-    const { wx } = createManualPhone()
+  test('canIUse knows what is played; what is not is there, fails and is told', async () => {
+    const { wx, device } = createManualPhone()
     expect([
       wx.canIUse('request'),
       wx.canIUse('request.object.timeout'),
       wx.canIUse('button.open-type.chooseAvatar'),
     ]).toEqual([true, true, true])
     expect([wx.canIUse('startBluetoothDevicesDiscovery'), wx.canIUse('telepathy')]).toEqual([false, false])
-    expect((wx as Record<string, unknown>).startBluetoothDevicesDiscovery).toBeUndefined()
+    const { startBluetoothDevicesDiscovery, telepathy } = wx as unknown as Record<string, (o?: object) => unknown>
+    await expect(startBluetoothDevicesDiscovery?.({})).rejects.toEqual({
+      errMsg: 'startBluetoothDevicesDiscovery:fail not played by the emulator',
+    })
+    expect(device.ledger.count('wx.notPlayed', { api: 'startBluetoothDevicesDiscovery' })).toBe(1)
+    expect(telepathy).toBeUndefined()
   })
 
   test('base64 and bytes become each other', () => {

@@ -1,0 +1,283 @@
+import { describe, expect, test } from 'vitest'
+import type { RunningApp } from '../../src/host/running-app.ts'
+import { errorsOf, launchSmallApp, type SmallApp } from './small-app.ts'
+
+/** The first page shows `wxml` with the given component as `<it>`. */
+function withComponent(wxml: string, component: { js: string; wxml?: string; json?: object }, more: SmallApp = {}) {
+  return launchSmallApp({
+    'pages/home/home.wxml': wxml,
+    'pages/home/home.json': { usingComponents: { it: '/it/it' } },
+    'it/it.js': component.js,
+    'it/it.wxml': component.wxml ?? '<view class="inner">inner</view>',
+    'it/it.json': { component: true, ...component.json },
+    ...more,
+  })
+}
+
+const call = (app: RunningApp, method: string, ...args: unknown[]) =>
+  (app.page().instance[method] as (...args: unknown[]) => unknown).apply(app.page().instance, args)
+
+describe('properties', () => {
+  test.each([
+    'dataset',
+    'childNodes',
+    'parentNode',
+    'classList',
+    'tagName',
+    'shadowRoot',
+    'attributes',
+    'is',
+    'id',
+    'slot',
+    'style',
+    'class',
+    'hidden',
+    'constructor',
+    'properties',
+    'data',
+  ])('one may be called "%s"', async (name) => {
+    const app = await withComponent(`<it class="it" ${name}="given"/><view class="after">after</view>`, {
+      js: `Component({ properties: { ${name}: { type: String, value: 'default' } } })`,
+      wxml: `<view class="inner">{{${name}}}</view>`,
+    })
+    expect(errorsOf(app)).toEqual([])
+    expect(app.text('.after')).toBe('after')
+    if (!/^(id|slot|style|class|hidden|is)$/.test(name)) expect(app.text('.it >>> .inner')).toBe('given')
+  })
+
+  test('a `type` that is an array is the first of them and a warning', async () => {
+    const app = await withComponent('<it class="it" size="{{7}}"/>', {
+      js: 'Component({ properties: { size: { type: [Number, String], value: 1 } } })',
+      wxml: '<view class="inner">{{size + 1}}</view>',
+    })
+    expect(app.text('.it >>> .inner')).toBe('8')
+    expect(errorsOf(app)).toEqual([])
+    expect(app.warnings).toEqual([
+      'it/it.js: Component({ properties: { size: { type: … } } }) is an array: one type, the others are optionalTypes',
+    ])
+  })
+
+  test.each([
+    ['an observer that is no function', 'properties: { a: { type: String, observer: 5 } }', /observer.* is a number/],
+    ['an observer whose method is missing', "properties: { a: { type: String, observer: 'gone' } }", /"gone"/],
+    ['an entry of observers that is no function', 'observers: { a: null }', /observers: { a.* is null/],
+    ['a lifetime that is no function', 'lifetimes: { attached: 1 }', /lifetimes: { attached.* is a number/],
+    ['a behavior that does not exist', "behaviors: ['wx://nothing']", /behaviors.* is "wx:\/\/nothing"/],
+    ['externalClasses that are no list', 'externalClasses: {}', /externalClasses.* is an object/],
+    ['a behavior that is undefined', 'behaviors: [undefined]', /behaviors.* is an undefined/],
+  ])('%s is a warning that names the file', async (_name, definition, warning) => {
+    const app = await withComponent('<it class="it"/>', { js: `Component({ ${definition} })` })
+    expect(app.text('.it >>> .inner')).toBe('inner')
+    expect(errorsOf(app)).toEqual([])
+    expect(app.warnings).toEqual([expect.stringMatching(warning)])
+    expect(app.warnings[0]).toContain('it/it')
+  })
+})
+
+describe('generics', () => {
+  const generic = {
+    js: 'Component({ properties: { items: Array } })',
+    wxml: '<view class="inner"><row wx:for="{{items}}" wx:key="*this" value="{{item}}"/></view>',
+  }
+  const rows = {
+    'rows/plain.js': 'Component({ properties: { value: String } })',
+    'rows/plain.wxml': '[{{value}}]',
+    'rows/fancy.js': 'Component({ properties: { value: String } })',
+    'rows/fancy.wxml': '<{{value}}>',
+  }
+
+  test('the user of the component gives them', async () => {
+    const app = await withComponent(
+      '<it class="it" generic:row="fancy" items="{{list}}"/>',
+      { ...generic, json: { componentGenerics: { row: true } } },
+      {
+        ...rows,
+        'rows/fancy.wxml': '({{value}})',
+        'pages/home/home.js': "Page({ data: { list: ['a', 'b'] } })",
+        'pages/home/home.json': { usingComponents: { it: '/it/it', fancy: '/rows/fancy' } },
+      },
+    )
+    expect(app.text('.it >>> .inner')).toBe('(a)(b)')
+  })
+
+  test('or `default` does', async () => {
+    const app = await withComponent(
+      '<it class="it" items="{{list}}"/>',
+      { ...generic, json: { componentGenerics: { row: { default: '../rows/plain' } } } },
+      { ...rows, 'pages/home/home.js': "Page({ data: { list: ['a', 'b'] } })" },
+    )
+    expect(errorsOf(app)).toEqual([])
+    expect(app.text('.it >>> .inner')).toBe('[a][b]')
+  })
+})
+
+describe('slots', () => {
+  test('one with fallback content shows what it is given, and stops nothing', async () => {
+    const app = await withComponent('<it class="it">given</it>', {
+      js: 'Component({})',
+      wxml: '<view class="inner"><slot><view>fallback</view></slot></view><view class="after">after</view>',
+    })
+    expect(app.text('.it')).toContain('given')
+    expect(app.text('.it >>> .after')).toBe('after')
+    expect(errorsOf(app)).toEqual([])
+  })
+
+  test('several, by name', async () => {
+    const app = await withComponent('<it class="it"><view slot="b">B</view><view slot="a">A</view></it>', {
+      js: 'Component({ options: { multipleSlots: true } })',
+      wxml: '<view class="inner"><slot name="a"/>-<slot name="b"/></view>',
+    })
+    expect(app.html()).toMatch(/A.*-.*B/)
+  })
+})
+
+describe('the built-in behaviors', () => {
+  test.each([
+    'wx://form-field',
+    'wx://form-field-group',
+    'wx://form-field-button',
+    'wx://component-export',
+    'wx://proxy-scroll-view',
+  ])('%s can be used', async (behavior) => {
+    const app = await withComponent('<it class="it"/>', { js: `Component({ behaviors: ['${behavior}'] })` })
+    expect(app.text('.it >>> .inner')).toBe('inner')
+    expect([errorsOf(app), app.warnings]).toEqual([[], []])
+  })
+
+  test('wx://component-export decides what selectComponent answers', async () => {
+    const app = await withComponent(
+      '<it id="it"/>',
+      { js: "Component({ behaviors: ['wx://component-export'], export() { return { open: 'yes' } } })" },
+      { 'pages/home/home.js': "Page({ pick() { return this.selectComponent('#it') } })" },
+    )
+    expect(call(app, 'pick')).toEqual({ open: 'yes' })
+  })
+})
+
+describe('components and each other', () => {
+  test('selectComponent, selectAllComponents and selectOwnerComponent', async () => {
+    const app = await withComponent(
+      '<it class="it"/><it class="it"/>',
+      { js: 'Component({ data: { name: "it" }, methods: { owner() { return this.selectOwnerComponent() } } })' },
+      {
+        'pages/home/home.js': `Page({
+          pick() {
+            const one = this.selectComponent('.it')
+            return [one.data.name, this.selectAllComponents('.it').length, one.owner() === this, this.selectComponent('.none')]
+          },
+        })`,
+      },
+    )
+    expect(call(app, 'pick')).toEqual(['it', 2, true, null])
+  })
+
+  test('relations link parents and children by path', async () => {
+    const app = await launchSmallApp({
+      'pages/home/home.json': { usingComponents: { list: '/kit/list', item: '/kit/item' } },
+      'pages/home/home.wxml': '<list class="list"><item/><item/></list>',
+      'kit/list.js': `Component({
+        relations: { './item': { type: 'child', linked() { this.setData({ count: this.getRelationNodes('./item').length }) } } },
+        data: { count: 0 },
+      })`,
+      'kit/list.wxml': '<view class="count">{{count}}</view><slot/>',
+      'kit/item.js': "Component({ relations: { './list': { type: 'parent' } } })",
+      'kit/item.wxml': '<view/>',
+    })
+    expect(errorsOf(app)).toEqual([])
+    expect(app.text('.list >>> .count')).toBe('2')
+  })
+
+  test('triggerEvent reaches the page with its detail', async () => {
+    const app = await withComponent(
+      '<it class="it" bind:pick="onPick"/>',
+      {
+        js: "Component({ methods: { pick() { this.triggerEvent('pick', { id: 5 }) } } })",
+        wxml: '<button class="inner" bindtap="pick"/>',
+      },
+      { 'pages/home/home.js': 'Page({ onPick({ detail }) { this.setData({ picked: detail.id }) } })' },
+    )
+    await app.tap('.it >>> .inner')
+    expect(app.page().data.picked).toBe(5)
+  })
+
+  test('a placeholder stands for a component, and a component of a sub-package is loaded with the page', async () => {
+    const app = await launchSmallApp({
+      'app.json': { pages: ['pages/home/home'], subPackages: [{ root: 'more', pages: ['late/late'] }] },
+      'pages/home/home.json': { usingComponents: { late: '/more/late/part' }, componentPlaceholder: { late: 'view' } },
+      'pages/home/home.wxml': '<late class="late"/>',
+      'more/late/late.js': 'Page({})',
+      'more/late/late.wxml': '<view/>',
+      'more/late/part.js': 'Component({})',
+      'more/late/part.wxml': '<view class="part">part</view>',
+    })
+    await app.settled()
+    expect(errorsOf(app)).toEqual([])
+    expect(app.text('.late >>> .part')).toBe('part')
+  })
+})
+
+describe('what shows in the tree', () => {
+  test('external classes', async () => {
+    const app = await withComponent('<it class="it" my-class="red"/>', {
+      js: "Component({ externalClasses: ['my-class'] })",
+      wxml: '<view class="inner my-class">inner</view>',
+    })
+    expect(app.html()).toMatch(/class="[^"]*\bred\b[^"]*">inner/)
+  })
+
+  test('a virtual host has no element of its own', async () => {
+    const app = await withComponent('<view class="around"><it/></view>', {
+      js: 'Component({ options: { virtualHost: true } })',
+    })
+    expect(app.html()).not.toContain('<it')
+    expect(app.text('.around')).toBe('inner')
+  })
+
+  test('class names of a component are its own unless it shares them', async () => {
+    const isolated = await withComponent('<it/>', { js: 'Component({})' })
+    expect(isolated.html()).toContain('class="it_it--inner"')
+    const shared = await withComponent('<it/>', { js: 'Component({})', json: { styleIsolation: 'shared' } })
+    expect(shared.html()).toContain('class="inner"')
+    const byOption = await withComponent('<it/>', { js: "Component({ options: { styleIsolation: 'shared' } })" })
+    expect(byOption.html()).toContain('class="inner"')
+  })
+})
+
+describe('a custom tab bar', () => {
+  const tabs = {
+    'app.json': {
+      pages: ['pages/home/home', 'pages/mine/mine'],
+      tabBar: { custom: true, list: [{ pagePath: 'pages/home/home' }, { pagePath: 'pages/mine/mine' }] },
+    },
+    'custom-tab-bar/index.js': 'Component({ data: { selected: -1 } })',
+    'custom-tab-bar/index.wxml': '<view class="tab">{{selected}}</view>',
+    'custom-tab-bar/index.json': { component: true },
+    'pages/mine/mine.wxml': '<view/>',
+  }
+  const page = (index: number) => `Page({
+    onShow() { this.getTabBar().setData({ selected: ${index} }) },
+    tabBar() { return this.getTabBar() }, wx: () => wx,
+  })`
+
+  test('belongs to each tab page, and getTabBar answers with that of the page', async () => {
+    const app = await launchSmallApp({ ...tabs, 'pages/home/home.js': page(0), 'pages/mine/mine.js': page(1) })
+    expect(errorsOf(app)).toEqual([])
+    const first = call(app, 'tabBar') as { data: { selected: number } }
+    await (call(app, 'wx') as { switchTab(to: object): Promise<unknown> }).switchTab({ url: '/pages/mine/mine' })
+    const second = call(app, 'tabBar') as { data: { selected: number } }
+    expect([first.data.selected, second.data.selected]).toEqual([0, 1])
+  })
+})
+
+describe('getCurrentPages', () => {
+  test('names the page in the `attached` of its own components', async () => {
+    const app = await withComponent(
+      '<it/>',
+      {
+        js: `Component({ attached() { getApp().route = getCurrentPages().map((page) => page.route).join() } })`,
+      },
+      { 'pages/home/home.js': 'Page({ route_: () => getApp().route })' },
+    )
+    expect(call(app, 'route_')).toBe('pages/home/home')
+  })
+})
