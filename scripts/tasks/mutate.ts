@@ -1,5 +1,6 @@
-// `npm run mutate -- client|server [files]`: changes the code in many small ways and counts which changes the tests notice.
-// The client takes about ten minutes, the server side hours; `files` chooses some, as `packages/fastify/src/sessions/*.ts`.
+// `npm run mutate -- client|server [files [tests]]`: changes the code in many small ways and counts which changes the tests notice.
+// The client takes about ten minutes, the server side hours; `files` chooses some, as `packages/fastify/src/sessions/*.ts`, and
+// `tests` the tests that run for them.
 // Stryker is installed on demand and not with the project. It works on the sources in place and puts them back: commit first.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -46,7 +47,7 @@ const SIDES: Record<string, Side> = {
   },
 }
 
-const [name = '', files] = process.argv.slice(2)
+const [name = '', files, tests] = process.argv.slice(2)
 const side = Object.hasOwn(SIDES, name) ? SIDES[name] : undefined
 if (!side) {
   process.stderr.write('weapp-auth: which side? npm run mutate -- client, or npm run mutate -- server [files]\n')
@@ -57,7 +58,10 @@ await build()
 installOnDemand('stryker', STRYKER)
 const vitestConfig = join(ROOT, 'vitest.mutation.config.mjs')
 const config = join(FOLDER, 'config.json')
-writeFileSync(vitestConfig, `export default ${JSON.stringify({ test: testOptions(side) }, null, 2)}\n`)
+writeFileSync(
+  vitestConfig,
+  `export default ${JSON.stringify({ test: testOptions(tests ? { ...side, tests: tests.split(',') } : side) }, null, 2)}\n`,
+)
 writeFileSync(
   config,
   JSON.stringify({
@@ -92,7 +96,7 @@ function testOptions({ tests, withoutTests, needsServers }: Side): object {
   return {
     include: tests,
     exclude: [...withoutTests, '**/*.long.test.ts', '**/node_modules/**'],
-    testTimeout: 10_000,
+    testTimeout: 30_000,
     ...(needsServers && { globalSetup: ['packages/test-servers/src/global-setup.ts'] }),
   }
 }

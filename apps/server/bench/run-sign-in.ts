@@ -9,14 +9,7 @@ import pg from 'pg'
 import { installPeers, requirePeer } from './peers.ts'
 import { countRoundTrips } from './round-trips.ts'
 import { type ColumnReport, type SignInReport, summarize, type Trips, toSignInTable } from './sign-in-report.ts'
-import {
-  createUpstream,
-  makeUsersKnown,
-  measureSignIns,
-  overloaded,
-  type SignInRound,
-  type Upstream,
-} from './sign-ins.ts'
+import { createUpstream, makeUsersKnown, measureSignIns, refused, type SignInRound, type Upstream } from './sign-ins.ts'
 import { measureStarts, type Start } from './starts.ts'
 import { rotate } from './statistics.ts'
 import { makeRoomForTargets, startTarget, type Target } from './target.ts'
@@ -85,7 +78,7 @@ try {
     rounds,
     signIns,
     columns: reports,
-    overloaded: overloaded.count,
+    refused: refused.count,
     starts: await starts(servers, wechat),
   }
   const table = toSignInTable(report)

@@ -27,8 +27,8 @@ export interface SignInReport {
   rounds: number
   signIns: number
   columns: ColumnReport[]
-  /** Refusals of a target that could not keep up, which were asked again: more than a few mean that the machine was busy. */
-  overloaded: number
+  /** Sign-ins that a target refused with a 503, which are not counted: more than a few mean that the machine was busy. */
+  refused: number
   starts: Start[]
 }
 
@@ -57,7 +57,7 @@ export function summarize(rounds: readonly SignInRound[][], trips: Record<string
   })
 }
 
-export function toSignInTable({ machine, rounds, signIns, columns, overloaded, starts }: SignInReport): string {
+export function toSignInTable({ machine, rounds, signIns, columns, refused, starts }: SignInReport): string {
   const whole = (value: number) => Math.round(value).toLocaleString('en')
   const ms = (value: number) => `${value.toFixed(1)} ms`
   const lines = [`${machine}; median of ${rounds} rounds of ${whole(signIns)} sign-ins`]
@@ -94,10 +94,7 @@ export function toSignInTable({ machine, rounds, signIns, columns, overloaded, s
         `| ${what} | ${whole(readyMs)} ms | ${whole(modules)} | ${restingMb === null ? 'unknown' : `${whole(restingMb)} MB`} |`,
     ),
   )
-  if (overloaded > 0)
-    lines.push(
-      '',
-      `The machine was busy: ${whole(overloaded)} times a target said that it was overloaded, and was asked again.`,
-    )
+  if (refused > 0)
+    lines.push('', `The machine was busy: ${whole(refused)} sign-ins were refused with a 503, which are not counted.`)
   return `${lines.join('\n')}\n`
 }

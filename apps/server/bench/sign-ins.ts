@@ -1,6 +1,5 @@
 import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { percentile } from './statistics.ts'
 import type { Target } from './target.ts'
 
@@ -8,10 +7,8 @@ const CALLERS = 20
 /** So many for a latency one at a time. */
 const ALONE = 150
 
-const OVERLOADED_PAUSE_MS = 200
-
-/** How often a target refused because it could not keep up; each of these was asked again. */
-export const overloaded = { count: 0 }
+/** How often a target answered 503; none of these is counted as a sign-in. */
+export const refused = { count: 0 }
 
 /** One target in one round. */
 export interface SignInRound {
@@ -83,36 +80,35 @@ async function counted(upstream: Upstream, target: Target, codes: readonly strin
   const latencies = await upstream.signIn(target, codes, CALLERS)
   const seconds = (performance.now() - startMs) / 1000
   const cpuSecondsTaken = (await target.cpuSeconds()) - cpuSeconds
-  return { latencies, perSecond: codes.length / seconds, perCpuSecond: codes.length / cpuSecondsTaken }
+  return { latencies, perSecond: latencies.length / seconds, perCpuSecond: latencies.length / cpuSecondsTaken }
 }
 
-/** Every code once, by so many callers at a time; the latencies in milliseconds. */
-async function run(codes: readonly string[], callers: number, ask: (code: string) => Promise<void>): Promise<number[]> {
+/** Every code once, by so many callers at a time; the latencies in milliseconds of those that were served. */
+async function run(
+  codes: readonly string[],
+  callers: number,
+  ask: (code: string) => Promise<boolean>,
+): Promise<number[]> {
   const latencies: number[] = []
   const left = codes.values()
   await Promise.all(
     Array.from({ length: callers }, async () => {
       for (const code of left) {
         const startMs = performance.now()
-        await ask(code)
-        latencies.push(performance.now() - startMs)
+        if (await ask(code)) latencies.push(performance.now() - startMs)
+        else refused.count++
       }
     }),
   )
   return latencies
 }
 
-/** Again after a moment where the target says that it is overloaded: its machine is busy with something else. */
-async function send(agent: Agent, method: string, url: string, status: number, body?: string): Promise<void> {
-  for (;;) {
-    const answer = await sendOnce(agent, method, url, body)
-    if (answer.status === status) return
-    if (answer.status !== 503 || !answer.text.includes('"overloaded"')) {
-      throw new Error(`${method} ${new URL(url).pathname} was answered ${answer.status}: ${answer.text}`)
-    }
-    overloaded.count++
-    await sleep(OVERLOADED_PAUSE_MS)
-  }
+/** False when the target said that it cannot serve now: its machine is busy with something else. */
+async function send(agent: Agent, method: string, url: string, status: number, body?: string): Promise<boolean> {
+  const answer = await sendOnce(agent, method, url, body)
+  if (answer.status === status) return true
+  if (answer.status === 503) return false
+  throw new Error(`${method} ${new URL(url).pathname} was answered ${answer.status}: ${answer.text}`)
 }
 
 function sendOnce(agent: Agent, method: string, url: string, body?: string): Promise<{ status: number; text: string }> {
