@@ -213,10 +213,10 @@ function showApp(entry: LedgerEntry, phase: LedgerEvent['phase']): Shown | null 
   const base = { from: 'phone', to: 'phone', shape: 'note' } as const
   switch (entry.event) {
     case 'app.request':
-      if (phase === 'begun') return { ...base, kind: 'calls.begun', label: { zh: '个请求', en: 'requests' } }
+      if (phase === 'begun') return { ...base, kind: 'calls.begun', label: { zh: '请求在等', en: 'requests waiting' } }
       if (entry.ok)
-        return { ...base, kind: 'calls.ok', label: { zh: '个请求拿到了数据', en: 'requests have their data' } }
-      return { ...base, kind: 'calls.fail', label: { zh: '个请求失败了', en: 'requests failed' }, isTrouble: true }
+        return { ...base, kind: 'calls.ok', label: { zh: '请求拿到了数据', en: 'requests with their data' } }
+      return { ...base, kind: 'calls.fail', label: { zh: '请求失败了', en: 'requests failed' }, isTrouble: true }
     case 'app.launch':
       return { ...base, kind: 'app.launch', label: { zh: '打开小程序', en: 'opens the mini-program' } }
     case 'app.hide':

@@ -34,7 +34,7 @@ export function App(props: PageProps) {
               <div class="half" key={track}>
                 {isComparing && <h2>{say(track === 'ours' ? TEXTS.ours : TEXTS.theirsShort)}</h2>}
                 <Diagram rows={view.rowsOf(track)} view={view} stage={stage} isNarrow={isNarrow} />
-                {isComparing && <Counters events={view.eventsOf(track)} track={track} />}
+                {isComparing && <Counters view={view} track={track} />}
               </div>
             ))}
           </div>

@@ -1,24 +1,26 @@
 import type { Track } from '../stage/stage.ts'
+import type { View } from '../state.ts'
 import { say } from '../text.ts'
 import { TEXTS } from '../texts.ts'
 import { countOf } from '../timeline/counts.ts'
-import type { LedgerEvent } from '../timeline/events.ts'
 
-/** What people remember of a comparison: four numbers. */
-export function Counters({ events, track }: { events: readonly LedgerEvent[]; track: Track }) {
-  const counts = countOf(events)
-  const shown = [
-    [TEXTS.logins, counts.logins],
-    [TEXTS.codes, counts.codes],
-    [TEXTS.failed, counts.failed],
-    [TEXTS.pending, counts.pending],
-  ] as const
+const SHOWN = [
+  ['logins', TEXTS.logins],
+  ['codes', TEXTS.codes],
+  ['failed', TEXTS.failed],
+  ['pending', TEXTS.pending],
+] as const
+
+/** What people remember of a comparison: four numbers. Those that are worse than ours are marked. */
+export function Counters({ view, track }: { view: View; track: Track }) {
+  const counts = countOf(view.eventsOf(track))
+  const ours = countOf(view.eventsOf('ours'))
   return (
-    <dl class={`counters ${track}`} aria-label={say(TEXTS.counters)}>
-      {shown.map(([name, count]) => (
-        <div key={name.en}>
+    <dl class="counters" data-track={track} aria-label={say(TEXTS.counters)}>
+      {SHOWN.map(([id, name]) => (
+        <div key={id} class={counts[id] > ours[id] ? 'is-worse' : ''}>
           <dt>{say(name)}</dt>
-          <dd>{count}</dd>
+          <dd>{counts[id]}</dd>
         </div>
       ))}
     </dl>

@@ -14,7 +14,7 @@ interface DiagramProps {
 }
 
 /** Where the lifelines stand, in per cent of the width. */
-const PLACES: Record<Lifeline, number> = { phone: 7, service: 37, wechat: 66, stores: 93 }
+const PLACES: Record<Lifeline, number> = { phone: 8, service: 37, wechat: 66, stores: 92 }
 
 /** Below this the reader is at the end and wants to stay there. */
 const AT_END_PX = 40
@@ -96,7 +96,7 @@ function RowItem({ row, view, stage, isNarrow }: Omit<DiagramProps, 'rows'> & { 
         aria-label={name}
         onClick={select}
       >
-        <RowPicture row={row} letter={letter} isNarrow={isNarrow} />
+        <RowPicture row={row} letter={letter} isNarrow={isNarrow} isTight={isNarrow || view.tracks.value.length > 1} />
         <span class="ms">{row.isPending ? say(TEXTS.waiting) : time}</span>
       </button>
     </li>
@@ -106,17 +106,27 @@ function RowItem({ row, view, stage, isNarrow }: Omit<DiagramProps, 'rows'> & { 
 function labelOf({ events, kind, label, shape }: Row): string {
   const text = say(label)
   const count = events.length
-  if (kind.startsWith('calls.')) return `${count} ${text}`
+  if (kind.startsWith('calls.')) return `${text}: ${count}`
   // Both clocks were moved, and that is one thing.
   if (count === 1 || shape === 'cut') return text
   return shape === 'there-and-back' ? `${text} +${count - 1}` : `${count} × ${text}`
 }
 
-function RowPicture({ row, letter, isNarrow }: { row: Row; letter: string; isNarrow: boolean }) {
+function RowPicture({
+  row,
+  letter,
+  isNarrow,
+  isTight,
+}: {
+  row: Row
+  letter: string
+  isNarrow: boolean
+  isTight: boolean
+}) {
   const pair = isNarrow ? pairOf(row) : null
   const from = placeOf(row.from, pair)
   const to = placeOf(row.to, pair)
-  const colour = row.isTrouble ? 'trouble' : row.shape === 'cut' ? 'ink' : row.from === row.to ? row.from : row.from
+  const colour = row.isTrouble ? 'trouble' : row.from
   return (
     <svg class="picture" height="30" aria-hidden="true">
       {(pair ?? LIFELINES).map((lifeline) => (
@@ -131,7 +141,9 @@ function RowPicture({ row, letter, isNarrow }: { row: Row; letter: string; isNar
       ))}
       {row.shape === 'note' && <Note row={row} at={from} />}
       {row.shape === 'cut' && <Cut label={labelOf(row)} />}
-      {row.shape !== 'note' && row.shape !== 'cut' && <Arrow row={row} from={from} to={to} colour={colour} />}
+      {row.shape !== 'note' && row.shape !== 'cut' && (
+        <Arrow row={row} from={from} to={to} colour={colour} isTight={isTight} />
+      )}
       {letter && (
         <text class="letter" x="1.2%" y="19">
           {letter}
@@ -149,7 +161,19 @@ function RowPicture({ row, letter, isNarrow }: { row: Row; letter: string; isNar
 /** How far from a lifeline an arrow begins and ends, in per cent. */
 const GAP = 0.6
 
-function Arrow({ row, from, to, colour }: { row: Row; from: number; to: number; colour: string }) {
+function Arrow({
+  row,
+  from,
+  to,
+  colour,
+  isTight,
+}: {
+  row: Row
+  from: number
+  to: number
+  colour: string
+  isTight: boolean
+}) {
   const direction = Math.sign(to - from)
   const start = from + direction * GAP
   const isLost = row.shape === 'lost'
@@ -183,9 +207,9 @@ function Arrow({ row, from, to, colour }: { row: Row; from: number; to: number; 
       )}
       <text
         class={`label${row.isTrouble ? ' is-trouble' : ''}`}
-        x={`${(from + to) / 2}%`}
+        x={`${isTight ? Math.min(from, to) + 1.5 : (from + to) / 2}%`}
         y={lines > 1 ? 10 : 14}
-        text-anchor="middle"
+        text-anchor={isTight ? 'start' : 'middle'}
       >
         {labelOf(row)}
       </text>
