@@ -14,8 +14,7 @@ describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) =>
   test('signs in at launch and shows the products', async () => {
     const service = await startDemo(column)
     const { app } = await open(service)
-    expect(app.text('#products')).toContain('西湖龙井¥ 128.00')
-    expect(app.text('#nickname')).toBe('微信用户')
+    expect(app.text('#products')).toMatch(/西湖龙井.*¥ 128\.00/s)
     expect(app.errors).toEqual([])
     expect(service.world.ledger.count('wx.login')).toBe(1)
     expect(service.world.ledger.count('jscode2session')).toBe(1)
@@ -34,8 +33,8 @@ describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) =>
   test('what the profile form says reaches the service and comes back', async () => {
     const service = await startDemo(column)
     const { app } = await open(service)
-    await app.tap('#to-profile')
-    await app.settled()
+    await openProfile(app)
+    expect(app.text('#name')).toBe('微信用户')
     await app.input('#nickname', '小明')
     await app.input('#city', '杭州')
     await app.tap('#save')
@@ -43,25 +42,27 @@ describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) =>
     expect(app.text('#message')).toBe('已保存')
 
     const { app: elsewhere } = await open(service)
-    expect(elsewhere.text('#nickname')).toBe('小明')
+    await openProfile(elsewhere)
+    expect(elsewhere.text('#name')).toBe('小明')
   })
 
   test('what the service refuses of the profile is told', async () => {
     const service = await startDemo(column)
     const { app } = await open(service)
-    await app.tap('#to-profile')
-    await app.settled()
+    await openProfile(app)
     await app.input('#nickname', 'a\u202Eb')
     await app.tap('#save')
     await app.settled()
-    expect(app.text('#message')).toMatch(/^保存失败：nickname/)
+    expect(app.text('#message')).toMatch(/^保存失败：/)
   })
 
-  test('signing out the other devices says how many there were', async () => {
+  test('the devices are listed, and one of them or all others can be signed out', async () => {
     const service = await startDemo(column)
     const { app } = await open(service)
-    await app.tap('#to-profile')
+    await openProfile(app)
+    await app.tap('#to-devices')
     await app.settled()
+    expect(app.text('#devices')).toMatch(/^本机.*正在使用$/s)
     await app.tap('#sign-out-others')
     await app.settled()
     expect(app.text('#message')).toBe('没有其他已登录的设备')
@@ -70,27 +71,45 @@ describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) =>
     await app.tap('#sign-out-others')
     await app.settled()
     expect(app.text('#message')).toBe('已退出其他 1 台设备')
+
+    const { app: third } = await open(service)
+    await app.navigateBack()
+    await app.tap('#to-devices')
+    await app.settled()
+    await app.tap('.end')
+    await app.settled()
+    expect(app.text('#message')).toBe('已退出那台设备')
+    await third.pullDownRefresh()
+    await third.settled()
+    expect(third.text('#signed-out')).toContain('你在另一台设备上退出了本机的登录')
   })
 
-  test('a service in trouble is told on the profile page', async () => {
+  test('a service in trouble is told on every page', async () => {
     const service = await startDemo(column)
     const { app, device } = await open(service)
+    await openProfile(app)
     device.faults.set('wx.request', { status: 503 })
-    await app.tap('#to-profile')
+    await app.tap('#save')
     await app.settled()
-    expect(app.text('#message')).toBe('服务暂时不可用，请稍后重试')
+    expect(app.text('#message')).toMatch(/^保存失败：/)
+    await app.tap('#to-devices')
+    await app.settled()
+    expect(app.text('#error')).toContain('服务暂时不可用，请稍后重试')
+    device.faults.clear()
+    await app.tap('#retry')
+    await app.settled()
+    expect(app.exists('#devices')).toBe(true)
+    device.faults.set('wx.request', { status: 503 })
     await app.tap('#sign-out-others')
     await app.settled()
     expect(app.text('#message')).toBe('服务暂时不可用，请稍后重试')
-    await app.tap('#save')
-    await app.settled()
-    expect(app.text('#message')).toBe('保存失败：服务暂时不可用，请稍后重试')
   })
 
   test('a sign-out lasts until the next tap, over a restart too', async () => {
     const service = await startDemo(column)
     const { app, device } = await open(service)
-    await app.tap('#to-profile')
+    await openProfile(app)
+    await app.tap('#to-settings')
     await app.settled()
     await app.tap('#sign-out')
     await app.settled()
@@ -107,6 +126,39 @@ describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) =>
     await again.settled()
     expect(again.exists('#products')).toBe(true)
     expect(service.world.ledger.count('wx.login')).toBe(2)
+  })
+
+  test('signing out everywhere reaches the other phone', async () => {
+    const service = await startDemo(column)
+    const { app } = await open(service)
+    const { app: other } = await open(service)
+    await openProfile(app)
+    await app.tap('#to-settings')
+    await app.settled()
+    await app.tap('#sign-out-everywhere')
+    await app.settled()
+    expect(app.exists('#signed-out')).toBe(true)
+    await other.pullDownRefresh()
+    await other.settled()
+    expect(other.exists('#signed-out')).toBe(true)
+  })
+
+  test('a page for everybody is shown to those who are signed out, and greets the others', async () => {
+    const service = await startDemo(column)
+    const { app } = await open(service)
+    await app.switchTab('pages/story/story')
+    await app.settled()
+    expect(app.text('#greeting')).toBe('你好，欢迎回来')
+    expect(app.text('#story')).toContain('西湖边')
+    await openProfile(app)
+    await app.tap('#to-settings')
+    await app.settled()
+    await app.tap('#sign-out')
+    await app.settled()
+    await app.switchTab('pages/story/story')
+    await app.settled()
+    expect(app.text('#greeting')).toBe('欢迎光临')
+    expect(app.text('#story')).toContain('西湖边')
   })
 
   test('the session ends while the app is open and the page gets its data without noticing', async () => {
@@ -126,7 +178,7 @@ describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) =>
     const device = createPhone(service)
     device.network.setOnline(false)
     const { app } = await open(service, device)
-    expect(app.text('#error')).toContain('网络')
+    expect(app.text('.state')).toContain('网络')
     device.network.setOnline(true)
     // A failed login is not repeated for a second, however often the user taps.
     const retry = async () => {
@@ -168,6 +220,11 @@ function createPhone({ world, baseUrl }: Service): Device {
     appid: world.apps[0]?.appid ?? '',
     resolve: (url) => new URL(url.pathname + url.search, baseUrl),
   })
+}
+
+async function openProfile(app: RunningApp): Promise<void> {
+  await app.switchTab('pages/profile/profile')
+  await app.settled()
 }
 
 async function open(service: Service, device = createPhone(service)): Promise<{ app: RunningApp; device: Device }> {

@@ -81,7 +81,7 @@ async function playSteps(
   // Offline: checkSession says nothing, so the session stays and serves when the network is back.
   phone.network.setOnline(false)
   app = await open(phone)
-  await shows(app, '#error')
+  await shows(app, '#offline')
   phone.network.setOnline(true)
   await app.tap('#retry')
   await shows(app, '#products')
@@ -98,7 +98,9 @@ async function playSteps(
   // Signed out from another phone: no login until the user taps.
   const other = await open(createPhone(texts.phone('B')))
   await shows(other, '#products')
-  await other.tap('#to-profile')
+  await other.switchTab('pages/profile/profile')
+  await shows(other, '#to-devices')
+  await other.tap('#to-devices')
   await shows(other, '#sign-out-others')
   await other.tap('#sign-out-others')
   await other.settled()

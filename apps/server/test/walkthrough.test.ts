@@ -11,8 +11,22 @@ describe('the walk-through', () => {
     const service = startProcess(env, ['--walkthrough'])
     const address = await service.address
 
-    const [first, stored, expiredKey, offline, retry, hint, refused, second, profile, elsewhere, ended, again, tap] =
-      scenesOf(service.output())
+    const [
+      first,
+      stored,
+      expiredKey,
+      offline,
+      retry,
+      hint,
+      refused,
+      second,
+      profile,
+      devices,
+      elsewhere,
+      ended,
+      again,
+      tap,
+    ] = scenesOf(service.output())
     expect(first).toEqual(['opens the mini-program', ...LOGIN, 'GET /products → 200'])
     expect(stored).toEqual([
       'opens the mini-program',
@@ -42,8 +56,9 @@ describe('the walk-through', () => {
       'GET /products → 200',
     ])
     expect(second).toEqual(['opens the mini-program', ...LOGIN, 'GET /products → 200'])
-    expect(profile).toEqual(['taps #to-profile', 'GET /v1/me → 200'])
-    expect(elsewhere).toEqual(['taps #sign-out-others', 'DELETE /v1/sessions → 200'])
+    expect(profile).toEqual(['taps tab pages/profile/profile', 'GET /v1/me → 200'])
+    expect(devices).toEqual(['taps #to-devices', 'GET /v1/sessions → 200'])
+    expect(elsewhere).toEqual(['taps #sign-out-others', 'DELETE /v1/sessions → 200', 'GET /v1/sessions → 200'])
     expect(ended).toEqual([
       'pulls the page down to refresh it',
       'GET /products → 401 session_revoked (signed_out_elsewhere)',

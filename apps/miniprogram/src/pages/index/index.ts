@@ -1,44 +1,27 @@
-import { isAuthError, type User } from '@weapp-auth/client'
 import { auth } from '../../auth'
-import { explain } from '../../explain'
+import { explainLogout, type Status, stateOf } from '../../explain'
 
 interface Product {
   id: string
   name: string
+  note: string
   priceCents: number
-}
-
-/** What the page shows: exactly one of these at a time. */
-type Status = 'loading' | 'ready' | 'signed-out' | 'error'
-
-const NOTICES: Record<string, string> = {
-  signed_out_elsewhere: '你在另一台设备上退出了本机的登录',
-  limit: '登录的设备太多，本机已退出登录',
-  admin: '你已被管理员下线',
-  erased: '账号已注销',
 }
 
 Page({
   data: {
     status: 'loading' as Status,
-    user: null as User | null,
-    products: [] as Product[],
     message: '',
-    notice: '',
+    products: [] as Product[],
   },
 
   stopListening: () => {},
 
   onLoad() {
     this.stopListening = auth.on('logout', ({ reason }) => {
-      this.setData({ status: 'signed-out', user: null, products: [], notice: NOTICES[reason] || '' })
+      this.setData({ status: 'signed-out', products: [], message: explainLogout(reason) })
     })
     return this.load()
-  },
-
-  onShow() {
-    const session = auth.getSession()
-    if (session) this.setData({ user: session.user })
   },
 
   onUnload() {
@@ -54,20 +37,14 @@ Page({
   async load() {
     try {
       const { statusCode, data } = await auth.request<{ products: Product[] }>({ url: '/products' })
-      const session = auth.getSession()
-      if (statusCode !== 200 || !session) return this.fail('unavailable')
-      this.setData({ status: 'ready', products: data.products, user: session.user, notice: '' })
+      if (statusCode !== 200) return this.setData({ status: 'error', message: '服务暂时不可用，请稍后重试' })
+      if (data.products.length === 0) return this.setData({ status: 'empty', message: '今天的茶卖完了，明早再来' })
+      this.setData({ status: 'ready', products: data.products })
     } catch (error) {
-      this.fail(isAuthError(error) ? error.code : '')
+      const { status, message } = stateOf(error)
+      // The reason of the sign-out, if there was one, is on the screen already.
+      if (status === 'signed-out') this.setData({ status, products: [] })
+      else this.setData({ status, message })
     }
-  },
-
-  fail(code: string) {
-    if (code === 'logged_out') this.setData({ status: 'signed-out', user: null, products: [] })
-    else this.setData({ status: 'error', message: explain(code) })
-  },
-
-  openProfile() {
-    wx.navigateTo({ url: '/pages/profile/profile' })
   },
 })

@@ -1,59 +1,59 @@
 import { isAuthError, type User, type UserProfile } from '@weapp-auth/client'
 import { auth } from '../../auth'
-import { explain } from '../../explain'
+import { explain, explainLogout, type Status, stateOf } from '../../explain'
 
 Page({
   data: {
+    status: 'loading' as Status,
+    message: '',
     profile: {} as Partial<UserProfile>,
     saving: false,
-    message: '',
+    saved: '',
   },
 
-  async onLoad() {
-    await this.attempt(async () => {
+  stopListening: () => {},
+
+  onLoad() {
+    this.stopListening = auth.on('logout', ({ reason }) => {
+      this.setData({ status: 'signed-out', profile: {}, message: explainLogout(reason) })
+    })
+    return this.load()
+  },
+
+  onUnload() {
+    this.stopListening()
+  },
+
+  async load() {
+    try {
       const { statusCode, data } = await auth.request<{ user: User }>({ url: '/v1/me' })
-      if (statusCode === 200) this.setData({ profile: data.user.profile })
-      else this.setData({ message: explain('unavailable') })
-    })
+      if (statusCode !== 200) return this.setData({ status: 'error', message: explain('unavailable') })
+      this.setData({ status: 'ready', profile: data.user.profile, saved: '' })
+    } catch (error) {
+      const { status, message } = stateOf(error)
+      if (status === 'signed-out') this.setData({ status, profile: {} })
+      else this.setData({ status, message })
+    }
   },
 
+  /** WeChat hands out neither name nor picture any more: people type them, into its own controls. */
   async save({ detail }: WechatMiniprogram.FormSubmit) {
-    const profile = Object.assign({}, this.data.profile, detail.value)
-    this.setData({ saving: true, message: '' })
-    await this.attempt(async () => {
-      const { statusCode, data } = await auth.request<{ user: User; detail?: string }>({
-        url: '/v1/me/profile',
-        method: 'POST',
-        data: profile,
-      })
-      if (statusCode === 200) this.setData({ profile: data.user.profile, message: '已保存' })
-      else this.setData({ message: `保存失败：${data.detail || explain('unavailable')}` })
-    })
+    this.setData({ saving: true, saved: '' })
+    try {
+      const { profile } = await auth.updateProfile(detail.value as Partial<UserProfile>)
+      this.setData({ profile, saved: '已保存' })
+    } catch (error) {
+      const reason = isAuthError(error) ? explain(error.code) : explain('')
+      this.setData({ saved: `保存失败：${reason}` })
+    }
     this.setData({ saving: false })
   },
 
-  async signOutOthers() {
-    await this.attempt(async () => {
-      const { statusCode, data } = await auth.request<{ revoked: number }>({
-        url: '/v1/sessions?scope=others',
-        method: 'DELETE',
-      })
-      if (statusCode !== 200) this.setData({ message: explain('unavailable') })
-      else this.setData({ message: data.revoked ? `已退出其他 ${data.revoked} 台设备` : '没有其他已登录的设备' })
-    })
+  openDevices() {
+    wx.navigateTo({ url: '/pages/devices/devices' })
   },
 
-  /** Signed out until the next tap on the login button: no request signs in again by itself. */
-  async signOut() {
-    await auth.logout()
-    wx.navigateBack()
-  },
-
-  async attempt(work: () => Promise<void>) {
-    try {
-      await work()
-    } catch (error) {
-      this.setData({ message: explain(isAuthError(error) ? error.code : '') })
-    }
+  openSettings() {
+    wx.navigateTo({ url: '/pages/settings/settings' })
   },
 })

@@ -1,0 +1,22 @@
+import { isAuthError } from '@weapp-auth/client'
+import { auth } from '../../auth'
+import { explain } from '../../explain'
+
+Page({
+  data: { message: '' },
+
+  /** Signed out until the next tap on the login button: no request signs in again by itself. */
+  async signOut() {
+    await auth.logout()
+    wx.switchTab({ url: '/pages/index/index' })
+  },
+
+  async signOutEverywhere() {
+    try {
+      await auth.logout({ everywhere: true })
+      wx.switchTab({ url: '/pages/index/index' })
+    } catch (error) {
+      this.setData({ message: explain(isAuthError(error) ? error.code : '') })
+    }
+  },
+})
