@@ -1,5 +1,6 @@
 import { effect } from '@preact/signals'
 import { render } from 'preact'
+import { failedChecks } from './check.ts'
 import { createPlayer } from './player.ts'
 import { findScenario } from './scenarios.ts'
 import { fetchBuiltApp } from './stage/built-app.ts'
@@ -40,7 +41,9 @@ async function open(): Promise<void> {
   }
   addEventListener('hashchange', () => void playHash())
   // For tests and for the curious: what the page itself works with.
-  Object.assign(globalThis, { playground: { stage, player, view } })
+  Object.assign(globalThis, {
+    playground: { stage, player, view, failedChecks: () => failedChecks(player.scenario.value, stage) },
+  })
   await playHash()
 }
 

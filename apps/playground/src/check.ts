@@ -1,0 +1,26 @@
+import type { Check, Scenario } from './scenarios.ts'
+import type { Stage } from './stage/stage.ts'
+
+/** What of a story's end is not as the story says, seen on our phones; empty when it went well. */
+export function failedChecks({ checks }: Scenario, stage: Stage): string[] {
+  return checks.flatMap((check) => problemOf(check, stage) ?? [])
+}
+
+function problemOf(check: Check, stage: Stage): string | null {
+  if ('shows' in check) {
+    const entry = stage.shown.value.find(({ name, track }) => name === check.phone && track === 'ours')
+    return entry?.phone.running()?.exists(check.shows) ? null : `phone ${check.phone} does not show ${check.shows}`
+  }
+  const ours = stage.timeline.events.value.filter(
+    ({ phase, entry }) =>
+      phase === 'ended' && entry.side === 'device' && stage.trackOf(String(entry.device)) === 'ours',
+  )
+  const found = ours.filter(({ entry }) =>
+    check.count === 'sign-in'
+      ? entry.method === 'POST' && /\/sessions$/.test(String(entry.url)) && entry.statusCode === 201
+      : entry.event === check.count &&
+        Object.entries(check.where ?? {}).every(([name, value]) => entry[name] === value),
+  ).length
+  if (found === check.is) return null
+  return `${check.count} ${JSON.stringify(check.where ?? {})}: ${found}, not ${check.is}`
+}
