@@ -1,4 +1,5 @@
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createDevice, type Device, launchApp, localLink, type RunningApp } from '@weapp-auth/emulator'
@@ -190,6 +191,41 @@ describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) =>
   })
 })
 
+describe('the example whose first sign-in waits for a tap', () => {
+  test('asks nobody at WeChat before the tap, shows what needs no sign-in, and is silent from then on', async () => {
+    const service = await startDemo('embedded')
+    const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-tap-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    cpSync(BUILT, folder, { recursive: true })
+    const config = readFileSync(join(folder, 'config.js'), 'utf8')
+    expect(config).toContain('"silent"')
+    writeFileSync(join(folder, 'config.js'), config.replace('"silent"', '"tap"'))
+
+    const device = createPhone(service)
+    const { app } = await open(service, device, folder)
+    expect(app.page().route).toBe('pages/login/login')
+    await app.tap('#decline')
+    await app.settled()
+    expect(app.exists('#signed-out')).toBe(true)
+    expect(service.world.ledger.count('wx.login')).toBe(0)
+    await app.close()
+
+    const { app: again } = await open(service, device, folder)
+    expect(again.exists('#login')).toBe(false)
+    await again.input('#agreement', ['agreed'])
+    await again.settled()
+    await again.tap('#login >>> .login')
+    await again.settled()
+    expect(again.exists('#products')).toBe(true)
+    await again.close()
+
+    service.world.clock.advance(7_201_000)
+    const { app: later } = await open(service, device, folder)
+    expect(later.exists('#products')).toBe(true)
+    expect(service.world.ledger.count('wx.login')).toBe(2)
+  })
+})
+
 describe('the built folder', () => {
   test('is what WeChat DevTools opens', () => {
     const project = JSON.parse(readFileSync(join(FOLDER, 'project.config.json'), 'utf8'))
@@ -227,8 +263,12 @@ async function openProfile(app: RunningApp): Promise<void> {
   await app.settled()
 }
 
-async function open(service: Service, device = createPhone(service)): Promise<{ app: RunningApp; device: Device }> {
-  const app = await launchApp({ folder: FOLDER, device, console: { ...console, warn: () => {} } })
+async function open(
+  service: Service,
+  device = createPhone(service),
+  folder = FOLDER,
+): Promise<{ app: RunningApp; device: Device }> {
+  const app = await launchApp({ folder, device, console: { ...console, warn: () => {} } })
   onTestFinished(() => app.close())
   await app.settled()
   return { app, device }

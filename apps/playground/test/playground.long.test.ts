@@ -11,8 +11,8 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const chromium = findChromium()
 const NARROW = { viewport: { width: 360, height: 740 }, hasTouch: true }
 
-/** The page in a real browser, against the real service. */
-describe.skipIf(chromium === null && !process.env.CI)('the playground', () => {
+/** The page in a real browser, against the real service. Stories take their time, and more on a busy machine. */
+describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeout: 120_000 }, () => {
   let demonstration: Demonstration
   let browser: Browser
   let opened: OpenPage | null = null

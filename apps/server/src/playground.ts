@@ -43,7 +43,7 @@ export async function playground(app: FastifyInstance): Promise<void> {
       const name = request.params['*']
       const type = TYPES[extname(name)]
       // Names only, no paths that lead out of the folder.
-      const file = /^[\w-]+(\/[\w-]+)*\.\w+$/.test(name) && type ? read(name) : null
+      const file = /^(?:[\w-]+\/)*[\w-]+(?:\.\w+)+$/.test(name) && type ? read(name) : null
       if (file === null || type === undefined) return reply.callNotFound()
       return reply.type(type).header('cache-control', 'no-cache').send(file)
     },

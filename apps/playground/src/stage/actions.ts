@@ -87,7 +87,26 @@ async function performOn(
   backstage: Backstage,
 ): Promise<void> {
   const { device } = phone
-  if (action.do === 'open') return phone.restart()
+  switch (action.do) {
+    case 'open':
+      return phone.restart()
+    case 'network':
+      device.ledger.add({ side: 'control', device: device.name, event: 'network', online: action.online })
+      device.network.setOnline(action.online)
+      return
+    case 'clear-storage':
+      device.storage.clear()
+      device.record('wx.clearStorage', { key: 'all of it' })
+      return
+    case 'phone-fault':
+      device.faults.set(action.point, action.fault)
+      return
+    case 'phone-fault-off':
+      device.faults.clear(action.point)
+      return
+    case 'expire-session-key':
+      return backstage.expireSessionKey(device.user)
+  }
   const app = phone.running()
   if (!app) throw new Error(`phone ${phone.name} is not open`)
   switch (action.do) {
@@ -109,22 +128,6 @@ async function performOn(
     case 'show':
       device.record('app.resume')
       return app.show()
-    case 'network':
-      device.ledger.add({ side: 'control', device: device.name, event: 'network', online: action.online })
-      device.network.setOnline(action.online)
-      return
-    case 'clear-storage':
-      device.storage.clear()
-      device.record('wx.clearStorage', { key: 'all of it' })
-      return
-    case 'phone-fault':
-      device.faults.set(action.point, action.fault)
-      return
-    case 'phone-fault-off':
-      device.faults.clear(action.point)
-      return
-    case 'expire-session-key':
-      return backstage.expireSessionKey(device.user)
   }
 }
 

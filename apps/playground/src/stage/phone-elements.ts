@@ -3,18 +3,26 @@ import type { DomDocument, DomElement, RunningApp } from '@weapp-auth/emulator/b
 /** Attributes that are there or not: the framework writes `disabled="false"`, which a browser takes for disabled. */
 const SWITCHES = new Set(['disabled', 'checked', 'hidden', 'loading', 'password', 'focus'])
 
+/** WeChat's elements that a browser has none for, and that can be tapped. */
+const ROLES: Record<string, string> = { navigator: 'link', checkbox: 'checkbox' }
+
 /** WeChat's elements as a browser's own ones where there are such, so that they can be focused and read aloud. */
 export function phoneDocument(document: Document, readFile: (path: string) => Uint8Array | null): DomDocument {
   function createElement(tagName: string): HTMLElement {
     const element = document.createElement(tagName === 'image' ? 'img' : tagName)
     if (tagName === 'image') element.setAttribute('alt', '')
     if (tagName === 'button') element.setAttribute('type', 'button')
-    if (tagName === 'navigator') {
-      element.setAttribute('role', 'link')
+    const role = ROLES[tagName]
+    if (role) {
+      element.setAttribute('role', role)
       element.tabIndex = 0
     }
+    if (tagName === 'checkbox') element.ariaChecked = 'false'
     const setAttribute = element.setAttribute.bind(element)
     element.setAttribute = (name, value) => {
+      if (name === 'checked') element.ariaChecked = String(isOn(value))
+      // A part of the page that reacts to a tap and says so is for the keyboard as well.
+      if (name === 'role' && value === 'button') element.tabIndex = 0
       if (SWITCHES.has(name)) element.toggleAttribute(name, isOn(value))
       else if (name === 'src') setAttribute(name, addressOf(String(value)))
       else setAttribute(name, value)
@@ -57,8 +65,12 @@ export function listenToTouches(document: Document, app: RunningApp, onError: (e
   })
   document.addEventListener('keydown', (event) => {
     const element = event.target as HTMLElement
+    const isTapped = element.role && element.localName !== 'button' && element.tabIndex === 0
+    if (isTapped && (event.key === 'Enter' || event.key === ' ')) {
+      event.preventDefault()
+      does(app.tap(target(event)))
+    }
     if (event.key !== 'Enter') return
-    if (element.localName === 'navigator') does(app.tap(target(event)))
     if (element.localName === 'input') {
       does(app.input(target(event), (element as HTMLInputElement).value).then(() => app.submit(target(event))))
     }

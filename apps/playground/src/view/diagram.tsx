@@ -93,11 +93,13 @@ function RowItem({ row, view, stage, isNarrow }: Omit<DiagramProps, 'rows'> & { 
         data-kind={row.kind}
         data-events={row.events.map(({ key }) => key).join(' ')}
         aria-pressed={isSelected}
-        aria-label={name}
         onClick={select}
       >
         <RowPicture row={row} letter={letter} isNarrow={isNarrow} isTight={isNarrow || view.tracks.value.length > 1} />
-        <span class="ms">{row.isPending ? say(TEXTS.waiting) : time}</span>
+        <span class="hidden">{row.isPending ? `${name}, ${say(TEXTS.waiting)}` : name}</span>
+        <span class="ms" aria-hidden="true">
+          {row.isPending ? say(TEXTS.waiting) : time}
+        </span>
       </button>
     </li>
   )

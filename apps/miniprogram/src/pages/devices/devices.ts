@@ -66,7 +66,7 @@ Page({
 })
 
 function toRow({ id, createdAt, current, device }: SessionItem): DeviceRow {
-  const name = current ? '本机' : (device && device.model) || '另一台手机'
+  const name = current ? '本机' : device?.model || '另一台手机'
   return { id, name, since: `${formatTime(createdAt)} 登录`, current }
 }
 
