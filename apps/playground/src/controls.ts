@@ -73,13 +73,19 @@ export const CONTROLS: readonly ControlGroup[] = [
           { do: 'sign-out-others', phone: 'B' },
         ],
       },
-      phoneFault(
-        'foreign401',
-        { zh: '与会话无关的 401', en: 'A 401 that is not about the session' },
-        { zh: '业务接口回答 401', en: 'requests get a foreign 401' },
-        'wx.request',
-        { status: 401, body: '{"message":"no permission"}', times: 1 },
-      ),
+      {
+        id: 'foreign401',
+        label: { zh: '与会话无关的 401', en: 'A 401 that is not about the session' },
+        on: [
+          {
+            do: 'phone-fault',
+            ...A,
+            point: 'wx.request',
+            fault: { status: 401, body: '{"message":"no permission"}', times: 1 },
+          },
+          { do: 'requests', ...A, count: 1, waits: false },
+        ],
+      },
     ],
   },
   {

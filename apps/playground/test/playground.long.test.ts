@@ -122,7 +122,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
     for (const control of CONTROLS.flatMap(({ controls }) => controls)) {
       await page.click(`[data-control="${control.id}"]`)
       if (!control.chip) continue
-      await page.getByText(control.chip.zh, { exact: true }).waitFor()
+      await page.locator('.chips li', { hasText: control.chip.zh }).waitFor()
       await page.click(`.chips button`)
       await expect.poll(() => page.locator('.chips li').count()).toBe(0)
     }

@@ -67,11 +67,24 @@ export async function perform(action: Action, cast: Cast): Promise<void> {
       return backstage.setStore(action.store, action.mode)
     case 'time':
       if (action.where !== 'phone') await backstage.advance(action.ms)
-      if (action.where !== 'server') for (const { device } of cast.everybody()) device.advance(action.ms)
+      if (action.where !== 'server') await Promise.all(cast.everybody().map((phone) => passTime(phone, action.ms)))
       return
     case 'wait':
       await wait(action.ms)
   }
+}
+
+/** Longer ones are time in which the app was not in use. */
+const LONGEST_STEPPED_MS = 60_000
+
+/** Short spans pass in steps, as on a phone in use: to an app, a jump of the clock is time in the background. */
+async function passTime({ device }: Phone, ms: number): Promise<void> {
+  if (ms > LONGEST_STEPPED_MS) return device.advance(ms)
+  for (let leftMs = ms; leftMs > 0; leftMs -= 1_000) {
+    device.clock.advance(Math.min(leftMs, 1_000))
+    await wait(0)
+  }
+  device.ledger.add({ side: 'control', device: device.name, event: 'clock.advance', clock: device.name, ms })
 }
 
 /** Their requests may never end. */
