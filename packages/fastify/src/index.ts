@@ -16,7 +16,7 @@ export type {
   Tombstone,
 } from './sessions/session-store.ts'
 export type { Session } from './sessions/sessions.ts'
-export { createSqliteSessionStore } from './sessions/sqlite-store.ts'
+export { createSqliteSessionStore, type SqliteSessionStoreOptions } from './sessions/sqlite-store.ts'
 export type { SessionRef } from './sessions/token.ts'
 export { reasonOf } from './store-failure.ts'
 export type {
@@ -49,3 +49,4 @@ export {
   type RedisAccessTokenStoreOptions,
 } from './wechat/redis-access-token-store.ts'
 export type { WechatIdentity, WechatKeys } from './wechat-identity.ts'
+export type { World } from './world.ts'

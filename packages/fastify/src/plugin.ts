@@ -84,7 +84,7 @@ export const weappAuth = fp(
       ...(options.accessTokens && { accessTokens: options.accessTokens }),
     })
     const limits = createRateLimits(rateLimits)
-    const sessions = createSessions({ store, idleSeconds, absoluteSeconds, limit, now })
+    const sessions = createSessions({ store, idleSeconds, absoluteSeconds, limit, hasApp: wechat.hasApp, now })
 
     await app.register(countedFailures, { outageLog: options.outageLog ?? createOutageLog() })
     await app.register(guardedRequests, { sessions })

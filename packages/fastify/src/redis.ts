@@ -16,11 +16,13 @@ interface RedisCommands {
   eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>
   /** Adds a script as a method: the keys and arguments are its parameters. */
   defineCommand(name: string, definition: { lua: string; numberOfKeys?: number }): void
-  on(event: 'close', listener: () => void): unknown
+  on(event: 'close' | 'ready', listener: () => void): unknown
+  readonly status: string
 }
 
 /** A client of one server, or of the master that sentinels name. */
 export interface RedisServerClient extends RedisCommands {
+  info(section: 'memory'): Promise<string>
   readonly options: { keyPrefix?: string }
   /** A second connection to the same place. */
   duplicate(options: RedisSubscriberOptions): RedisSubscriber

@@ -154,4 +154,6 @@ export interface CheckSessionKeyResponse {
 export interface ReadinessResponse {
   status: 'ready' | 'unavailable'
   stores: { sessions: 'up' | 'down'; users: 'up' | 'down' }
+  /** What an operator should change about the stores, a sentence each; absent when there is nothing. */
+  warnings?: string[]
 }

@@ -76,6 +76,7 @@ const UpOrDown = Type.Union([Type.Literal('up'), Type.Literal('down')])
 export const ReadinessResponse = Type.Object({
   status: Type.Union([Type.Literal('ready'), Type.Literal('unavailable')]),
   stores: Type.Object({ sessions: UpOrDown, users: UpOrDown }),
+  warnings: Type.Optional(Type.Array(Type.String())),
 })
 
 /** 204. */

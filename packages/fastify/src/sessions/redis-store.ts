@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import { ApiError } from '../api-error.ts'
 import { isCluster, type RedisClient } from '../redis.ts'
-import { guardStore, reasonOf } from '../store-failure.ts'
+import { type GuardMethod, guardStore, reasonOf } from '../store-failure.ts'
+import { explainOtherWorld, type World } from '../world.ts'
 import { batchReads } from './batch-reads.ts'
 import { cacheSessionStore } from './cached-store.ts'
 import { hearEndedSessions } from './redis-ended-sessions.ts'
+import { watchEvictionPolicy } from './redis-eviction.ts'
 import { defineSessionScripts } from './redis-scripts.ts'
 import {
   CODE_CLAIM_MS,
@@ -32,7 +34,9 @@ export interface RedisSessionStoreOptions {
    * long a session lives on at most where the message was lost. While that connection is away, nothing is cached.
    */
   cacheMs?: number
-  /** Told when the cache cannot work. Default: nobody. */
+  /** Whose sessions these are; keys of the other world are refused. Default `real`. */
+  world?: World
+  /** Told, once each, what an operator should change about Redis. Default: nobody. */
   warn?: (message: string) => void
 }
 
@@ -51,11 +55,18 @@ const END_AT_ONCE = 100
  * steps of one key each, in an order in which a crash between two steps leaves no session alive that is not in its index.
  */
 export function createRedisSessionStore(options: RedisSessionStoreOptions): SessionStore {
-  const { redis, keyPrefix = 'weapp-auth:', cacheMs = 0, warn = () => {} } = options
+  const { redis, keyPrefix = 'weapp-auth:', cacheMs = 0, world = 'real', warn = () => {} } = options
   checkClient(redis, warn)
   if (/[{}]/.test(keyPrefix)) throw new TypeError('keyPrefix must not contain braces: they choose the cluster slot')
   const scripts = defineSessionScripts(redis)
-  const guarded = guardStore('the session store (Redis)')
+  const refuseOtherWorld = createWorldCheck(redis, keyPrefix, world)
+  const evictions = watchEvictionPolicy(redis, warn)
+  const guard = guardStore('the session store (Redis)')
+  const guarded: GuardMethod = (method) =>
+    guard(async (...args) => {
+      if (!refuseOtherWorld.isDone()) await refuseOtherWorld()
+      return method(...args)
+    })
   // With the default prefix 60 characters: one more, and Redis takes 16 bytes more for each session.
   const sessionKey = (userId: string, id: string) => `${keyPrefix}{${bucketOf(userId)}}:${id}`
   const indexKey = (userId: string) => `${keyPrefix}u{${bucketOf(userId)}}:${userId}`
@@ -95,6 +106,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     revoke: guarded((userId, sessionId, { nowMs, reason }) => end(userId, { id: sessionId }, nowMs, reason)),
     revokeAll: guarded(async (userId, { nowMs, reason, except }) => {
       const entries = await entriesOf(userId)
+      if (except !== undefined) await checkIndex(userId, entries, except)
       const others = entries.filter(({ id }) => id !== except)
       let revoked = 0
       for (let i = 0; i < others.length; i += END_AT_ONCE) {
@@ -117,6 +129,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       // A write: a replica, and a server without memory to spare, answer PING and can start no session.
       await redis.set(`${keyPrefix}ping`, '1', 'PX', 1_000)
     }),
+    findWarnings: () => evictions.warnings(),
     async close() {},
   }
   if (cacheMs === 0) return store
@@ -196,6 +209,15 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     return flat.flatMap((id, i) => (i % 2 === 0 ? { id, expiresAtMs: Number(flat[i + 1]) } : []))
   }
 
+  /** An index without a session that lives was evicted: there may be others that nobody can find any more. */
+  async function checkIndex(userId: string, entries: readonly { id: string }[], id: string): Promise<void> {
+    if (entries.some((entry) => entry.id === id)) return
+    const [own] = await readSessions(userId, [{ id }])
+    if (own?.record?.userId !== userId) return
+    const message = "the list of this user's sessions was evicted from Redis, and not all of them can be ended"
+    throw new ApiError('store_unavailable', `${message}: set maxmemory-policy to noeviction`, { retryAfterSeconds: 60 })
+  }
+
   /** What is stored of each; `record` is null for one that has ended. A read of one key is exact also while its slot moves. */
   function readSessions<E extends { id: string }>(userId: string, entries: readonly E[]) {
     return Promise.all(
@@ -218,6 +240,20 @@ function checkClient(redis: RedisClient, warn: (message: string) => void): void 
     throw new TypeError("redis must read from masters: leave out the option scaleReads, or set it to 'master'")
   if (enableAutoPipelining)
     warn('requests will fail while a slot moves: create the Cluster client without enableAutoPipelining')
+}
+
+/** Resolves when the keys of this prefix belong to `world`, which the first store to use them has marked. */
+function createWorldCheck(redis: RedisClient, keyPrefix: string, world: World) {
+  const key = `${keyPrefix}world`
+  let isDone = false
+  const check = async () => {
+    await redis.set(key, world, 'NX')
+    const found = await redis.get(key)
+    isDone = found === world
+    if (isDone || found === null) return
+    throw new ApiError('store_unavailable', explainOtherWorld(`Redis (${keyPrefix}*)`, found, world))
+  }
+  return Object.assign(check, { isDone: () => isDone })
 }
 
 function ttlOf({ nowMs, expiresAtMs }: Lifetime): number {

@@ -67,7 +67,10 @@ export interface SessionStore {
   touch(record: SessionRecord, lifetime: Lifetime): Promise<boolean>
   /** False when there is no such session of this user. */
   revoke(userId: string, sessionId: string, revocation: { nowMs: number; reason: RevocationReason }): Promise<boolean>
-  /** How many ended. */
+  /**
+   * How many ended. `except` is the caller's own session where there is one: a store that lists sessions apart from them, and
+   * whose list does not have that one although it lives, has lost the list and throws.
+   */
   revokeAll(userId: string, revocation: RevokeAll): Promise<number>
   /** The user's sessions that have not been ended, oldest first. */
   list(userId: string): Promise<SessionRecord[]>
@@ -77,6 +80,8 @@ export interface SessionStore {
   settleCode(digest: string): Promise<void>
   /** Resolves when the store takes writes: one that can only be read starts no session. */
   ping(): Promise<void>
+  /** What an operator should change about the server, a sentence each; `/readyz` shows it. */
+  findWarnings?(): readonly string[]
   /** Releases what the store opened itself, not what it was given. */
   close(): Promise<void>
 }

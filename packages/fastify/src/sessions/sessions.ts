@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import { ApiError, type LogFields } from '../api-error.ts'
+import { toStoredDevice } from './device.ts'
 import type { SessionRecord, SessionStore, Tombstone } from './session-store.ts'
 import { createToken, parseToken, type SessionRef } from './token.ts'
 
@@ -26,11 +27,17 @@ export interface SessionsOptions {
   absoluteSeconds: number
   /** Sessions one user may have; the oldest gives way. Default 0: any number. */
   limit?: number
+  /** Whether a mini-program is configured: sessions of another one are refused. Default: every one is. */
+  hasApp?: (appid: string) => boolean
   now: () => number
 }
 
 export interface Sessions {
-  /** `replaces` is the token of a session that ends with it if it still lives, as far as the store lets us. */
+  /**
+   * Starts a session. `replaces` is the token of a session that ends with it if it still lives, as far as the store lets us.
+   *
+   * @throws RangeError for an appid that is not configured
+   */
   issue(userId: string, about: { appid: string; device?: Device; replaces?: string | null }): Promise<IssuedSession>
   /**
    * The live session behind a token, its idle lifetime moved on.
@@ -59,7 +66,8 @@ export interface Sessions {
   spendCode<T>(appid: string, code: string, exchange: () => Promise<T>): Promise<T>
 }
 
-export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0, now }: SessionsOptions): Sessions {
+export function createSessions(options: SessionsOptions): Sessions {
+  const { store, idleSeconds, absoluteSeconds, limit = 0, hasApp = () => true, now } = options
   const idleMs = idleSeconds * 1000
   const absoluteMs = absoluteSeconds * 1000
   /** Use is written down at most every tenth of the idle lifetime, so that a busy session costs no write per request. */
@@ -67,10 +75,18 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
 
   return {
     async issue(userId, { appid, device, replaces }) {
+      if (!hasApp(appid)) throw new RangeError(`the mini-program ${appid} is not configured`)
       const token = createToken(userId)
       const nowMs = now()
       const { id } = refOf(token)
-      const session = live({ id, userId, appid, createdAtMs: nowMs, lastSeenMs: nowMs, ...(device && { device }) })
+      const session = live({
+        id,
+        userId,
+        appid,
+        createdAtMs: nowMs,
+        lastSeenMs: nowMs,
+        ...(device && { device: toStoredDevice(device) }),
+      })
       const old = replaces ? parseToken(replaces) : null
       const room = { limit, ...(old && { replaces: old.id }) }
       await store.create(recordOf(session), { nowMs, expiresAtMs: session.expiresAtMs }, room)
@@ -89,8 +105,7 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
     getRecord(token) {
       const ref = refOf(token)
       const record = store.findRemembered?.(ref)
-      const isFresh = record && now() < Math.min(expiryOf(record), record.lastSeenMs + touchAfterMs)
-      return isFresh ? record : use(ref)
+      return record && isFresh(record) ? record : use(ref)
     },
 
     revoke: (userId, sessionId, reason) => store.revoke(userId, sessionId, { nowMs: now(), reason }),
@@ -127,9 +142,10 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
   }
 
   async function use(ref: SessionRef): Promise<Session> {
-    const session = judge(await store.find(ref), ref.id)
+    const found = await store.find(ref)
+    const session = judge(found, ref.id)
+    if (found !== null && !('revoked' in found) && !isTouchDue(found)) return session
     const nowMs = now()
-    if (nowMs - session.lastSeenMs < touchAfterMs) return session
     const used = live({ ...session, lastSeenMs: nowMs })
     if (await store.touch(recordOf(used), { nowMs, expiresAtMs: used.expiresAtMs })) return used
     // It ended between the two calls: reading again tells why.
@@ -152,12 +168,26 @@ export function createSessions({ store, idleSeconds, absoluteSeconds, limit = 0,
       })
     }
     const session = live(found)
-    if (session.expiresAtMs <= now()) throw invalid({ sessionId, userId: session.userId })
+    if (session.expiresAtMs <= now() || !hasApp(session.appid)) throw invalid({ sessionId, userId: session.userId })
     return session
   }
 
+  /** Times in the future come from a clock that was wrong, and count as now. */
   function live(record: SessionRecord): Session {
-    return { ...record, expiresAtMs: expiryOf(record) }
+    const nowMs = now()
+    const { createdAtMs, lastSeenMs } = record
+    if (createdAtMs <= nowMs && lastSeenMs <= nowMs) return { ...record, expiresAtMs: expiryOf(record) }
+    return live({ ...record, createdAtMs: Math.min(createdAtMs, nowMs), lastSeenMs: Math.min(lastSeenMs, nowMs) })
+  }
+
+  /** Whether a session may be used without a question to the store or a write. */
+  function isFresh(record: SessionRecord): boolean {
+    return hasApp(record.appid) && !isTouchDue(record) && now() < expiryOf(record)
+  }
+
+  /** A use is written down too when the last one seems to lie ahead, so that it does not do so for ever. */
+  function isTouchDue({ lastSeenMs }: SessionRecord): boolean {
+    return Math.abs(now() - lastSeenMs) >= touchAfterMs
   }
 
   function expiryOf({ lastSeenMs, createdAtMs }: SessionRecord): number {

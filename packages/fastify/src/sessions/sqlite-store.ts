@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import { openSqliteFile } from '../sqlite-file.ts'
 import { guardStore } from '../store-failure.ts'
+import { explainOtherWorld, type World } from '../world.ts'
 import { CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, type SessionRecord, type SessionStore } from './session-store.ts'
 
 const SCHEMA = `
@@ -23,27 +24,38 @@ const SCHEMA = `
     used INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX IF NOT EXISTS code_claims_by_time ON code_claims (claimed_at_ms);
+  CREATE TABLE IF NOT EXISTS store (world TEXT NOT NULL) STRICT;
 `
 
 /** Rows that expired are removed a few at a time, by the sign-ins that add new ones. */
 const PURGE_ROWS = 20
 
+export interface SqliteSessionStoreOptions {
+  /** Made when missing, in a folder that exists; opened for this process alone. */
+  file: string
+  /** Whose sessions these are; a file of the other world is refused. Default `real`. */
+  world?: World
+}
+
 /**
  * Sessions in a file of this process: the embedded default. One statement or one transaction a method, so each is atomic.
  *
- * @param o.file created when missing, in a folder that exists; opened for this process alone
- * @throws Error when the file cannot be opened or another process has it open
+ * @throws Error when the file cannot be opened, another process has it open, or it belongs to the other world
  */
-export function createSqliteSessionStore(o: { file: string }): SessionStore {
-  const db = openSqliteFile(o.file)
+export function createSqliteSessionStore({ file, world = 'real' }: SqliteSessionStoreOptions): SessionStore {
+  const db = openSqliteFile(file)
   db.exec(SCHEMA)
+  refuseOtherWorld(db, file, world)
   const sql = prepare(db)
+  const findPurgeable = createPurgeClock()
   const guarded = guardStore('the session store (SQLite)')
   return {
     create: guarded((record, { nowMs, expiresAtMs }, { limit = 0, replaces } = {}) =>
       inTransaction(db, () => {
         const { id, userId, appid, createdAtMs, lastSeenMs, device } = record
-        sql.purgeSessions.run(nowMs, PURGE_ROWS)
+        // Only a wrong clock can have written a session that lives longer than this new one.
+        sql.mendFuture.run(nowMs, nowMs, expiresAtMs, expiresAtMs, PURGE_ROWS)
+        sql.purgeSessions.run(findPurgeable(nowMs, expiresAtMs - nowMs), PURGE_ROWS)
         const ended: string[] = []
         if (replaces !== undefined && sql.revoke.run('replaced', replaces, userId, nowMs).changes === 1)
           ended.push(replaces)
@@ -58,7 +70,10 @@ export function createSqliteSessionStore(o: { file: string }): SessionStore {
       if (row.revoked === null) return parseRow(row)
       return { revoked: row.revoked as RevocationReason, expiresAtMs: Number(row.expires_at_ms) }
     }),
-    touch: guarded(({ id, lastSeenMs }, { expiresAtMs }) => sql.touch.run(lastSeenMs, expiresAtMs, id).changes === 1),
+    touch: guarded(
+      ({ id, createdAtMs, lastSeenMs }, { expiresAtMs }) =>
+        sql.touch.run(createdAtMs, lastSeenMs, expiresAtMs, id).changes === 1,
+    ),
     revoke: guarded(
       (userId, sessionId, { nowMs, reason }) => sql.revoke.run(reason, sessionId, userId, nowMs).changes === 1,
     ),
@@ -70,14 +85,16 @@ export function createSqliteSessionStore(o: { file: string }): SessionStore {
       sql.purgeClaims.run(nowMs - CODE_CLAIM_MS)
       if (sql.claim.run(digest, nowMs).changes === 1) return 'claimed'
       const claim = sql.findClaim.get(digest)
-      const isOver = claim?.used === 1 || nowMs - Number(claim?.claimed_at_ms) >= CODE_IN_PROGRESS_MS
+      // A claim that seems to be made in the future comes from a wrong clock.
+      const isOver = claim?.used === 1 || Math.abs(nowMs - Number(claim?.claimed_at_ms)) >= CODE_IN_PROGRESS_MS
       return isOver ? 'used' : 'in_progress'
     }),
     settleCode: guarded((digest) => {
       sql.settle.run(digest)
     }),
     ping: guarded(() => {
-      sql.ping.get()
+      // A write: a full disk can still be read, and starts no session.
+      sql.ping.run()
     }),
     async close() {
       if (db.isOpen) db.close()
@@ -91,11 +108,17 @@ function prepare(db: DatabaseSync) {
       `INSERT INTO sessions (id, user_id, appid, created_at_ms, last_seen_ms, expires_at_ms, device)
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
     ),
+    mendFuture: db.prepare(
+      `UPDATE sessions SET created_at_ms = min(created_at_ms, ?), last_seen_ms = min(last_seen_ms, ?), expires_at_ms = ?
+       WHERE id IN (SELECT id FROM sessions WHERE expires_at_ms > ? LIMIT ?)`,
+    ),
     purgeSessions: db.prepare(
       'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at_ms <= ? LIMIT ?)',
     ),
     find: db.prepare('SELECT * FROM sessions WHERE id = ?'),
-    touch: db.prepare('UPDATE sessions SET last_seen_ms = ?, expires_at_ms = ? WHERE id = ? AND revoked IS NULL'),
+    touch: db.prepare(
+      'UPDATE sessions SET created_at_ms = ?, last_seen_ms = ?, expires_at_ms = ? WHERE id = ? AND revoked IS NULL',
+    ),
     revoke: db.prepare(
       'UPDATE sessions SET revoked = ? WHERE id = ? AND user_id = ? AND revoked IS NULL AND expires_at_ms > ?',
     ),
@@ -114,7 +137,31 @@ function prepare(db: DatabaseSync) {
     findClaim: db.prepare('SELECT claimed_at_ms, used FROM code_claims WHERE digest = ?'),
     settle: db.prepare('UPDATE code_claims SET used = 1 WHERE digest = ?'),
     purgeClaims: db.prepare('DELETE FROM code_claims WHERE claimed_at_ms <= ?'),
-    ping: db.prepare('SELECT 1 FROM sessions LIMIT 1'),
+    ping: db.prepare('UPDATE store SET world = world'),
+  }
+}
+
+function refuseOtherWorld(db: DatabaseSync, file: string, world: World): void {
+  db.prepare('INSERT INTO store (world) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM store)').run(world)
+  const found = String(db.prepare('SELECT world FROM store').get()?.world)
+  if (found === world) return
+  db.close()
+  throw new Error(explainOtherWorld(file, found, world))
+}
+
+/**
+ * Says which sessions may be removed: those that had expired already an idle lifetime ago, by a clock that nobody can set. A
+ * wall clock that is ahead for a moment would remove sessions that live.
+ */
+function createPurgeClock(): (nowMs: number, idleMs: number) => number {
+  let mark = { atMs: performance.now(), nowMs: Number.NEGATIVE_INFINITY }
+  let purgeableMs = Number.NEGATIVE_INFINITY
+  return (nowMs, idleMs) => {
+    if (performance.now() - mark.atMs >= idleMs || mark.nowMs === Number.NEGATIVE_INFINITY) {
+      purgeableMs = mark.nowMs
+      mark = { atMs: performance.now(), nowMs }
+    }
+    return Math.min(purgeableMs, nowMs)
   }
 }
 

@@ -123,6 +123,18 @@ describe('a cached session store', () => {
     await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
   })
 
+  it('forgets a session when a touch finds it ended, although the message about that was lost', async () => {
+    const { store, elsewhere, userId } = open()
+    let nowMs = Date.now()
+    const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: () => nowMs })
+    const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
+    await sessions.get(token)
+    await elsewhere.revoke(userId, session.id, 'admin')
+    await sessions.get(token)
+    nowMs += 6_000
+    await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+  })
+
   it('forgets everything when it cannot hear, and asks each time until it can', async () => {
     const { sessions, elsewhere, userId, finds, lose, mend } = open()
     const { token, session } = await sessions.issue(userId, { appid: 'wx1' })

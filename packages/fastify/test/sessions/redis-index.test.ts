@@ -61,6 +61,30 @@ describe.skipIf(url === null)('the index of a user’s sessions in Redis', () =>
     expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([session.id])
   })
 
+  it('that was evicted lets nobody end all others, who are told so, until the session is listed again', async () => {
+    const { redis, sessions, userId, advance, indexOf } = open()
+    const [own, other] = [await sessions.issue(userId, APP), await sessions.issue(userId, APP)]
+    await redis.del(indexOf(userId))
+    const end = () => sessions.revokeAll(userId, 'signed_out_elsewhere', own.session.id)
+    await expect(end()).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/noeviction/),
+    })
+    await sessions.get(other.token)
+    advance(6_000)
+    for (const { token } of [own, other]) await sessions.get(token)
+    expect(await end()).toBe(1)
+    await sessions.get(own.token)
+  })
+
+  it('that was evicted keeps nobody from ending all others whose own session has just ended', async () => {
+    const { redis, sessions, userId, indexOf } = open()
+    const own = await sessions.issue(userId, APP)
+    await redis.del(indexOf(userId))
+    await sessions.revoke(userId, own.session.id, 'admin')
+    expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', own.session.id)).toBe(0)
+  })
+
   it('is left by a session that somebody else on the device replaces', async () => {
     const { redis, sessions, userId, indexOf } = open()
     const before = neighbourOf(userId)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import type { RevocationReason } from '@weapp-auth/shared'
 import type {} from '@weapp-auth/test-servers'
+import { startRedis } from '@weapp-auth/test-servers'
 import { Cluster, Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { createRedisSessionStore } from '../../src/index.ts'
@@ -19,11 +20,12 @@ async function open() {
   await redis.connect()
   const keyPrefix = `test-${randomUUID()}:`
   const store = createRedisSessionStore({ redis, keyPrefix })
-  const keys = () => redis.keys(`${keyPrefix}*`)
+  /** All but the mark that says whose they are. */
+  const keys = async () => (await redis.keys(`${keyPrefix}*`)).filter((key) => key !== `${keyPrefix}world`)
   let isDown = false
   onTestFinished(async () => {
     if (isDown) return
-    const left = await keys()
+    const left = await redis.keys(`${keyPrefix}*`)
     if (left.length > 0) await redis.del(left)
     redis.disconnect()
   })
@@ -225,6 +227,56 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     const store = createRedisSessionStore({ redis, keyPrefix })
     expect(await store.revokeAll('user', { nowMs: Date.now() + 61_000, reason: 'admin' })).toBe(0)
     expect(await redis.exists(index)).toBe(0)
+  })
+
+  it('of an emulated WeChat are refused by the real service, and the other way round', async () => {
+    const { redis, sessions, keyPrefix } = await open()
+    const { token } = await sessions.issue('user', { appid: 'wx1' })
+    const store = createRedisSessionStore({ redis, keyPrefix, world: 'emulated' })
+    const other = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now })
+    const refusal = { code: 'store_unavailable', message: expect.stringMatching(/holds the data of the real WeChat/) }
+    await expect(other.get(token)).rejects.toMatchObject(refusal)
+    await expect(other.issue('user', { appid: 'wx1' })).rejects.toMatchObject(refusal)
+    await expect(store.ping()).rejects.toMatchObject(refusal)
+    await createRedisSessionStore({ redis, keyPrefix: `${keyPrefix}demo:`, world: 'emulated' }).ping()
+    const real = createRedisSessionStore({ redis, keyPrefix: `${keyPrefix}demo:` })
+    await expect(real.ping()).rejects.toMatchObject({ message: expect.stringMatching(/of an emulated WeChat/) })
+  })
+
+  it('in a server that may drop them are a warning for the operator, once, until it may not', async () => {
+    const server = await startRedis(['--maxmemory-policy', 'allkeys-lru'])
+    onTestFinished(() => server.stop())
+    const redis = new Redis(server.url, { retryStrategy: () => 20 })
+    onTestFinished(() => redis.disconnect())
+    const warnings: string[] = []
+    const store = createRedisSessionStore({ redis, warn: (message) => warnings.push(message) })
+    await expect.poll(() => store.findWarnings?.()).toEqual([expect.stringMatching(/allkeys-lru.*noeviction/)])
+    redis.disconnect(true)
+    await redis.config('SET', 'maxmemory-policy', 'noeviction')
+    redis.disconnect(true)
+    await expect.poll(() => store.findWarnings?.()).toEqual([])
+    expect(warnings).toEqual([expect.stringMatching(/allkeys-lru/)])
+  })
+
+  it('are heard of on a new connection when the client has a new one: it may be on another server', async () => {
+    const { redis, keyPrefix } = await open()
+    const name = randomUUID()
+    const far = redis.duplicate({ connectionName: name, retryStrategy: () => 20 })
+    await far.connect()
+    const store = createRedisSessionStore({ redis: far, keyPrefix, cacheMs: 60_000 })
+    onTestFinished(async () => {
+      await store.close()
+      far.disconnect()
+    })
+    const findListener = async () => {
+      const clients = String(await redis.client('LIST')).split('\n')
+      const line = clients.find((line) => line.includes(`name=${name}`) && !line.includes(' sub=0'))
+      return /^id=(\d+)/.exec(line ?? '')?.[1]
+    }
+    await expect.poll(findListener).toBeDefined()
+    const before = await findListener()
+    far.disconnect(true)
+    await expect.poll(async () => ![undefined, before].includes(await findListener())).toBe(true)
   })
 
   it('refuse a client that changes keys behind the scripts, or asks replicas, and braces in the prefix', async () => {

@@ -22,13 +22,28 @@ export function neighbourOf(userId: string): string {
   }
 }
 
+/** Text that one of two parsers, a query or a cut in the wrong place might not survive. */
+const HOSTILE = {
+  'half an emoji': '\ud83d',
+  'the other half, and a quote': '"\udc4d',
+  'NUL and other controls': 'a\0b\u0001\n\u2028',
+  'four bytes a character': '\u{1f44d}'.repeat(40),
+  'brackets of Lua and JSON': ']] -- }{ \\ \' " [[ %s %d',
+  'a number': '1e999',
+  'an old number': '007',
+  'a very long one': 'x'.repeat(10_000),
+  nothing: '',
+}
+
 /** What every SessionStore does, told through the one caller it has. `open` makes an empty store per test. */
 export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): void {
   async function setUp({ limit = 0 } = {}) {
     const { store, breakDown } = await open()
     let nowMs = Date.now()
+    const apps = new Set([APPID])
     const sessions = createSessions({
       store,
+      hasApp: (appid) => apps.has(appid),
       idleSeconds: IDLE_SECONDS,
       absoluteSeconds: ABSOLUTE_SECONDS,
       limit,
@@ -38,6 +53,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       store,
       sessions,
       breakDown,
+      apps,
       userId: randomUUID(),
       nowMs: () => nowMs,
       advance: (seconds: number) => {
@@ -64,6 +80,60 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
         device: { platform: 'ios', sdkVersion: '3.5.2' },
       } satisfies Session)
       expect(session.id).not.toContain(token.split('.')[2])
+    })
+
+    it.each(Object.entries(HOSTILE))(
+      'of a device that calls itself %s lives and ends as any other',
+      async (_, text) => {
+        const { sessions, userId, advance } = await setUp({ limit: 2 })
+        const device = { platform: text, model: text, system: text, wechatVersion: text, sdkVersion: text }
+        const issue = (replaces?: string) => {
+          advance(1)
+          return sessions.issue(userId, { appid: APPID, device, ...(replaces && { replaces }) })
+        }
+        const [first, second, third] = [await issue(), await issue(), await issue()]
+        await expect(sessions.get(first.token)).rejects.toMatchObject({ reason: 'limit' })
+        const found = await sessions.get(third.token)
+        expect(found).toEqual(third.session)
+        for (const kept of Object.values(found.device ?? {})) {
+          expect([...kept].length).toBeLessThanOrEqual(64)
+          expect(kept).toBe(kept.toWellFormed())
+          expect(text.toWellFormed().startsWith(kept)).toBe(true)
+        }
+        const fourth = await issue(third.token)
+        await expect(sessions.get(third.token)).rejects.toMatchObject({ reason: 'replaced' })
+        expect(await sessions.list(userId)).toEqual([second.session, fourth.session])
+        expect(await sessions.revoke(userId, second.session.id, 'signed_out_elsewhere')).toBe(true)
+        expect(await sessions.revokeAll(userId, 'admin')).toBe(1)
+        for (const { token } of [second, fourth]) {
+          await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked' })
+        }
+      },
+    )
+
+    it.each(Object.entries(HOSTILE))('of a user whose id is %s lives and ends as any other', async (_, text) => {
+      const { sessions } = await setUp()
+      const userId = `${randomUUID()}${text.toWellFormed()}`
+      const [first, second] = [
+        await sessions.issue(userId, { appid: APPID }),
+        await sessions.issue(userId, { appid: APPID }),
+      ]
+      expect(await sessions.get(first.token)).toEqual(first.session)
+      expect(await sessions.revoke(userId, text, 'admin')).toBe(false)
+      expect(await sessions.revoke(`${userId}x`, first.session.id, 'admin')).toBe(false)
+      expect(await sessions.revoke(userId, first.session.id, 'admin')).toBe(true)
+      expect(await sessions.list(userId)).toEqual([second.session])
+      expect(await sessions.revokeAll(userId, 'admin')).toBe(1)
+    })
+
+    it('of a mini-program that is not configured any more is not valid, and none is issued', async () => {
+      const { sessions, userId, apps, issue } = await setUp()
+      const { token } = await issue(userId)
+      await sessions.get(token)
+      apps.delete(APPID)
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
+      await expect((async () => sessions.getRecord(token))()).rejects.toMatchObject({ code: 'session_invalid' })
+      await expect(issue(userId)).rejects.toThrow(new RangeError(`the mini-program ${APPID} is not configured`))
     })
 
     it('is not found by another token', async () => {
@@ -111,6 +181,40 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await sessions.get(token)
       await sessions.get(token)
       expect(writes).toBe(1)
+    })
+  })
+
+  describe('a clock that was ahead', () => {
+    const YEAR = 365 * 86_400
+
+    it('makes no session that lives longer than others once it is right again', async () => {
+      const { sessions, userId, issue, advance, nowMs } = await setUp()
+      advance(YEAR)
+      const { token } = await issue(userId)
+      advance(-YEAR)
+      const used = await sessions.get(token)
+      expect(used).toMatchObject({ createdAtMs: nowMs(), lastSeenMs: nowMs() })
+      expect(used.expiresAtMs).toBe(nowMs() + IDLE_SECONDS * 1000)
+      advance(IDLE_SECONDS)
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
+    })
+
+    it('ends no session of those who do not use it meanwhile', async () => {
+      const { sessions, userId, issue, advance } = await setUp()
+      const [{ token }, neighbour] = [await issue(userId), await issue(neighbourOf(userId))]
+      advance(YEAR)
+      for (let i = 0; i < 30; i++) await issue(userId)
+      advance(-YEAR)
+      await sessions.get(token)
+      await sessions.get(neighbour.token)
+      expect(await sessions.revokeAll(userId, 'admin')).toBe(31)
+      await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+    })
+
+    it('lets no login code be in progress for years', async () => {
+      const { store, nowMs } = await setUp()
+      expect(await store.claimCode('digest', nowMs() + YEAR * 1000)).toBe('claimed')
+      expect(await store.claimCode('digest', nowMs())).toBe('used')
     })
   })
 

@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createSqliteSessionStore, openSqliteUsers } from '../../src/index.ts'
 import { createSessions } from '../../src/sessions/sessions.ts'
+import { openSqliteFile } from '../../src/sqlite-file.ts'
 import { sessionStoreContract } from './session-store.contract.ts'
 
 function tempFolder(): string {
@@ -61,7 +62,9 @@ describe('sessions in SQLite', () => {
     expect(claims).toEqual(['claimed', 'used', 'claimed'])
   })
 
-  it('forget what has expired as new ones come', async () => {
+  it('forget what had expired an idle lifetime ago, as new ones come', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
     const store = createSqliteSessionStore({ file: ':memory:' })
     onTestFinished(() => store.close())
     const at = (id: string, nowMs: number) =>
@@ -69,9 +72,32 @@ describe('sessions in SQLite', () => {
         { id, userId: 'u', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs },
         { nowMs, expiresAtMs: nowMs + 10 },
       )
+    const ids = async () => (await store.list('u')).map(({ id }) => id)
     await at('old', 1_000)
     await at('new', 1_010)
-    expect((await store.list('u')).map(({ id }) => id)).toEqual(['new'])
+    expect(await ids()).toEqual(['old', 'new'])
+    vi.advanceTimersByTime(10)
+    await at('newer', 1_020)
+    expect(await ids()).toEqual(['old', 'new', 'newer'])
+    vi.advanceTimersByTime(10)
+    await at('newest', 1_030)
+    expect(await ids()).toEqual(['newer', 'newest'])
+  })
+
+  it('of an emulated WeChat are refused by the real service, and the other way round', async () => {
+    const file = join(tempFolder(), 'sessions.sqlite')
+    await createSqliteSessionStore({ file, world: 'emulated' }).close()
+    const line = `${file} holds the data of an emulated WeChat, and this service works with the real WeChat`
+    expect(() => createSqliteSessionStore({ file })).toThrow(line)
+    await createSqliteSessionStore({ file, world: 'emulated' }).close()
+  })
+
+  it('are on the disk, and not only on their way to it, when a statement returns', () => {
+    const db = openSqliteFile(join(tempFolder(), 'data.sqlite'))
+    onTestFinished(() => db.close())
+    // 2 is FULL: the write-ahead log is synced at each commit, so that a power cut takes nothing back.
+    expect(db.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 })
+    expect(db.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' })
   })
 })
 

@@ -34,11 +34,13 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = asyn
     async (_request, reply) => {
       const [sessionsAre, usersAre] = await Promise.all([ask(sessions), ask(users)])
       usersWereUp ||= usersAre === 'up'
+      const warnings = [...(sessions.findWarnings?.() ?? [])]
       const isReady = sessionsAre === 'up' && usersWereUp
       reply.code(isReady ? 200 : 503).header('cache-control', 'no-store')
       return {
         status: isReady ? ('ready' as const) : ('unavailable' as const),
         stores: { sessions: sessionsAre, users: usersAre },
+        ...(warnings.length > 0 && { warnings }),
       }
     },
   )

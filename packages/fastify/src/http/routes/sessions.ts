@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type Device, ROUTES } from '@weapp-auth/shared'
+import { ROUTES } from '@weapp-auth/shared'
 import { ApiError } from '../../api-error.ts'
 import type { Sessions } from '../../sessions/sessions.ts'
 import type { User, UserStore } from '../../users/users.ts'
@@ -18,7 +18,6 @@ import {
 } from '../schemas.ts'
 
 const MAX_DATA_BYTES = 4 * 1024
-const MAX_DEVICE_TEXT_LENGTH = 64
 
 export interface SessionsRoutesOptions {
   wechat: WechatGateway
@@ -50,7 +49,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
       const { user, isNew } = await users.signIn(appid, identity, now())
       await onSignIn(user, isNew, data)
       const replaces = findBearer(request.headers.authorization)
-      const issued = await sessions.issue(user.id, { appid, ...(device && { device: shorten(device) }), replaces })
+      const issued = await sessions.issue(user.id, { appid, ...(device && { device }), replaces })
       request.log.info({ userId: user.id, sessionId: issued.session.id, appid, isNew }, 'signed in')
       reply.code(201)
       return createdSession(issued, user, isNew)
@@ -118,10 +117,4 @@ function jsonBytes(data: unknown): number {
 
 function invalid(detail: string): ApiError {
   return new ApiError('request_invalid', detail, { detail })
-}
-
-/** Only the fields we know, each cut: this is a description and not worth refusing a login for. */
-function shorten({ platform, model, system, wechatVersion, sdkVersion }: Device): Device {
-  const known = Object.entries({ platform, model, system, wechatVersion, sdkVersion })
-  return Object.fromEntries(known.map(([name, text]) => [name, text?.slice(0, MAX_DEVICE_TEXT_LENGTH)]))
 }
