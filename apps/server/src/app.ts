@@ -7,6 +7,7 @@ import {
   type OutageLog,
   problems,
   type RateLimitsOptions,
+  type RedisClient,
   type SessionStore,
   sendProblem,
   type UserStore,
@@ -17,15 +18,18 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Cluster, Redis } from 'ioredis'
 import { readCallerAddress } from './caller-address.ts'
 import { closeGracefully } from './closing.ts'
+import type {} from './redis-plugin.ts'
 
 export interface AppDeps {
   apps: readonly WechatApp[]
   wechatApiBaseUrl: string
-  sessions: SessionStore
   users: UserStore
-  /** Where several processes share their access_tokens; without it each keeps its own. */
-  accessTokens?: AccessTokenStore | null
+  /** The client behind `app.redis`; null where the sessions are embedded. */
   redis: Redis | Cluster | null
+  /** With what names in Redis begin. */
+  keyPrefix: string
+  /** What is kept in Redis, or the embedded sessions, given null. Without access_tokens to share each process keeps its own. */
+  openSessions(redis: RedisClient | null): { sessions: SessionStore; accessTokens: AccessTokenStore | null }
   outageLog?: OutageLog
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
@@ -84,16 +88,19 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       if (url !== '/livez') throw new ApiError('overloaded', 'the event loop is late', { retryAfterSeconds: 1 })
     },
   })
+  // Loaded on demand, and with it the driver.
+  if (redis) await app.register((await import('./redis-plugin.ts')).redisPlugin, { client: redis })
+  const { sessions, accessTokens } = deps.openSessions(redis && app.redis)
   await app.register(weappAuth, {
     apps: deps.apps,
     wechatApiBaseUrl: deps.wechatApiBaseUrl,
-    sessions: deps.sessions,
+    sessions,
     users: deps.users,
-    ...(deps.accessTokens && { accessTokens: deps.accessTokens }),
+    ...(accessTokens && { accessTokens }),
     sessionIdleSeconds: deps.sessionIdleSeconds,
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,
     sessionLimit: deps.sessionLimit,
-    rateLimits: { ...rateLimits, ...(redis && { redis }) },
+    rateLimits: { keyPrefix: deps.keyPrefix, ...rateLimits, ...(redis && { redis: app.redis }) },
     ...(deps.outageLog && { outageLog: deps.outageLog }),
     ...(deps.now && { now: deps.now }),
   })

@@ -54,7 +54,7 @@ const app = z.object({ appid, secrets: z.array(z.string().min(1)).min(1) })
 const Environment = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).default(3000),
-  DATA_DIR: z.string().default('./data'),
+  DATA_DIR: z.string().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   WECHAT_APPID: appid.optional(),
   WECHAT_SECRET: z.string().optional(),
@@ -94,7 +94,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   return Object.freeze({
     host: e.HOST,
     port: e.PORT,
-    dataDir: e.DATA_DIR,
+    dataDir: e.DATA_DIR ?? (e.WECHAT_EMULATOR === 'off' ? './data' : './data/demo'),
     logLevel: e.LOG_LEVEL,
     apps: e.WECHAT_APPS ?? (e.WECHAT_APPID ? [{ appid: e.WECHAT_APPID, secrets: [e.WECHAT_SECRET ?? []].flat() }] : []),
     wechatApiBaseUrl: e.WECHAT_API_BASE_URL ?? DEFAULTS.wechatApiBaseUrl,

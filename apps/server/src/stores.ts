@@ -14,9 +14,11 @@ import {
   migrateUsers,
   type OutageLog,
   openSqliteUsers,
+  type RedisClient,
   type SessionKeyVault,
   type SessionStore,
   type UserStore,
+  type World,
 } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Cluster, Redis } from 'ioredis'
@@ -29,17 +31,24 @@ import { limitUserStore } from './user-deadline.ts'
 const FIRST_ATTEMPT_MS = 1_000
 
 export interface Stores {
-  sessions: SessionStore
   users: UserStore
-  /** Null: every process keeps its own. */
-  accessTokens: AccessTokenStore | null
-  /** The client behind `sessions`, for whoever else needs Redis; null with the embedded store. */
+  /** For `@fastify/redis`, connected or about to be; null with the embedded sessions. */
   redis: Redis | Cluster | null
+  /** With what names in Redis begin. */
+  keyPrefix: string
+  /** What is kept in Redis, given `app.redis`, or the embedded sessions, given null. */
+  openSessions(redis: RedisClient | null): Sessions
   /** Where the stores say that they are away; whoever says the same of a request that failed shares its line. */
   outageLog: OutageLog
   /** Settles when a database answers and cannot be used: the service has to end, and says why. */
   unusable: Promise<Error>
   close(): Promise<void>
+}
+
+export interface Sessions {
+  sessions: SessionStore
+  /** Null: every process keeps its own. */
+  accessTokens: AccessTokenStore | null
 }
 
 /**
@@ -56,24 +65,20 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     ? createSessionKeyVault({ keys: config.sessionKeyKeys })
     : openVault(join(config.dataDir, 'session-keys'))
   const outageLog = createOutageLog()
+  // The demonstration's data never meet real ones, whatever servers and folders it is given.
+  const world = config.emulator ? 'emulated' : 'real'
+  const keyPrefix = config.emulator ? 'weapp-auth-demo:' : 'weapp-auth:'
   const users = config.databaseUrl
-    ? openUserDatabase({ server: await findServer(config.databaseUrl), vault, log, outageLog })
-    : await openSqlite(join(config.dataDir, 'users.sqlite'), vault, log)
+    ? openUserDatabase({ server: await findServer(config.databaseUrl), vault, world, log, outageLog })
+    : await openSqlite(join(config.dataDir, 'users.sqlite'), vault, world, log)
   const { redis, attempted } = config.redisUrl
     ? (await import('./redis.ts')).connectRedis(config.redisUrl, log, outageLog)
     : { redis: null, attempted: null }
-  const sessions = redis
-    ? createRedisSessionStore({
-        redis,
-        cacheMs: config.sessionCacheMs,
-        warn: (message) => log.warn(message),
-      })
-    : createSqliteSessionStore({ file: join(config.dataDir, 'sessions.sqlite') })
   const attempts = Promise.all([users.attempted, attempted]).then(() => null)
   const unusable = await Promise.race([users.unusable, attempts, sleep(FIRST_ATTEMPT_MS, null, { ref: false })])
   if (unusable) throw unusable
+  let opened: SessionStore | null = null
   return {
-    sessions,
     users: limitUserStore(
       createSqlUserStore({
         db: users.db,
@@ -87,13 +92,21 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
       users,
     ),
     unusable: users.unusable,
-    accessTokens: redis && createRedisAccessTokenStore({ redis, vault }),
     redis,
+    keyPrefix,
+    openSessions(redis) {
+      const { sessionCacheMs: cacheMs, dataDir } = config
+      const warn = (message: string) => log.warn(message)
+      opened = redis
+        ? createRedisSessionStore({ redis, keyPrefix, world, cacheMs, warn })
+        : createSqliteSessionStore({ file: join(dataDir, 'sessions.sqlite'), world })
+      return { sessions: opened, accessTokens: redis && createRedisAccessTokenStore({ redis, vault, keyPrefix }) }
+    },
     outageLog,
     close: async () => {
       // Not `quit`: it would wait for the answer of a Redis that is frozen.
       redis?.disconnect()
-      await Promise.all([sessions.close(), users.close()])
+      await Promise.all([opened?.close(), users.close()])
     },
   }
 }
@@ -104,9 +117,14 @@ export async function findServer(url: string): Promise<SqlServer> {
   return (await import('./postgres.ts')).postgresServer(url)
 }
 
-async function openSqlite(file: string, vault: SessionKeyVault, log: FastifyBaseLogger): Promise<UserDatabase> {
+async function openSqlite(
+  file: string,
+  vault: SessionKeyVault,
+  world: World,
+  log: FastifyBaseLogger,
+): Promise<UserDatabase> {
   const db = openSqliteUsers(file)
-  await migrateUsers(db)
+  await migrateUsers(db, world)
   await checkKeyRing({ db, vault, nowMs: Date.now(), warn: (message) => log.warn(message) })
   return {
     db,

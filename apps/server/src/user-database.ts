@@ -7,6 +7,7 @@ import {
   type SessionKeyVault,
   UnusableDatabaseError,
   type UsersDatabase,
+  type World,
 } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
 import { Kysely } from 'kysely'
@@ -35,12 +36,15 @@ export interface UserDatabase {
 export interface UserDatabaseOptions {
   server: SqlServer
   vault: SessionKeyVault
+  /** Whose users these are. */
+  world: World
   log: FastifyBaseLogger
   outageLog: OutageLog
 }
 
 /** Users on a server of their own. One that is away, or does not let us in, is tried again until it does. */
-export function openUserDatabase({ server, vault, log, outageLog }: UserDatabaseOptions): UserDatabase {
+export function openUserDatabase(options: UserDatabaseOptions): UserDatabase {
+  const { server, vault, world, log, outageLog } = options
   const { name } = server
   const { dialect, end } = server.connect(tellBroken)
   const stopping = new AbortController()
@@ -101,7 +105,7 @@ export function openUserDatabase({ server, vault, log, outageLog }: UserDatabase
   async function prepare(): Promise<void> {
     const db = new Kysely<UsersDatabase>({ dialect: server.connectForMigrations(tellBroken) })
     try {
-      await migrateUsers(db)
+      await migrateUsers(db, world)
       await checkKeyRing({ db, vault, nowMs: Date.now(), warn: (message) => log.warn(message) })
     } finally {
       await db.destroy()

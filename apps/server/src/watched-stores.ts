@@ -56,7 +56,10 @@ export function watchStores(ledger: Ledger) {
   return {
     watch: (stores: Stores): Stores => ({
       ...stores,
-      sessions: watch('sessions', stores.sessions),
+      openSessions(redis) {
+        const opened = stores.openSessions(redis)
+        return { ...opened, sessions: watch('sessions', opened.sessions) }
+      },
       users: watch('users', stores.users),
     }),
 
@@ -89,7 +92,7 @@ export function watchStores(ledger: Ledger) {
   }
 }
 
-const QUIET = new Set(['findRemembered', 'close'])
+const QUIET = new Set(['findRemembered', 'findWarnings', 'close'])
 
 function away(name: StoreName): ApiError {
   return new ApiError('store_unavailable', `the demonstration switched the ${name} off`, { retryAfterSeconds: 1 })

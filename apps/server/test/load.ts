@@ -78,7 +78,7 @@ export async function startLoaded(
   const lines: { time: number; msg: string }[] = []
   const log: FastifyBaseLogger = pino({ level: 'warn' }, { write: (line) => void lines.push(JSON.parse(line)) })
   // Other tests sign in from this address too.
-  const rateLimits = { keyPrefix: `weapp-auth:test-${randomUUID()}:` }
+  const rateLimits = { keyPrefix: `weapp-auth-demo:test-${randomUUID()}:` }
   const service = await startService({ SESSION_CACHE_MS: '0', ...env }, () => {}, { log, rateLimits })
   const { baseUrl, world } = service
   const appid = world.apps[0]?.appid ?? ''

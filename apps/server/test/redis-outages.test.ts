@@ -113,7 +113,17 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
 
   test('with a user who may use our keys and neither KEYS, SCAN, CONFIG nor FLUSHALL: all works', async () => {
     const { redis, admin } = await open()
-    const rules = ['on', '>secret', '~weapp-auth:*', '&weapp-auth:*', '+@all', '-keys', '-scan', '-config', '-flushall']
+    const rules = [
+      'on',
+      '>secret',
+      '~weapp-auth-demo:*',
+      '&weapp-auth-demo:*',
+      '+@all',
+      '-keys',
+      '-scan',
+      '-config',
+      '-flushall',
+    ]
     await admin.acl('SETUSER', 'app', ...rules)
     const url = redis.url.replace('://', '://app:secret@')
     const { baseUrl, signIn, ask, settle } = await startLoaded({

@@ -23,6 +23,7 @@ export type {
   ConflictsTable,
   IdentitiesTable,
   KeysTable,
+  StoreTable,
   UnionidsTable,
   UsersDatabase,
   UsersTable,

@@ -7,10 +7,11 @@ import { openStores } from '../../src/stores.ts'
 import { serve } from '../target.ts'
 
 const {
-  sessions,
+  openSessions,
   users: userStore,
   redis,
 } = await openStores(parseConfig({ ...process.env, WECHAT_EMULATOR: 'on' }), pino({ level: 'silent' }))
+const { sessions } = openSessions(redis)
 const app = Fastify()
 await app.register(weappAuth, { apps: [{ appid: 'wx1', secrets: ['unused'] }], sessions, users: userStore })
 const { id: somebody } = await app.weappAuth.createUser()

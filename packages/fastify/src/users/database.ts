@@ -9,6 +9,7 @@ export interface UsersDatabase {
   weapp_auth_unionids: UnionidsTable
   weapp_auth_conflicts: ConflictsTable
   weapp_auth_keys: KeysTable
+  weapp_auth_store: StoreTable
 }
 
 export interface UsersTable {
@@ -63,4 +64,11 @@ export interface KeysTable {
   /** Derived from the key, and tells nothing about it. */
   fingerprint: string
   created_at: number | string
+}
+
+/** One row: whether these are users of the real WeChat or of an emulated one. */
+export interface StoreTable {
+  id: number
+  /** A {@link World}. */
+  world: string
 }

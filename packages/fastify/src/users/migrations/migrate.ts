@@ -1,12 +1,15 @@
 import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { reasonOf } from '../../store-failure.ts'
+import type { World } from '../../world.ts'
 import type { UsersDatabase } from '../database.ts'
 import { faultOf } from '../engine.ts'
+import { findWorldClash } from '../world-mark.ts'
 import { users } from './0001-users.ts'
+import { world as worldTable } from './0002-world.ts'
 
 /** In order, for ever: a migration that was released is never changed, only followed by another. */
-const MIGRATIONS = { '0001-users': users }
+const MIGRATIONS = { '0001-users': users, '0002-world': worldTable }
 
 /** Columns that each of our tables has had since the first migration. */
 const COLUMNS = {
@@ -15,6 +18,7 @@ const COLUMNS = {
   weapp_auth_unionids: ['unionid', 'user_id'],
   weapp_auth_conflicts: ['user_id', 'other_user_id', 'unionid'],
   weapp_auth_keys: ['kid', 'fingerprint'],
+  weapp_auth_store: ['id', 'world'],
   weapp_auth_migrations: ['name', 'timestamp'],
   weapp_auth_migrations_lock: ['id', 'is_locked'],
 } as const
@@ -28,10 +32,12 @@ export class UnusableDatabaseError extends Error {
  * Brings the users' tables up to date, under a lock: of several processes that start at once one does it and the others
  * wait. A process that was killed meanwhile has left nothing that the next one could not finish.
  *
- * @throws UnusableDatabaseError when a table of that name is somebody else's, or for want of rights
+ * @param world whose users these are; a database of the other world is refused. Default `real`.
+ * @throws UnusableDatabaseError when a table of that name is somebody else's, the users are those of the other world, or for
+ * want of rights
  * @throws Error whatever else went wrong; it may be over when asked again
  */
-export async function migrateUsers(db: Kysely<UsersDatabase>): Promise<void> {
+export async function migrateUsers(db: Kysely<UsersDatabase>, world: World = 'real'): Promise<void> {
   // Before anything is created, so that no half of our tables stays behind.
   for (const table of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]) await refuseForeignTable(db, table)
   const migrator = new Migrator({
@@ -42,6 +48,8 @@ export async function migrateUsers(db: Kysely<UsersDatabase>): Promise<void> {
   })
   const { error } = await migrator.migrateToLatest()
   if (error) throw toMigrationError(error)
+  const clash = await findWorldClash(db, world)
+  if (clash) throw new UnusableDatabaseError(clash)
 }
 
 async function refuseForeignTable(db: Kysely<UsersDatabase>, table: keyof typeof COLUMNS): Promise<void> {
