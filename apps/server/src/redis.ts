@@ -4,14 +4,15 @@ import type { FastifyBaseLogger } from 'fastify'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { parseRedisUrl, type RedisNode, type RedisTarget } from './redis-url.ts'
 
-/** A store that does not answer in time is treated as gone; the caller gets a 503, not a wait. */
-const COMMAND_TIMEOUT_MS = 300
+/**
+ * A store that does not answer in time is treated as gone; the caller gets a 503, not a wait. A command that waits for the batch
+ * before it takes this twice, and a guarded request is promised its 503 within 500 ms.
+ */
+const COMMAND_TIMEOUT_MS = 230
 const CONNECT_TIMEOUT_MS = 2_000
 /**
  * A connection that does not answer for this long was lost without a word; TCP would take a quarter of an hour to say so.
- * Giving it up ends everything that waits for it. A batch of commands is sent when the batch before it has its answers, so
- * without this a command would take two timeouts, and a sign-in, which sends several, more than a second. A guarded request
- * is promised its 503 within 500 ms.
+ * Giving it up ends what waits for it: otherwise a sign-in, which sends several commands, would take more than a second.
  */
 const SILENCE_TIMEOUT_MS = 400
 /** Reconnecting is quick, so that the service recovers within a second of Redis coming back. */

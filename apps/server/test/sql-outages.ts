@@ -202,6 +202,7 @@ export function sqlOutages(engine: SqlEngine): void {
 export async function openUsers(url: string): Promise<UserDatabase> {
   const database = openUserDatabase({
     server: await findServer(url),
+    world: 'real',
     vault: createSessionKeyVault({ keys: generateVaultKey() }),
     log: pino({ level: 'silent' }),
     outageLog: createOutageLog(),
