@@ -172,6 +172,20 @@ export const SCENARIOS: readonly Scenario[] = [
     isRight: ({ logins, ok }) => logins === 2 && ok === 1,
   },
   {
+    name: '3 POSTs from one object that changes in between, no session',
+    right: '1 login, 1, 2 and 3 arrive',
+    async run(bed) {
+      bed.begin()
+      const data = { page: 0 }
+      for (const page of [1, 2, 3]) {
+        data.page = page
+        bed.post('/list', data)
+      }
+      await bed.advance(LONG_MS)
+    },
+    isRight: ({ logins, posted }) => logins === 1 && JSON.stringify(posted) === '[{"page":1},{"page":2},{"page":3}]',
+  },
+  {
     name: 'two copies of the library on one storage, the session has expired on the server',
     right: '1 login, both copies succeed',
     async run(bed) {
