@@ -4,7 +4,7 @@ import { AuthError, loggedOut } from './errors.ts'
 import { createLogin, type LoginDeps } from './login.ts'
 import type { Issued } from './service.ts'
 import { createSessionCheck, type Verdict } from './session-check.ts'
-import type { ActiveSession, SessionState, SessionStorage } from './storage.ts'
+import { type ActiveSession, idOf, type SessionState, type SessionStorage } from './storage.ts'
 
 /** The one session on this device. */
 export interface SessionKeeper<User> {
@@ -93,6 +93,8 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   const logins = createLogin(deps, commit, fail)
   const check = createSessionCheck(service.askSession)
   let state: SessionState<User> = {}
+  /** The ids of all states that this copy of the package has had or read. */
+  const known: Record<string, true> = { '': true }
   /** The login under way, and whether the user asked for it. Null: no login is under way. */
   let underway: { login: Underway<ActiveSession<User>>; isTapped: boolean } | null = null
   let generation = 0
@@ -128,15 +130,18 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (since !== generation) throw loggedOut()
   }
 
-  function restore(stored: SessionState<User> | null): void {
+  function restore(stored: SessionState<User>): void {
     // A logout may have run while the storage was read; it wins.
-    if (stored && !generation) adopt(stored)
-    if (stored?.active) storedToken = stored.active.token
+    if (!generation) adopt(stored)
+    // What was read before a logout must not come back, even if the logout could not be stored.
+    known[idOf(stored)] = true
+    if (stored.active) storedToken = stored.active.token
   }
 
   /** Changes the state to what stands, or will stand, in the storage. */
   function adopt(stored: SessionState<User>): void {
     state = stored
+    known[idOf(stored)] = true
     savedExpiresAtMs = stored.active ? stored.active.expiresAtMs : 0
   }
 
@@ -169,7 +174,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     const before = call.user || user()
     const active = current() || (await loginSilently(call.generation, hasJustRead))
     // What began as one user must not go on as another.
-    if (before && idOf(before) !== idOf(active.user)) {
+    if (before && userIdOf(before) !== userIdOf(active.user)) {
       throw new AuthError('unauthorized', 'request:fail the user has changed', { statusCode: 401 })
     }
     call.user = active.user
@@ -218,9 +223,9 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 
   /** @param before the state when the storage was asked: whatever has changed it since is newer than the storage */
   function takeOver(before: SessionState<User>) {
-    return (news: SessionState<User> | null): void => {
+    return (news: SessionState<User>): void => {
       looking = null
-      if (!news || state !== before || underway) return
+      if (known[idOf(news)] || state !== before || underway) return
       if (news.active) deps.tell('login', view(news.active), news.active.session.id)
       if (news.signedOut) leave(news.signedOut)
       adopt(news)
@@ -334,14 +339,16 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
       return true
     }
     if (!distrust.open()) return false
-    // Another session may be made silently, also after a restart.
-    void change({ isRenewable: true })
+    // Another session may be made silently, also after a restart. A login under way stores its own end.
+    const next = { isRenewable: true }
+    if (underway) adopt(next)
+    else void change(next)
     return true
   }
 
   function update(user: { id: unknown }): void {
     const { active } = state
-    if (!active || idOf(active.user) !== user.id) return
+    if (!active || userIdOf(active.user) !== user.id) return
     Object.assign(Object(active.user), user)
     save(active)
   }
@@ -398,7 +405,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 }
 
 /** What a user is, the application says; ours has an id. */
-function idOf(user: unknown): unknown {
+function userIdOf(user: unknown): unknown {
   return (Object(user) as { id?: unknown }).id
 }
 

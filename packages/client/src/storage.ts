@@ -42,11 +42,8 @@ interface Neither {
 
 /** Reads and writes never fail: without a working storage the session lives in memory only. */
 export interface SessionStorage<User> {
-  /**
-   * Reads, after our own writes have settled. Null unless there is something that we neither wrote nor read before: then
-   * an earlier run of the app has written it, or another copy of this package on the same storage.
-   */
-  read(): Promise<SessionState<User> | null>
+  /** Reads, after our own writes have settled. */
+  read(): Promise<SessionState<User>>
   write(state: SessionState<User>): Promise<unknown>
 }
 
@@ -62,24 +59,19 @@ export function createSessionStorage<User>(
   let newest: SessionState<User> = {}
   /** All writes under way; it never rejects. Null: there are none. */
   let writing: Promise<unknown> | null = null
-  /** The ids of all that we have written or read. */
-  const known: Record<string, true> = { '': true }
   /** The id of what stands in the storage, as far as we know. */
   let storedId = ''
 
-  async function read(): Promise<SessionState<User> | null> {
+  async function read(): Promise<SessionState<User>> {
     if (writing) await writing
     const found = parse<User>(await storage.get(key), scope())
     storedId = idOf(found)
-    if (known[storedId]) return null
-    known[storedId] = true
     return found
   }
 
   async function write(state: SessionState<User>): Promise<void> {
     newest = state
     const id = idOf(state)
-    known[id] = true
     try {
       if (id) await storage.set(key, Object.assign({ scope: scope() }, state))
       else await storage.remove(key)
@@ -98,7 +90,7 @@ export function createSessionStorage<User>(
   }
 
   return {
-    read: () => inTime(read(), null),
+    read: () => inTime<SessionState<User>>(read(), {}),
     write(state) {
       const before = writing
       const all = inTime<unknown>(write(state), null)
@@ -112,8 +104,8 @@ export function createSessionStorage<User>(
   }
 }
 
-/** What tells a state from all others that were ever stored. Empty: there is nothing to store. */
-function idOf({ active, signedOut, id = signedOut, isRenewable }: SessionState<unknown>): string {
+/** What tells a state from all others that were ever stored. Empty for a state with nothing to store. */
+export function idOf({ active, signedOut, id = signedOut, isRenewable }: SessionState<unknown>): string {
   return active ? active.token : id || (isRenewable ? 'renewable' : '')
 }
 
