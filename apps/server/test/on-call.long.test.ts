@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { generateVaultKey } from '@weapp-auth/fastify'
+import { startPostgres, startRedis } from '@weapp-auth/test-servers'
+import { Redis } from 'ioredis'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { call, signIn, startProcess } from './process.ts'
+import { environment } from './service.ts'
+
+const DOCUMENTS = ['on-call.md', 'on-call.zh-CN.md'].map((name) =>
+  readFileSync(join(import.meta.dirname, '../../../docs', name), 'utf8'),
+)
+
+/** In the log after `mark`, and in both documents beside the `problem` that the phone shows. */
+async function expectTold(service: Service, mark: number, text: string, problem: string): Promise<void> {
+  await expect.poll(() => service.output().slice(mark)).toContain(text)
+  for (const document of DOCUMENTS) {
+    const rows = document.split('\n').filter((line) => line.startsWith(`| \`${problem}\``))
+    expect(
+      rows.some((row) => row.includes(`\`${text}\``)),
+      `${text} beside ${problem}`,
+    ).toBe(true)
+  }
+}
+
+/** A user goes on trying: of an outage the log tells once a second at most. */
+async function expectRefused(service: Service, answer: { status: number; code: string }, text: string): Promise<void> {
+  const mark = service.output().length
+  const isTold = async () => {
+    expect(await service.trySignIn()).toEqual(answer)
+    return service.output().slice(mark).includes(text)
+  }
+  await expect.poll(isTold, { interval: 200 }).toBe(true)
+  await expectTold(service, mark, text, answer.code)
+}
+
+type Service = Awaited<ReturnType<typeof start>>
+
+async function start(env: Record<string, string>) {
+  const service = startProcess({ ...env, WECHAT_EMULATOR: 'on' })
+  const address = await service.address
+  return {
+    address,
+    output: service.output,
+    child: service.child,
+    ended: service.ended,
+    async trySignIn(change: Record<string, unknown> = {}) {
+      const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
+      const { status, data } = await call(`${address}/v1/sessions`, { body: { ...login, ...change } })
+      return { status, code: data.code as string }
+    },
+    setFault: (fault: Record<string, unknown>) =>
+      call(`${address}/emulator/faults`, { body: { point: 'jscode2session', ...fault } }),
+  }
+}
+
+const NOT_LISTED = 'invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 68a1-b2'
+
+const WECHAT_FAULTS = [
+  [{ errcode: 40226 }, 'errcode 40226', 403, 'wechat_user_blocked'],
+  [{ errcode: 45011 }, 'errcode 45011', 429, 'wechat_rate_limited'],
+  [{ errcode: 40029 }, 'errcode 40029', 400, 'code_invalid'],
+  [{ errcode: 40125 }, 'errcode 40125', 500, 'wechat_misconfigured'],
+  [{ errcode: -1 }, 'errcode -1', 503, 'wechat_busy'],
+  [{ body: JSON.stringify({ errcode: 40164, errmsg: NOT_LISTED }) }, 'errcode 40164', 500, 'wechat_misconfigured'],
+  [{ reset: true }, '"code":"wechat_unreachable"', 502, 'wechat_unreachable'],
+  [{ hang: true }, '"code":"wechat_timeout"', 504, 'wechat_timeout'],
+] as const
+
+describe('docs/on-call.md', () => {
+  test('WeChat in trouble, and one user: the log says what the documents say', { timeout: 120_000 }, async () => {
+    const service = await start(await environment('embedded'))
+    for (const [fault, text, status, problem] of WECHAT_FAULTS) {
+      await service.setFault(fault)
+      await expectRefused(service, { status, code: problem }, text)
+    }
+    await call(`${service.address}/emulator/faults`, { method: 'DELETE' })
+    // The address to allow is the one that WeChat has seen.
+    expect(service.output()).toContain('address 203.0.113.7')
+
+    let mark = service.output().length
+    expect(await service.trySignIn({ appid: 'wx1111111111111111' })).toEqual({ status: 404, code: 'appid_unknown' })
+    await expectTold(service, mark, '"code":"appid_unknown"', 'appid_unknown')
+
+    mark = service.output().length
+    const first = await signIn(service.address, 'bob')
+    const second = await signIn(service.address, 'bob')
+    await call(`${service.address}/v1/sessions?scope=others`, { method: 'DELETE', token: second.token })
+    const { status, data } = await call(`${service.address}/v1/me`, { token: first.token })
+    expect([status, data.code]).toEqual([401, 'session_revoked'])
+    await expectTold(service, mark, 'the session was ended: signed_out_elsewhere', 'session_revoked')
+    const lines = service.output().slice(mark).split('\n')
+    expect(lines.some((line) => line.includes(data.requestId) && line.includes('the session was ended'))).toBe(true)
+    expect(lines.some((line) => line.includes(first.userId) && line.includes('"msg":"signed in"'))).toBe(true)
+  })
+
+  test('a proxy without TRUST_PROXY: all phones share one limit', { timeout: 120_000 }, async () => {
+    const service = await start(await environment('embedded'))
+    const headers = { 'x-forwarded-for': '203.0.113.7', 'content-type': 'application/json' }
+    const ask = () => fetch(`${service.address}/v1/sessions`, { method: 'POST', headers, body: '{}' })
+    let answer = await ask()
+    for (let n = 0; n < 600 && answer.status !== 429; n++) {
+      await answer.body?.cancel()
+      answer = await ask()
+    }
+    expect([answer.status, await answer.json()]).toMatchObject([429, { code: 'rate_limited' }])
+    await expectTold(service, 0, 'TRUST_PROXY is not set', 'rate_limited')
+  })
+
+  test('Redis and the database in trouble: the same, and the service is back by itself', {
+    timeout: 240_000,
+  }, async () => {
+    const [redis, postgres] = await Promise.all([startRedis(), startPostgres()])
+    onTestFinished(async () => {
+      await Promise.all([redis.stop(), postgres.stop()])
+    })
+    const env = { ...(await environment('shared', postgres.url)), REDIS_URL: redis.url, SESSION_CACHE_MS: '0' }
+    const service = await start(env)
+    const { token } = await signIn(service.address, 'alice')
+    const admin = new Redis(redis.url)
+    admin.on('error', () => {})
+    onTestFinished(() => admin.disconnect())
+    const isBack = () => vi.waitFor(async () => expect((await service.trySignIn()).status).toBe(201), 10_000)
+
+    const expectUnavailable = (text: string) => expectRefused(service, { status: 503, code: 'store_unavailable' }, text)
+
+    await admin.config('SET', 'maxmemory', '1')
+    await expectUnavailable('OOM command not allowed')
+    await admin.config('SET', 'maxmemory', '0')
+    await isBack()
+
+    const mark = service.output().length
+    await admin.flushall()
+    expect((await call(`${service.address}/v1/me`, { token })).data).toMatchObject({ code: 'session_invalid' })
+    await expectTold(service, mark, 'no live session has this token', 'session_invalid')
+
+    await postgres.kill('SIGQUIT')
+    await expectUnavailable('the user store failed')
+    expect((await call(`${service.address}/readyz`)).status).toBe(200)
+    await postgres.start()
+    await isBack()
+
+    await redis.kill()
+    await expectUnavailable('the session store (Redis) cannot be reached')
+    const ready = await call(`${service.address}/readyz`)
+    expect(ready).toMatchObject({ status: 503, data: { stores: { sessions: 'down' } } })
+    await redis.start()
+    await isBack()
+
+    service.child.kill('SIGTERM')
+    await service.ended
+    const other = await start({ ...env, SESSION_KEY_KEYS: generateVaultKey() })
+    await expectTold(other, 0, 'missing from the key ring', 'session_key_stale')
+  })
+})
