@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -23,6 +23,7 @@ import {
 import type { FastifyBaseLogger } from 'fastify'
 import type { Cluster, Redis } from 'ioredis'
 import type { Config } from './config.ts'
+import { prepareDataDir } from './data-dir.ts'
 import type { SqlServer } from './sql-server.ts'
 import { openUserDatabase, type UserDatabase } from './user-database.ts'
 import { limitUserStore } from './user-deadline.ts'
@@ -60,7 +61,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   if (config.redisUrl && !config.databaseUrl) {
     log.warn('sessions are in Redis but users are embedded: only one process may run; set DATABASE_URL for more')
   }
-  if (!config.redisUrl || !config.databaseUrl) mkdirSync(config.dataDir, { recursive: true })
+  if (!config.redisUrl || !config.databaseUrl) prepareDataDir(config.dataDir, (message) => log.warn(message))
   const vault = config.sessionKeyKeys
     ? createSessionKeyVault({ keys: config.sessionKeyKeys })
     : openVault(join(config.dataDir, 'session-keys'))

@@ -27,7 +27,10 @@ describe('loginWith drives the example', () => {
     })
     expect(auth.getSession()?.id).toBe(session.id)
 
-    await example.send('PUT', '/accounts/password', account.token, { password: 'another horse' })
+    await example.send('PUT', '/accounts/password', account.token, {
+      oldPassword: 'correct horse',
+      password: 'another horse',
+    })
     await expect(auth.request({ url: '/orders' })).rejects.toMatchObject({ code: 'logged_out' })
   })
 

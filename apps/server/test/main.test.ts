@@ -117,7 +117,7 @@ describe('starting', () => {
     mkdirSync(join(DATA_DIR, 'users.sqlite'), { recursive: true })
     const service = startProcess({ ...EMULATOR, DATA_DIR })
     expect(await service.ended).toBe(1)
-    expect(service.output()).toMatch(/^weapp-auth: cannot open the database .*users\.sqlite: .*see DATA_DIR/m)
+    expect(service.output()).toMatch(/^weapp-auth: .*users\.sqlite is not a file, .*set DATA_DIR$/m)
   })
 
   test('a second process on the same data folder is refused, and the first goes on', async () => {

@@ -19,6 +19,12 @@ const Credentials = {
   },
 } as const
 
+const NewPassword = {
+  type: 'object',
+  required: ['oldPassword', 'password'],
+  properties: { oldPassword: { type: 'string', maxLength: 256 }, password: Credentials.properties.password },
+} as const
+
 interface Credentials {
   name: string
   password: string
@@ -63,15 +69,16 @@ app.post<{ Body: Credentials }>(
 )
 
 // Whoever changed their password does not want to stay signed in elsewhere.
-app.put<{ Body: { password: string } }>(
+app.put<{ Body: { oldPassword: string; password: string } }>(
   '/accounts/password',
-  {
-    onRequest: authenticate,
-    schema: {
-      body: { type: 'object', required: ['password'], properties: { password: Credentials.properties.password } },
-    },
-  },
+  { onRequest: authenticate, schema: { body: NewPassword } },
   async ({ auth, body }, reply) => {
+    // The phone may be in somebody else's hands: a session alone does not change the password.
+    const account = accounts.prepare('select password from accounts where user_id = ?').get(auth.userId)
+    const isRight = await isPassword(body.oldPassword, String(account?.password ?? NOBODY))
+    if (!account || !isRight) {
+      throw new ApiError('request_invalid', 'wrong old password', { detail: 'the old password is wrong' })
+    }
     const password = await hashPassword(body.password)
     accounts.prepare('update accounts set password = ? where user_id = ?').run(password, auth.userId)
     await app.weappAuth.revokeAll(auth.userId, 'signed_out_elsewhere')

@@ -15,6 +15,7 @@ import { verifyRoutes } from './http/routes/verify.ts'
 import { createOutageLog, type OutageLog } from './outage-log.ts'
 import type { SessionStore } from './sessions/session-store.ts'
 import { createSessions } from './sessions/sessions.ts'
+import { createRecentUsers } from './users/recent-users.ts'
 import type { User, UserStore } from './users/users.ts'
 import { createWeappAuth } from './weapp-auth.ts'
 import type { AccessTokenStore } from './wechat/access-token.ts'
@@ -84,6 +85,7 @@ export const weappAuth = fp(
       ...(options.accessTokens && { accessTokens: options.accessTokens }),
     })
     const limits = createRateLimits(rateLimits)
+    const recentUsers = createRecentUsers({ users, now })
     const sessions = createSessions({ store, idleSeconds, absoluteSeconds, limit, hasApp: wechat.hasApp, now })
 
     await app.register(countedFailures, { outageLog: options.outageLog ?? createOutageLog() })
@@ -97,8 +99,8 @@ export const weappAuth = fp(
       })
       await scope.register(countRequests, rateLimits)
       await scope.register(sessionsRoutes, { wechat, sessions, users, onSignIn, limit: limits.signIn, now })
-      await scope.register(sessionRoutes, { sessions, users, now })
-      await scope.register(meRoutes, { users })
+      await scope.register(sessionRoutes, { sessions, recentUsers, now })
+      await scope.register(meRoutes, { users, recentUsers })
       await scope.register(openDataRoutes, { users, limit: limits.openData, now })
       await scope.register(sessionKeyRoutes, { wechat, users, limit: limits.openData })
       await scope.register(verifyRoutes)

@@ -52,10 +52,18 @@ describe('the example own-account', () => {
     expect(await post('/accounts', CREDENTIALS)).toMatchObject({ status: 400, body: { detail: 'this name is taken' } })
   })
 
-  it('ends the other sessions when the password changes', async () => {
+  it('asks for the old password before it sets a new one, and ends the other sessions then', async () => {
     const { post, get, send } = await runExample('own-account.ts')
     const { token } = (await post('/accounts', CREDENTIALS)).body
-    const changed = await send('PUT', '/accounts/password', token, { password: 'another horse' })
+    const wrong = { oldPassword: 'correct hose', password: 'another horse' }
+    expect(await send('PUT', '/accounts/password', token, wrong)).toMatchObject({
+      status: 400,
+      body: { detail: 'the old password is wrong' },
+    })
+    expect((await send('PUT', '/accounts/password', token, { password: 'another horse' })).status).toBe(400)
+    expect((await get('/orders', token)).status).toBe(200)
+    const right = { ...wrong, oldPassword: CREDENTIALS.password }
+    const changed = await send('PUT', '/accounts/password', token, right)
     expect(changed).toMatchObject({ status: 200, body: SESSION })
     expect((await get('/orders', token)).body).toMatchObject({ code: 'session_revoked' })
     expect((await get('/orders', changed.body.token)).status).toBe(200)

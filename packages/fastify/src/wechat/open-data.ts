@@ -1,4 +1,5 @@
 import { createDecipheriv, hash, timingSafeEqual } from 'node:crypto'
+import { ApiError } from '../api-error.ts'
 import type { WechatKeys } from '../wechat-identity.ts'
 
 const BLOCK_BYTES = 16
@@ -33,9 +34,13 @@ export interface OpenDataContext {
  * session_key, PKCS#7. Null for every reason why it is anything else. All keys are always tried, so that the time it
  * takes tells none of them apart.
  *
+ * CBC has no authenticity: whoever alters the bytes alters the text behind them, and nothing in the format shows it. The
+ * appid, the time and the openId are checked; what else is in the data must be checked by whoever acts on it.
+ *
  * The identifiers and the watermark are checked and left out. Some data names no openId (a phone number, steps); the
  * session_key itself is that user's alone.
  *
+ * @throws ApiError `request_invalid` for what is not base64
  * @see https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html
  */
 export function decryptOpenData(
@@ -43,7 +48,7 @@ export function decryptOpenData(
   { openid, sessionKeys }: WechatKeys,
   { appid, nowMs }: OpenDataContext,
 ): Record<string, unknown> | null {
-  const cipher = { text: parseBase64(encryptedData), iv: parseBase64(iv) }
+  const cipher = { text: parseBase64('encryptedData', encryptedData), iv: parseBase64('iv', iv) }
   if (cipher.text.length % BLOCK_BYTES !== 0 || cipher.iv.length !== BLOCK_BYTES) return null
   const opened = sessionKeys.map((key) => parseObject(decrypt(cipher, Buffer.from(key, 'base64'))))
   const found = opened.filter((data) => data !== null && isAbout(data, openid) && isMarked(data, { appid, nowMs }))[0]
@@ -58,8 +63,10 @@ export function isSignedOpenData({ rawData, signature }: SignedData, { sessionKe
 }
 
 /** `Buffer.from` alone would read past anything that is not base64. */
-function parseBase64(text: string): Buffer {
-  return BASE64.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0)
+function parseBase64(field: string, text: string): Buffer {
+  if (BASE64.test(text)) return Buffer.from(text, 'base64')
+  const detail = `${field} must be base64`
+  throw new ApiError('request_invalid', detail, { detail })
 }
 
 /**

@@ -66,6 +66,21 @@ describe('POST /v1/open-data/decrypt', () => {
     expect((await post(service, DECRYPT, data, headers)).statusCode).toBe(409)
   })
 
+  it.each([
+    ['encryptedData', '!'],
+    ['encryptedData', 'AAA'],
+    ['encryptedData', 'AAAA-AAA'],
+    ['encryptedData', 'AA==AAAA'],
+    ['iv', '=AAA'],
+    ['iv', 'AAAA AAA'],
+  ])('refuses the %s %j, which is not base64, as a mistake of the caller', async (field, text) => {
+    const service = await startService()
+    const { headers } = await service.signIn('alice')
+    const data = service.world.encrypt('alice', APPID, { n: 1 })
+    const answer = await post(service, DECRYPT, { ...data, [field]: text }, headers)
+    expect(answer.json()).toMatchObject({ status: 400, code: 'request_invalid', detail: `${field} must be base64` })
+  })
+
   it('gives every failure the same answer, but for its requestId', async () => {
     const service = await startService()
     const { world, users } = service
@@ -83,7 +98,6 @@ describe('POST /v1/open-data/decrypt', () => {
       { ...data, iv: randomBytes(16).toString('base64') },
       { ...data, iv: '' },
       { ...data, encryptedData: '' },
-      { ...data, encryptedData: '!' },
       { ...data, encryptedData: 'A'.repeat(12_000) },
       world.encrypt('alice', APPID, { openId: 'somebody' }),
       world.encrypt('bob', APPID, {}),

@@ -226,3 +226,23 @@ describe('DELETE /v1/sessions', () => {
     expect((await app.inject({ url: '/v1/me', headers })).statusCode).toBe(200)
   })
 })
+
+it('GET /v1/session reads the user once in 10 s, and anew after a change of the profile', async () => {
+  const { app, users, signIn, advance } = await startService()
+  const { headers } = await signIn()
+  const { findUser } = users
+  let reads = 0
+  users.findUser = (userId) => {
+    reads++
+    return findUser(userId)
+  }
+  const nickname = async () => (await app.inject({ url: '/v1/session', headers })).json().user.profile.nickname
+  for (let i = 0; i < 5; i++) expect(await nickname()).toBe('')
+  expect(reads).toBe(1)
+  await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload: { nickname: '小明' } })
+  for (let i = 0; i < 5; i++) expect(await nickname()).toBe('小明')
+  expect(reads).toBe(2)
+  advance(10_000)
+  await nickname()
+  expect(reads).toBe(3)
+})

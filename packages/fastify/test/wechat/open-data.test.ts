@@ -94,17 +94,25 @@ describe('encrypted open data', () => {
 
   it.each<[string, (text: string) => string]>([
     ['nothing', () => ''],
-    ['a space in it', (text) => `${text.slice(0, 4)} ${text.slice(4)}`],
-    ['a line feed after it', (text) => `${text}\n`],
-    ['a character that is none of base64', (text) => `${text.slice(0, 4)}-${text.slice(4)}`],
     ['four characters less', (text) => text.slice(4)],
     ['four characters more', (text) => `AAAA${text}`],
-    ['no padding', (text) => text.replace(/=+$/, '')],
-  ])('or an iv with %s is refused', (_, change) => {
+  ])('or an iv with %s is not opened', (_, change) => {
     const { encryptedData, iv } = encrypt(JSON.stringify({ openId: OPENID, watermark: WATERMARK }))
     expect(open({ encryptedData, iv })).not.toBeNull()
     expect(open({ encryptedData, iv: change(iv) })).toBeNull()
     expect(open({ encryptedData: change(encryptedData), iv })).toBeNull()
+  })
+
+  it.each<[string, (text: string) => string]>([
+    ['a space in it', (text) => `${text.slice(0, 4)} ${text.slice(4)}`],
+    ['a line feed after it', (text) => `${text}\n`],
+    ['a character that is none of base64', (text) => `${text.slice(0, 4)}-${text.slice(4)}`],
+    ['no padding', (text) => text.replace(/=+$/, '').slice(0, 23)],
+  ])('or an iv with %s is not base64, which is a mistake of the caller', (_, change) => {
+    const { encryptedData, iv } = encrypt(JSON.stringify({ openId: OPENID, watermark: WATERMARK }))
+    const invalid = (detail: string) => expect.objectContaining({ code: 'request_invalid', detail })
+    expect(() => open({ encryptedData, iv: change(iv) })).toThrow(invalid('iv must be base64'))
+    expect(() => open({ encryptedData: change(encryptedData), iv })).toThrow(invalid('encryptedData must be base64'))
   })
 
   it('is not opened when its padding is not PKCS#7, although the text would be right', () => {

@@ -1,12 +1,20 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import { parseProfileChanges } from '../../users/profile.ts'
+import type { RecentUsers } from '../../users/recent-users.ts'
 import type { UserStore } from '../../users/users.ts'
 import { present, wireUser } from '../bodies.ts'
 import { authenticate } from '../plugins/authenticate.ts'
 import { GetMeResponse, UpdateProfileRequest, UpdateProfileResponse } from '../schemas.ts'
 
-export const meRoutes: FastifyPluginAsyncTypebox<{ users: UserStore }> = async (app, { users }) => {
+export interface MeRoutesOptions {
+  users: UserStore
+  /** Told of what is changed here. */
+  recentUsers: RecentUsers
+}
+
+/** The caller's own user and profile. */
+export const meRoutes: FastifyPluginAsyncTypebox<MeRoutesOptions> = async (app, { users, recentUsers }) => {
   app.get(ROUTES.me, { onRequest: authenticate, schema: { response: { 200: GetMeResponse } } }, async ({ auth }) => ({
     user: wireUser(present(await users.findUser(auth.userId))),
   }))
@@ -19,7 +27,11 @@ export const meRoutes: FastifyPluginAsyncTypebox<{ users: UserStore }> = async (
     },
     async ({ auth, body }) => {
       const changes = parseProfileChanges(body)
-      return { user: wireUser(present(await users.updateProfile(auth.userId, changes))) }
+      try {
+        return { user: wireUser(present(await users.updateProfile(auth.userId, changes))) }
+      } finally {
+        recentUsers.forget(auth.userId)
+      }
     },
   )
 }

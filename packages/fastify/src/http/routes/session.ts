@@ -2,22 +2,25 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import { ApiError } from '../../api-error.ts'
 import type { Session, Sessions } from '../../sessions/sessions.ts'
-import type { UserStore } from '../../users/users.ts'
+import type { RecentUsers } from '../../users/recent-users.ts'
 import { present, sessionSummary, wireUser } from '../bodies.ts'
 import { getSession } from '../plugins/authenticate.ts'
 import { GetSessionResponse, NoContent } from '../schemas.ts'
 
 export interface SessionRoutesOptions {
   sessions: Sessions
-  users: UserStore
+  recentUsers: RecentUsers
   now: () => number
 }
 
 /** The session of the caller's own token. */
-export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRoutesOptions> = async (app, { sessions, users, now }) => {
+export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRoutesOptions> = async (
+  app,
+  { sessions, recentUsers, now },
+) => {
   app.get(ROUTES.session, { schema: { response: { 200: GetSessionResponse } } }, async (request) => {
     const session = await getSession(request, sessions)
-    const user = present(await users.findUser(session.userId))
+    const user = present(await recentUsers.find(session.userId))
     return {
       session: sessionSummary(session),
       user: wireUser(user),
