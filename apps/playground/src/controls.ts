@@ -65,6 +65,11 @@ export const CONTROLS: readonly ControlGroup[] = [
       },
       { id: 'restart', label: { zh: '重新打开小程序', en: 'Open the app again' }, on: [{ do: 'open', ...A }] },
       {
+        id: 'second',
+        label: { zh: '打开第二台手机', en: 'Open a second phone' },
+        on: [{ do: 'open', phone: 'B' }],
+      },
+      {
         id: 'kick',
         label: { zh: '另一台手机：退出其他设备', en: 'Other phone: sign out everywhere else' },
         on: [

@@ -137,6 +137,7 @@ export const SCENARIOS: readonly Scenario[] = [
         actions: [
           { do: 'phone-fault', ...A, point: 'wx.login', fault: { hang: true } },
           { do: 'open', ...A },
+          { do: 'requests', ...A, count: 2, waits: false },
           { do: 'wait', ms: 500 },
         ],
       },

@@ -21,7 +21,6 @@ export const TEXTS = {
   language: { zh: '语言', en: 'Language' },
   tryIt: { zh: '试一试', en: 'Try it' },
   phone: { zh: '手机 {name}', en: 'Phone {name}' },
-  secondPhone: { zh: '第二台手机', en: 'A second phone' },
   openPage: { zh: '小程序', en: 'The mini-program' },
   backArrow: { zh: '返回', en: 'Back' },
   newest: { zh: '最新', en: 'Newest' },

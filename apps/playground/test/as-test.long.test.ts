@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -25,19 +25,21 @@ test('what "copy as a test" gives is a test that passes, for every story', async
     // One after the other: they share WeChat's clock and faults.
     'export default { test: { include: ["*.test.mjs"], fileParallelism: false, testTimeout: 60_000 } }',
   )
-  const child = spawn(process.execPath, [VITEST, 'run', '--root', FOLDER, '--reporter=json', '--no-color'], {
+  const reportFile = join(FOLDER, 'report.json')
+  const args = ['run', '--root', FOLDER, '--no-color', '--reporter=json', `--outputFile=${reportFile}`]
+  const child = spawn(process.execPath, [VITEST, ...args], {
     env: { PATH: process.env.PATH ?? '', SERVICE_URL: demonstration.address, MINIPROGRAM: EXAMPLE },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let printed = ''
-  child.stdout.on('data', (chunk: Buffer) => {
-    printed += chunk.toString()
-  })
-  child.stderr.on('data', (chunk: Buffer) => {
-    printed += chunk.toString()
-  })
-  await once(child, 'exit')
-  const report = JSON.parse(printed.slice(printed.indexOf('{'), printed.lastIndexOf('}') + 1)) as {
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      printed += chunk.toString()
+    })
+  }
+  await once(child, 'close')
+  expect(existsSync(reportFile), printed).toBe(true)
+  const report = JSON.parse(readFileSync(reportFile, 'utf8')) as {
     numPassedTests: number
     testResults: { name: string; message: string; assertionResults: { status: string; failureMessages: string[] }[] }[]
   }

@@ -18,6 +18,6 @@ export function countOf(events: readonly LedgerEvent[]): Counts {
     logins: loginsBegun.length,
     codes: ended.filter(({ entry }) => entry.event === 'jscode2session').length,
     failed: ended.filter(({ entry }) => entry.event === 'app.request' && entry.ok === false).length,
-    pending: [...begun, ...loginsBegun].filter(({ origin, entry }) => !answered.has(`${origin} ${entry.call}`)).length,
+    pending: begun.filter(({ origin, entry }) => !answered.has(`${origin} ${entry.call}`)).length,
   }
 }
