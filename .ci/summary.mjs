@@ -41,7 +41,7 @@ for (const [step, name] of Object.entries(CHECKS)) {
 for (const { page, file, title } of namedTests()) {
   // `$name`, `%s` and the like stand for the values of a table.
   const pattern = title.split(/\$[\w.]+|%[sdijo#%]/).map((text) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
-  const isNamed = new RegExp(pattern.join('[^]*'))
+  const isNamed = new RegExp(pattern.join('[\\s\\S]*'))
   if (!passedTests.some((test) => test.file === file && isNamed.test(test.name))) {
     failures.push(`${page} names a test that did not pass: ${file} > ${title}`)
   }

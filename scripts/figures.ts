@@ -30,12 +30,12 @@ const PARTS: [english: string, chinese: string, files: string[]][] = [
   [
     'options, instances that share a session, the calls of the service',
     '选项、共享会话的多个实例、对服务端的调用',
-    ['auth', 'instances'],
+    ['auth', 'instances', 'hooks'],
   ],
   [
     'requests, uploads and downloads, both styles, tasks, `wrap`',
     '请求、上传、下载，两种调用风格，任务对象，`wrap`',
-    ['pipeline', 'task'],
+    ['pipeline', 'task', 'snapshot'],
   ],
   ['reading what the service answers', '解读服务端的响应', ['service', 'api']],
   ['reading what `wx` answers', '解读 `wx` 的响应', ['wx']],
@@ -46,9 +46,13 @@ const PARTS: [english: string, chinese: string, files: string[]][] = [
 
 /** Of the client, whose sizes come from a build of it. */
 export function clientFigures(size: number, shares: Record<string, number>): Figure[] {
+  const known = [...PARTS.flatMap(([, , files]) => files), 'index']
+  const unknown = Object.keys(shares).filter((path) => !known.some((file) => isFile(path, file)) && path !== '<stdin>')
+  if (unknown.length > 0)
+    throw new Error(`scripts/figures.ts does not say which part of the client is ${unknown.join(', ')}`)
   const bytesOf = (files: readonly string[]) =>
     Object.entries(shares)
-      .filter(([path]) => files.some((file) => path.endsWith(`/${file}.ts`) || path.endsWith(`/${file}.js`)))
+      .filter(([path]) => files.some((file) => isFile(path, file)))
       .reduce((sum, [, bytes]) => sum + bytes, 0)
   const kb = (bytes: number) => (bytes / 1000).toFixed(1)
   // Every change of the client moves them a little.
@@ -70,6 +74,10 @@ export function clientFigures(size: number, shares: Record<string, number>): Fig
       ]
     }),
   ]
+}
+
+function isFile(path: string, name: string): boolean {
+  return path.endsWith(`/${name}.ts`) || path.endsWith(`/${name}.js`)
 }
 
 interface Memory {

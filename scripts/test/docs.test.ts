@@ -1,21 +1,50 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ROOT } from '../root.ts'
 
-/** Pages that prove what they say by tests, in both languages. */
-const PAGES = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
+const PAGES = globSync(
+  ['*.md', 'docs/**/*.md', '{packages,apps}/*/*.md', '{packages,apps}/*/{docs,bench,src}/**/*.md'],
+  {
+    cwd: ROOT,
+    exclude: (name) => name.includes('node_modules'),
+  },
+)
 
-test.each(PAGES)('every test that docs/%s names is there', (name) => {
-  const page = readFileSync(join(ROOT, 'docs', name), 'utf8')
-  const named = [...page.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+\.ts)\)/g)]
-  expect(named.length).toBeGreaterThan(2)
-  for (const [, title = '', file = ''] of named) expect(readWithSuites(join(ROOT, file)), file).toContain(title)
+const NAMING_TESTS = PAGES.filter((page) => page.startsWith('docs/') && testsNamedIn(page).length > 0)
+
+describe('the documents', () => {
+  test('are found', () => {
+    expect(PAGES).toEqual(expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'docs/outages.md']))
+    expect(NAMING_TESTS).toEqual(expect.arrayContaining(['docs/asvs.md', 'docs/outages.md']))
+  })
+
+  // That the test has passed is seen to by `.ci/run`.
+  test.each(NAMING_TESTS)('every test that %s names is there', (page) => {
+    for (const { title, file } of testsNamedIn(page)) expect(readTests(file), `${page}: ${file}`).toContain(title)
+  })
+
+  test.each(PAGES)('every link in %s leads to a file', (page) => {
+    const text = read(page).replaceAll(/```[\s\S]*?```|`[^`]*`/g, '')
+    const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
+    const local = targets.filter((target) => !/^(\w+:|#)/.test(target)).map((target) => target.replace(/#.*/, ''))
+    expect(local.filter((target) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([])
+  })
 })
 
-/** A test file and the modules beside it, one of which may be a suite that several test files run. */
-function readWithSuites(file: string): string {
-  const text = readFileSync(file, 'utf8')
-  const imported = [...text.matchAll(/from '(\.\/[^']+)'/g)].map(([, path = '']) => join(dirname(file), path))
-  return [text, ...imported.filter(existsSync).map((path) => readFileSync(path, 'utf8'))].join('\n')
+/** `[title](../packages/…/x.test.ts)` */
+function testsNamedIn(page: string): { title: string; file: string }[] {
+  const links = read(page).matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+\.ts)\)/g)
+  return [...links].map(([, title = '', file = '']) => ({ title, file }))
+}
+
+/** A file of tests, with what it imports from beside it: one suite may be run for several servers. */
+function readTests(file: string): string {
+  const text = read(file)
+  const imported = [...text.matchAll(/from '(\.\/[^']+)'/g)].map(([, path = '']) => read(join(dirname(file), path)))
+  return [text, ...imported].join('\n')
+}
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8')
 }
