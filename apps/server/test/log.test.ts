@@ -13,3 +13,14 @@ test('a request in the log has neither its headers nor its query', async () => {
   expect(lines.join()).toContain('"url":"/path"')
   expect(lines.join()).not.toContain('canary')
 })
+
+test.each([
+  ['the headers of a request', { req: { method: 'GET', headers: { authorization: 'canary' } } }, '"method":"GET"'],
+  ['the headers of an answer', { res: { statusCode: 201, headers: { 'set-cookie': 'canary' } } }, '"statusCode":201'],
+  ['the query of an address', { req: { url: '/path?code=canary&code=canary' } }, '"url":"/path"'],
+])('of %s nothing is written, whoever logs it', (_, fields, kept) => {
+  const lines: string[] = []
+  createLog('trace', { write: (line) => void lines.push(line) }).info(fields, 'by hand')
+  expect(lines.join()).toContain(kept)
+  expect(lines.join()).not.toContain('canary')
+})

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { call, signIn, startProcess } from './process.ts'
 import { COLUMNS, environment, isAvailable } from './service.ts'
@@ -35,6 +36,19 @@ describe.each(COLUMNS.filter(isAvailable))('the service process, stores %s', (co
       data: { code: 'session_revoked', reason: 'signed_out' },
     })
     service.child.kill('SIGTERM')
+    expect(await service.ended).toBe(0)
+  })
+
+  test('a sign-in under way at SIGTERM is answered 201, because the stores close after it', async () => {
+    const service = startProcess({ ...(await environment(column)), ...EMULATOR })
+    const address = await service.address
+    await call(`${address}/emulator/faults`, { body: { point: 'jscode2session', delayMs: 2_500 } })
+    const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
+    const signedIn = call(`${address}/v1/sessions`, { body: login })
+    // The service asks WeChat meanwhile, and is not answered yet.
+    await sleep(800)
+    service.child.kill('SIGTERM')
+    expect(await signedIn).toMatchObject({ status: 201, data: { tokenType: 'Bearer' } })
     expect(await service.ended).toBe(0)
   })
 

@@ -91,3 +91,22 @@ test('rediss:// speaks TLS', async () => {
   // A handshake record that offers TLS (RFC 8446, section 5.1).
   expect([hello?.[0], hello?.[1]]).toEqual([22, 3])
 })
+
+test.skipIf(inject('redisUrl') === null)(
+  'that Redis cannot be reached is told once, and once that it is back',
+  async () => {
+    const server = await startRedis()
+    onTestFinished(() => server.stop())
+    const lines: string[] = []
+    const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line).msg) })
+    const { redis } = connectRedis(server.url, log)
+    onTestFinished(() => redis.disconnect())
+    await vi.waitFor(() => expect(redis.status).toBe('ready'), 10_000)
+    expect(lines).toEqual([])
+    await server.kill()
+    const away = 'the session store (Redis) cannot be reached, trying again'
+    await vi.waitFor(() => expect(lines).toEqual([away]), 10_000)
+    await server.start()
+    await vi.waitFor(() => expect(lines).toEqual([away, 'the session store (Redis) is back']), 10_000)
+  },
+)
