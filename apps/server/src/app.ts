@@ -14,7 +14,7 @@ import {
   type WechatApp,
   weappAuth,
 } from '@weapp-auth/fastify'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Cluster, Redis } from 'ioredis'
 import { readCallerAddress } from './caller-address.ts'
 import { closeGracefully } from './closing.ts'
@@ -36,6 +36,8 @@ export interface AppDeps {
   sessionLimit: number
   trustProxy: readonly string[]
   rateLimits?: RateLimitsOptions
+  /** From which delay of the event loop on requests are `overloaded`, in milliseconds; 0: never. Default 1 000. */
+  maxEventLoopDelayMs?: number
   log: FastifyBaseLogger
   now?: () => number
   /** Which `Host` headers are answered at all. Default: every one. */
@@ -60,7 +62,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     // Node looks for requests that are late every 30 s by default, so that they could take a minute.
     http: { connectionsCheckingInterval: 1_000 },
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNDECODABLE),
-    requestIdLogLabel: 'requestId',
+    logController: new LogController({ requestIdLogLabel: 'requestId' }),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     frameworkErrors: sendProblem,
@@ -82,7 +84,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     strictTransportSecurity: { includeSubDomains: false },
   })
   await app.register(fastifyUnderPressure, {
-    maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS,
+    maxEventLoopDelay: deps.maxEventLoopDelayMs ?? MAX_EVENT_LOOP_DELAY_MS,
     pressureHandler: async ({ url }) => {
       // A process that is busy is alive: restarting it would leave the others with its work.
       if (url !== '/livez') throw new ApiError('overloaded', 'the event loop is late', { retryAfterSeconds: 1 })

@@ -134,6 +134,14 @@ describe('while the service stops', () => {
   })
 })
 
+test('the demonstration, whose phones keep the process busy, is not overloaded by them', async () => {
+  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  for (let n = 0; n < 3; n++) {
+    blockEventLoop(1_500)
+    expect((await app.inject('/readyz')).statusCode).toBe(200)
+  }
+})
+
 test('a process that cannot keep up says so, and stays alive', async () => {
   const { app } = await startService('embedded')
   let answer = await app.inject('/readyz')

@@ -66,6 +66,8 @@ describe('the walk-through', () => {
     expect(again).toEqual(['pulls the page down to refresh it'])
     expect(tap).toEqual(['taps #login >>> .login', ...LOGIN, 'GET /products → 200'])
     expect(service.output()).toContain('6 × wx.login, 6 × jscode2session, 0 codes sent twice')
+    // Of Node or Fastify: nothing that the reader could do anything about.
+    expect(service.output()).not.toMatch(/Warning|Deprecation/)
 
     const landing = await (await fetch(`${address}/emulator`)).text()
     expect(landing).toContain(`curl -s ${address}/emulator/wx-login`)
