@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { Agent, errors, request } from 'undici'
 import { ApiError } from '../api-error.ts'
 import { DETAILS, ERRCODES, RETRY_AFTER_SECONDS } from './errcodes.ts'
 
@@ -6,6 +7,9 @@ import { DETAILS, ERRCODES, RETRY_AFTER_SECONDS } from './errcodes.ts'
 export const WECHAT_DEADLINE_MS = 5_000
 /** A real answer has a few hundred bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024
+
+/** Connections to WeChat are kept. It follows no redirect and sends nothing twice, as a code that is good once needs it. */
+const dispatcher = new Agent({ maxResponseSize: MAX_ANSWER_BYTES })
 
 export interface WechatCall {
   baseUrl: string
@@ -36,15 +40,18 @@ export async function callWechat({ baseUrl, path, query, body, signal }: WechatC
   const post = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
   let text: string
   try {
-    const response = await fetch(url, { redirect: 'manual', signal, ...post })
-    if (!response.ok) {
-      await response.body?.cancel()
-      throw badResponse(`HTTP status ${response.status}`)
+    const response = await request(url, { dispatcher, signal, ...post })
+    if (response.statusCode < 200 || response.statusCode > 299) {
+      await response.body.dump()
+      throw badResponse(`HTTP status ${response.statusCode}`)
     }
-    text = await readText(response)
+    text = await response.body.text()
   } catch (error) {
     if (error instanceof ApiError) throw error
     if (signal.aborted) throw timeout()
+    if (error instanceof errors.ResponseExceededMaxSizeError) {
+      throw badResponse(`an answer of more than ${MAX_ANSWER_BYTES} bytes`)
+    }
     throw new ApiError('wechat_unreachable', `WeChat could not be reached (${findErrorCode(error)})`)
   }
   return parseAnswer(text)
@@ -74,18 +81,6 @@ export function timeout(): ApiError {
   return new ApiError('wechat_timeout', `WeChat did not answer within ${WECHAT_DEADLINE_MS} ms`)
 }
 
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength
-    // Leaving the loop cancels the stream.
-    if (size > MAX_ANSWER_BYTES) throw badResponse(`an answer of more than ${MAX_ANSWER_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
 /** WeChat labels its JSON `text/plain`, so the content type says nothing. */
 function parseAnswer(text: string): WechatAnswer {
   let body: unknown
@@ -102,7 +97,6 @@ function parseAnswer(text: string): WechatAnswer {
 }
 
 function findErrorCode(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : 'no connection'
 }
