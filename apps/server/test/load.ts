@@ -12,8 +12,8 @@ const GUARD_DEADLINE_MS = 500
 const DEADLINE_MS = 700
 /** How soon after its store the service is back. */
 const RECOVERY_MS = 1_000
-/** How soon the service stops. */
-const CLOSE_MS = 1_000
+/** How soon the service stops: connections that are kept open get a second for their last request. */
+const CLOSE_MS = 1_500
 
 export interface Answer {
   path: string

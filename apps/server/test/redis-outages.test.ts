@@ -60,7 +60,7 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
     await service.settle()
   })
 
-  test.each(OUTAGES)('$name when the service stops: it stops within a second', async (outage) => {
+  test.each(OUTAGES)('$name when the service stops: it stops within 1.5 s', async (outage) => {
     const { redis, admin } = await open(outage.args)
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: redis.url })
     await outage.break(redis, admin)

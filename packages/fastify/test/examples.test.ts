@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { readFileSync } from 'node:fs'
+import type {} from '@weapp-auth/test-servers'
+import { Redis } from 'ioredis'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { runExample, startProvider } from './example.ts'
 
 const CREDENTIALS = { name: 'alice', password: 'correct horse' }
@@ -93,5 +96,27 @@ describe('the example third-party', () => {
       body: { code: 'request_invalid' },
     })
     expect((await post('/provider/login', { ticket: 'down' })).status).toBe(500)
+  })
+})
+
+describe('the example with-redis', () => {
+  it.skipIf(inject('redisUrl') === null)('keeps the sessions in the Redis that the host application has', async () => {
+    const { get, send, wechatSignIn } = await runExample('with-redis.ts', { REDIS_URL: inject('redisUrl') ?? '' })
+    const { token, user } = await wechatSignIn('alice')
+    expect((await get('/orders', token)).body).toEqual({ ordersOf: user.id })
+    const redis = new Redis(inject('redisUrl') ?? '')
+    onTestFinished(() => redis.disconnect())
+    const bucket = token.split('.')[1]
+    expect(await redis.exists(`weapp-auth:u{${bucket}}:${user.id}`)).toBe(1)
+    expect((await send('DELETE', '/v1/sessions?scope=all', token)).body).toEqual({ revoked: 1 })
+    expect((await get('/orders', token)).body).toMatchObject({ reason: 'signed_out' })
+  })
+
+  it('is what the README shows', () => {
+    const read = (name: string) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
+    const [, shown = ''] = /```ts\n(await app\.register\(fastifyRedis[^`]*)```/.exec(read('README.md')) ?? []
+    const lines = shown.split('\n').map((line) => line.trim())
+    expect(lines.length).toBeGreaterThan(3)
+    for (const line of lines) if (line !== '...') expect(read('examples/with-redis.ts')).toContain(line)
   })
 })
