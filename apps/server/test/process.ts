@@ -17,9 +17,13 @@ export interface ServiceProcess {
   ended: Promise<number | NodeJS.Signals>
 }
 
-/** Starts the built service as an operator does, with nothing of this process's environment but PATH. */
-export function startProcess(env: Record<string, string>, args: readonly string[] = []): ServiceProcess {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+/**
+ * Starts the built service as an operator does, with nothing of this process's environment but PATH.
+ *
+ * @param shell a command for `sh` before it starts, e.g. a limit
+ */
+export function startProcess(env: Record<string, string>, args: readonly string[] = [], shell = ':'): ServiceProcess {
+  const child = spawn('/bin/sh', ['-c', `${shell}; exec "$@"`, 'sh', process.execPath, MAIN, ...args], {
     env: { PATH: process.env.PATH ?? '', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -24,7 +24,7 @@ const SCHEMA = `
     used INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX IF NOT EXISTS code_claims_by_time ON code_claims (claimed_at_ms);
-  CREATE TABLE IF NOT EXISTS store (world TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS store (world TEXT NOT NULL, pinged INTEGER NOT NULL DEFAULT 0) STRICT;
 `
 
 /** Rows that expired are removed a few at a time, by the sign-ins that add new ones. */
@@ -137,7 +137,8 @@ function prepare(db: DatabaseSync) {
     findClaim: db.prepare('SELECT claimed_at_ms, used FROM code_claims WHERE digest = ?'),
     settle: db.prepare('UPDATE code_claims SET used = 1 WHERE digest = ?'),
     purgeClaims: db.prepare('DELETE FROM code_claims WHERE claimed_at_ms <= ?'),
-    ping: db.prepare('UPDATE store SET world = world'),
+    // Another value each time: SQLite does not write what is there already.
+    ping: db.prepare('UPDATE store SET pinged = 1 - pinged'),
   }
 }
 
