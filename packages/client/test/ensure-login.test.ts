@@ -5,7 +5,7 @@ import { createPhone, withStringStatus } from './phone.ts'
 import { flush, watch } from './watch.ts'
 
 describe('ensureLogin', () => {
-  test('logs in once when nothing is stored, and asks nothing of the session_key', async () => {
+  test('logs in once when nothing is stored, and does not call wx.checkSession', async () => {
     const { auth, count, service } = createPhone()
     expect(auth.getSession()).toBeNull()
     const session = await auth.ensureLogin()
@@ -38,7 +38,7 @@ describe('ensureLogin', () => {
     expect(phone.service.paths()).toEqual(['POST /v1/sessions', 'GET /products'])
   })
 
-  test('a dead session_key costs one login', async () => {
+  test('an expired session_key costs one login', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await flush()
@@ -166,7 +166,7 @@ describe('ensureLogin', () => {
     expect(auth.getSession()).toMatchObject({ id: 's1' })
   })
 
-  test("checkSession: 'never' asks nothing of the session_key", async () => {
+  test("checkSession: 'never' does not call wx.checkSession", async () => {
     const phone = createPhone({ checkSession: 'never' })
     await phone.auth.ensureLogin()
     await flush()
@@ -181,7 +181,7 @@ describe('ensureLogin', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('what force brings is stored, although the expiry has hardly moved', async () => {
+  test('the session made by force is stored, although the expiry has hardly moved', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await phone.auth.ensureLogin({ force: true })
@@ -206,7 +206,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('is told apart by a status that came as a string', async () => {
+  test('gets its code also from a status that is a string', async () => {
     const phone = createPhone()
     const auth = phone.restart({ wx: withStringStatus(phone.device.wx) })
     phone.service.exchanges.push(problem(429, 'rate_limited'))
@@ -228,13 +228,13 @@ describe('a failing login', () => {
     expect(auth.getSession()).toBeNull()
   })
 
-  test('is one although its body looks like a session', async () => {
+  test('with an error status fails although its body looks like a session', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push({ status: 403, data: service.issue() })
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
   })
 
-  test('repeats nothing of the answer that is not a code', async () => {
+  test('puts nothing of the answer into the message but a code', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push({ status: 400, data: { code: 'no such code: 0a1B2c' } })
     const error: unknown = await auth.ensureLogin().catch((reason: unknown) => reason)
@@ -242,7 +242,7 @@ describe('a failing login', () => {
     expect(String(error)).not.toContain('0a1B2c')
   })
 
-  test('takes its exchange with it at the deadline', async () => {
+  test('aborts its exchange at the deadline', async () => {
     const { auth, device, service, advance } = createPhone({ loginTimeoutMs: 5_000 })
     device.faults.set('wx.login', { delayMs: 3_000, times: 1 })
     service.exchanges.push('hold')
@@ -267,7 +267,7 @@ describe('a failing login', () => {
     expect(fails).toMatchObject([{ code: 'login_timeout' }])
   })
 
-  test('a session that comes after the deadline is not taken, and revoked', async () => {
+  test('a session that comes after the deadline is not used, and revoked', async () => {
     const phone = createPhone()
     const { wx } = phone.device
     // A network layer that knows neither timeout nor abort.
@@ -313,7 +313,7 @@ describe('a wx that misbehaves', () => {
     expect(fails).toMatchObject([{ name: 'AuthError', code: 'login_failed' }])
   })
 
-  test('wx.checkSession that fails with nothing has not vouched for the session_key', async () => {
+  test('wx.checkSession that fails without a message counts as an expired session_key', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await flush()
@@ -324,7 +324,7 @@ describe('a wx that misbehaves', () => {
 })
 
 describe('the expiry', () => {
-  test('a passed hint leads to one login before the request is sent', async () => {
+  test('a session that has expired by the clock leads to one login before the request is sent', async () => {
     const { auth, service, advance, count } = createPhone()
     await auth.ensureLogin()
     await advance(IDLE_SECONDS * 1_000)
@@ -441,7 +441,7 @@ describe('events', () => {
     expect(seen).toHaveLength(2)
   })
 
-  test('are told when the login is over for those who waited for it, too', async () => {
+  test('are emitted after those who waited for the login have got its result', async () => {
     const { auth, advance } = createPhone()
     const order: string[] = []
     auth.on('login', () => order.push('handler'))

@@ -85,7 +85,7 @@ describe('a failing login', () => {
     expect(service.usedCodes).toHaveLength(1)
   })
 
-  test('says which problem the service had', async () => {
+  test('names the problem of the service', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'))
     await expect(auth.ensureLogin()).rejects.toMatchObject({
@@ -120,7 +120,7 @@ describe('a failing login', () => {
     }
   })
 
-  test('ends the pause of its own failure and not a longer one that came after it', async () => {
+  test('the end of one pause does not end a longer one that began later', async () => {
     const { auth, service, advance, count } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'), problem(403, 'user_disabled'))
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
@@ -131,7 +131,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('asks WeChat for no code when its time was over before there was anything to send', async () => {
+  test('does not call wx.login when its deadline passed before that', async () => {
     let answer: (data: string) => void = () => {}
     const { auth, advance, count } = createPhone({
       loginTimeoutMs: 1_000,
@@ -156,7 +156,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(3)
   })
 
-  test('begins with a short pause again once one has gone well', async () => {
+  test('starts with a short pause again after a login that succeeded', async () => {
     const { auth, service, advance } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'))
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
@@ -169,7 +169,7 @@ describe('a failing login', () => {
     expect(await auth.ensureLogin({ force: true })).toMatchObject({ id: 's2' })
   })
 
-  test('lets an optional request go anonymous during the pause', async () => {
+  test('lets an optional request go without a token during the pause', async () => {
     const { auth, service, count } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'))
     service.business = () => ({ status: 200, data: 'public' })
@@ -189,7 +189,7 @@ describe('a failing login', () => {
     expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
   })
 
-  test('takes a Retry-After with a date, which a phone cannot read by its clock, for none', async () => {
+  test('ignores a Retry-After with a date, because the clock of a phone may be wrong', async () => {
     const { auth, service, advance } = createPhone()
     service.exchanges.push({
       ...problem(429, 'rate_limited'),
@@ -224,7 +224,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(3)
   })
 
-  test('says so at once, and queues nobody', async () => {
+  test('over the limit rejects at once and queues nobody', async () => {
     const { auth, service, count, advance } = createPhone()
     for (let i = 0; i < 3; i++) await auth.ensureLogin({ force: true })
     service.revokeAll()
@@ -246,7 +246,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(3)
   })
 
-  test('has one deadline over wx.login and the exchange, in time the app was in front', async () => {
+  test('has one deadline for wx.login and the exchange, which counts foreground time', async () => {
     const { auth, device, service, advance } = createPhone()
     device.faults.set('wx.login', { delayMs: 10_000, times: 1 })
     service.exchanges.push('hold')
@@ -342,7 +342,7 @@ describe('what a login sends', () => {
     expect(count('wx.login')).toBe(0)
   })
 
-  test('carries the token of the session it takes the place of, for the service to end', async () => {
+  test('sends the token of the session it replaces, so that the service can end it', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     await auth.ensureLogin({ force: true })
@@ -360,7 +360,7 @@ describe('the options header, isUnauthorized and logger', () => {
     expect(service.calls.every(({ header }) => !('authorization' in header))).toBe(true)
   })
 
-  test('logger is told of every event, later, and never a secret', async () => {
+  test('logger gets every event, later, and never a secret', async () => {
     const lines: string[] = []
     const { auth, service, advance } = createPhone({ logger: (line) => lines.push(line) })
     await auth.ensureLogin()

@@ -31,7 +31,7 @@ describe('uploadFile', () => {
     expect(service.paths().filter((path) => path === 'POST /avatar')).toHaveLength(2)
   })
 
-  test("reads the reason of a 401 out of the string: an administrator's word is final", async () => {
+  test('finds the reason of a 401 in the text: after `admin` nobody signs in silently', async () => {
     const { auth, service, device, count } = createPhone()
     await auth.ensureLogin()
     service.revokeAll('admin')
@@ -59,7 +59,7 @@ describe('uploadFile', () => {
     expect([count('wx.login'), auth.getSession()?.id === first]).toEqual([2, false])
   })
 
-  test('tells of its progress', async () => {
+  test('reports its progress', async () => {
     const { auth, device } = createPhone()
     const upload = auth.uploadFile({ url: '/avatar', filePath: device.files.create('picture'), name: 'file' })
     const told: number[] = []
@@ -97,7 +97,7 @@ describe('downloadFile', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('asks the service why, because a file does not say', async () => {
+  test('asks the service for the reason, because a file has none', async () => {
     const { auth, service, count } = createPhone()
     await auth.ensureLogin()
     service.revokeAll('signed_out_elsewhere')
@@ -106,7 +106,7 @@ describe('downloadFile', () => {
     expect(service.paths().slice(1)).toEqual(['GET /receipt', 'GET /v1/session'])
   })
 
-  test('and a request for raw bytes does, too', async () => {
+  test('a request for raw bytes asks the service, too', async () => {
     const { auth, service, count } = createPhone()
     await auth.ensureLogin()
     service.revokeAll('admin')

@@ -12,7 +12,7 @@ describe('single-page mode', () => {
     expect(phone.count('wx.login')).toBe(0)
   })
 
-  test('lets an optional request go anonymous', async () => {
+  test('sends an optional request without a token', async () => {
     const phone = createPhone()
     phone.device.lifecycle.launch({ scene: 1154 })
     phone.service.business = () => ({ status: 200, data: 'public' })
@@ -54,7 +54,7 @@ describe('a wx', () => {
     expect(auth.getSession()).toMatchObject({ id: 's1' })
   })
 
-  test('may give NaN for every status: what is a session is one', async () => {
+  test('may give NaN for every status: a session in the body is accepted', async () => {
     const phone = createPhone()
     const { wx } = phone.device
     const request: Wx['request'] = (options) =>
@@ -70,7 +70,7 @@ describe('a wx', () => {
     await expect(auth.ensureLogin({ force: true })).rejects.toMatchObject({ code: 'bad_response' })
   })
 
-  test('that interrupts a request in the background has lost it in the network', async () => {
+  test('that interrupts a request in the background causes a network error', async () => {
     const { auth, service, device, advance } = createPhone()
     await auth.ensureLogin()
     service.business = () => 'hold'
@@ -126,7 +126,7 @@ describe('instances', () => {
     expect(phone.service.usedCodes).toHaveLength(2)
   })
 
-  test('with storages of their own know nothing of each other, under whatever key', async () => {
+  test('with storages of their own are independent, also under the same key', async () => {
     const phone = createPhone()
     const wx = Object.create(phone.device.wx)
     const createStorage = () => ({ get: async () => null, set: async () => {}, remove: async () => {} })
@@ -139,7 +139,7 @@ describe('instances', () => {
     expect(await two.ensureLogin()).toMatchObject({ id: 's2' })
   })
 
-  test('with other keys know nothing of each other', async () => {
+  test('with different keys are independent', async () => {
     const phone = createPhone()
     const wx = Object.create(phone.device.wx)
     const [one, two] = [phone.restart({ wx }), phone.restart({ wx, storageKey: 'other' })]
@@ -163,7 +163,7 @@ describe('encrypt', () => {
 })
 
 describe('a full storage', () => {
-  test('brings no session back that ended', async () => {
+  test('brings back no session that has ended', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await flush()
@@ -192,7 +192,7 @@ describe('logout', () => {
     expect(auth.getSession()).toBeNull()
   })
 
-  test('everywhere that failed is signed out here, and can be tried again', async () => {
+  test('everywhere that failed is signed out here and can be called again', async () => {
     const { auth, service } = createPhone()
     const { route } = service
     let isDown = true
@@ -209,7 +209,7 @@ describe('logout', () => {
     await expect(auth.logout({ everywhere: true })).rejects.toMatchObject({ code: 'logged_out' })
   })
 
-  test('with remote: false tells nobody', async () => {
+  test('with remote: false does not tell the service', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     await auth.logout({ remote: false })

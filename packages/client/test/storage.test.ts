@@ -37,7 +37,7 @@ describe('the stored session', () => {
     expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's2' })
   })
 
-  test('that is cleared behind our back lives on in memory, and is written again', async () => {
+  test('that the app cleared from the storage stays in memory and is written again', async () => {
     const { auth, device, advance, count } = createPhone()
     await auth.ensureLogin()
     await flush()
@@ -94,7 +94,7 @@ describe('the stored session', () => {
 })
 
 describe('a storage', () => {
-  test('that refuses to write leaves the session in memory', async () => {
+  test('that refuses to write: the session lives in memory', async () => {
     const { auth, device, count } = createPhone()
     device.faults.set('wx.setStorage', { errMsg: 'quota reached' })
     await auth.ensureLogin()
@@ -103,7 +103,7 @@ describe('a storage', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('that never answers is given up after two seconds', async () => {
+  test('that never answers is ignored after two seconds', async () => {
     const { auth, device, advance } = createPhone()
     device.faults.set('wx.getStorage', { hang: true })
     const ensured = watch(auth.ensureLogin())
@@ -111,7 +111,7 @@ describe('a storage', () => {
     expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
   })
 
-  test('that throws at once is no obstacle', async () => {
+  test('that throws does not prevent a login', async () => {
     const phone = createPhone()
     const fail = () => {
       throw new Error('no storage here')
@@ -169,7 +169,7 @@ describe('a storage', () => {
     expect(pending).toHaveLength(3)
   })
 
-  test('that was given up and lands late brings no session back', async () => {
+  test('whose write lands late brings no session back', async () => {
     const phone = createPhone()
     phone.device.faults.set('wx.setStorage', { delayMs: 3_000, times: 1 })
     await phone.auth.ensureLogin()
@@ -181,7 +181,7 @@ describe('a storage', () => {
   })
 })
 
-test('getSession is null until the storage was read, and says nothing of the token', async () => {
+test('getSession is null until the storage was read, and does not show the token', async () => {
   const phone = createPhone()
   await phone.auth.ensureLogin()
   await flush()

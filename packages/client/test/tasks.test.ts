@@ -100,7 +100,7 @@ describe('a request with callbacks', () => {
     expect(told).toEqual(['success 200', 'complete'])
   })
 
-  test.each([404, 500])('has success for a %i, as wx has', async (status) => {
+  test.each([404, 500])('calls success for a %i, as wx does', async (status) => {
     const { auth, service } = createPhone()
     service.business = () => ({ status })
     const { told, ...callbacks } = recorder()
@@ -147,7 +147,7 @@ describe('a request with callbacks', () => {
     expect(failures).toMatchObject([{ code: 'network', errno: 600_001 }])
   })
 
-  test('leaves no rejection that nobody handled', async () => {
+  test('causes no unhandled rejection', async () => {
     const { auth, device } = createPhone()
     device.network.setOnline(false)
     const unhandled = vi.fn()
@@ -159,7 +159,7 @@ describe('a request with callbacks', () => {
     expect(unhandled).not.toHaveBeenCalled()
   })
 
-  test('a callback that throws hides neither complete nor anybody else, and is told to the app', async () => {
+  test('after a callback that throws, complete and other callbacks are still called, and App.onError gets the error', async () => {
     const { auth, advance } = createPhone()
     const { told, ...others } = recorder()
     const bad = () => {
@@ -196,7 +196,7 @@ describe('a request with callbacks', () => {
     },
   )
 
-  test('ensureLogin has them, too', async () => {
+  test('ensureLogin takes callbacks, too', async () => {
     const { auth, service } = createPhone()
     const told: unknown[] = []
     auth.ensureLogin({ success: ({ id }) => told.push(id), complete: () => told.push('complete') })
@@ -211,7 +211,7 @@ describe('a request with callbacks', () => {
 describe('abort', () => {
   afterEach(() => vi.restoreAllMocks())
 
-  test('while it waits for a login settles at once, and sends nothing', async () => {
+  test('while the call waits for a login settles it at once, and nothing is sent', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push('hold')
     const request = auth.request({ url: '/products' })
@@ -226,7 +226,7 @@ describe('abort', () => {
     expect(auth.getSession()).toMatchObject({ id: 's1' })
   })
 
-  test('before the storage was read is enough', async () => {
+  test('before the storage was read prevents the request', async () => {
     const { auth, service } = createPhone()
     const request = auth.request({ url: '/products' })
     request.abort()
@@ -235,7 +235,7 @@ describe('abort', () => {
     expect(service.paths()).not.toContain('GET /products')
   })
 
-  test('of a request under way ends it in wx', async () => {
+  test('of a request under way aborts the task of wx', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     service.business = () => 'hold'
@@ -248,7 +248,7 @@ describe('abort', () => {
     expect(watched).toMatchObject({ state: 'rejected', error: { code: 'aborted' } })
   })
 
-  test('during the login of a replay sends no replay', async () => {
+  test('during the login before a replay prevents the replay', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     service.revokeAll()
@@ -279,7 +279,7 @@ describe('abort', () => {
     expect(told).toEqual(['fail aborted request:fail abort', 'complete with a failure'])
   })
 
-  test('names the call it is of', async () => {
+  test('rejects with an error that names the call', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push('hold')
     const upload = auth.uploadFile({ url: '/avatar', filePath: 'wxfile://tmp_1', name: 'file' })
@@ -420,7 +420,7 @@ describe('listeners of a task', () => {
     expect(told).toEqual(['kept'])
   })
 
-  test('all go when none is named', async () => {
+  test('are all removed when off is called without one', async () => {
     const { auth } = createPhone()
     const request = auth.request({ url: '/products' })
     const told = vi.fn()
@@ -433,7 +433,7 @@ describe('listeners of a task', () => {
 })
 
 describe('the deadline of a request', () => {
-  test('is loginTimeoutMs and its own timeout together, whatever wx does', async () => {
+  test('is loginTimeoutMs plus the timeout of the call, whatever wx does', async () => {
     const phone = createPhone()
     const silent = Object.assign(Object.create(phone.device.wx), { request: () => ({ abort: () => {} }) })
     await phone.auth.ensureLogin()
@@ -446,7 +446,7 @@ describe('the deadline of a request', () => {
     expect(watched).toMatchObject({ state: 'rejected', error: { code: 'timeout', errMsg: 'request:fail timeout' } })
   })
 
-  test('is one for the request, the login after its 401 and the replay', async () => {
+  test('includes the request, the login after a 401 and the replay', async () => {
     const { auth, service, advance } = createPhone()
     await auth.ensureLogin()
     service.business = () => 'hold'

@@ -127,7 +127,7 @@ describe('the token goes', () => {
     expect(count('wx.login')).toBe(0)
   })
 
-  test("not to another origin with auth: 'optional', whose 401 causes no login", async () => {
+  test("not to another origin with auth: 'optional', and its 401 causes no login", async () => {
     const { auth, service, count } = createPhone()
     await auth.ensureLogin()
     expect((await auth.request({ url: 'https://evil.com/', auth: 'optional' })).statusCode).toBe(401)

@@ -64,7 +64,7 @@ describe('wrap', () => {
     expect(phone.count('wx.login')).toBe(1)
   })
 
-  test('aborts through the library', async () => {
+  test('abort reaches the request of the library', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     phone.service.business = () => 'hold'
@@ -77,7 +77,7 @@ describe('wrap', () => {
     expect(phone.service.held[0]?.isGivenUp()).toBe(true)
   })
 
-  test('knows auth and replay, and hands neither on', async () => {
+  test('uses auth and replay, and passes neither to the library', async () => {
     const phone = createPhone()
     const seen: object[] = []
     const request = phone.auth.wrap((options: Options) => {
@@ -88,7 +88,7 @@ describe('wrap', () => {
     expect(seen).toEqual([{ url: 'https://api.example.com/products', header: undefined }])
   })
 
-  test('a backend that answers 200 with { code: 401 } is told by isUnauthorized', async () => {
+  test('isUnauthorized recognises a backend that answers 200 with { code: 401 }', async () => {
     const { auth, service, count } = createPhone({
       isUnauthorized: ({ statusCode, data }) => statusCode === 401 || (data as { code?: number }).code === 401,
     })
@@ -101,7 +101,7 @@ describe('wrap', () => {
     await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'unauthorized' })
   })
 
-  test('isUnauthorized is not asked about what brought no answer', async () => {
+  test('isUnauthorized is not called when no answer came', async () => {
     const phone = createPhone({ isUnauthorized: ({ data }) => (data as { code: number }).code === 401 })
     const request = phone.auth.wrap(luchLike(phone))
     await phone.auth.ensureLogin()
@@ -110,7 +110,7 @@ describe('wrap', () => {
     expect(phone.auth.getSession()).toMatchObject({ id: 's1' })
   })
 
-  test("never sends the token to another origin through another's library", async () => {
+  test('never sends the token to another origin through a library', async () => {
     const phone = createPhone()
     const request = phone.auth.wrap(taroLike(phone))
     await expect(request({ url: 'https://evil.com/' })).rejects.toMatchObject({ code: 'invalid_argument' })
@@ -119,7 +119,7 @@ describe('wrap', () => {
     expect(phone.service.calls.every(({ token }) => token === null)).toBe(true)
   })
 
-  test('lets the session slide with a library that hands out bodies alone', async () => {
+  test('moves the expiry also with a library that returns bodies without a status', async () => {
     const { auth, advance, count } = createPhone()
     const bodyOf = (options: { url: string }) => auth.request({ ...options, auth: 'none' }).then(({ data }) => data)
     const request = auth.wrap(bodyOf)
