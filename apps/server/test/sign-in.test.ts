@@ -17,7 +17,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
     const service = await startService(column)
     const { auth } = createPhone(service)
     const { user } = await auth.ensureLogin()
-    await service.app.weappAuth.revokeAll(user.id, 'limit')
+    await service.app.weappAuth.revokeAll(user.id, 'replaced')
     const responses = await Promise.all(Array.from({ length: 50 }, () => auth.request({ url: '/v1/me' })))
     expect(responses.map(({ statusCode }) => statusCode)).toEqual(Array(50).fill(200))
     expect(service.world.ledger.count('wx.request', { statusCode: 401 })).toBeGreaterThan(1)
@@ -32,7 +32,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
     const { auth } = createPhone(service)
     const { user } = await auth.ensureLogin()
     const late = auth.request<{ ok: boolean }>({ url: '/held' })
-    await service.app.weappAuth.revokeAll(user.id, 'limit')
+    await service.app.weappAuth.revokeAll(user.id, 'replaced')
     await auth.request({ url: '/v1/me' })
     expect(counts(service)).toEqual({ logins: 2, exchanges: 2 })
     gate.open()
@@ -58,18 +58,27 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
     expect(counts(service)).toEqual({ logins: 1, exchanges: 1 })
   })
 
-  test('a server that answers 401 for ever gets exactly two API calls and one login', async () => {
-    let calls = 0
+  test.each([
+    ['for reasons of its own gets one call and causes no login', {}, 1, 0],
+    ['to every session gets two calls and causes one login', { code: 'session_invalid' }, 2, 1],
+  ])('an address that answers 401 %s', async (_, body, calls, logins) => {
+    let answered = 0
     const service = await startService(column, (app) => {
-      app.get('/refusing', (_request, reply) => reply.code(401).send({ call: ++calls }))
+      app.get('/refusing', (_request, reply) => {
+        answered++
+        return reply.code(401).send(body)
+      })
     })
     const { auth } = createPhone(service)
     await auth.ensureLogin()
     const before = counts(service).logins
     const error = await auth.request({ url: '/refusing' }).catch((thrown: unknown) => thrown)
     expect(isAuthError(error) && error.code).toBe('unauthorized')
-    expect(calls).toBe(2)
-    expect(counts(service).logins - before).toBe(1)
+    expect(answered).toBe(calls)
+    expect(counts(service).logins - before).toBe(logins)
+    // The service itself still accepts the session there is.
+    expect((await auth.request({ url: '/v1/me' })).statusCode).toBe(200)
+    expect(counts(service).logins - before).toBe(logins)
   })
 
   test('the idle lifetime passes and the next request succeeds through one silent login', async () => {
