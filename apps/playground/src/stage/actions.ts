@@ -80,11 +80,11 @@ const LONGEST_STEPPED_MS = 60_000
 /** Short spans pass in steps, as on a phone in use: to an app, a jump of the clock is time in the background. */
 async function passTime({ device }: Phone, ms: number): Promise<void> {
   if (ms > LONGEST_STEPPED_MS) return device.advance(ms)
+  device.ledger.add({ side: 'control', device: device.name, event: 'clock.advance', clock: device.name, ms })
   for (let leftMs = ms; leftMs > 0; leftMs -= 1_000) {
     device.clock.advance(Math.min(leftMs, 1_000))
     await wait(0)
   }
-  device.ledger.add({ side: 'control', device: device.name, event: 'clock.advance', clock: device.name, ms })
 }
 
 /** Their requests may never end. */

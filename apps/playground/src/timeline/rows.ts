@@ -104,7 +104,8 @@ function toRow(event: LedgerEvent): Row | null {
     events: [event],
     isPending: false,
     ms: phase === 'ended' && entry.startedAtMs !== undefined ? atMs - entry.startedAtMs : null,
-    phone: String(entry.device ?? entry.phone ?? ''),
+    // What is changed behind the scenes is changed for everybody.
+    phone: entry.side === 'control' ? '' : String(entry.device ?? entry.phone ?? ''),
   }
 }
 
@@ -172,7 +173,9 @@ function showAnswer(entry: LedgerEntry, { isSignIn, isQuestion }: { isSignIn: bo
 function showStorage(entry: LedgerEntry): Shown | null {
   const base = { from: 'phone', to: 'phone', shape: 'note' } as const
   const verb = entry.event.replace('wx.', '')
-  const label = `${verb}${entry.sync ? 'Sync' : ''} ${entry.key ?? ''}`.trim()
+  // The key names the service as well; its first part says enough.
+  const key = String(entry.key ?? '').split(':')[0]
+  const label = `${verb}${entry.sync ? 'Sync' : ''} ${key}`.trim()
   if (entry.errMsg !== undefined && verb !== 'getStorage') {
     return { ...base, kind: 'storage.fail', label: `${label}: ${entry.errMsg}`, isTrouble: true }
   }

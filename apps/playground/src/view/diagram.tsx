@@ -138,7 +138,7 @@ function RowPicture({
           x1={`${placeOf(lifeline, pair)}%`}
           x2={`${placeOf(lifeline, pair)}%`}
           y1="0"
-          y2="30"
+          y2="100%"
         />
       ))}
       {row.shape === 'note' && <Note row={row} at={from} />}
@@ -152,13 +152,16 @@ function RowPicture({
         </text>
       )}
       {pair && row.from !== row.to && (
-        <text class="ends" x="99%" y="27" text-anchor="end">
+        <text class="ends" x={`${placeOf(pair[0], pair) + 1.5}%`} y="36">
           {say(LIFELINE_NAMES[row.from])} → {say(LIFELINE_NAMES[row.to])}
         </text>
       )}
     </svg>
   )
 }
+
+/** Characters that fit between two lifelines. */
+const LONG_LABEL = 28
 
 /** How far from a lifeline an arrow begins and ends, in per cent. */
 const GAP = 0.6
@@ -179,6 +182,8 @@ function Arrow({
   const direction = Math.sign(to - from)
   const start = from + direction * GAP
   const isLost = row.shape === 'lost'
+  // A long text in the middle would begin left of the picture.
+  const isLeft = isTight || labelOf(row).length > LONG_LABEL
   // A lost answer ends in a gap; what has no answer yet is drawn as far as it got.
   const end = isLost ? from + (to - from) * 0.72 : to - direction * GAP
   const marker = `url(#head-${colour})`
@@ -209,9 +214,9 @@ function Arrow({
       )}
       <text
         class={`label${row.isTrouble ? ' is-trouble' : ''}`}
-        x={`${isTight ? Math.min(from, to) + 1.5 : (from + to) / 2}%`}
+        x={`${isLeft ? Math.min(from, to) + 1.5 : (from + to) / 2}%`}
         y={lines > 1 ? 10 : 14}
-        text-anchor={isTight ? 'start' : 'middle'}
+        text-anchor={isLeft ? 'start' : 'middle'}
       >
         {labelOf(row)}
       </text>
