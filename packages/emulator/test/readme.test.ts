@@ -16,10 +16,10 @@ test('the README’s example runs as it is printed', () => {
   try {
     const file = path.join(temp, 'example.ts')
     writeFileSync(file, example.replace("'@weapp-auth/emulator'", JSON.stringify(entry)))
-    const { status, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 15_000 })
+    const { status, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000 })
     expect(status, stderr).toBe(0)
     expect(stdout).toMatch(/openid: 'o[\w-]{27}'/)
   } finally {
     rmSync(temp, { recursive: true })
   }
-})
+}, 90_000)

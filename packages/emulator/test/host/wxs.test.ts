@@ -20,6 +20,14 @@ describe('the language', () => {
     })
   })
 
+  test('words that only JavaScript reserves may be names of variables', async () => {
+    const wxs = `// a class of its own
+      var class = 'class'
+      function try(new) { return class + ' ' + new }
+      module.exports = { try: try }`
+    expect(await shown(wxs, "{{m.try('new')}}")).toMatchObject({ text: 'class new', errors: [] })
+  })
+
   test('a module may be called by a reserved word', async () => {
     const app = await launchSmallApp({
       'pages/home/home.wxml': `<wxs module="default">module.exports = { a: 1 }</wxs><view class="it">{{default.a}}</view>`,
