@@ -54,7 +54,7 @@ export function createAppComponents(deps: AppComponentsDeps): AppComponents {
     // A property may be called as something the framework's elements have: dataset, classList, tagName, ...
     writeFieldsToNode: false,
   })
-  addReadyLifetime()
+  addOwnLifetimes()
   for (const [path, config] of app.components) {
     codeSpace.addComponentStaticConfig(path, config)
     // Class names show which component they belong to, where WeChat's would show a hash.
@@ -105,9 +105,13 @@ export function createAppComponents(deps: AppComponentsDeps): AppComponents {
   const formField = builtinBehaviors.get('wx://form-field') as { _$: glassEasel.GeneralBehavior }
 
   /** The framework leaves `ready` to its host: it follows what attached the component, as one task of its own. */
-  function addReadyLifetime(): void {
+  function addOwnLifetimes(): void {
     const behavior = codeSpace.getComponentSpace().defineBehavior({
       lifetimes: {
+        created() {
+          // Libraries ask which of WeChat's two renderers shows them.
+          Object.assign(this, { renderer: 'webview' })
+        },
         attached() {
           const component = (this as unknown as { _$: glassEasel.GeneralComponent })._$
           thread.post(() => {

@@ -1,5 +1,5 @@
 import type { AppFiles } from './app-package.ts'
-import { folderOf, resolvePath } from './paths.ts'
+import { resolvePath } from './paths.ts'
 
 /** Where DevTools puts the packages of one `package.json`. Paths are relative to the project. */
 export interface NpmRelation {
@@ -33,10 +33,10 @@ export function withNpmPackages(files: AppFiles, project: AppFiles, relations: r
   }
 
   function readPackaged(path: string): string | null {
-    const at = path.lastIndexOf(NPM_FOLDER)
-    const [name, rest] = splitPackagePath(path.slice(at + NPM_FOLDER.length))
     for (const { packageFolder, distFolder } of relations) {
-      if (resolvePath(folderOf(path.slice(0, at + NPM_FOLDER.length - 1)), '') !== distFolder) continue
+      const packages = distFolder === '' ? NPM_FOLDER : `${distFolder}/${NPM_FOLDER}`
+      if (!path.startsWith(packages)) continue
+      const [name, rest] = splitPackagePath(path.slice(packages.length))
       const folder = resolvePath(packageFolder, `node_modules/${name}`)
       const manifest = readManifest(folder)
       if (manifest) return readFrom(folder, manifest, rest)

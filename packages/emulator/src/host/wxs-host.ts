@@ -106,7 +106,12 @@ export function createWxsHost({ realm, thread, onError }: WxsHostDeps): WxsHost 
     },
     change: (listener, path) =>
       isWxs(path)
-        ? (value, before, owner, node) => listener(value, before, describe(owner as Node), describe(node as Node))
+        ? // Later: WeChat calls it when the page shows the change, and it may look at any part of that.
+          (value, before, owner, node) =>
+            thread.post(() => {
+              if (!glassEasel.Element.isAttached(node as Node)) return
+              listener(value, before, describe(owner as Node), describe(node as Node))
+            })
         : listener,
     handle(caller, event, handler, path) {
       if (!isWxs(path)) return handler.call(caller, event)

@@ -15,7 +15,8 @@ const UNSEEN = new Set(
     'setNavigationBarColor setBackgroundColor setBackgroundTextStyle setTopBarText setKeepScreenOn setScreenBrightness ' +
     'setTabBarItem setTabBarStyle setTabBarBadge removeTabBarBadge showTabBarRedDot hideTabBarRedDot showTabBar ' +
     'hideTabBar hideHomeButton hideKeyboard vibrateShort vibrateLong showShareMenu hideShareMenu updateShareMenu ' +
-    'loadFontFace setInnerAudioOption setEnableDebug enableAlertBeforeUnload disableAlertBeforeUnload'
+    'loadFontFace setInnerAudioOption setEnableDebug enableAlertBeforeUnload disableAlertBeforeUnload ' +
+    'setBackgroundFetchToken'
   ).split(' '),
 )
 

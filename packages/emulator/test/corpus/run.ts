@@ -1,5 +1,6 @@
 // `WEAPP_CORPUS=<folder> node packages/emulator/test/corpus/run.ts [filter]`: opens every program of `programs.json` and
-// every component of the UI libraries, and writes `results.md`. See README.md for what has to be in the folder.
+// every component of the UI libraries, or those whose kind and name contain the filter, and writes what came out into
+// `results.md`, where all others stay as they are. See README.md for what has to be in the folder.
 import { execFileSync, spawn } from 'node:child_process'
 import {
   existsSync,
@@ -33,6 +34,8 @@ const THEIRS = [
   { error: /cloud\.[\w.]+:fail not played/, why: 'its cloud environment is not there, and it does not handle that' },
 ]
 
+const NOT_COUNTED = '**not counted:**'
+
 const LIBRARIES = ['@vant/weapp', 'tdesign-miniprogram', 'weui-miniprogram']
 
 /** What the emulator reads of a program: no picture, no package, nothing that runs outside the mini-program. */
@@ -46,16 +49,21 @@ if (!corpus || !existsSync(corpus)) {
   process.exit(2)
 }
 const [filter = ''] = process.argv.slice(2)
+const chosen = (name: string) => name.includes(filter)
 const scratch = mkdtempSync(join(realpathSync(tmpdir()), 'weapp-corpus-'))
 try {
-  const programs = (JSON.parse(readFileSync(join(here, 'programs.json'), 'utf8')) as Program[]).filter(
-    ({ repo, kind }) => `${kind} ${repo}`.includes(filter),
+  const programs = JSON.parse(readFileSync(join(here, 'programs.json'), 'utf8')) as Program[]
+  const running = programs.filter(({ repo, kind }) => chosen(`${kind} ${repo}`))
+  const rows = await inTwo(running, async (program) => ({ program, ...judge(program, await openProgram(program)) }))
+  const libraries = await inTwo(
+    LIBRARIES.filter((name) => chosen(`library ${name}`)),
+    openLibrary,
   )
-  const rows = await inTwo(programs, async (program) => ({ program, ...judge(program, await openProgram(program)) }))
-  const libraries = filter ? [] : await inTwo(LIBRARIES, openLibrary)
-  const text = report(rows, libraries)
-  if (filter) console.log(text)
-  else writeFileSync(join(here, 'results.md'), text)
+  const results = join(here, 'results.md')
+  const known = readResults(existsSync(results) ? readFileSync(results, 'utf8') : '')
+  for (const row of rows) known.programs.set(`${row.program.kind} ${row.program.repo}`, renderProgram(row))
+  for (const library of libraries) known.libraries.set(library.name, renderLibrary(library))
+  writeFileSync(results, renderResults(programs, known))
 } finally {
   rmSync(scratch, { recursive: true })
 }
@@ -228,16 +236,52 @@ async function inTwo<Item, Result>(items: readonly Item[], run: (item: Item) => 
   return results
 }
 
-function report(
-  rows: readonly ({ program: Program } & Verdict)[],
-  libraries: readonly Awaited<ReturnType<typeof openLibrary>>[],
-): string {
+/** The lines of `results.md`, by what they are about. */
+interface Results {
+  programs: Map<string, string>
+  libraries: Map<string, { row: string; failed: string[] }>
+}
+
+function readResults(text: string): Results {
+  const results: Results = { programs: new Map(), libraries: new Map() }
+  let failedOf: string[] = []
+  for (const line of text.split('\n')) {
+    const [, kind, repo] = /^\| (native|uni-app|Taro) \| (\S+) \|/.exec(line) ?? []
+    const library = /^\| components of (\S+) /.exec(line)?.[1]
+    const listed = /^Not counted of (\S+):$/.exec(line)?.[1]
+    if (kind) results.programs.set(`${kind} ${repo}`, line)
+    if (library) results.libraries.set(library, { row: line, failed: [] })
+    if (listed) failedOf = results.libraries.get(listed)?.failed ?? []
+    if (line.startsWith('- ')) failedOf.push(line)
+  }
+  return results
+}
+
+function renderProgram({ program, opened, isGood, remark }: { program: Program } & Verdict): string {
+  const verdict = isGood ? remark || 'clean' : `${NOT_COUNTED} ${remark}`
+  return `| ${program.kind} | ${program.repo} | ${opened.page ?? '–'} | ${escapeCell(verdict)} |`
+}
+
+function renderLibrary({ name, version, components, failed }: Awaited<ReturnType<typeof openLibrary>>) {
+  const good = components.length - failed.length
+  return {
+    row: `| components of ${name} ${version} | ${good} of ${components.length} (${percent(good, components.length)}) |`,
+    failed: failed.map(({ component, why }) => `- \`${component}\`: ${escapeCell(why)}`),
+  }
+}
+
+function renderResults(programs: readonly Program[], { programs: rows, libraries }: Results): string {
+  const rowsOf = (kinds: readonly string[]) =>
+    programs
+      .filter(({ kind }) => kinds.includes(kind))
+      .map(({ kind, repo }) => rows.get(`${kind} ${repo}`) ?? NOT_COUNTED)
   const count = (kinds: readonly string[]) => {
-    const of = rows.filter(({ program }) => kinds.includes(program.kind))
-    const good = of.filter(({ isGood }) => isGood).length
+    const of = rowsOf(kinds)
+    const good = of.filter((row) => !row.includes(NOT_COUNTED)).length
     return `${good} of ${of.length} (${percent(good, of.length)})`
   }
-  const lines = [
+  const failed = [...libraries].filter(([, library]) => library.failed.length > 0)
+  return [
     '# What the emulator opens',
     '',
     'Written by `run.ts`; the revisions are in `programs.json`. A program counts when its first page is open and no error of',
@@ -247,26 +291,14 @@ function report(
     '| --- | --- |',
     `| native programs | ${count(['native'])} |`,
     `| built uni-app and Taro programs | ${count(['uni-app', 'Taro'])} |`,
-    ...libraries.map(({ name, version, components, failed }) => {
-      const good = components.length - failed.length
-      return `| components of ${name} ${version} | ${good} of ${components.length} (${percent(good, components.length)}) |`
-    }),
+    ...[...libraries.values()].map(({ row }) => row),
     '',
     '| kind | program | first page | result |',
     '| --- | --- | --- | --- |',
-    ...rows.map(({ program, opened, isGood, remark }) => {
-      const verdict = isGood ? remark || 'clean' : `**not counted:** ${remark}`
-      return `| ${program.kind} | ${program.repo} | ${opened.page ?? '–'} | ${escapeCell(verdict)} |`
-    }),
+    ...rowsOf(['native', 'uni-app', 'Taro']),
     '',
-  ]
-  for (const { name, failed } of libraries) {
-    if (failed.length === 0) continue
-    lines.push(`Not counted of ${name}:`, '')
-    for (const { component, why } of failed) lines.push(`- \`${component}\`: ${escapeCell(why)}`)
-    lines.push('')
-  }
-  return lines.join('\n')
+    ...failed.flatMap(([name, library]) => [`Not counted of ${name}:`, '', ...library.failed, '']),
+  ].join('\n')
 }
 
 function percent(part: number, whole: number): string {

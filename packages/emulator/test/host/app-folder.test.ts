@@ -80,6 +80,15 @@ describe('npm packages that were not built into miniprogram_npm', () => {
     expect(app.text('.buy >>> .label')).toBe('Buy')
   })
 
+  test('one that brings packages of its own finds them', async () => {
+    const app = await launchSmallApp({
+      ...kit,
+      'node_modules/kit/mini/label.js': "module.exports = { label: require('words').buy }",
+      'node_modules/kit/mini/miniprogram_npm/words/index.js': "module.exports = { buy: 'Buy it' }",
+    })
+    expect(app.text('.buy >>> .label')).toBe('Buy it')
+  })
+
   test('without the field the folder miniprogram_dist counts', async () => {
     const moved = Object.fromEntries(
       Object.entries(kit).map(([path, content]) => [path.replace('/mini/', '/miniprogram_dist/'), content]),

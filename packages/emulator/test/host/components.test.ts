@@ -269,6 +269,16 @@ describe('a custom tab bar', () => {
   })
 })
 
+describe('renderer', () => {
+  test('is webview, for components that ask', async () => {
+    const app = await withComponent('<it class="it"/>', {
+      js: 'Component({ attached() { this.setData({ renderer: this.renderer }) } })',
+      wxml: '<view class="inner">{{renderer}}</view>',
+    })
+    expect(app.text('.it >>> .inner')).toBe('webview')
+  })
+})
+
 describe('getCurrentPages', () => {
   test('names the page in the `attached` of its own components', async () => {
     const app = await withComponent(
