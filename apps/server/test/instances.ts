@@ -73,7 +73,7 @@ export function threeProcesses(engine: SqlEngine): void {
     const { world, post } = instances
     const logins = times(50, () => world.login('alice', APP.appid))
     const answers = await Promise.all(logins.map((login, i) => post(i, login)))
-    expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(201))
+    expect(answers.filter(({ status }) => status !== 201).map(({ data }) => data)).toEqual([])
     expect(new Set(answers.map(({ data }) => data.user.id)).size).toBe(1)
     expect(answers.filter(({ data }) => data.user.isNew)).toHaveLength(1)
     expect([await rows(instances, 'users'), await rows(instances, 'identities')]).toEqual([1, 1])
