@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifySchemaCompiler, FastifySchemaValidationErr
 import type { FastifySerializerCompiler } from 'fastify/types/schema.js'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { Clean, Clone } from 'typebox/value'
 
 /** The largest bodies are a login with 4 kB of data, and WeChat's encrypted steps of a month, about 2 kB. */
 const MAX_BODY_BYTES = 16 * 1024
@@ -35,8 +34,33 @@ const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema }) => {
   }
 }
 
-const compileSerializer: FastifySerializerCompiler<TSchema> =
-  ({ schema }) =>
-  (payload) =>
-    // Clean takes fields away from the value itself, and a user may be an object that the host's own store keeps.
-    JSON.stringify(Clean(schema, Clone(payload)))
+const compileSerializer: FastifySerializerCompiler<TSchema> = ({ schema }) => {
+  const pick = createPicker(schema)
+  return (payload) => JSON.stringify(pick(payload))
+}
+
+type Picker = (value: unknown) => unknown
+
+/**
+ * Copies what a schema names and nothing else, and leaves the value as it is: a user may be an object that the host's own
+ * store keeps. Built once for a schema, because looking at it for every answer took a twentieth of a sign-in.
+ */
+function createPicker(schema: object): Picker {
+  if ('items' in schema) {
+    const pick = createPicker(schema.items as object)
+    return (value) => (Array.isArray(value) ? value.map(pick) : value)
+  }
+  // A record names no properties: whatever it holds may leave.
+  if (!('properties' in schema)) return (value) => value
+  const picks = Object.entries(schema.properties as Record<string, object>).map(
+    ([name, property]) => [name, createPicker(property)] as const,
+  )
+  return (value) => {
+    if (typeof value !== 'object' || value === null) return value
+    const picked: Record<string, unknown> = {}
+    for (const [name, pick] of picks) {
+      if (Object.hasOwn(value, name)) picked[name] = pick((value as Record<string, unknown>)[name])
+    }
+    return picked
+  }
+}
