@@ -335,7 +335,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (isOwn() || FINAL_REASONS.indexOf(reason) >= 0) {
       // The user is signing in anew, and that is what counts.
       if (underway?.isTapped) return false
-      void signOut(reason || 'expired')
+      void logoutBecause(reason || 'expired')
       return true
     }
     if (!distrust.open()) return false
@@ -353,7 +353,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     save(active)
   }
 
-  function signOut(reason: LogoutReason): Promise<unknown> {
+  function logoutBecause(reason: LogoutReason): Promise<unknown> {
     leave(reason)
     return change({ signedOut: reason, id: String(Math.random()) })
   }
@@ -371,7 +371,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     const wasSignedOut = state.signedOut
     // Read before it is overwritten: the stored token must be revoked, too.
     const read = load(generation).catch(ignore)
-    const saved = signOut('signed_out')
+    const saved = logoutBecause('signed_out')
     await read
     if (!ended && !wasSignedOut) ended = storedToken
     if (!remote) return void (await saved)

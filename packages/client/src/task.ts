@@ -82,7 +82,7 @@ export function createTask(onStart: (real: unknown) => void, abort: () => void):
     })
   }
 
-  /** The headers tell whether chunks are those of a refusal. */
+  /** The headers tell whether chunks are those of a refused attempt. */
   function listenWithHeaders(event: TaskEvent): void {
     if (event === 'ChunkReceived') listen('HeadersReceived')
     listen(event)
