@@ -136,6 +136,12 @@ describe('parseConfig', () => {
     })
   })
 
+  test('the demonstration keeps its data in a folder of its own, unless one is named', () => {
+    expect(parseConfig(REAL_APP).dataDir).toBe('./data')
+    expect(parseConfig({ WECHAT_EMULATOR: 'on' }).dataDir).toBe('./data/demo')
+    expect(parseConfig({ WECHAT_EMULATOR: 'on', DATA_DIR: '/srv/x' }).dataDir).toBe('/srv/x')
+  })
+
   test('a problem never shows the value of a secret', () => {
     const secret = 'canary-5e1f'
     const problems = problemsOf({ WECHAT_SECRET: secret, SESSION_KEY_KEYS: secret, DATABASE_URL: `${secret}:x` })

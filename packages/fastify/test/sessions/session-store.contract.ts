@@ -28,6 +28,7 @@ const HOSTILE = {
   'the other half, and a quote': '"\udc4d',
   'NUL and other controls': 'a\0b\u0001\n\u2028',
   'four bytes a character': '\u{1f44d}'.repeat(40),
+  'an emoji at the limit': `x${'\u{1f44d}'.repeat(70)}`,
   'brackets of Lua and JSON': ']] -- }{ \\ \' " [[ %s %d',
   'a number': '1e999',
   'an old number': '007',

@@ -1,5 +1,5 @@
-import { describe, onTestFinished } from 'vitest'
-import { openSqliteUsers } from '../../src/index.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { migrateUsers, openSqliteUsers } from '../../src/index.ts'
 import { userStoreContract } from './user-store.contract.ts'
 
 describe('users in SQLite', () => {
@@ -11,4 +11,18 @@ describe('users in SQLite', () => {
     },
     { connections: 1 },
   )
+
+  it('of an emulated WeChat are refused by the real service, and the other way round', async () => {
+    for (const [first, second, theirs] of [
+      ['emulated', 'real', 'an emulated WeChat'],
+      ['real', 'emulated', 'the real WeChat'],
+    ] as const) {
+      const db = openSqliteUsers(':memory:')
+      onTestFinished(() => db.destroy())
+      await migrateUsers(db, first)
+      await migrateUsers(db, first)
+      const refusal = { name: 'UnusableDatabaseError', message: expect.stringContaining(`holds the data of ${theirs}`) }
+      await expect(migrateUsers(db, second)).rejects.toMatchObject(refusal)
+    }
+  })
 })
