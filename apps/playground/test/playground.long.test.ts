@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { CONTROLS } from '../src/controls.ts'
@@ -7,7 +6,6 @@ import { SCENARIOS } from '../src/scenarios.ts'
 import { failedChecks, findChromium, launchChromium, type OpenPage, openPage, untilTold } from './browser.ts'
 import { type Demonstration, startDemonstration } from './demonstration.ts'
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const chromium = findChromium()
 const NARROW = { viewport: { width: 360, height: 740 }, hasTouch: true }
 
@@ -196,7 +194,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
       const { page, complaints } = await open('redis-down', { ...size, colorScheme })
       await untilTold(page)
       await page.click('.row[data-kind="request.outage"]')
-      await page.evaluate(AXE)
+      await page.evaluate(axe.source)
       const { violations } = await page.evaluate(() =>
         (
           globalThis as unknown as {
