@@ -61,8 +61,9 @@ describe('login-button', () => {
     expect(service.world.ledger.count('wx.login')).toBe(1)
   })
 
-  test('a refused code is told, and the next tap may succeed', async () => {
-    service.world.faults.set('jscode2session', { errcode: 40029, times: 1 })
+  test('codes that are refused twice are told, and the next tap may succeed', async () => {
+    // The client tries a second code by itself.
+    service.world.faults.set('jscode2session', { errcode: 40029, times: 2 })
     const { tap, text, error } = await render()
     await tap()
     await expect.poll(error).toBe('登录未通过，请重试')
