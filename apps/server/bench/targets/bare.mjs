@@ -8,7 +8,7 @@ const { FASTIFY, REDIS_URL, DATABASE_URL } = process.env
 const redis = new Redis(REDIS_URL)
 const pool = new pg.Pool({ connectionString: DATABASE_URL })
 await Promise.all([redis.ping(), pool.query('select 1')])
+process.on('SIGTERM', () => process.exit(0))
 const app = createRequire(import.meta.url)(FASTIFY)()
 app.get('/', async () => ({ ok: true }))
 console.error(`on ${await app.listen({ host: '127.0.0.1', port: 0 })}`)
-process.on('SIGTERM', () => process.exit(0))
