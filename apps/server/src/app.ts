@@ -20,6 +20,7 @@ import { readCallerAddress } from './caller-address.ts'
 import { closeGracefully } from './closing.ts'
 import type {} from './redis-plugin.ts'
 
+/** What the application is built from; `main.ts` opens it, and closes it after the application. */
 export interface AppDeps {
   apps: readonly WechatApp[]
   wechatApiBaseUrl: string

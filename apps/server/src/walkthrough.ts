@@ -10,6 +10,7 @@ const USER = 'alice'
 /** What the app logs is not part of the trace; its errors are in the ledger. */
 const SILENT = { log() {}, info() {}, debug() {}, warn() {}, error() {} }
 
+/** What {@link walkThrough} runs against. */
 export interface WalkthroughOptions {
   emulation: Emulation
   /** Where the service listens. */

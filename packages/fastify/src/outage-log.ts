@@ -1,13 +1,16 @@
 import type { ProblemCode } from '@weapp-auth/shared'
 
 /**
- * While something is away, whatever is asked of it fails in the same way, and all that is said of it fits into one line a
- * second. Those who speak of the same problem share its line.
+ * Limits the log to one line a second for each problem code. While a store is away, every request that needs it fails in
+ * the same way, and a line for each of them would fill the disk.
  */
 export interface OutageLog {
-  /** For what is said once: now, or when the second is over. Of several that wait, the latest is said. */
+  /** Writes a line that comes once, such as "is away": now, or when the second is over. Of several that wait, the latest. */
   tell(code: ProblemCode, say: () => void): void
-  /** For what is said again and again: now or not at all. `counted` says how often it was not, since the line before. */
+  /**
+   * Writes a line that comes with every failed request: now or not at all. `counted.sinceLastLine` is how many were left out
+   * since the line before.
+   */
   repeat(code: ProblemCode, say: (counted: { sinceLastLine?: number }) => void): void
 }
 
@@ -20,6 +23,7 @@ interface Line {
   next: (() => void) | null
 }
 
+/** An {@link OutageLog} with one line a second for each code. */
 export function createOutageLog(): OutageLog {
   const lines = new Map<ProblemCode, Line>()
 

@@ -22,6 +22,7 @@ import type { AccessTokenStore } from './wechat/access-token.ts'
 import type { WechatApp } from './wechat/app-secrets.ts'
 import { createWechatGateway } from './wechat/gateway.ts'
 
+/** Options of {@link weappAuth}. */
 export interface WeappAuthOptions {
   /** Put before the path of every route, `/livez` and `/readyz` included, e.g. `/auth`. Default: nothing. */
   prefix?: string

@@ -15,10 +15,12 @@ export function createdSession(issued: IssuedSession, user: User, isNew: boolean
   }
 }
 
+/** A session as every route shows it: never its token. */
 export function sessionSummary({ id, createdAtMs }: Session): SessionSummary {
   return { id, createdAt: new Date(createdAtMs).toISOString() }
 }
 
+/** A session as the list of the signed-in devices shows it; `currentId` is the session that asks. */
 export function listedSession(session: Session, currentId: string): ListedSession {
   const { id, lastSeenMs, device } = session
   return {
@@ -29,6 +31,7 @@ export function listedSession(session: Session, currentId: string): ListedSessio
   }
 }
 
+/** A user as every route shows it: without anything of WeChat. */
 export function wireUser({ id, profile }: User): WireUser {
   return { id, profile }
 }

@@ -6,7 +6,7 @@ import type { AppSecrets } from './app-secrets.ts'
 
 /** WeChat has the next token ready this long before the end of the last one, and both are valid meanwhile. */
 const RENEW_BEFORE_END_SECONDS = 300
-/** Longer than a refresh may take, so that nobody refreshes beside one who is still at it. */
+/** Longer than a refresh may take, so that no two processes refresh at the same time. */
 const LEASE_MS = WECHAT_DEADLINE_MS + 1_000
 /** How often to look whether another process has the new token. */
 const LOOK_AGAIN_MS = 100
@@ -21,8 +21,8 @@ export interface AccessToken {
 }
 
 /**
- * Where the access_tokens of the mini-programs are kept, for one process or for many: WeChat counts how often they are
- * asked for, and a forced refresh ends the token that the others have.
+ * Where the access_tokens of the mini-programs are kept, for one process or for many. Processes must share them: WeChat
+ * counts how often a token is asked for, and a forced refresh ends the token that the other processes have.
  *
  * @throws ApiError `store_unavailable` when it does not answer
  */
@@ -39,6 +39,7 @@ export interface AccessTokenStore {
   saveForced(appid: string, digest: string, keepMs: number): Promise<void>
 }
 
+/** The access_tokens of our mini-programs. */
 export interface AccessTokens {
   /**
    * The token for calls of WeChat's server APIs. One process refreshes it, the others wait for what it got.
@@ -49,6 +50,7 @@ export interface AccessTokens {
   get(appid: string, refused?: string): Promise<string>
 }
 
+/** Who fetches access_tokens, from where, and where they are kept. */
 export interface AccessTokensOptions {
   secrets: AppSecrets
   baseUrl: string

@@ -11,6 +11,7 @@ const MAX_ANSWER_BYTES = 64 * 1024
 /** Connections to WeChat are kept. It follows no redirect and sends nothing twice, as a code that is good once needs it. */
 const dispatcher = new Agent({ maxResponseSize: MAX_ANSWER_BYTES })
 
+/** One request to an API of WeChat. */
 export interface WechatCall {
   baseUrl: string
   /** Without a slash in front: it goes below whatever path the base has. */
@@ -21,6 +22,7 @@ export interface WechatCall {
   signal: AbortSignal
 }
 
+/** WeChat's answer, be it a success or an errcode. */
 export interface WechatAnswer {
   /** 0 is success. */
   errcode: number
@@ -73,10 +75,12 @@ export function refusal({ errcode, body }: WechatAnswer): ApiError {
   })
 }
 
+/** The error for an answer that is none; `what` says what came, without a secret. */
 export function badResponse(what: string): ApiError {
   return new ApiError('wechat_bad_response', `WeChat sent ${what}`)
 }
 
+/** The error for an answer that did not come in time. */
 export function timeout(): ApiError {
   return new ApiError('wechat_timeout', `WeChat did not answer within ${WECHAT_DEADLINE_MS} ms`)
 }

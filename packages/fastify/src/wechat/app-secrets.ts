@@ -9,6 +9,7 @@ export interface WechatApp {
   secrets: readonly string[]
 }
 
+/** The appSecrets of our mini-programs; they do not leave this object but in a call of WeChat. */
 export interface AppSecrets {
   has(appid: string): boolean
   /**

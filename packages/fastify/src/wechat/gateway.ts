@@ -29,6 +29,7 @@ export interface WechatGateway extends SessionKeyCalls {
   code2Session(appid: string, code: string): Promise<WechatIdentity>
 }
 
+/** Options of {@link createWechatGateway}. */
 export interface WechatGatewayOptions {
   apps: readonly WechatApp[]
   /** Default `https://api.weixin.qq.com`. */
@@ -39,6 +40,7 @@ export interface WechatGatewayOptions {
   accessTokens?: AccessTokenStore
 }
 
+/** WeChat for our mini-programs. Each call gives up after 5 s. */
 export function createWechatGateway(options: WechatGatewayOptions): WechatGateway {
   const { apps, baseUrl = DEFAULTS.wechatApiBaseUrl, warn = () => {} } = options
   const secrets = createAppSecrets({ apps, warn })

@@ -9,6 +9,7 @@ const MAX_AGE_MS = 3_600_000
 /** How far WeChat's clock may be ahead of ours. */
 const MAX_AHEAD_MS = 300_000
 
+/** Encrypted data as the phone got it from WeChat. */
 export interface EncryptedData {
   /** Base64. */
   encryptedData: string
@@ -16,6 +17,7 @@ export interface EncryptedData {
   iv: string
 }
 
+/** Signed data as the phone got it from WeChat. */
 export interface SignedData {
   /** The text as the phone got it, to the letter. */
   rawData: string

@@ -9,6 +9,7 @@ export interface AccessTokenSeal {
   open(sealed: string, owner: { appid: string; openid: string }): string
 }
 
+/** Options of {@link createRedisAccessTokenStore}. */
 export interface RedisAccessTokenStoreOptions {
   redis: RedisClient
   /** An access_token opens every API of the mini-program: whoever reads Redis must not get it. */

@@ -18,6 +18,7 @@ export interface KnownKey {
   sessionKey: string
 }
 
+/** Calls of WeChat about the session_key of one user; each needs an access_token. */
 export interface SessionKeyCalls {
   /**
    * Whether a session_key is the one that WeChat has for this user.
@@ -35,12 +36,14 @@ export interface SessionKeyCalls {
   resetSessionKey(key: KnownKey): Promise<string | null>
 }
 
+/** Options of {@link createSessionKeyCalls}. */
 export interface SessionKeyCallsOptions {
   accessTokens: AccessTokens
   baseUrl: string
   hmacKeyEncoding?: 'utf8' | 'base64'
 }
 
+/** The calls of WeChat about session_keys. */
 export function createSessionKeyCalls(options: SessionKeyCallsOptions): SessionKeyCalls {
   const { accessTokens, baseUrl, hmacKeyEncoding = HMAC_KEY_ENCODING } = options
 

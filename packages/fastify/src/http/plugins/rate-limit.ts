@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { ApiError } from '../../api-error.ts'
 import type { RedisClient } from '../../redis.ts'
 
+/** How many requests are let in, and where they are counted. */
 export interface RateLimitsOptions {
   /** Sign-ins of one address a minute; an IPv6 address counts by its /64. Default 600: carriers put thousands of phones behind one. 0: no limit. */
   signInsPerMinute?: number
@@ -18,6 +19,7 @@ export interface RateLimitsOptions {
 /** The limit of a route, as its `config: { rateLimit }`; false: none. */
 export type RouteLimit = RateLimitOptions | false
 
+/** The limits of our routes. */
 export interface RateLimits {
   /** By address. */
   signIn: RouteLimit
@@ -34,7 +36,7 @@ export const countRequests = fp(
       global: false,
       skipOnError: true,
       ...(redis && { redis, nameSpace: `${keyPrefix}l:` }),
-      // Headers that tell everybody how much is left help nobody; `Retry-After` comes with the problem.
+      // No headers with the rest of the limit: no client of ours reads them. `Retry-After` comes with the problem.
       addHeaders: NO_HEADERS,
       addHeadersOnExceeding: NO_HEADERS,
       errorResponseBuilder: (_request, { max, ttl }) =>
@@ -54,6 +56,7 @@ const NO_HEADERS = {
   'retry-after': false,
 }
 
+/** @throws TypeError that names the option which is no whole number */
 export function createRateLimits({ signInsPerMinute = 600, openDataPerMinute = 600 }: RateLimitsOptions): RateLimits {
   for (const [name, value] of Object.entries({ signInsPerMinute, openDataPerMinute })) {
     if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`rateLimits.${name} must be a whole number`)

@@ -5,18 +5,19 @@ import type { SessionStore } from '../../sessions/session-store.ts'
 import type { UserStore } from '../../users/users.ts'
 import { LivenessResponse, ReadinessResponse } from '../schemas.ts'
 
-/** A store that takes longer is down for whoever asks. */
+/** A store that has not answered after this long counts as down. */
 const PING_DEADLINE_MS = 700
 const RETRY_DELAY_MS = 250
 
+/** The stores that are asked whether they answer. */
 export interface HealthRoutesOptions {
   sessions: SessionStore
   users: UserStore
 }
 
 /**
- * A process is ready once it has seen both stores, and for as long as it sees sessions: without users nobody new signs
- * in, but whoever is signed in keeps working.
+ * `/readyz` is 200 while the session store answers, and after the user store has answered once. Later the user store may be
+ * away: then nobody new can sign in, but users who are signed in keep working.
  */
 export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = async (app, { sessions, users }) => {
   let usersWereUp = false

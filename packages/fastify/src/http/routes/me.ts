@@ -7,6 +7,7 @@ import { present, wireUser } from '../bodies.ts'
 import { authenticate } from '../plugins/authenticate.ts'
 import { GetMeResponse, UpdateProfileRequest, UpdateProfileResponse } from '../schemas.ts'
 
+/** Where the user is read and changed. */
 export interface MeRoutesOptions {
   users: UserStore
   /** Told of what is changed here. */

@@ -13,6 +13,7 @@ import {
   VerifyOpenDataResponse,
 } from '../schemas.ts'
 
+/** Where the session_keys are, and how often they may be used. */
 export interface OpenDataRoutesOptions {
   users: UserStore
   /** How often one user may ask. */

@@ -6,6 +6,7 @@ import { authenticate } from '../plugins/authenticate.ts'
 import type { RouteLimit } from '../plugins/rate-limit.ts'
 import { CheckSessionKeyResponse } from '../schemas.ts'
 
+/** Where the session_keys are, and who knows whether they live. */
 export interface SessionKeyRoutesOptions {
   wechat: WechatGateway
   users: UserStore

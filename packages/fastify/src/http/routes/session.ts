@@ -7,6 +7,7 @@ import { present, sessionSummary, wireUser } from '../bodies.ts'
 import { getSession } from '../plugins/authenticate.ts'
 import { GetSessionResponse, NoContent } from '../schemas.ts'
 
+/** Where the session and its user are. */
 export interface SessionRoutesOptions {
   sessions: Sessions
   recentUsers: RecentUsers

@@ -19,6 +19,7 @@ import {
 
 const MAX_DATA_BYTES = 4 * 1024
 
+/** What a sign-in needs, and the list of sessions. */
 export interface SessionsRoutesOptions {
   wechat: WechatGateway
   sessions: Sessions
@@ -29,6 +30,7 @@ export interface SessionsRoutesOptions {
   now: () => number
 }
 
+/** Signing in with a code of `wx.login`; the sessions of the user, and their ends. */
 export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = async (app, options) => {
   const { wechat, sessions, users, onSignIn, limit, now } = options
 
