@@ -202,7 +202,8 @@ function start(
     env: { HOME: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  onTestFinished(() => void child.kill('SIGKILL'))
+  // Not SIGKILL, which it could not pass on: the task would be left behind.
+  onTestFinished(() => void child.kill('SIGTERM'))
   let printed = ''
   const running = new Promise<string>((resolve) => {
     const look = (chunk: Buffer) => {
