@@ -41,6 +41,7 @@ const SOURCES = [
   'packages/test-servers/src',
   'apps/server/src',
   'apps/miniprogram/src',
+  'apps/playground/src',
 ]
 const CIRCLES = SOURCES.flatMap((folder) => [
   { folder, kind: 'values', one: `${folder}/circle-a.ts`, other: `${folder}/circle-b.ts`, statement: importing },

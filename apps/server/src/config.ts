@@ -76,7 +76,7 @@ const Environment = z.object({
   SESSION_LIMIT: wholeNumber(0, 10_000).default(DEFAULTS.sessionLimit),
   SESSION_CACHE_MS: wholeNumber(0, 60_000).default(2000),
   TRUST_PROXY: z.string().transform(parseAddresses).optional(),
-  SESSION_KEY_KEYS: z.string().transform(checkKeyRing).optional(),
+  SESSION_KEY_KEYS: z.string().transform(parseKeyRing).optional(),
 })
 
 /**
@@ -163,7 +163,7 @@ function isBareAddress(text: string): boolean {
 }
 
 /** The vault itself says what is wrong with a ring; it never quotes a key. */
-function checkKeyRing(keys: string, context: z.RefinementCtx): string {
+function parseKeyRing(keys: string, context: z.RefinementCtx): string {
   try {
     createSessionKeyVault({ keys })
   } catch (error) {

@@ -27,7 +27,7 @@ export interface SqlServer {
   connectForMigrations(onBroken: (error: Error) => void): Dialect
   /**
    * Opens a connection of its own, because those of the service may all be waiting for a lock. Calls `onAnswer` as soon as
-   * the server says anything, be it a refusal. Returns what closes the connection.
+   * the server says anything, even an error. Returns what closes the connection.
    */
   greet(onAnswer: () => void): () => void
   /** Whether an error says that the server is away, starts, stops, or has no connection to spare. */

@@ -28,7 +28,7 @@ export interface UserDatabase {
   attempted: Promise<void>
   /** Settles when the database answers, and cannot be used until somebody changes something: the service has to end. */
   unusable: Promise<UnusableDatabaseError>
-  /** Whether the server answers a new connection, be it with a refusal. Known within {@link ANSWER_MS}. */
+  /** Whether the server answers a new connection, even if with an error. Known within {@link ANSWER_MS}. */
   answers(): Promise<boolean>
   close(): Promise<void>
 }

@@ -47,12 +47,12 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     device = false,
     loginData,
     header = (token: string) => ({ Authorization: `Bearer ${token}` }),
-    isUnauthorized: isRefusal = ({ statusCode }: Answer) => Number(statusCode) === 401,
+    isUnauthorized: saysUnauthorized = ({ statusCode }: Answer) => Number(statusCode) === 401,
     now = Date.now,
     logger,
   } = options
   const bearer = (token: string) => callHook('header', () => header(token), token)
-  const isUnauthorized = (answer: Answer) => callHook('isUnauthorized', () => isRefusal(answer))
+  const isUnauthorized = (answer: Answer) => callHook('isUnauthorized', () => saysUnauthorized(answer))
   const baseUrl = String(options.baseUrl).replace(/\/+$/, '')
   const locate = createLocate(baseUrl, allowOrigins)
   if (!Number.isFinite(loginTimeoutMs) || loginTimeoutMs <= 0)
@@ -101,6 +101,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   ): Promise<NetworkCalls[Name]['result']> {
     if (name !== 'request' || !token) return wechat.send(name, sent, setTask)
     // A redirect must not carry the token to another host, unless the caller says that it may.
+    // The name says so: these are a request's options.
     const { redirect = 'manual' } = sent as RequestOptions
     const sending = wechat.send(name, Object.assign({}, sent, { redirect }), setTask)
     if (redirect === 'manual') sending.then(tellRedirect, ignore)
@@ -131,6 +132,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   /** Calls a route of the service. Its answer must have `field`. */
   async function callRoute<Body>(field: keyof Body & string, given: RequestOptions & WithoutCallbacks): Promise<Body> {
     const response = await request(given)
+    // The service's contract says what each route answers; that the field is there is checked below.
     const body = Object(response.data) as Body
     if (!(response.statusCode >= 300) && body[field]) return body
     throw toResponseError(response, 'request', 'rejected')

@@ -112,7 +112,7 @@ export function createPipeline({ session, locate, bearer, loginTimeoutMs }: Pipe
           if (beginning.generation !== session.generation()) throw loggedOut()
         } catch (error) {
           found = null
-          // `unauthorized`: the user has changed, and the request must not go out at all.
+          // `unauthorized`: the user has changed, and the request must not go out at all. `obtain` rejects with AuthErrors only.
           if (auth !== 'optional' || (error as AuthError).code === 'unauthorized') throw error
         }
         // Users may come without an id, so that nobody can tell whether a `loginWith` session is the same user's.

@@ -138,7 +138,10 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (stored.active) storedToken = stored.active.token
   }
 
-  /** Changes the state to what stands, or will stand, in the storage. */
+  /**
+   * Changes the state to what stands in the storage (`restore`, `takeOver`), or to what a login under way will store in its
+   * place (`end`). Everything else goes through `change`.
+   */
   function adopt(stored: SessionState<User>): void {
     state = stored
     known[idOf(stored)] = true
@@ -349,7 +352,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   function update(user: { id: unknown }): void {
     const { active } = state
     if (!active || userIdOf(active.user) !== user.id) return
-    Object.assign(Object(active.user), user)
+    Object.assign(active.user as object, user)
     save(active)
   }
 

@@ -11,6 +11,7 @@ const READ_AT_CALL = ['header', 'data', 'formData'] as const
  * @throws AuthError `invalid_argument` for data that contains itself or cannot be read
  */
 export function snapshot<Options extends object>(name: string, options: Options): Options {
+  // So that the fields can be replaced by name: whatever type they have, they keep it.
   const copy = Object.assign({}, options) as Options & Partial<Record<(typeof READ_AT_CALL)[number], unknown>>
   try {
     for (const field of READ_AT_CALL) if (field in copy) copy[field] = copyOf(copy[field])
@@ -22,6 +23,7 @@ export function snapshot<Options extends object>(name: string, options: Options)
 
 /** Objects, arrays and bytes are copied. What has inner state of another kind (a Date, a Map, a file) stays as it is. */
 function copyOf(value: unknown): unknown {
+  // Each cast below says what this kind has just been found to be.
   const kind = Object.prototype.toString.call(value).slice(8, -1)
   if (kind === 'Array') return (value as unknown[]).map(copyOf)
   if (kind === 'ArrayBuffer') return (value as ArrayBuffer).slice(0)

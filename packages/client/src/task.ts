@@ -33,7 +33,7 @@ export interface CallerTask {
  * Makes the task that a caller gets before there is one of `wx`. Its listeners stay when the request is sent again.
  *
  * An attempt may be refused and its answer is then not the caller's. So its headers are held back while they may be those of
- * a refusal, and the last step of its progress until the answer is known. Chunks are shown as they come unless the headers
+ * a 401, and the last step of its progress until the answer is known. Chunks are shown as they come unless the headers
  * said 401: a page may show a text while it is being written.
  */
 export function createTask(onStart: (real: unknown) => void, abort: () => void): CallerTask {
@@ -52,6 +52,7 @@ export function createTask(onStart: (real: unknown) => void, abort: () => void):
       if (progress <= shownProgress) return
       if (progress > shownProgress) shownProgress = progress
     }
+    // Listeners are kept by event, so that each gets the details of its own event.
     for (const listener of listeners[event]) call(listener, detail as never)
   }
 

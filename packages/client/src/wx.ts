@@ -109,7 +109,11 @@ export function createWeChat(given?: Wx, encrypt = false): WeChat {
 
     connectSocket: (options) => api().connectSocket(options),
 
-    account: () => Object(read<ReturnType<Wx['getAccountInfoSync']>>('getAccountInfoSync').miniProgram),
+    account: () =>
+      Object(read<ReturnType<Wx['getAccountInfoSync']>>('getAccountInfoSync').miniProgram) as {
+        appId?: string
+        envVersion?: string
+      },
 
     device() {
       const newer = Object.assign({}, read<DeviceInfo>('getDeviceInfo'), read<AppBaseInfo>('getAppBaseInfo'))

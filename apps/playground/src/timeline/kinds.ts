@@ -252,7 +252,7 @@ export const KINDS: Record<KindId, Kind> = {
   'sign-in.refused': {
     name: { zh: '登录被拒绝', en: 'The sign-in is refused' },
     why: {
-      zh: '服务器说明了原因，但不是 401：401 只表示 token 无效。这样一次故障不会引发一轮登录风暴。',
+      zh: '服务器说明了原因，但不是 401：401 只有一种含义：会话 token 无效。这样一次故障不会引发一轮登录风暴。',
       en: 'The server says why, and never with a 401: that means an invalid token and nothing else. So an outage causes no storm of logins.',
     },
     source: SOURCES.signIn,

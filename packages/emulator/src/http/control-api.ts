@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Fault, FaultPoint } from '../faults.ts'
+import { messageOf } from '../message-of.ts'
 import { WechatError } from '../wechat-error.ts'
 import type { World } from '../world.ts'
 import { CODE_ALIAS_HEADER } from '../wx/link.ts'
@@ -32,7 +33,7 @@ export const controlApi: FastifyPluginAsync<ControlApiOptions> = async (app, { w
 
   app.setErrorHandler((error, _request, reply) => {
     const status = error instanceof WechatError || error instanceof TypeError || error instanceof RangeError ? 400 : 500
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     const errcode = error instanceof WechatError ? { errcode: error.errcode } : {}
     return reply.code(statusCodeOf(error) ?? status).send({ error: message, ...errcode })
   })

@@ -1,3 +1,4 @@
+import { messageOf } from '../message-of.ts'
 import type { AppThread } from './app-thread.ts'
 
 /** What every API of `wx` says when it failed. */
@@ -26,7 +27,7 @@ export class WxFailure extends Error {
 
 /** @param reason one that begins with a colon stands as it is: native layers answer `setStorage:fail:quota reached` */
 export function failureOf(api: string, error: unknown): Failure {
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = messageOf(error)
   const errMsg = reason.startsWith(':') ? `${api}:fail${reason}` : `${api}:fail ${reason}`
   return error instanceof WxFailure && error.errno !== undefined ? { errMsg, errno: error.errno } : { errMsg }
 }

@@ -1,4 +1,5 @@
 import type { LedgerDetail } from '../ledger.ts'
+import { messageOf } from '../message-of.ts'
 import { WechatError } from '../wechat-error.ts'
 import { type Callbacks, callApi, callEitherStyle, WxFailure } from './api-call.ts'
 import { type DeviceContext, SINGLE_PAGE_SCENE } from './context.ts'
@@ -133,7 +134,7 @@ function recorded<Result>(
       record(event, { ...begun, ...detail(result) })
       return result
     } catch (error) {
-      record(event, { ...begun, errMsg: error instanceof Error ? error.message : String(error) })
+      record(event, { ...begun, errMsg: messageOf(error) })
       throw error
     }
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '../message-of.ts'
 import { type Callbacks, conclude, failureOf, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import { withFault } from './device-fault.ts'
@@ -97,7 +98,7 @@ export function createSocketApi({ context, connect, resolve }: SocketDeps) {
       }
       if (living.size >= CONCURRENT_SOCKETS) throw new WxFailure('max number of connections reached')
       living.add(end)
-      open().catch((error: unknown) => end(ABNORMAL, error instanceof Error ? error.message : String(error)))
+      open().catch((error: unknown) => end(ABNORMAL, messageOf(error)))
     })
 
     return {

@@ -1,4 +1,5 @@
 import type { LedgerDetail } from '../ledger.ts'
+import { messageOf } from '../message-of.ts'
 import { type Callbacks, callEitherStyle, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import { withFault } from './device-fault.ts'
@@ -165,10 +166,6 @@ export function createStorage(context: Pick<DeviceContext, 'clock' | 'faults' | 
   }
 
   return { api, storage }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function checkKey(key: unknown): string {

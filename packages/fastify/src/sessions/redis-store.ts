@@ -66,7 +66,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     // No async function: on the guard's path each one costs a promise more.
     guard((...args) => (refuseOtherWorld.isDone() ? method(...args) : refuseOtherWorld().then(() => method(...args))))
   // With the default prefix 60 characters: one more, and Redis takes 16 bytes more for each session.
-  const sessionKey = (userId: string, id: string) => `${keyPrefix}{${bucketOf(userId)}}:${id}`
+  const recordKey = (userId: string, id: string) => `${keyPrefix}{${bucketOf(userId)}}:${id}`
   const indexKey = (userId: string) => `${keyPrefix}u{${bucketOf(userId)}}:${userId}`
   const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
   const channel = `${keyPrefix}ended`
@@ -88,7 +88,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     }),
     touch: guarded(async (record, { nowMs, expiresAtMs }) => {
       const { id, userId } = record
-      const [session, index] = [sessionKey(userId, id), indexKey(userId)]
+      const [session, index] = [recordKey(userId, id), indexKey(userId)]
       const ttlMs = ttlOf({ nowMs, expiresAtMs })
       const rest = [id, format(record), ttlMs, expiresAtMs] as const
       const isAlive = await inStepsWhereSlotMoves(
@@ -136,9 +136,9 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   /** Writes a session and its index entry; `count` is how many entries the index has then. */
   async function create(record: SessionRecord, { nowMs, expiresAtMs }: Lifetime, replaces?: string) {
     const { id, userId } = record
-    const [session, index, value] = [sessionKey(userId, id), indexKey(userId), format(record)]
+    const [session, index, value] = [recordKey(userId, id), indexKey(userId), format(record)]
     const ttlMs = ttlOf({ nowMs, expiresAtMs })
-    const keys = [session, index, ...(replaces === undefined ? [] : [sessionKey(userId, replaces)])]
+    const keys = [session, index, ...(replaces === undefined ? [] : [recordKey(userId, replaces)])]
     const rest = [id, value, ttlMs, expiresAtMs, nowMs, ownerOf(userId), channel, replaces ?? ''] as const
     return inStepsWhereSlotMoves(
       async () => {
@@ -173,7 +173,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
 
   /** Takes ids off the index whose sessions Redis has let go; the clock of a caller, which may be wrong, does not decide that. */
   async function forgetExpired(userId: string, ids: readonly string[]): Promise<void> {
-    const values = await Promise.all(ids.map((id) => read(sessionKey(userId, id))))
+    const values = await Promise.all(ids.map((id) => read(recordKey(userId, id))))
     const gone = ids.filter((_, i) => values[i] === null)
     if (gone.length > 0) await redis.zrem(indexKey(userId), ...gone)
   }
@@ -186,7 +186,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     reason: RevocationReason,
     limit?: number,
   ): Promise<boolean> {
-    const [session, index] = [sessionKey(userId, id), indexKey(userId)]
+    const [session, index] = [recordKey(userId, id), indexKey(userId)]
     const rest = [id, ownerOf(userId), reason, nowMs, channel] as const
     const didEnd = await inStepsWhereSlotMoves(
       () =>
@@ -220,7 +220,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   function readSessions<E extends { id: string }>(userId: string, entries: readonly E[]) {
     return Promise.all(
       entries.map(async (entry) => {
-        const value = await read(sessionKey(userId, entry.id))
+        const value = await read(recordKey(userId, entry.id))
         const found = value === null ? null : parse(entry.id, value)
         return { entry, record: found && !('revoked' in found) ? found : null }
       }),

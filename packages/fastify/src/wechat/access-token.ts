@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError } from '../api-error.ts'
-import { badResponse, callWechat, refusal, timeout, WECHAT_DEADLINE_MS } from './api-call.ts'
+import { badResponse, callWechat, timeout, toErrcodeError, WECHAT_DEADLINE_MS } from './api-call.ts'
 import type { AppSecrets } from './app-secrets.ts'
 
 /** WeChat has the next token ready this long before the end of the last one, and both are valid meanwhile. */
@@ -132,7 +132,7 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
         signal: o.signal,
       }),
     )
-    if (answer.errcode !== 0) throw refusal(answer)
+    if (answer.errcode !== 0) throw toErrcodeError(answer)
     return parseToken(answer.body)
   }
 }

@@ -60,7 +60,7 @@ export async function callWechat({ baseUrl, path, query, body, signal }: WechatC
 }
 
 /** The error for an errcode: what our caller is told, and in the log what the operator can do about it. */
-export function refusal({ errcode, body }: WechatAnswer): ApiError {
+export function toErrcodeError({ errcode, body }: WechatAnswer): ApiError {
   const { code, meaning } = ERRCODES[errcode] ?? { code: 'internal', meaning: 'an errcode that we do not know' }
   // Two things of WeChat's own text are kept, because no secret can be in them: the address that it saw (40164), and the
   // request id that its support asks for.

@@ -1,7 +1,7 @@
 import { DEFAULTS } from '../defaults.ts'
 import type { WechatIdentity } from '../wechat-identity.ts'
 import { type AccessTokenStore, createAccessTokens, createMemoryAccessTokenStore } from './access-token.ts'
-import { badResponse, callWechat, refusal, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
+import { badResponse, callWechat, toErrcodeError, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
 import { createAppSecrets, type WechatApp } from './app-secrets.ts'
 import { checkCode } from './code.ts'
 import { isSessionKey } from './session-key.ts'
@@ -71,7 +71,7 @@ export function createWechatGateway(options: WechatGatewayOptions): WechatGatewa
 }
 
 function parseIdentity(answer: WechatAnswer): WechatIdentity {
-  if (answer.errcode !== 0) throw refusal(answer)
+  if (answer.errcode !== 0) throw toErrcodeError(answer)
   const { openid, unionid, session_key: sessionKey } = answer.body
   if (!isId(openid)) throw badResponse('success without an openid')
   if (!isSessionKey(sessionKey)) throw badResponse('success without a session_key')

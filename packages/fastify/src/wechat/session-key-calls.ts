@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { AccessTokens } from './access-token.ts'
-import { badResponse, callWechat, refusal, timeout, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
+import { badResponse, callWechat, timeout, toErrcodeError, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
 import { ACCESS_TOKEN_REFUSED, SESSION_KEY_REFUSED } from './errcodes.ts'
 import { isSessionKey } from './session-key.ts'
 
@@ -68,7 +68,7 @@ export function createSessionKeyCalls(options: SessionKeyCallsOptions): SessionK
       answer = await send(path, key, await before(signal, accessTokens.get(key.appid, first)), signal)
     }
     if (SESSION_KEY_REFUSED.has(answer.errcode)) return null
-    if (answer.errcode !== 0) throw refusal(answer)
+    if (answer.errcode !== 0) throw toErrcodeError(answer)
     // Here the errcode is all there is to a success.
     if (answer.body.errcode === undefined) throw badResponse('success without an errcode')
     return answer

@@ -47,7 +47,7 @@ Page({
     )
   },
 
-  signOutOthers() {
+  logoutOthers() {
     return this.change({ url: '/v1/sessions?scope=others', method: 'DELETE' }, ({ revoked = 0 }) =>
       revoked > 0 ? `已退出其他 ${revoked} 台设备` : '没有其他已登录的设备',
     )

@@ -6,12 +6,12 @@ Page({
   data: { message: '' },
 
   /** Signed out until the next tap on the login button: no request signs in again by itself. */
-  async signOut() {
+  async logout() {
     await auth.logout()
     wx.switchTab({ url: '/pages/index/index' })
   },
 
-  async signOutEverywhere() {
+  async logoutEverywhere() {
     try {
       await auth.logout({ everywhere: true })
       wx.switchTab({ url: '/pages/index/index' })

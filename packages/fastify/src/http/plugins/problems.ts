@@ -63,7 +63,7 @@ export const problems = fp(
  */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toApiError(error)
-  const ownStatus = problem.code === 'internal' ? findRefusalStatus(error) : null
+  const ownStatus = problem.code === 'internal' ? findForeignStatus(error) : null
   if (ownStatus !== null) {
     request.log.info({ status: ownStatus }, 'refused by the host application')
     // RFC 9457 section 4.2.1: a problem that says no more than its status.
@@ -242,14 +242,14 @@ function fromStatus(status: unknown, code: unknown): ApiError | null {
 }
 
 /**
- * The status of another plugin's refusal that the wire contract has no code for (405, 403 of an address filter). Not
+ * The status of another plugin's 4xx that the wire contract has no code for (405, 403 of an address filter). Not
  * 401: that one means the session token and nothing else.
  */
-function findRefusalStatus(error: unknown): number | null {
+function findForeignStatus(error: unknown): number | null {
   try {
     const { statusCode: status } = error as { statusCode?: unknown }
-    const isRefusal = error instanceof Error && typeof status === 'number' && status in STATUS_CODES
-    return isRefusal && status >= 400 && status < 500 && status !== 401 ? status : null
+    const isForeign = error instanceof Error && typeof status === 'number' && status in STATUS_CODES
+    return isForeign && status >= 400 && status < 500 && status !== 401 ? status : null
   } catch {
     return null
   }
