@@ -148,7 +148,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
   function ensureLogin(given: EnsureLoginOptions & WithCallbacks<Session<User>>): void
   function ensureLogin(given?: EnsureLoginOptions & WithoutCallbacks): Promise<Session<User>>
   function ensureLogin(given: EnsureLoginOptions & Callbacks<Session<User>, AuthFailure> = {}) {
-    const { force = false, timeoutMs } = given
+    const { force = false, timeoutMs } = Object(given) as EnsureLoginOptions
     const outcome =
       timeoutMs === undefined || isTimeout(timeoutMs)
         ? inTime(session.ensure(force).then(view), timeoutMs)

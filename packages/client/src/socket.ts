@@ -31,7 +31,9 @@ export function createConnectSocket(
   ask: SessionKeeper<unknown>['ask'],
   sendAuthenticated: ReturnType<typeof createPipeline>,
 ): (options: SocketOptions) => SocketTask {
-  return (options) => {
+  return (given) => {
+    // A plain JavaScript caller may have passed nothing.
+    const options = Object(given) as SocketOptions
     const { on, emit } = createEvents<SocketEvents>({ open: [], message: [], error: [], close: [] })
     // What `success` and `fail` tell: whether there is a socket, not whether it is open.
     const started = begin<{ errMsg: string }>(0, ignore)

@@ -50,12 +50,13 @@ export function createAccessTokens({ clock }: { clock: Clock }) {
       return { access_token: fresh, expires_in: TTL_MS / 1000 }
     },
 
-    /** @throws WechatError 40001, 41001, 42001 */
-    check(value: string | undefined): void {
+    /** The appid whose token it is. @throws WechatError 40001, 41001, 42001 */
+    check(value: string | undefined): string {
       if (!value) throw new WechatError(41001)
       const token = tokens.get(value)
       if (!token) throw new WechatError(40001)
       if (clock.now() >= token.expiresAtMs) throw new WechatError(42001)
+      return token.appid
     },
   }
 }

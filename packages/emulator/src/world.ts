@@ -117,6 +117,8 @@ export function createWorld({
   exchangesPerMinute = 100,
 }: WorldOptions = {}): World {
   const faults = createFaults({ points: WECHAT_FAULT_POINTS, ledger })
+  /** Whose mini-program an openid belongs to, of those that were seen. */
+  const appids = new Map<string, string>()
   const codes = new Map<string, Code>()
   const keys = createSessionKeys({ clock, ttlMs: sessionKeyTtlMs, refreshMs: sessionKeyRefreshMs })
   const blocked = new Set<string>()
@@ -137,9 +139,15 @@ export function createWorld({
     }
   }
 
+  /** The access_token of one mini-program says nothing about the users of another. */
+  function checkOwner(appid: string, openid: string | undefined): void {
+    if (openid && (appids.get(openid) ?? appid) !== appid) throw new WechatError(40003)
+  }
+
   function ownerOf(user: string, appid: string) {
     const { platform } = getApp(appid)
     const openid = openidOf(user, appid)
+    appids.set(openid, appid)
     const key = keys.use(openid, { rotate: false })
     ledger.add({ side: 'wechat', event: 'openData.issued', appid, user, sessionKey: ledger.alias('key', key) })
     const watermark = { timestamp: Math.floor(clock.now() / 1000), appid }
@@ -165,6 +173,7 @@ export function createWorld({
     },
     login(user, appid) {
       const openid = openidOf(user, getApp(appid).appid)
+      appids.set(openid, appid)
       forgetOldCodes()
       keys.use(openid, { rotate: true })
       const code = makeCode()
@@ -207,11 +216,11 @@ export function createWorld({
       ledger.add({ side: 'control', event: 'access_token.revoked', appid })
     },
     checkSessionKey(params) {
-      accessTokens.check(params.access_token)
+      checkOwner(accessTokens.check(params.access_token), params.openid)
       keys.check(params)
     },
     resetSessionKey(params) {
-      accessTokens.check(params.access_token)
+      checkOwner(accessTokens.check(params.access_token), params.openid)
       return keys.reset(params)
     },
     userInfo(user, appid) {

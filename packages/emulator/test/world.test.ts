@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { createClock } from '../src/clock.ts'
 import type { WechatError } from '../src/wechat-error.ts'
@@ -166,4 +167,19 @@ test('the ledger knows each code by its alias', () => {
   const { code } = world.login('alice', appid)
   expect(world.ledger.entries()).toMatchObject([{ event: 'code.issued', user: 'alice', code: 'c1' }])
   expect(JSON.stringify(world.ledger.entries())).not.toContain(code)
+})
+
+test("the access_token of one mini-program does not check the session key of another's user: 40003", () => {
+  const other = { appid: 'wx1111111111111111', secret: 'other secret' }
+  const world = createStoppedWorld({ apps: [DEMO_APP, other] })
+  const { code } = world.login('alice', appid)
+  const { openid, session_key } = exchange(world, code)
+  const signature = createHmac('sha256', session_key).update('').digest('hex')
+  const proof = { openid, signature, sig_method: 'hmac_sha256' }
+  const tokenOf = (app: { appid: string; secret: string }) =>
+    world.stableToken({ grant_type: 'client_credential', ...app }).access_token
+  expect(() => world.checkSessionKey({ access_token: tokenOf(DEMO_APP), ...proof })).not.toThrow()
+  for (const call of [world.checkSessionKey, world.resetSessionKey]) {
+    expect(() => call({ access_token: tokenOf(other), ...proof })).toThrow(expect.objectContaining({ errcode: 40003 }))
+  }
 })

@@ -440,9 +440,9 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toHaveLength(1)
   })
 
-  it.runIf(o.connections > 1)(
-    'a locked row and 30 calls that wait for it leave connections for everybody else',
-    async () => {
+  // One connection alone is never locked against itself.
+  if (o.connections > 1)
+    it('a locked row and 30 calls that wait for it leave connections for everybody else', async () => {
       const { db, users, signIn } = await setUp()
       const { user } = await signIn('o1')
       const other = await signIn('o2')
@@ -468,8 +468,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       await unlocked
       await Promise.all(waiting)
       expect((await users.findUser(user.id))?.profile).toMatchObject({ nickname: '29', city: 'x' })
-    },
-  )
+    })
 
   it('one ping serves all who ask at the same time, and none is needed soon after a write', async () => {
     const { db, vault, signIn } = await setUp()
