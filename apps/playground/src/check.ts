@@ -1,7 +1,7 @@
 import type { Check, Scenario } from './scenarios.ts'
 import type { Stage } from './stage/stage.ts'
 
-/** What of a story's end is not as the story says, seen on our phones; empty when it went well. */
+/** What each failed check of a story found on our phones, one sentence each; empty when the story went well. */
 export function failedChecks({ checks }: Scenario, stage: Stage): string[] {
   return checks.flatMap((check) => problemOf(check, stage) ?? [])
 }

@@ -29,7 +29,10 @@ export interface AppDeps {
   redis: Redis | Cluster | null
   /** With what names in Redis begin. */
   keyPrefix: string
-  /** What is kept in Redis, or the embedded sessions, given null. Without access_tokens to share each process keeps its own. */
+  /**
+   * Opens what is kept in Redis; given null, the embedded sessions. Where `accessTokens` is null, each process keeps its own
+   * access_tokens.
+   */
   openSessions(redis: RedisClient | null): { sessions: SessionStore; accessTokens: AccessTokenStore | null }
   outageLog?: OutageLog
   sessionIdleSeconds: number
@@ -60,7 +63,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     // One id wherever a request is looked for. A caller's own could be anything, twice.
     genReqId: () => randomUUID(),
     requestTimeout: REQUEST_TIMEOUT_MS,
-    // Node looks for requests that are late every 30 s by default, so that they could take a minute.
+    // By default Node looks for late requests only every 30 s: one could then take a minute.
     http: { connectionsCheckingInterval: 1_000 },
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNDECODABLE),
     logController: new LogController({ requestIdLogLabel: 'requestId' }),

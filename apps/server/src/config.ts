@@ -29,7 +29,7 @@ export interface Config {
   sessionAbsoluteSeconds: number
   /** Sessions one user may have; the oldest gives way. 0: any number. */
   sessionLimit: number
-  /** Longest life of a decision of the guard that was not asked for again. 0: each request asks the store. */
+  /** How long, in milliseconds, a process may trust a cached session before it asks Redis again. 0: asks for each request. */
   sessionCacheMs: number
   /** Whose word about the caller's address counts: addresses and ranges of the proxies in front. */
   trustProxy: readonly string[]

@@ -61,7 +61,7 @@ export async function startEmulation(config: Config): Promise<Emulation> {
     setFault(text) {
       const [, point, errcode] = /^(\w+)=(-?\d+)$/.exec(text) ?? []
       if (!point) throw new TypeError(`a fault is written jscode2session=40029, not ${text}`)
-      // A point there is not is refused by set(), which names the others.
+      // set() refuses an unknown point and names the known ones.
       world.faults.set(point as FaultPoint, { errcode: Number(errcode) })
     },
     close: () => wechat.close(),

@@ -37,7 +37,7 @@ export interface Stores {
   redis: Redis | Cluster | null
   /** With what names in Redis begin. */
   keyPrefix: string
-  /** What is kept in Redis, given `app.redis`, or the embedded sessions, given null. */
+  /** Opens what is kept in Redis, with `app.redis` as the client; given null, the embedded sessions. */
   openSessions(redis: RedisClient | null): Sessions
   /** Where the stores say that they are away; whoever says the same of a request that failed shares its line. */
   outageLog: OutageLog

@@ -10,9 +10,8 @@ const PATIENCE_MS = 100
 type Limit = <T>(answer: Promise<T>) => Promise<T>
 
 /**
- * Gives up on a database that does not answer. Where a WeChat identity or its key is written, only when the database answers
- * nobody else either: `ping` was asked first, and after that a code is spent, so that waiting for a lock is better than
- * refusing.
+ * Gives up on a database that does not answer. Writes of an identity have no fixed deadline: the login code is already spent,
+ * so it is better to wait for a lock. They fail only when the database also does not answer a new connection.
  */
 export function limitUserStore(users: UserStore, database: Pick<UserDatabase, 'isReady' | 'answers'>): UserStore {
   const unlessLate: Limit = (answer) =>

@@ -80,7 +80,7 @@ export function sqlOutages(engine: SqlEngine): void {
     expect(await login).toMatchObject({ status: 201, exchanges: 1 })
   })
 
-  test('there all the time is not taken for gone by a process that is late itself', async () => {
+  test('a slow service process does not report a working database as down', async () => {
     const { answers, close } = await openUsers(server.url)
     onTestFinished(close)
     const heard = answers()

@@ -91,7 +91,7 @@ export function createPipeline({ session, locate, bearer, loginTimeoutMs }: Pipe
       if ((await mayReplay(url, refused)) && replay !== false) {
         const second = await attempt(url, true, refused.session)
         if (!second.isUnauthorized) return second.outcome
-        // A connection that was open has had its answer: that it is closed later is a new 401.
+        // The reconnected socket was accepted. If the service closes it later with 4401, that counts as a new 401.
         if (second.wasOpen) return sendAgain(url, second)
         await mayReplay(url, second)
       }

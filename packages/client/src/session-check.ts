@@ -30,6 +30,7 @@ export interface SessionCheck {
   mayGuess(address: string): boolean
 }
 
+/** @param askSession sends `GET /v1/session` with the token */
 export function createSessionCheck(askSession: Service<unknown>['askSession']): SessionCheck {
   /** The question about the current token, with its answer as long as that counts. Null: ask (again). */
   let inquiry: { token: string; answer: Promise<Verdict> | null; memoryMs: number } | null = null

@@ -282,7 +282,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     const before = underway
     underway = { login: logins.withRequest(token(), request), isTapped: true }
     const { outcome } = underway.login
-    // This login replaces the one before. Who waits for that one gets this session or, if this fails, the one there is.
+    // Callers that wait for the replaced login get the new session. If the new login fails, they keep the current session.
     if (before) before.login.abandon(outcome.catch((error) => current() || Promise.reject(error)))
     return outcome
   }
@@ -407,7 +407,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 }
 
-/** What a user is, the application says; ours has an id. */
+/** The application defines what a user is; the users of our service have an `id`. */
 function userIdOf(user: unknown): unknown {
   return (Object(user) as { id?: unknown }).id
 }

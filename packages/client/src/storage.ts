@@ -77,7 +77,8 @@ export function createSessionStorage<User>(
       else await storage.remove(key)
       storedId = id
     } catch {
-      // What is still in the storage has ended and would come back at the next start; an older copy of the same session may.
+      // The storage may still hold a session that has ended and would come back at the next start: it is removed. An older
+      // copy of the same session may stay.
       if (state === newest && (!storedId || storedId !== id)) await storage.remove(key)
     }
     // Two writes under way may land in either order, and one that was given up may land late.

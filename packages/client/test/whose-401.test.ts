@@ -294,7 +294,7 @@ describe('where the service has no GET /v1/session', () => {
   })
 })
 
-test('limit is no war: two phones that poll, one session allowed, two logins in all', async () => {
+test('two phones that poll, with one session allowed, do not sign each other out in turn: two logins in all', async () => {
   const phone = createPhone()
   const { auth, service, advance } = phone
   const other = phone.restart({ storageKey: 'other' })

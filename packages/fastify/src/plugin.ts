@@ -30,7 +30,9 @@ export interface WeappAuthOptions {
   apps: readonly WechatApp[]
   /** Default `https://api.weixin.qq.com`. Behind a proxy it may have a path. */
   wechatApiBaseUrl?: string
+  /** Where sessions are kept: `createRedisSessionStore`, `createSqliteSessionStore` or one of your own. */
   sessions: SessionStore
+  /** Where users are kept: `createSqlUserStore` or one of your own. */
   users: UserStore
   /** Default: this process keeps its own access_tokens. Several processes need `createRedisAccessTokenStore`. */
   accessTokens?: AccessTokenStore

@@ -49,7 +49,7 @@ describe('what is said of an outage', () => {
     expect(said).toEqual(['gone', { sinceLastLine: 1 }])
   })
 
-  it('last is what is true of several that wait', () => {
+  it('is only the newest of several lines that wait', () => {
     tell('gone')
     tell('back')
     tell('gone again')

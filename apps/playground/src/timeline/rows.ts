@@ -45,7 +45,7 @@ export function toRows(events: readonly LedgerEvent[]): Row[] {
   for (const event of events) {
     const row = toRow(event)
     if (!row) continue
-    // What an app was waiting for when it was closed, nobody waits for.
+    // A call from before the last launch of its app is not pending: the app that waited for it was closed.
     const isAbandoned = event.atMs < (lastLaunch.get(row.phone) ?? 0)
     row.isPending = event.phase === 'begun' && !isAbandoned && !ended.has(`${event.origin}:${event.entry.call}`)
     const group = rows.findLast((earlier) => earlier.phone === row.phone && earlier.fold === row.fold)

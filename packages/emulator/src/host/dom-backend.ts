@@ -16,6 +16,7 @@ export interface DomElement {
   __wxElement?: Node
 }
 
+/** What the backend uses of a document. */
 export interface DomDocument {
   readonly body: DomElement
   readonly documentElement: { readonly clientWidth: number; readonly clientHeight: number }

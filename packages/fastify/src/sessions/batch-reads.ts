@@ -18,7 +18,7 @@ export function batchReads<K, V>(readAll: (keys: K[]) => Promise<V[]>): (key: K)
 
   function startBatch() {
     const keys: K[] = []
-    // A promise would settle after the request at hand; the immediate comes after all requests that have arrived.
+    // Not a microtask: waits for all requests of this turn of the event loop, so that they share a batch.
     const values = setImmediate().then(() => {
       next = null
       return readAll(keys)

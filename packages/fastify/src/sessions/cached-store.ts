@@ -5,6 +5,7 @@ import type { SessionRef } from './token.ts'
 /** About 10 MB. Of more sessions in use at once the ones read longest ago are read again. */
 const MAX_RECORDS = 20_000
 
+/** Options of {@link cacheSessionStore}. */
 export interface CachedSessionStoreOptions {
   store: SessionStore
   /** How long a record is believed, in milliseconds from when it was asked for. */
@@ -22,7 +23,10 @@ export interface CachedSessionStoreOptions {
 export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
   const { store, maxAgeMs, ended, now = () => performance.now() } = o
   const records = new Map<string, { record: SessionRecord; askedAtMs: number }>()
-  /** Counts what was forgotten: an answer that was under way meanwhile may be older than that, and is not remembered. */
+  /**
+   * Grows with each deletion. An answer requested before a deletion is not cached, because it may be older than the end of
+   * the session.
+   */
   let forgotten = 0
 
   const forget = (ids: Iterable<string>) => {
@@ -73,7 +77,8 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
       else records.delete(record.id)
       return isAlive
     },
-    // What this process itself ended it does not wait to hear of. An answer that was lost may have ended it too.
+    // Forgets a session as soon as this process ends it, without waiting for the message from Redis. The two revocations
+    // also when the call failed: the session may have ended although its answer was lost.
     async create(...args) {
       const ended = await store.create(...args)
       forget(ended)

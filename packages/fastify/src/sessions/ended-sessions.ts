@@ -6,6 +6,7 @@ export interface EndedSessions {
   close(): void
 }
 
+/** Who is told of ended sessions. */
 export interface EndedSessionsListener {
   onEnded(ids: readonly string[]): void
   /** From here on messages are missed, until `isHeard` says otherwise. */

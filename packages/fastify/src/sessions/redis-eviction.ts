@@ -13,7 +13,7 @@ export function watchEvictionPolicy(redis: RedisClient, warn: (message: string) 
   const ask = async () => {
     const servers = isCluster(redis) ? redis.nodes('master') : [redis]
     const infos = await Promise.all(servers.map((server) => server.info('memory').catch(() => '')))
-    // A server that does not say it, or not to this user of Redis, is taken at its best.
+    // A server that does not report its policy, or not to this user of Redis, is taken to have `noeviction`.
     const policies = infos.map((info) => /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction')
     const evicting = [...new Set(policies)].filter((policy) => policy !== 'noeviction')
     warnings = evicting.map(

@@ -19,6 +19,7 @@ import {
 } from './session-store.ts'
 import { bucketOf } from './token.ts'
 
+/** Options of {@link createRedisSessionStore}. */
 export interface RedisSessionStoreOptions {
   /**
    * A client of yours: connect it, close it, and give it deadlines. ioredis waits for ever by default; for answers

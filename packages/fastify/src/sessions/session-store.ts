@@ -38,6 +38,7 @@ export interface MakeRoom {
   replaces?: string
 }
 
+/** How all sessions of a user end. */
 export interface RevokeAll {
   nowMs: number
   reason: RevocationReason
@@ -68,8 +69,8 @@ export interface SessionStore {
   /** False when there is no such session of this user. */
   revoke(userId: string, sessionId: string, revocation: { nowMs: number; reason: RevocationReason }): Promise<boolean>
   /**
-   * How many ended. `except` is the caller's own session where there is one: a store that lists sessions apart from them, and
-   * whose list does not have that one although it lives, has lost the list and throws.
+   * How many ended. `except` is the caller's own session, if there is one. If the store keeps a separate list and the live
+   * session `except` is missing in it, the list was lost: the method throws.
    */
   revokeAll(userId: string, revocation: RevokeAll): Promise<number>
   /** The user's sessions that have not been ended, oldest first. */

@@ -11,6 +11,7 @@ export interface Session extends SessionRecord {
   expiresAtMs: number
 }
 
+/** A new session, with the token that only its device gets. */
 export interface IssuedSession {
   /** Shown once: only its hash is stored. */
   token: string
@@ -19,6 +20,7 @@ export interface IssuedSession {
   absoluteExpiresInSeconds: number
 }
 
+/** Options of {@link createSessions}. */
 export interface SessionsOptions {
   store: SessionStore
   /** A session ends when it was not used for this long. */
@@ -32,6 +34,7 @@ export interface SessionsOptions {
   now: () => number
 }
 
+/** The sessions of all users: tokens, lifetimes and the limit. The records are in a {@link SessionStore}. */
 export interface Sessions {
   /**
    * Starts a session. `replaces` is the token of a session that ends with it if it still lives, as far as the store lets us.
@@ -66,6 +69,7 @@ export interface Sessions {
   spendCode<T>(appid: string, code: string, exchange: () => Promise<T>): Promise<T>
 }
 
+/** Sessions over a store. */
 export function createSessions(options: SessionsOptions): Sessions {
   const { store, idleSeconds, absoluteSeconds, limit = 0, hasApp = () => true, now } = options
   const idleMs = idleSeconds * 1000

@@ -30,6 +30,7 @@ const SCHEMA = `
 /** Rows that expired are removed a few at a time, by the sign-ins that add new ones. */
 const PURGE_ROWS = 20
 
+/** Options of {@link createSqliteSessionStore}. */
 export interface SqliteSessionStoreOptions {
   /** Made when missing, in a folder that exists; opened for this process alone. */
   file: string

@@ -9,6 +9,7 @@ export interface SessionRef {
   bucket: string
 }
 
+/** A new token, which no one can guess, for a session of this user. */
 export function createToken(userId: string): string {
   return `wxs1.${bucketOf(userId)}.${randomBytes(32).toString('base64url')}`
 }

@@ -12,6 +12,7 @@ export interface UsersDatabase {
   weapp_auth_store: StoreTable
 }
 
+/** One user, with the profile they filled in. */
 export interface UsersTable {
   /** UUID. */
   id: string

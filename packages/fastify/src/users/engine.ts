@@ -46,6 +46,7 @@ const SQLSTATE_FAULTS: readonly [pattern: RegExp, fault: SqlFault][] = [
 
 const SQLITE_CONSTRAINT = 19
 
+/** What went wrong in the database, whichever engine and driver report it. */
 export function faultOf(error: unknown): SqlFault {
   if (!(error instanceof Error)) return 'other'
   if (error instanceof RangeError) return 'data'

@@ -5,6 +5,7 @@ import { UnusableDatabaseError } from './migrations/migrate.ts'
 import type { KeyMark, SessionKeyVault } from './session-key-vault.ts'
 import { unlessThere } from './sql-statements.ts'
 
+/** Options of {@link checkKeyRing}. */
 export interface CheckKeyRingOptions {
   /** Up to date: see {@link migrateUsers}. */
   db: Kysely<UsersDatabase>

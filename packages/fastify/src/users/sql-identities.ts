@@ -22,6 +22,7 @@ export interface Proven extends WechatIdentity {
   nowMs: number
 }
 
+/** What a sign-in found or made. */
 export interface SignedIn {
   row: UserRow
   isNew: boolean
@@ -31,12 +32,14 @@ export interface SignedIn {
   wrote: boolean
 }
 
+/** What `link` found or made. */
 export interface Linked {
   /** Null: there is no such user. */
   result: LinkResult | null
   conflict: IdentityConflict | null
 }
 
+/** The part of the user store that writes identities. */
 export interface SqlIdentities {
   /** The user of an identity of which nothing but the session_key may be new. Null when more has to be decided. */
   signInKnown(identity: Proven): Promise<SignedIn | null>

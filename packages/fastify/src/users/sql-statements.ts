@@ -10,6 +10,7 @@ import { EMPTY_PROFILE } from './profile.ts'
  * write an identity first and its unionid second, so that no two wait for each other.
  */
 
+/** A row of the table of users. */
 export type UserRow = Selectable<UsersTable>
 
 /** What names an identity. */
@@ -36,6 +37,7 @@ interface Conflict {
   unionid: string
 }
 
+/** What {@link prepareStatements} makes. */
 export type Statements = ReturnType<typeof prepareStatements>
 
 /** @param ringSize how many keys the vault has */

@@ -10,6 +10,7 @@ import { prepareStatements, type UserRow } from './sql-statements.ts'
 import { createTurns } from './turns.ts'
 import type { User, UserStore } from './users.ts'
 
+/** Options of {@link createSqlUserStore}. */
 export interface SqlUserStoreOptions {
   /**
    * SQLite, PostgreSQL or MySQL. Yours to open, to bring up to date with {@link migrateUsers}, to give deadlines and to

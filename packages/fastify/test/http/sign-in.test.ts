@@ -216,7 +216,7 @@ describe('POST /v1/sessions', () => {
     ])
   })
 
-  it('tells onSignIn again when a sign-in failed after it, and then of nobody new', async () => {
+  it('calls onSignIn again, with isNew false, when the sign-in failed after the first call', async () => {
     const calls: [string, boolean][] = []
     const { app, world, sessions } = await startService({
       onSignIn: ({ id }, isNew) => void calls.push([id, isNew]),

@@ -61,7 +61,7 @@ describe.skipIf(url === null)('the index of a user’s sessions in Redis', () =>
     expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([session.id])
   })
 
-  it('that was evicted lets nobody end all others, who are told so, until the session is listed again', async () => {
+  it("after the index was evicted, ending all other sessions answers 503 until the caller's session is in the index again", async () => {
     const { redis, sessions, userId, advance, indexOf } = open()
     const [own, other] = [await sessions.issue(userId, APP), await sessions.issue(userId, APP)]
     await redis.del(indexOf(userId))

@@ -148,7 +148,7 @@ export function answerApiErrors(route: RouteOptions): void {
       if (!hasErrorHandler(request.server)) return void sendProblem(error, request, reply)
       answerUnhandled(error, request, reply)
     }
-    // Thrown again, what is no Error would be sent as the answer, with status 200.
+    // If a value that is no Error were thrown again, Fastify would send it as the answer, with status 200.
     if (!(error instanceof Error)) return reply.server.errorHandler(error as never, request, reply)
     throw error
   }
@@ -269,7 +269,7 @@ interface ValidationError {
 /** Names the field and the rule, never the value. */
 function describe(validation: readonly unknown[], context: unknown): string {
   const errors = validation.map((error) => Object(error) as ValidationError)
-  // Of a union each branch complains; the last one speaks for the whole.
+  // For a union the validator reports an error of each branch, and last the one of the union itself.
   const { instancePath, keyword, message = 'is not valid', params } = errors.at(-1) as ValidationError
   const path = String(instancePath ?? '')
     .slice(1)
