@@ -176,7 +176,7 @@ describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) =>
 
   test('without a network the page says so, and a retry brings it back', async () => {
     const service = await startDemo(column)
-    const device = createPhone(service)
+    const device = createDeviceOf(service)
     device.network.setOnline(false)
     const { app } = await open(service, device)
     expect(app.text('.state')).toContain('网络')
@@ -201,7 +201,7 @@ describe('the example whose first sign-in waits for a tap', () => {
     expect(config).toContain('"silent"')
     writeFileSync(join(folder, 'config.js'), config.replace('"silent"', '"tap"'))
 
-    const device = createPhone(service)
+    const device = createDeviceOf(service)
     const { app } = await open(service, device, folder)
     expect(app.page().route).toBe('pages/login/login')
     await app.tap('#decline')
@@ -250,7 +250,7 @@ async function startDemo(column: (typeof COLUMNS)[number]): Promise<Service> {
   })
 }
 
-function createPhone({ world, baseUrl }: Service): Device {
+function createDeviceOf({ world, baseUrl }: Service): Device {
   return createDevice({
     link: localLink(world),
     appid: world.apps[0]?.appid ?? '',
@@ -265,7 +265,7 @@ async function openProfile(app: RunningApp): Promise<void> {
 
 async function open(
   service: Service,
-  device = createPhone(service),
+  device = createDeviceOf(service),
   folder = FOLDER,
 ): Promise<{ app: RunningApp; device: Device }> {
   const app = await launchApp({ folder, device, console: { ...console, warn: () => {} } })

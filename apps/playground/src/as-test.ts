@@ -22,14 +22,14 @@ const FOLDER = process.env.MINIPROGRAM ?? 'apps/miniprogram'
 test(${JSON.stringify(title.en)}, async () => {
   const user = \`user-\${Math.random()}\`
   const { apps: [appid], nowMs } = await backstage('world')
-  const phones = { A: createPhone()${hasB ? ', B: createPhone()' : ''} }
+  const phones = { A: createDeviceOfUser()${hasB ? ', B: createDeviceOfUser()' : ''} }
   const running = {}
 
 ${body.join('\n')}
 ${checks.map(toExpectation).join('\n')}
   for (const app of Object.values(running)) await app.close()
 
-  function createPhone() {
+  function createDeviceOfUser() {
     const resolve = (url) => new URL(url.pathname + url.search, SERVICE)
     return createDevice({ link: remoteLink(\`\${SERVICE}/emulator\`), appid, user, clock: createClock({ startMs: nowMs }), resolve })
   }

@@ -73,7 +73,7 @@ export async function runStorm({ phones: count, periodMs, progress }: StormOptio
 
     const proxy = new Agent({ keepAlive: true, maxSockets: PROXY_CONNECTIONS })
     closers.push(() => proxy.destroy())
-    const phones = Array.from({ length: count }, (_, index) => createPhone({ world, proxy, service, index }))
+    const phones = Array.from({ length: count }, (_, index) => createLoadPhone({ world, proxy, service, index }))
     await signInAll(phones, progress)
     const admin = new Redis(redis.url)
     closers.push(() => admin.disconnect())
@@ -116,7 +116,7 @@ interface Setup {
   index: number
 }
 
-function createPhone({ world, proxy, service, index }: Setup): Phone {
+function createLoadPhone({ world, proxy, service, index }: Setup): Phone {
   const device = createDevice({
     link: localLink(world),
     appid: world.apps[0]?.appid ?? '',

@@ -50,7 +50,7 @@ async function playSteps(
   const { world } = emulation
   const appid = emulation.apps[0]?.appid ?? ''
 
-  function createPhone(name: string): Device {
+  function createDeviceOf(name: string): Device {
     const resolve = (url: URL) => new URL(url.pathname + url.search, address)
     return createDevice({ link: localLink(world), appid, user: USER, name, resolve })
   }
@@ -66,7 +66,7 @@ async function playSteps(
   const passIdleLifetime = (whose: Device | World) => whose.advance((sessionIdleSeconds + 1) * 1000)
 
   // Nothing stored: one login.
-  const phone = createPhone(texts.phone('A'))
+  const phone = createDeviceOf(texts.phone('A'))
   let app = await open(phone)
   await shows(app, '#products')
 
@@ -97,7 +97,7 @@ async function playSteps(
   await shows(app, '#products')
 
   // Signed out from another phone: no login until the user taps.
-  const other = await open(createPhone(texts.phone('B')))
+  const other = await open(createDeviceOf(texts.phone('B')))
   await shows(other, '#products')
   await other.switchTab('pages/profile/profile')
   await shows(other, '#to-devices')

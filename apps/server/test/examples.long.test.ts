@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { findFreePort } from '@weapp-auth/test-servers'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startDocumentedNginx } from './documented-nginx.ts'
-import { createPhone, startService } from './service.ts'
+import { createAuthOnPhone, startService } from './service.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const EXAMPLES = join(import.meta.dirname, '../examples')
@@ -93,7 +93,7 @@ describe.each(Object.entries(EXAMPLE_COMMANDS))('apps/server/examples/%s', (name
     const backend = await startExample(name, prepare)
     const service = await startService('embedded')
     const nginx = await startDocumentedNginx({ service: service.baseUrl, backend })
-    const { auth } = createPhone({ ...service, baseUrl: nginx.url })
+    const { auth } = createAuthOnPhone({ ...service, baseUrl: nginx.url })
     const { user } = await auth.ensureLogin()
     const appid = service.world.apps[0]?.appid
     const own = { ordersOf: user.id, appid }

@@ -3,8 +3,8 @@ import { createDevice, localLink } from '@weapp-auth/emulator'
 import { describe, expect, test } from 'vitest'
 import { runExample, startProvider } from '../../../packages/fastify/test/example.ts'
 
-/** A phone with the real client on it, whose app talks to an example. */
-function createPhone({ world, address }: Awaited<ReturnType<typeof runExample>>) {
+/** The real client on a phone, whose app talks to an example. */
+function createAuthOnPhone({ world, address }: Awaited<ReturnType<typeof runExample>>) {
   const { wx, clock } = createDevice({ link: localLink(world), appid: world.apps[0]?.appid ?? '', user: 'alice' })
   return createAuth({ baseUrl: address, wx, now: clock.now })
 }
@@ -14,7 +14,7 @@ describe('loginWith drives the example', () => {
     const example = await runExample('own-account.ts')
     const credentials = { name: 'alice', password: 'correct horse' }
     const account = (await example.post('/accounts', credentials)).body
-    const auth = createPhone(example)
+    const auth = createAuthOnPhone(example)
     const session = await auth.loginWith({ url: '/accounts/login', data: credentials })
     expect(session.user).toMatchObject({ id: account.user.id, isNew: false })
     expect((await auth.request({ url: '/orders' })).data).toEqual({ ordersOf: account.user.id })
@@ -36,7 +36,7 @@ describe('loginWith drives the example', () => {
 
   test('third-party: its session and one by WeChat share the guard', async () => {
     const example = await runExample('third-party.ts', await startProvider())
-    const auth = createPhone(example)
+    const auth = createAuthOnPhone(example)
     const first = await auth.loginWith({ url: '/provider/login', data: { ticket: 'ticket-of-alice' } })
     expect((await auth.request({ url: '/orders' })).data).toEqual({ ordersOf: first.user.id })
     await auth.logout()
@@ -52,7 +52,7 @@ describe('loginWith drives the example', () => {
   ])('%s: the session that the phone had until then ends', async (name, url, data) => {
     const example = await runExample(`${name}.ts`, name === 'third-party' ? await startProvider() : {})
     if (name === 'own-account') await example.post('/accounts', data)
-    const auth = createPhone(example)
+    const auth = createAuthOnPhone(example)
     const sessions = [await auth.loginWith({ url, data }), await auth.loginWith({ url, data })]
     const listed = await auth.request<{ sessions: { id: string }[] }>({ url: '/v1/sessions' })
     const live = listed.data.sessions.map(({ id }) => id)

@@ -6,13 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError } from '@weapp-auth/fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { startDocumentedNginx } from './documented-nginx.ts'
-import { createPhone, startService } from './service.ts'
+import { createAuthOnPhone, startService } from './service.ts'
 
 /** `docs/deploy/nginx.conf` in a real nginx, between the real client and the real service, with a backend that knows neither. */
 describe('docs/deploy/nginx.conf', () => {
   test('a signed-in phone reaches the backend, which is told who it is', async () => {
     const { service, nginx, backend } = await start()
-    const { auth } = createPhone({ ...service, baseUrl: nginx.url })
+    const { auth } = createAuthOnPhone({ ...service, baseUrl: nginx.url })
     const { user, id } = await auth.ensureLogin()
     const { statusCode, data } = await auth.request<Seen>({
       url: '/api/orders?page=2',
@@ -109,7 +109,7 @@ describe('docs/deploy/nginx.conf', () => {
   test('a phone that was signed out elsewhere stays signed out until the user taps', async () => {
     const { service, nginx, backend } = await start()
     const throughNginx = { ...service, baseUrl: nginx.url }
-    const [first, second] = ['first', 'second'].map((name) => createPhone(throughNginx, 'alice', name).auth)
+    const [first, second] = ['first', 'second'].map((name) => createAuthOnPhone(throughNginx, 'alice', name).auth)
     if (!first || !second) throw new Error('no phones')
     const reasons: string[] = []
     first.on('logout', ({ reason }) => reasons.push(reason))
@@ -130,7 +130,7 @@ describe('docs/deploy/nginx.conf', () => {
 
   test('a session that expired is renewed by one login, and the request repeated', async () => {
     const { service, nginx, backend } = await start()
-    const { auth } = createPhone({ ...service, baseUrl: nginx.url })
+    const { auth } = createAuthOnPhone({ ...service, baseUrl: nginx.url })
     await auth.request({ url: '/api/orders' })
     service.world.advance(7_201_000)
     const answers = await Promise.all(Array.from({ length: 5 }, () => auth.request({ url: '/api/orders' })))

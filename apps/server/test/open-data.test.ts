@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { call, signIn, startProcess } from './process.ts'
-import { COLUMNS, createPhone, environment, isAvailable, startService } from './service.ts'
+import { COLUMNS, createAuthOnPhone, environment, isAvailable, startService } from './service.ts'
 
 interface Decrypted {
   data: Record<string, unknown>
@@ -9,7 +9,7 @@ interface Decrypted {
 describe.each(COLUMNS.filter(isAvailable))('open data, stores %s', (column) => {
   test('goes from WeChat through the phone to the service and comes back in the clear', async () => {
     const service = await startService(column)
-    const { auth, device } = createPhone(service)
+    const { auth, device } = createAuthOnPhone(service)
     await auth.ensureLogin()
     const profile = await device.wx.getUserProfile({ desc: 'to greet you' })
     const { encryptedData, iv, rawData, signature, userInfo } = profile ?? {}
@@ -22,7 +22,7 @@ describe.each(COLUMNS.filter(isAvailable))('open data, stores %s', (column) => {
 
   test('that was encrypted with a key the service has not seen is opened after one login', async () => {
     const service = await startService(column)
-    const { auth, device } = createPhone(service)
+    const { auth, device } = createAuthOnPhone(service)
     await auth.ensureLogin()
     service.world.expireSessionKey('alice', device.appid)
     const decrypt = async () => {

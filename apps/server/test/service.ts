@@ -93,7 +93,7 @@ export function isAvailable(column: Column): boolean {
 }
 
 /** A phone with the real client on it. */
-export function createPhone({ world, baseUrl }: Service, user = 'alice', name = 'phone') {
+export function createAuthOnPhone({ world, baseUrl }: Service, user = 'alice', name = 'phone') {
   const device: Device = createDevice({ link: localLink(world), appid: world.apps[0]?.appid ?? '', user, name })
   return { device, auth: createAuth({ baseUrl, wx: device.wx, now: device.clock.now }) }
 }

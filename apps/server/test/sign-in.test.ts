@@ -1,13 +1,13 @@
 import { isAuthError } from '@weapp-auth/client'
 import { authenticate } from '@weapp-auth/fastify'
 import { describe, expect, test } from 'vitest'
-import { COLUMNS, createPhone, isAvailable, startService } from './service.ts'
+import { COLUMNS, createAuthOnPhone, isAvailable, startService } from './service.ts'
 
 /** The real client in the emulator's `wx` against the real service over HTTP, counted by the emulator's ledger. */
 describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => {
   test('fifty parallel first requests cause one wx.login and one exchange', async () => {
     const service = await startService(column)
-    const { auth } = createPhone(service)
+    const { auth } = createAuthOnPhone(service)
     const responses = await Promise.all(Array.from({ length: 50 }, () => auth.request({ url: '/v1/me' })))
     expect(responses.map(({ statusCode }) => statusCode)).toEqual(Array(50).fill(200))
     expect(counts(service)).toEqual({ logins: 1, exchanges: 1 })
@@ -15,7 +15,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
 
   test('fifty parallel 401s cause one', async () => {
     const service = await startService(column)
-    const { auth } = createPhone(service)
+    const { auth } = createAuthOnPhone(service)
     const { user } = await auth.ensureLogin()
     await service.app.weappAuth.revokeAll(user.id, 'replaced')
     const responses = await Promise.all(Array.from({ length: 50 }, () => auth.request({ url: '/v1/me' })))
@@ -29,7 +29,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
     const service = await startService(column, (app) => {
       app.get('/held', { onRequest: [() => gate.opened, authenticate] }, async () => ({ ok: true }))
     })
-    const { auth } = createPhone(service)
+    const { auth } = createAuthOnPhone(service)
     const { user } = await auth.ensureLogin()
     const late = auth.request<{ ok: boolean }>({ url: '/held' })
     await service.app.weappAuth.revokeAll(user.id, 'replaced')
@@ -43,7 +43,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
 
   test('a logout during a login wins', async () => {
     const service = await startService(column)
-    const { auth } = createPhone(service)
+    const { auth } = createAuthOnPhone(service)
     service.world.faults.set('jscode2session', { delayMs: 1_000, times: 1 })
     const calls = Promise.allSettled([auth.ensureLogin(), auth.request({ url: '/v1/me' })])
     // It has met the one call there is.
@@ -69,7 +69,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
         return reply.code(401).send(body)
       })
     })
-    const { auth } = createPhone(service)
+    const { auth } = createAuthOnPhone(service)
     await auth.ensureLogin()
     const before = counts(service).logins
     const error = await auth.request({ url: '/refusing' }).catch((thrown: unknown) => thrown)
@@ -83,7 +83,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
 
   test('the idle lifetime passes and the next request succeeds through one silent login', async () => {
     const service = await startService(column)
-    const { auth, device } = createPhone(service)
+    const { auth, device } = createAuthOnPhone(service)
     await auth.ensureLogin()
     const twoHoursMs = 7_260_000
     service.world.clock.advance(twoHoursMs)
@@ -98,7 +98,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
 
   test('a user who keeps using the app keeps the session', async () => {
     const service = await startService(column)
-    const { auth, device } = createPhone(service)
+    const { auth, device } = createAuthOnPhone(service)
     await auth.ensureLogin()
     for (let hour = 0; hour < 12; hour++) {
       service.world.clock.advance(3_600_000)
@@ -110,8 +110,8 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
 
   test('a sign-out elsewhere stays until the user taps', async () => {
     const service = await startService(column)
-    const here = createPhone(service, 'alice', 'here')
-    const elsewhere = createPhone(service, 'alice', 'elsewhere')
+    const here = createAuthOnPhone(service, 'alice', 'here')
+    const elsewhere = createAuthOnPhone(service, 'alice', 'elsewhere')
     const reasons: string[] = []
     here.auth.on('logout', ({ reason }) => void reasons.push(reason))
     await Promise.all([here.auth.ensureLogin(), elsewhere.auth.ensureLogin()])
@@ -127,7 +127,7 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
 
   test('what a phone changes of the profile leaves what another one has changed', async () => {
     const service = await startService(column)
-    const [one, two] = [createPhone(service), createPhone(service, 'alice', 'phone B')]
+    const [one, two] = [createAuthOnPhone(service), createAuthOnPhone(service, 'alice', 'phone B')]
     await Promise.all([one.auth.ensureLogin(), two.auth.ensureLogin()])
     await one.auth.updateProfile({ nickname: '小明', city: '杭州' })
     const { profile } = await two.auth.updateProfile({ nickname: '小红' })
@@ -141,9 +141,9 @@ describe.each(COLUMNS.filter(isAvailable))('signing in, stores %s', (column) => 
 
   test('two users of one service are two users', async () => {
     const service = await startService(column)
-    const alice = await createPhone(service, 'alice').auth.ensureLogin()
-    const bob = await createPhone(service, 'bob').auth.ensureLogin()
-    const again = await createPhone(service, 'alice').auth.ensureLogin()
+    const alice = await createAuthOnPhone(service, 'alice').auth.ensureLogin()
+    const bob = await createAuthOnPhone(service, 'bob').auth.ensureLogin()
+    const again = await createAuthOnPhone(service, 'alice').auth.ensureLogin()
     expect(alice.user).toMatchObject({ isNew: true })
     expect(bob.user.id).not.toBe(alice.user.id)
     expect(again.user).toEqual({ ...alice.user, isNew: false })

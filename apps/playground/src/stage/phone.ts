@@ -54,7 +54,7 @@ export interface PhoneOptions {
 
 const TOAST_MS = 2_000
 
-export function createPhone({ name, user, appid, app, ledger, nowMs }: PhoneOptions): Phone {
+export function createStagePhone({ name, user, appid, app, ledger, nowMs }: PhoneOptions): Phone {
   const send: Transport = (request) =>
     httpTransport({ ...request, header: { ...request.header, [PHONE_HEADER]: name } })
   const device = createDevice({

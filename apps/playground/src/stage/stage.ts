@@ -6,7 +6,7 @@ import { toEvent } from '../timeline/events.ts'
 import { createTimeline, type Timeline } from '../timeline/timeline.ts'
 import { type Cast, type PhoneName, perform } from './actions.ts'
 import type { BuiltApp } from './built-app.ts'
-import { createPhone, type Phone } from './phone.ts'
+import { createStagePhone, type Phone } from './phone.ts'
 import type { Backstage } from './wechat.ts'
 
 /** Whose `auth.ts` a phone runs: ours, or the one tutorials have. */
@@ -86,7 +86,7 @@ export function createStage({ backstage, apps }: StageDeps): Stage {
 
   function add(name: PhoneName, track: Track): Phone {
     const id = `${visitor}${run}`
-    const phone = createPhone({
+    const phone = createStagePhone({
       name: `${name}-${track}-${id}`,
       user: `${track}-${id}`,
       appid: backstage.appid,
