@@ -5,7 +5,8 @@ import type { EndedSessions, EndedSessionsListener } from './ended-sessions.ts'
 const RETRY_MS = 250
 /** A connection that only listens would not notice that the other end is gone. */
 const PING_MS = 1_000
-const PING_TIMEOUT_MS = 500
+/** Together with {@link PING_MS} less than the 1.5 s within which a lost connection is to be noticed. */
+const PING_TIMEOUT_MS = 350
 
 /**
  * Hears from Redis which sessions end, on a connection of its own: one that listens cannot ask. In a cluster any node will
