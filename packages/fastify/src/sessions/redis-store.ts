@@ -246,8 +246,12 @@ function createWorldCheck(redis: RedisClient, keyPrefix: string, world: World) {
   const key = `${keyPrefix}world`
   let isDone = false
   const check = async () => {
-    await redis.set(key, world, 'NX')
-    const found = await redis.get(key)
+    // Written only where nothing is yet: a server that takes no writes lets those who are signed in through.
+    let found = await redis.get(key)
+    if (found === null) {
+      await redis.set(key, world, 'NX')
+      found = await redis.get(key)
+    }
     isDone = found === world
     if (isDone || found === null) return
     throw new ApiError('store_unavailable', explainOtherWorld(`Redis (${keyPrefix}*)`, found, world))

@@ -243,6 +243,21 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     await expect(real.ping()).rejects.toMatchObject({ message: expect.stringMatching(/of an emulated WeChat/) })
   })
 
+  it('are read by a process that starts while the server takes no writes', async () => {
+    const server = await startRedis()
+    onTestFinished(() => server.stop())
+    const redis = new Redis(server.url)
+    onTestFinished(() => redis.disconnect())
+    const start = () => {
+      const store = createRedisSessionStore({ redis })
+      return createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now })
+    }
+    const { token } = await start().issue('user', { appid: 'wx1' })
+    await redis.replicaof('127.0.0.1', 1)
+    expect(await start().get(token)).toMatchObject({ userId: 'user' })
+    await expect(start().issue('user', { appid: 'wx1' })).rejects.toMatchObject({ code: 'store_unavailable' })
+  })
+
   it('in a server that may drop them are a warning for the operator, once, until it may not', async () => {
     const server = await startRedis(['--maxmemory-policy', 'allkeys-lru'])
     onTestFinished(() => server.stop())
