@@ -35,7 +35,7 @@ export interface AccessTokenStore {
   release(appid: string, leaseId: string): Promise<void>
   /** The digest that `saveForced` was given last, while it is kept; null otherwise. */
   findForced(appid: string): Promise<string | null>
-  /** Remembers for `keepMs` which access_token the last forced refresh brought, by its digest. */
+  /** Remembers for `keepMs` the access_token of the last forced refresh, by its digest: the one it replaces, then the one it brought. */
   saveForced(appid: string, digest: string, keepMs: number): Promise<void>
 }
 
@@ -110,14 +110,17 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
 
   /**
    * For a token that WeChat hands out and refuses. It costs one of the twenty forced refreshes of a day, so it is not done
-   * again for a token that came from a forced refresh itself: the refresh did not help.
+   * again for a token that came from a forced refresh itself, nor for one whose forced refresh failed: WeChat may have
+   * counted it.
    */
   async function force(appid: string, refused: string, signal: AbortSignal): Promise<AccessToken> {
     if ((await store.findForced(appid)) === digestOf(refused)) {
       const message =
-        'WeChat refuses the access_token that a forced refresh brought; there is a pause before the next one'
+        'WeChat refuses the access_token, and a forced refresh did not help; there is a pause before the next one'
       throw new ApiError('wechat_misconfigured', message)
     }
+    // Before it is asked: no answer, or an error, is remembered as well.
+    await store.saveForced(appid, digestOf(refused), FORCED_REFRESH_PAUSE_MS)
     const token = await ask(appid, { isForced: true, signal })
     await store.saveForced(appid, digestOf(token.value), FORCED_REFRESH_PAUSE_MS)
     return token

@@ -314,6 +314,22 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     expect(refreshes({ forced: true })).toBe(2)
   })
 
+  it.skipIf(!available)('are forced once, whoever calls how often, where the forced refresh fails', async () => {
+    const { world, gateway, signIn } = await setUp(open())
+    const key = await signIn()
+    world.faults.set('checksession', { errcode: 40001 })
+    const stableToken = world.stableToken
+    let forced = 0
+    world.stableToken = (params) => {
+      if (params.force_refresh !== true) return stableToken(params)
+      forced += 1
+      throw new Error('an answer with status 500')
+    }
+    await expect(gateway().isSessionKeyAlive(key)).rejects.toMatchObject({ code: 'wechat_bad_response' })
+    await expect(gateway().isSessionKeyAlive(key)).rejects.toMatchObject({ code: 'wechat_misconfigured' })
+    expect(forced).toBe(1)
+  })
+
   it.skipIf(!available)('of two mini-programs are two, at once and later', async () => {
     const apps = [APPID, 'wx2'].map((appid) => ({ appid, secret: SECRET }))
     const world = createWorld({ apps })
