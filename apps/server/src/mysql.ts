@@ -55,7 +55,7 @@ export function mysqlServer(uri: string): SqlServer {
     greet(onAnswer) {
       // The server speaks first.
       const { hostname, port } = new URL(uri)
-      const socket = connect(Number(port || 3306), hostname)
+      const socket = connect(Number(port || 3306), hostname.replace(/^\[|\]$/g, ''))
       socket.once('data', onAnswer).once('error', onAnswer)
       return () => socket.destroy()
     },
