@@ -15,17 +15,31 @@ function results(...statuses: string[]): Mutant[] {
   return readMutants(JSON.stringify({ files: { 'src/x.ts': { source, mutants } } }))
 }
 
+function explainAll(mutants: readonly Mutant[]): Record<string, string> {
+  return Object.fromEntries(mutants.map((mutant) => [nameOf(mutant), 'it is the default']))
+}
+
 describe('a mutation run', () => {
   test('counts what was noticed among the changes in code that a test runs', () => {
-    const { text, isGood } = report(results('Killed', 'Timeout', 'Survived', 'NoCoverage', 'CompileError'), {}, 60)
+    const mutants = results('Killed', 'Timeout', 'Survived', 'NoCoverage', 'CompileError')
+    const { text, isGood } = report(mutants, explainAll(mutants), 60)
     expect(text).toContain('66.7 % of 3 changes')
     expect(text).toContain('no test runs the code of 1 more')
     expect(isGood).toBe(true)
   })
 
   test('is not good enough below the threshold, or when nothing was changed', () => {
-    expect(report(results('Killed', 'Survived'), {}, 51).isGood).toBe(false)
+    const mutants = results('Killed', 'Survived')
+    expect(report(mutants, explainAll(mutants), 51).isGood).toBe(false)
     expect(report([], {}, 0).isGood).toBe(false)
+  })
+
+  test('is not good enough with a survivor that nobody has explained, far above the threshold as it may be', () => {
+    const [noticed, known, unknown] = results('Killed', 'Survived', 'Survived')
+    if (!noticed || !known || !unknown) throw new Error('there are three')
+    const explained = explainAll([known])
+    expect(report([noticed, known], explained, 0).isGood).toBe(true)
+    expect(report([noticed, known, unknown], explained, 0).isGood).toBe(false)
   })
 
   test('names every survivor, with the reason where there is one', () => {
