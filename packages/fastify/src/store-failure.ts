@@ -1,5 +1,8 @@
 import { ApiError } from './api-error.ts'
 
+/** After a write a database is believed to take another one for so long. */
+export const WRITABLE_MS = 100
+
 /** Wraps a method of a store, so that it rejects with an ApiError and with nothing else. */
 export type GuardMethod = <A extends unknown[], T>(method: (...args: A) => T | Promise<T>) => (...args: A) => Promise<T>
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import { openSqliteFile } from '../sqlite-file.ts'
-import { guardStore } from '../store-failure.ts'
+import { guardStore, WRITABLE_MS } from '../store-failure.ts'
 import { explainOtherWorld, type World } from '../world.ts'
 import { CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, type SessionRecord, type SessionStore } from './session-store.ts'
 
@@ -50,6 +50,8 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
   const sql = prepare(db)
   const findPurgeable = createPurgeClock()
   const guarded = guardStore('the session store (SQLite)')
+  /** `performance.now()` at the last ping that wrote. */
+  let pingedAtMs = Number.NEGATIVE_INFINITY
   return {
     create: guarded((record, { nowMs, expiresAtMs }, { limit = 0, replaces } = {}) =>
       inTransaction(db, () => {
@@ -94,8 +96,10 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
       sql.settle.run(digest)
     }),
     ping: guarded(() => {
-      // A write: a full disk can still be read, and starts no session.
+      if (db.isOpen && performance.now() - pingedAtMs < WRITABLE_MS) return
+      // A write: a full disk can still be read, and starts no session. It waits for the disk, and anybody can ask for it.
       sql.ping.run()
+      pingedAtMs = performance.now()
     }),
     async close() {
       if (db.isOpen) db.close()

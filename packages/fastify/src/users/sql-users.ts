@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { ApiError } from '../api-error.ts'
-import { reasonOf } from '../store-failure.ts'
+import { reasonOf, WRITABLE_MS } from '../store-failure.ts'
 import type { UsersDatabase } from './database.ts'
 import { faultOf } from './engine.ts'
 import { checkText } from './prepared.ts'
@@ -22,8 +22,6 @@ export interface SqlUserStoreOptions {
   onConflict?: (conflict: IdentityConflict) => void
 }
 
-/** After a write the database is believed to take another one for so long. */
-const WRITABLE_MS = 100
 /** How long a call waits for others about the same user before it fails. A locked statement is ended after about as long. */
 const TURN_MS = 4_000
 /** Our ids are UUIDs. The database is not asked about anything else. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -82,6 +82,24 @@ describe('sessions in SQLite', () => {
     vi.advanceTimersByTime(10)
     await at('newest', 1_030)
     expect(await ids()).toEqual(['newer', 'newest'])
+  })
+
+  it('are written to by one ping in 100 ms, however many there are', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const file = join(tempFolder(), 'sessions.sqlite')
+    const store = createSqliteSessionStore({ file })
+    onTestFinished(() => store.close())
+    const written = () => statSync(`${file}-wal`).size
+    const before = written()
+    await store.ping()
+    const afterOne = written()
+    expect(afterOne).toBeGreaterThan(before)
+    for (let i = 0; i < 10; i++) await store.ping()
+    expect(written()).toBe(afterOne)
+    vi.advanceTimersByTime(100)
+    await store.ping()
+    expect(written()).toBeGreaterThan(afterOne)
   })
 
   it('of an emulated WeChat are refused by the real service, and the other way round', async () => {
