@@ -8,6 +8,13 @@ const EVERYTHING = ['{packages,apps}/*/test/**/*.test.ts', 'scripts/test/**/*.te
 const SHARING = ['packages/{client,fastify}/test/**/*.test.ts', 'apps/server/test/**/*.test.ts']
 /** What takes long by its nature: whole races, failovers, browsers, other languages. `npm run test:long` runs them. */
 const LONG = '**/*.long.test.ts'
+/** Servers are broken in these and the time until the service has answered is measured: nothing else runs beside them. */
+const TIMED = [
+  'apps/server/test/{embedded-,postgres-,redis-,wechat-,}outages.test.ts',
+  'apps/server/test/{instances,main,redis,redis-silence,revocation,storm,walkthrough}.test.ts',
+  'apps/miniprogram/test/**/*.test.ts',
+]
+const TIMED_LONG = 'apps/server/test/**/*.long.test.ts'
 /** Random schedules: some hundreds of them in every run, as many as the files say in the long one. */
 const SCHEDULES = '**/{invariants,races}.test.ts'
 const RUNS = process.env.WEAPP_AUTH_RUNS
@@ -21,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'here',
           include: SHARING,
-          exclude: [...configDefaults.exclude, LONG],
+          exclude: [...configDefaults.exclude, LONG, ...TIMED],
           env: FEW_RUNS,
           isolate: false,
         },
@@ -31,13 +38,25 @@ export default defineConfig({
         test: {
           name: 'here, alone',
           include: EVERYTHING,
-          exclude: [...configDefaults.exclude, LONG, ...SHARING],
+          exclude: [...configDefaults.exclude, LONG, ...SHARING, ...TIMED],
           env: FEW_RUNS,
         },
       },
       {
         extends: true,
-        test: { name: 'long', include: [LONG, SCHEDULES].map((name) => `{packages,apps,scripts}/${name}`) },
+        test: { name: 'here, timed', include: TIMED, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: [LONG, SCHEDULES].map((name) => `{packages,apps,scripts}/${name}`),
+          exclude: [...configDefaults.exclude, TIMED_LONG],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'long, timed', include: [TIMED_LONG], maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
       {
         // The client once more, in the long run only: the built file, on an engine whose promises are timers and have no `finally`.
