@@ -74,11 +74,20 @@ async function start({ cacheMs, firstMay = EVERY_RIGHT, secondMay = EVERY_RIGHT 
   return { redis, network, second, signIn, verify, revoke, isRemembered }
 }
 
-/** Resolves when the token is refused; fails when that takes longer than `limitMs` of this machine's own time. */
+/**
+ * Resolves when the token is refused; fails when it was accepted for longer than `limitMs` of this machine's own time. Between
+ * the two Redis may be away for a moment: that is a 503, and lets nobody in.
+ */
 async function refusedWithin(limitMs: number, verify: () => Promise<number>): Promise<void> {
   const watch = startStopwatch()
-  await vi.waitFor(async () => expect(await verify()).toBe(401), { timeout: 30_000, interval: 10 })
-  expect(watch.ms()).toBeLessThan(limitMs)
+  let acceptedForMs = 0
+  const refused = async () => {
+    const status = await verify()
+    if (status === 204) acceptedForMs = watch.ms()
+    expect(status).toBe(401)
+  }
+  await vi.waitFor(refused, { timeout: 30_000, interval: 10 })
+  expect(acceptedForMs).toBeLessThan(limitMs)
 }
 
 describe.skipIf(!isAvailable('shared'))('a session that one process has ended is refused by another', () => {
