@@ -18,7 +18,7 @@ const ANSWER_MS = 500
 const ANSWER_STEP_MS = 50
 const RETRY_DELAY_MS = 250
 /** What queries still under way get when the service stops; by then nobody waits for their answers. */
-const CLOSE_TIMEOUT_MS = 500
+const CLOSE_TIMEOUT_MS = 400
 
 export interface UserDatabase {
   db: Kysely<UsersDatabase>

@@ -2,7 +2,7 @@ import { ApiError, type UserStore } from '@weapp-auth/fastify'
 import type { UserDatabase } from './user-database.ts'
 
 /** With it no request takes longer than a second when the database is gone without a word. */
-const DEADLINE_MS = 700
+const DEADLINE_MS = 600
 /** A write that takes longer than this asks whether the database is there at all. */
 const PATIENCE_MS = 100
 

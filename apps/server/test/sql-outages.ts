@@ -143,7 +143,8 @@ export function sqlOutages(engine: SqlEngine): void {
     const startMs = performance.now()
     service.child.kill('SIGTERM')
     expect(await service.ended).toBe(0)
-    expect(performance.now() - startMs).toBeLessThan(5_000)
+    // The server still answers others, so the statement may wait for a lock: its own 4 s, then the farewell to connections.
+    expect(performance.now() - startMs).toBeLessThan(6_000)
     expect((await answer).status).toBe(503)
   })
 
@@ -228,6 +229,6 @@ async function takeAllConnections(engine: SqlEngine, url: string): Promise<() =>
     const strangers = others.filter(({ id }) => !ours.has(id))
     for (const { id } of strangers) await taken[0]?.query(engine.end(id)).catch(() => {})
     expect(strangers).toEqual([])
-  }, 10_000)
+  }, 20_000)
   return () => Promise.all(taken.map((admin) => admin.end()))
 }
