@@ -4,6 +4,8 @@ export const ROUTES = {
   session: '/v1/session',
   me: '/v1/me',
   profile: '/v1/me/profile',
+  avatar: '/v1/me/avatar',
+  phone: '/v1/me/phone',
   decryptOpenData: '/v1/open-data/decrypt',
   verifyOpenData: '/v1/open-data/verify',
   checkSessionKey: '/v1/session-key/check',
@@ -56,6 +58,11 @@ export interface CreateSessionRequest {
   appid: string
   /** From `wx.login`: single use, valid for five minutes. */
   code: string
+  /**
+   * From a `getPhoneNumber` button: single use, valid for five minutes. The user proves the number with the sign-in, and the
+   * sign-in fails when WeChat refuses it.
+   */
+  phoneCode?: string
   device?: Device
   /** Free JSON for the host's `onSignIn` hook (inviter, channel, scene): at most 4 kB. */
   data?: unknown
@@ -106,6 +113,8 @@ export interface RevokeSessionsResponse {
 /** `200` of `GET /v1/me`. */
 export interface GetMeResponse {
   user: User
+  /** The phone number without its middle, `138****8000`. Only when the user has one here. The whole number never leaves the server. */
+  phoneMasked?: string
 }
 
 /** `POST /v1/me/profile`: changes the given fields. The others stay as they are. */
@@ -114,6 +123,29 @@ export type UpdateProfileRequest = Partial<UserProfile>
 /** `200` of `POST /v1/me/profile`: the user with the whole profile, as it is stored now. */
 export interface UpdateProfileResponse {
   user: User
+}
+
+/**
+ * `200` of `POST /v1/me/avatar`, which takes one picture as multipart/form-data, as `wx.uploadFile` sends it: JPEG, PNG, WebP
+ * or GIF, at most 5 MB and 50 million pixels.
+ */
+export interface UpdateAvatarResponse {
+  /** Where the picture is; the profile has the same address from now on. */
+  avatarUrl: string
+}
+
+/** `POST /v1/me/phone`: the user proves a phone number, which replaces the one there was. */
+export interface BindPhoneRequest {
+  /** From a `getPhoneNumber` button, not from `wx.login`: single use, valid for five minutes. */
+  code: string
+}
+
+/** `200` of `POST /v1/me/phone`. */
+export interface BindPhoneResponse {
+  /** Without its middle, `138****8000`. */
+  phoneMasked: string
+  /** Without a plus sign, `86`. */
+  countryCode: string
 }
 
 /**

@@ -1,4 +1,6 @@
 export type {
+  BindPhoneRequest,
+  BindPhoneResponse,
   CheckSessionKeyResponse,
   CreateSessionRequest,
   CreateSessionResponse,
@@ -12,6 +14,7 @@ export type {
   ReadinessResponse,
   RevokeSessionsResponse,
   SessionSummary,
+  UpdateAvatarResponse,
   UpdateProfileRequest,
   UpdateProfileResponse,
   User,

@@ -5,6 +5,7 @@
 export const PROBLEM_STATUS = {
   request_invalid: 400,
   code_invalid: 400,
+  phone_code_invalid: 400,
   session_missing: 401,
   session_malformed: 401,
   session_invalid: 401,

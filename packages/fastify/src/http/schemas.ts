@@ -37,6 +37,7 @@ export const SessionSummary = Type.Object({ id: Type.String(), createdAt: Type.S
 export const CreateSessionRequest = Type.Object({
   appid: Type.String({ minLength: 1, maxLength: 64 }),
   code: Type.String(),
+  phoneCode: Type.Optional(Type.String()),
   device: Type.Optional(Device),
   data: Type.Optional(Type.Unknown()),
 })
@@ -72,11 +73,19 @@ export const RevokeSessionsQuery = Type.Object({ scope: Type.Union([Type.Literal
 export const RevokeSessionsResponse = Type.Object({ revoked: Type.Integer() })
 
 /** 200 of `GET /v1/me`. */
-export const GetMeResponse = Type.Object({ user: User })
+export const GetMeResponse = Type.Object({ user: User, phoneMasked: Type.Optional(Type.String()) })
 /** Body of `POST /v1/me/profile`: the fields to change. */
 export const UpdateProfileRequest = Type.Partial(UserProfile)
 /** 200 of `POST /v1/me/profile`: the whole profile. */
-export const UpdateProfileResponse = GetMeResponse
+export const UpdateProfileResponse = Type.Object({ user: User })
+
+/** 200 of `POST /v1/me/avatar`. Its body is no JSON: see `avatar/routes.ts`. */
+export const UpdateAvatarResponse = Type.Object({ avatarUrl: Type.String() })
+
+/** Body of `POST /v1/me/phone`. The rule for `code` is in `wechat/code.ts`. */
+export const BindPhoneRequest = Type.Object({ code: Type.String() })
+/** 200 of `POST /v1/me/phone`. */
+export const BindPhoneResponse = Type.Object({ phoneMasked: Type.String(), countryCode: Type.String() })
 
 /** Body of `POST /v1/open-data/decrypt`. */
 export const DecryptOpenDataRequest = Type.Object({ encryptedData: Type.String(), iv: Type.String() })

@@ -54,6 +54,13 @@ describe('POST /v1/sessions', () => {
     ['null as appid', { appid: null, code: 'c' }, 400, 'request_invalid', 'appid must be string'],
     ['an empty code', { appid: APPID, code: '' }, 400, 'request_invalid', 'code must be what wx.login returned'],
     [
+      'a phone code, where no numbers are kept',
+      { appid: APPID, code: 'c', phoneCode: 'p' },
+      400,
+      'request_invalid',
+      'phoneCode: this service keeps no phone numbers',
+    ],
+    [
       'a code of 10 kB',
       { appid: APPID, code: 'c'.repeat(10_240) },
       400,

@@ -9,6 +9,7 @@ import { reasonOf } from '../../store-failure.ts'
 const TITLES: Record<ProblemCode, string> = {
   request_invalid: 'The request is not valid',
   code_invalid: 'The login code is not valid',
+  phone_code_invalid: 'The phone code is not valid',
   session_missing: 'A session token is required',
   session_malformed: 'The session token is malformed',
   session_invalid: 'The session has expired or does not exist',

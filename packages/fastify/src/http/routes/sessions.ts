@@ -41,9 +41,10 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
       schema: { body: CreateSessionRequest, response: { 201: CreateSessionResponse } },
     },
     async (request, reply) => {
-      const { appid, code, device, data } = request.body
+      const { appid, code, phoneCode, device, data } = request.body
       if (!wechat.hasApp(appid)) throw unknownApp()
       wechat.checkCode(code)
+      if (phoneCode !== undefined) throw invalid('phoneCode: this service keeps no phone numbers')
       checkData(data)
       // Both stores are seen to answer before the code is spent: this one here, the other by taking the claim.
       await users.ping()
