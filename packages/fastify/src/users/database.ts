@@ -25,6 +25,16 @@ export interface UsersTable {
   province: string
   city: string
   language: string
+  /** The host's own id for this user, unique; null: none was given. */
+  external_id: string | null
+  /** When the user was disabled last; null: the user is not disabled. */
+  disabled_at: number | string | null
+  /** From when on the user counts as enabled again; null: not by time. */
+  disabled_until: number | string | null
+  /** For operators, never shown to the user. */
+  disabled_reason: string | null
+  /** When the erasure of this user began; null: none has. Nobody but the erasure reads such a user. */
+  erasing_at: number | string | null
 }
 
 /** One WeChat user in one mini-program. */

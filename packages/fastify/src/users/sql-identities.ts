@@ -174,7 +174,17 @@ export function sealKey(
 /** The row of a user who has just been inserted. */
 export function newUserRow(nowMs: number): UserRow {
   const { avatarUrl, ...others } = EMPTY_PROFILE
-  return { id: randomUUID(), created_at: nowMs, avatar_url: avatarUrl, ...others }
+  return {
+    id: randomUUID(),
+    created_at: nowMs,
+    avatar_url: avatarUrl,
+    ...others,
+    external_id: null,
+    disabled_at: null,
+    disabled_until: null,
+    disabled_reason: null,
+    erasing_at: null,
+  }
 }
 
 /** An identifier out of a binary column of MySQL, or out of a text column of the others. */

@@ -7,9 +7,10 @@ import { faultOf } from '../engine.ts'
 import { findWorldClash } from '../world-mark.ts'
 import { users } from './0001-users.ts'
 import { world as worldTable } from './0002-world.ts'
+import { accounts } from './0003-accounts.ts'
 
 /** In order, for ever: a migration that was released is never changed, only followed by another. */
-const MIGRATIONS = { '0001-users': users, '0002-world': worldTable }
+const MIGRATIONS = { '0001-users': users, '0002-world': worldTable, '0003-accounts': accounts }
 
 /** Columns that each of our tables has had since the first migration. */
 const COLUMNS = {
