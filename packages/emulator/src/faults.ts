@@ -1,12 +1,20 @@
 import type { Ledger } from './ledger.ts'
 
 /** The calls of WeChat's HTTP API that can go wrong. */
-export const WECHAT_FAULT_POINTS = ['jscode2session', 'stable_token', 'checksession', 'resetusersessionkey'] as const
+export const WECHAT_FAULT_POINTS = [
+  'jscode2session',
+  'token',
+  'stable_token',
+  'checksession',
+  'resetusersessionkey',
+  'getuserphonenumber',
+] as const
 
-/** The calls of a device's `wx` that can go wrong. */
+/** What can go wrong on a device: calls of `wx`, and the tap on a `getPhoneNumber` button. */
 export const DEVICE_FAULT_POINTS = [
   'wx.login',
   'wx.checkSession',
+  'getPhoneNumber',
   'wx.request',
   'wx.uploadFile',
   'wx.downloadFile',

@@ -1,4 +1,4 @@
-export type { AccessTokenResult, StableTokenParams } from './access-tokens.ts'
+export type { AccessTokenResult, StableTokenParams, TokenParams } from './access-tokens.ts'
 export { type Clock, type ClockOptions, createClock } from './clock.ts'
 export {
   createFaults,
@@ -27,6 +27,9 @@ export {
   type SecretKind,
 } from './ledger.ts'
 export type { EncryptedData, UserInfo } from './open-data.ts'
+export type { PhoneInfo, PhoneNumber, PhoneNumberParams, PhoneNumbers } from './phone-numbers.ts'
+export type { AccountEvent, Pushes, PushResult } from './push.ts'
+export type { PushMessage, PushTarget } from './push-message.ts'
 export type { SessionKeyParams } from './session-keys.ts'
 export { WechatError } from './wechat-error.ts'
 export {
@@ -34,6 +37,7 @@ export {
   type Code2SessionResult,
   createWorld,
   DEMO_APP,
+  type PhoneNumberGift,
   type WechatApp,
   type World,
   type WorldOptions,
@@ -45,6 +49,7 @@ export type { DeviceFiles } from './wx/files.ts'
 export type { LaunchOptions, Lifecycle } from './wx/lifecycle.ts'
 export { localLink, remoteLink, type WechatLink } from './wx/link.ts'
 export type { Network, NetworkType } from './wx/network.ts'
+export type { ButtonDetail, OpenButtons } from './wx/open-buttons.ts'
 export type { ReceivedHeaders, RequestTask, TransferProgress, TransferTask } from './wx/request.ts'
 export type {
   DownloadOptions,

@@ -21,7 +21,7 @@ export type LedgerStart = LedgerEvent & { call: number; startedAtMs: number } & 
 export type LedgerEntry = LedgerEvent & { seq: number; atMs: number } & LedgerDetail
 
 /** What is a secret and appears under an alias only. */
-export type SecretKind = 'code' | 'token' | 'key' | 'accessToken'
+export type SecretKind = 'code' | 'token' | 'key' | 'accessToken' | 'phoneCode'
 
 /**
  * The record of what happened on both sides: the proof of "this code was sent once". It holds no secret. It keeps the
@@ -39,7 +39,7 @@ export interface Ledger {
   readonly dropped: number
   /**
    * A short name for a secret, the same one for the same value: `c1` a code, `#1` a token, `k1` a session key, `a1` an
-   * access_token.
+   * access_token, `p1` a phone code.
    *
    * @param known the name another ledger gave it already, so that the two can be read side by side
    */
@@ -54,7 +54,7 @@ export interface Ledger {
   count(event: string, where?: LedgerDetail): number
 }
 
-const PREFIX: Record<SecretKind, string> = { code: 'c', token: '#', key: 'k', accessToken: 'a' }
+const PREFIX: Record<SecretKind, string> = { code: 'c', token: '#', key: 'k', accessToken: 'a', phoneCode: 'p' }
 
 /** Options of `createLedger`. */
 export interface LedgerOptions {
@@ -70,12 +70,13 @@ export function createLedger({ limit = 100_000 }: LedgerOptions = {}): Ledger {
   let calls = 0
   const listeners = new Set<(entry: LedgerEntry) => void>()
   const beginListeners = new Set<(start: LedgerStart) => void>()
-  const lastNumber: Record<SecretKind, number> = { code: 0, token: 0, key: 0, accessToken: 0 }
+  const lastNumber: Record<SecretKind, number> = { code: 0, token: 0, key: 0, accessToken: 0, phoneCode: 0 }
   const aliases: Record<SecretKind, Map<string, string>> = {
     code: new Map(),
     token: new Map(),
     key: new Map(),
     accessToken: new Map(),
+    phoneCode: new Map(),
   }
 
   return {

@@ -1,9 +1,17 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { type AccessTokenResult, createAccessTokens, type StableTokenParams } from './access-tokens.ts'
+import { randomBytes } from 'node:crypto'
+import {
+  type AccessTokenResult,
+  createAccessTokens,
+  type StableTokenParams,
+  type TokenParams,
+} from './access-tokens.ts'
 import { type Clock, createClock } from './clock.ts'
 import { createFaults, type Faults, WECHAT_FAULT_POINTS } from './faults.ts'
+import { openidOf, unionidOf } from './identities.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { ANONYMOUS, type EncryptedData, encryptOpenData, signOpenData, type UserInfo } from './open-data.ts'
+import { createPhoneNumbers, type PhoneNumbers } from './phone-numbers.ts'
+import { createPushes, type Pushes } from './push.ts'
 import { createSessionKeys, type SessionKeyParams } from './session-keys.ts'
 import { WechatError } from './wechat-error.ts'
 
@@ -53,12 +61,19 @@ export interface World {
    */
   code2Session(params: Code2SessionParams): Code2SessionResult
   /**
-   * The access_token of an app: the same one until five minutes before its end.
+   * The access_token of `/cgi-bin/token`: a new one at each call; the one before it lives on for five minutes. It and the
+   * stable token do not end each other.
+   *
+   * @throws WechatError 40002, 40013, 40125, 41002, 41004
+   */
+  token(params: TokenParams): AccessTokenResult
+  /**
+   * The stable access_token of an app: the same one until five minutes before its end.
    *
    * @throws WechatError 40002, 40013, 40125, 41002, 41004
    */
   stableToken(params: StableTokenParams): AccessTokenResult
-  /** Lets an app's access_token die before its time, as a forced refresh elsewhere does. */
+  /** Lets an app's access_tokens die before their time, as a forced refresh elsewhere does. */
   revokeAccessToken(appid: string): void
   /**
    * Whether the caller's session key of a user is WeChat's.
@@ -72,12 +87,23 @@ export interface World {
   userInfo(user: string, appid: string): UserInfo
   /** Any other data as WeChat encrypts it for this user (a phone number, steps): with a watermark and without openId. */
   encrypt(user: string, appid: string, data: object): EncryptedData
+  /** What a tap on a `getPhoneNumber` button gives. @throws WechatError 40013, 1400001 */
+  phoneNumber(user: string, appid: string): PhoneNumberGift
+  /** Phone numbers, and the codes that stand for them. */
+  readonly phones: PhoneNumbers
+  /** What WeChat tells the mini-program's server by itself. */
+  readonly pushes: Pushes
   /** The user's identity in this app: the same after a restart of the emulator. */
   openid(user: string, appid: string): string
   /** Ends the life of the user's session key, as time without use does. */
   expireSessionKey(user: string, appid: string): void
   /** Whether WeChat holds the user for high-risk: their codes are answered 40226. */
   setBlocked(user: string, blocked: boolean): void
+}
+
+/** What a tap on a `getPhoneNumber` button gives: a code, and the number as it was given before there were codes. */
+export interface PhoneNumberGift extends EncryptedData {
+  code: string
 }
 
 /** Options of `createWorld`. */
@@ -124,11 +150,31 @@ export function createWorld({
   const blocked = new Set<string>()
   const exchanges = new Map<string, { minute: number; count: number }>()
   const accessTokens = createAccessTokens({ clock })
+  const phones = createPhoneNumbers({
+    clock,
+    ledger,
+    checkToken: accessTokens.check,
+    openidOf: knownOpenid,
+  })
+  const pushes = createPushes({ clock, ledger, openidOf: knownOpenid })
 
   function getApp(appid: string): WechatApp {
     const app = apps.find((candidate) => candidate.appid === appid)
     if (!app) throw new WechatError(40013)
     return app
+  }
+
+  function checkSecret({ appid, secret, grant_type }: TokenParams): string {
+    if (!appid) throw new WechatError(41002)
+    if (!secret) throw new WechatError(41004)
+    if (grant_type !== 'client_credential') throw new WechatError(40002)
+    if (secret !== getApp(appid).secret) throw new WechatError(40125)
+    return appid
+  }
+
+  /** @throws WechatError 40013 */
+  function knownOpenid(user: string, appid: string): string {
+    return openidOf(user, getApp(appid).appid)
   }
 
   /** Codes are kept for a while after they expired, so that a late second use is still told from an unknown code. */
@@ -152,6 +198,11 @@ export function createWorld({
     ledger.add({ side: 'wechat', event: 'openData.issued', appid, user, sessionKey: ledger.alias('key', key) })
     const watermark = { timestamp: Math.floor(clock.now() / 1000), appid }
     return { openid, unionid: platform ? unionidOf(user, platform) : null, key, watermark }
+  }
+
+  function encrypt(user: string, appid: string, data: object): EncryptedData {
+    const { key, watermark } = ownerOf(user, appid)
+    return encryptOpenData({ ...data, watermark }, key)
   }
 
   function countExchange(user: string): void {
@@ -204,13 +255,8 @@ export function createWorld({
       const session_key = keys.use(openid, { rotate: false })
       return { openid, session_key, ...(app.platform && { unionid: unionidOf(code.user, app.platform) }) }
     },
-    stableToken({ grant_type, appid, secret, force_refresh }) {
-      if (!appid) throw new WechatError(41002)
-      if (!secret) throw new WechatError(41004)
-      if (grant_type !== 'client_credential') throw new WechatError(40002)
-      if (secret !== getApp(appid).secret) throw new WechatError(40125)
-      return accessTokens.get(appid, { isForced: force_refresh === true })
-    },
+    token: (params) => accessTokens.getPlain(checkSecret(params)),
+    stableToken: (params) => accessTokens.getStable(checkSecret(params), { isForced: params.force_refresh === true }),
     revokeAccessToken(appid) {
       accessTokens.revoke(getApp(appid).appid)
       ledger.add({ side: 'control', event: 'access_token.revoked', appid })
@@ -228,11 +274,11 @@ export function createWorld({
       const identified = { openId: openid, ...ANONYMOUS, ...(unionid && { unionId: unionid }), watermark }
       return { userInfo: ANONYMOUS, ...signOpenData(ANONYMOUS, key), ...encryptOpenData(identified, key) }
     },
-    encrypt(user, appid, data) {
-      const { key, watermark } = ownerOf(user, appid)
-      return encryptOpenData({ ...data, watermark }, key)
-    },
-    openid: (user, appid) => openidOf(user, getApp(appid).appid),
+    encrypt,
+    phones,
+    phoneNumber: (user, appid) => ({ ...phones.issueCode(user, appid), ...encrypt(user, appid, phones.get(user)) }),
+    pushes,
+    openid: knownOpenid,
     expireSessionKey(user, appid) {
       keys.expire(openidOf(user, getApp(appid).appid))
       ledger.add({ side: 'control', event: 'session_key.expired', appid, user })
@@ -248,18 +294,4 @@ export function createWorld({
 /** 32 characters of base64url, the first one a digit: the look of a real code. */
 function makeCode(): string {
   return `0${randomBytes(24).toString('base64url').slice(0, 31)}`
-}
-
-/** Derived, not random: a service that kept its users meets the same people after the emulator's restart. */
-function openidOf(user: string, appid: string): string {
-  return identity(`openid ${appid} ${user}`)
-}
-
-function unionidOf(user: string, platform: string): string {
-  return identity(`unionid ${platform} ${user}`)
-}
-
-/** 28 characters beginning with `o`, the look of a real openid. */
-function identity(seed: string): string {
-  return `o${createHash('sha256').update(seed).digest('base64url').slice(0, 27)}`
 }

@@ -1,4 +1,5 @@
 import type { glassEasel } from 'glass-easel-miniprogram-adapter'
+import type { OpenButtons } from '../wx/open-buttons.ts'
 import { type DomBackend, type DomElement, elementOf, type Node } from './dom-backend.ts'
 
 /** What the `open-type` of a `navigator` calls. */
@@ -25,14 +26,14 @@ export interface BuiltinElementsDeps {
   formField: glassEasel.GeneralBehavior
   /** Calls an API of `wx` that moves between pages. */
   navigate: (api: (typeof NAVIGATOR_APIS)[keyof typeof NAVIGATOR_APIS], to: { url: unknown; delta: unknown }) => void
-  /** A new temporary file with the picture the user chose; its path. */
-  chooseAvatar: () => string
+  /** What a button's `open-type` does besides. */
+  buttons: OpenButtons
 }
 
 const FIELDS = new Set(['input', 'textarea', 'switch', 'picker', 'slider', 'radio-group', 'checkbox-group'])
 
 export function createBuiltinElements(deps: BuiltinElementsDeps): BuiltinElements {
-  const { glassEasel, backend, formField, navigate, chooseAvatar } = deps
+  const { glassEasel, backend, formField, navigate, buttons } = deps
 
   /** Only gestures bubble and cross components; what an element says of itself stays with it. */
   function emit(node: Node, event: string, detail: unknown): void {
@@ -62,7 +63,7 @@ export function createBuiltinElements(deps: BuiltinElementsDeps): BuiltinElement
       const form = closest(node, (tag) => tag === 'form')
       if (form && attribute(node, 'form-type') === 'submit') submitForm(form)
       if (form && attribute(node, 'form-type') === 'reset') resetForm(form)
-      if (attribute(node, 'open-type') === 'chooseAvatar') emit(node, 'chooseavatar', { avatarUrl: chooseAvatar() })
+      buttons.press(String(attribute(node, 'open-type') ?? ''), (event, detail) => emit(node, event, detail))
     },
     switch: (node) => enter(node, !isOn(attribute(node, 'checked'))),
     radio(node) {

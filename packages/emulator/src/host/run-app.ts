@@ -115,7 +115,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
       const fail = ({ errMsg }: { errMsg: string }) => options.console.warn(errMsg)
       ;(wx[api] as (options: object) => void)({ ...to, fail })
     },
-    chooseAvatar: () => `wxfile://tmp_avatar_${device.clock.now()}.jpeg`,
+    buttons: device.buttons,
   })
   const timers = createAppTimers(device.clock, thread)
 

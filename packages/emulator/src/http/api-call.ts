@@ -4,13 +4,41 @@ import type { Fault, FaultPoint } from '../faults.ts'
 import type { LedgerDetail } from '../ledger.ts'
 import { WechatError } from '../wechat-error.ts'
 import type { World } from '../world.ts'
+import type { Params } from './query.ts'
+
+/** One address of WeChat's HTTP API. */
+export interface ApiRoute {
+  method: 'GET' | 'POST'
+  path: string
+  point: FaultPoint
+  /** Reads a request; what is returned is the call itself. */
+  prepare(request: ApiRequest): ApiCall['run']
+}
+
+export interface ApiRequest {
+  query: Params
+  /** The parsed JSON; undefined for what is none. */
+  body: unknown
+  /** What the ledger says of the call; no secrets. A success may add to it while it runs. */
+  detail: LedgerDetail
+}
 
 export interface ApiCall {
   point: FaultPoint
-  /** What the ledger says of the call; no secrets. A success may add to it while it runs. */
   detail: LedgerDetail
-  /** The call itself. @throws WechatError */
+  /** @throws WechatError */
   run: () => object
+}
+
+/** @throws WechatError 47001 for a body that is no JSON object */
+export function jsonBody(body: unknown): Record<string, unknown> {
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
+  throw new WechatError(47001)
+}
+
+/** The access_token of a query under its name in the ledger. */
+export function namedToken({ ledger }: World, { access_token }: Params): LedgerDetail {
+  return { accessToken: access_token && ledger.alias('accessToken', access_token) }
 }
 
 /**
@@ -46,14 +74,15 @@ type Body = { errcode: number; errmsg?: string }
 function runCall(call: ApiCall): Body {
   try {
     // The 2026 revision of the page shows `errcode: 0` in a success: 小程序登录凭证校验.
-    return { ...call.run(), errcode: 0, errmsg: '' }
+    return { errcode: 0, errmsg: '', ...call.run() }
   } catch (error) {
     if (!(error instanceof WechatError)) throw error
     return errorBody(error)
   }
 }
 
-function errorBody({ errcode, message }: WechatError): Body {
+/** How WeChat tells an error. */
+export function errorBody({ errcode, message }: WechatError): Body {
   const rid = [4, 4, 4].map((bytes) => randomBytes(bytes).toString('hex')).join('-')
   return { errcode, errmsg: `${message}, rid: ${rid}` }
 }

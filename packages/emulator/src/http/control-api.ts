@@ -1,6 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Fault, FaultPoint } from '../faults.ts'
 import { messageOf } from '../message-of.ts'
+import { ACCOUNT_EVENTS } from '../push.ts'
+import type { PushTarget } from '../push-message.ts'
 import { WechatError } from '../wechat-error.ts'
 import type { World } from '../world.ts'
 import { CODE_ALIAS_HEADER } from '../wx/link.ts'
@@ -14,6 +16,8 @@ export interface ControlApiOptions {
   /** Answers under any name, not only under a loopback one. Default false: see `isLoopbackHost`. */
   exposed?: boolean
 }
+
+type Phone = Parameters<World['phones']['set']>[1]
 
 /** The most that one `POST /clock` may add: a year. Sessions, codes and keys have all ended long before. */
 const LONGEST_ADVANCE_MS = 366 * 24 * 60 * 60_000
@@ -45,6 +49,48 @@ export const controlApi: FastifyPluginAsync<ControlApiOptions> = async (app, { w
     const { code } = world.login(user, appid)
     reply.header(CODE_ALIAS_HEADER, world.ledger.alias('code', code))
     return { appid, code }
+  })
+
+  app.post('/phone-code', (request, reply) => {
+    const { user, appid } = parseCaller(request.body, world)
+    const given = world.phoneNumber(user, appid)
+    reply.header(CODE_ALIAS_HEADER, world.ledger.alias('phoneCode', given.code))
+    return { appid, ...given }
+  })
+
+  app.post('/phone', (request) => {
+    const { user } = parseCaller(request.body, world)
+    const { number, countryCode } = parseObject(request.body)
+    if (number !== undefined)
+      world.phones.set(user, { number, ...(countryCode !== undefined && { countryCode }) } as Phone)
+    return world.phones.get(user)
+  })
+
+  app.post('/phone-quota', (request) => {
+    const { left, appid = world.apps[0]?.appid } = parseObject(request.body)
+    // Both are checked by setQuota().
+    world.phones.setQuota(String(appid), left as number | null)
+    return {}
+  })
+
+  app.post('/push-target', (request) => {
+    const { appid = world.apps[0]?.appid, url, ...target } = parseObject(request.body)
+    // Checked by setTarget(); without an address nothing is pushed any more.
+    world.pushes.setTarget(String(appid), url === undefined ? null : ({ ...target, url } as unknown as PushTarget))
+    return {}
+  })
+
+  app.post('/push', async (request) => {
+    const { user, appid } = parseCaller(request.body, world)
+    const { event, revokeInfo } = parseObject(request.body)
+    const known = ACCOUNT_EVENTS.find((name) => name === event)
+    if (!known) throw new TypeError(`event must be one of ${ACCOUNT_EVENTS.join(', ')}`)
+    return world.pushes.accountEvent(
+      user,
+      appid,
+      known,
+      revokeInfo === undefined ? {} : { revokeInfo: String(revokeInfo) },
+    )
   })
 
   app.post('/check-session', (request) => {

@@ -1,15 +1,12 @@
-import type { FastifyInstance } from 'fastify'
-import type { LedgerDetail } from '../ledger.ts'
 import type { SessionKeyParams } from '../session-keys.ts'
 import type { World } from '../world.ts'
-import { answer } from './api-call.ts'
-import { parseQuery } from './query.ts'
+import { type ApiRoute, namedToken } from './api-call.ts'
 
 /**
  * @see https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_checksessionkey
  * @see https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_resetusersessionkey
  */
-export function sessionKeyCalls(app: FastifyInstance, world: World): void {
+export function sessionKeyCalls(world: World): ApiRoute[] {
   const calls = {
     checksession(params: SessionKeyParams) {
       world.checkSessionKey(params)
@@ -17,15 +14,14 @@ export function sessionKeyCalls(app: FastifyInstance, world: World): void {
     },
     resetusersessionkey: (params: SessionKeyParams) => world.resetSessionKey(params),
   }
-  for (const point of ['checksession', 'resetusersessionkey'] as const) {
-    app.get(`/wxa/${point}`, (request, reply) => {
-      const { access_token, openid, signature, sig_method } = parseQuery(request.query)
-      const detail: LedgerDetail = { accessToken: access_token && world.ledger.alias('accessToken', access_token) }
-      return answer(world, reply, {
-        point,
-        detail,
-        run: () => calls[point]({ access_token, openid, signature, sig_method }),
-      })
-    })
-  }
+  return (['checksession', 'resetusersessionkey'] as const).map((point) => ({
+    method: 'GET',
+    path: `/wxa/${point}`,
+    point,
+    prepare({ query, detail }) {
+      const { access_token, openid, signature, sig_method } = query
+      Object.assign(detail, namedToken(world, query))
+      return () => calls[point]({ access_token, openid, signature, sig_method })
+    },
+  }))
 }

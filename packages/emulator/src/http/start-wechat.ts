@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import type { World } from '../world.ts'
-import { wechatApi } from './wechat-api.ts'
+import { refuseUnknown, wechatApi } from './wechat-api.ts'
 
 /** WeChat's HTTP side as a server of its own. */
 export interface WechatServer {
@@ -15,6 +15,7 @@ export async function startWechat(world: World, { port = 0 }: { port?: number } 
   // Hanging answers hold their connections open for ever: closing must not wait for them.
   const app = Fastify({ forceCloseConnections: true })
   await app.register(wechatApi, { world })
+  app.setNotFoundHandler((request, reply) => refuseUnknown(world, request, reply))
   await app.listen({ host: '127.0.0.1', port })
   const address = app.server.address() as AddressInfo
   return { baseUrl: `http://127.0.0.1:${address.port}`, close: () => app.close() }

@@ -11,6 +11,7 @@ import type { WechatLink } from './link.ts'
 import { createLoginApi } from './login.ts'
 import { createNetwork, type Network } from './network.ts'
 import { createNotPlayed } from './not-played.ts'
+import { createOpenButtons, type OpenButtons } from './open-buttons.ts'
 import { createRequestApi } from './request.ts'
 import { createSocketApi } from './socket.ts'
 import { type SocketTransport, webSocketTransport } from './socket-transport.ts'
@@ -72,6 +73,8 @@ export interface Device {
   readonly thread: AppThread
   /** What the user answers when asked. */
   readonly choices: UserChoices
+  /** For a host: what the app's `<button open-type="…">` do. */
+  readonly buttons: OpenButtons
   /** Adds an entry to the ledger under the phone's name. */
   record(event: string, detail?: LedgerDetail): void
   /** Tells of what the app's code threw or left rejected; returns what ends that. */
@@ -122,6 +125,7 @@ export function createDevice(options: DeviceOptions): Device {
     files: parts.files,
     thread,
     choices: parts.choices,
+    buttons: parts.buttons,
     record,
     onError: errors.onError,
     reportError: errors.report,
@@ -177,6 +181,7 @@ function createWx({ options, base, errors }: WxDeps) {
   const singlePage = createStorage(context)
   const storage = () => (scene() === SINGLE_PAGE_SCENE ? singlePage : ordinary)
   const { api: uiApi, choices } = createUiApi(context)
+  const buttons = createOpenButtons({ context, choices, files })
 
   const played = {
     ...createLoginApi(context),
@@ -197,7 +202,7 @@ function createWx({ options, base, errors }: WxDeps) {
   }
   const wx = Object.assign(createNotPlayed(context) as object, played)
 
-  return { wx, lifecycle, network, choices, files, storage: () => storage().storage }
+  return { wx, lifecycle, network, choices, buttons, files, storage: () => storage().storage }
 }
 
 const COMPONENTS = new Set(

@@ -1,7 +1,7 @@
 import type { Ledger, LedgerEntry } from '../ledger.ts'
 import type { UserInfo } from '../open-data.ts'
 import { WechatError } from '../wechat-error.ts'
-import type { World } from '../world.ts'
+import type { PhoneNumberGift, World } from '../world.ts'
 
 /** Carries what the world's ledger calls the code of a login to a phone in another process. */
 export const CODE_ALIAS_HEADER = 'x-emulator-code'
@@ -13,6 +13,8 @@ export interface WechatLink {
   login(user: string, appid: string): Promise<{ code: string; alias?: string }>
   checkSession(user: string, appid: string): Promise<boolean>
   userInfo(user: string, appid: string): Promise<UserInfo>
+  /** What a tap on a `getPhoneNumber` button gives; `alias` as above. */
+  phoneNumber(user: string, appid: string): Promise<PhoneNumberGift & { alias?: string }>
   /** What the world's ledger holds, for a phone that keeps another one. */
   entries?(): Promise<readonly LedgerEntry[]>
   /** The world's own ledger, where it is in this process. */
@@ -27,6 +29,7 @@ export function localLink(world: World): WechatLink {
     login: async (user, appid) => world.login(user, appid),
     checkSession: async (user, appid) => world.checkSession(user, appid),
     userInfo: async (user, appid) => world.userInfo(user, appid),
+    phoneNumber: async (user, appid) => world.phoneNumber(user, appid),
     entries: async () => world.ledger.entries(),
   }
 }
@@ -62,6 +65,16 @@ export function remoteLink(controlUrl: string): WechatLink {
     },
     async userInfo(user, appid) {
       return (await call('/user-info', { user, appid })).answer as unknown as UserInfo
+    },
+    async phoneNumber(user, appid) {
+      const { answer, header } = await call('/phone-code', { user, appid })
+      const alias = header.get(CODE_ALIAS_HEADER)
+      const [code, encryptedData, iv] = [answer.code, answer.encryptedData, answer.iv].map(String) as [
+        string,
+        string,
+        string,
+      ]
+      return { code, encryptedData, iv, ...(alias && { alias }) }
     },
     async entries() {
       const { entries } = (await call('/ledger')).answer

@@ -1,10 +1,8 @@
-import type { LedgerDetail } from '../ledger.ts'
-import { messageOf } from '../message-of.ts'
-import { WechatError } from '../wechat-error.ts'
 import { type Callbacks, callApi, callEitherStyle, WxFailure } from './api-call.ts'
 import { type DeviceContext, SINGLE_PAGE_SCENE } from './context.ts'
 import { withFault } from './device-fault.ts'
-import { cronetFailure, NETWORK_ERRNO } from './network.ts'
+import { NETWORK_ERRNO } from './network.ts'
+import { overNetwork, recorded } from './wechat-call.ts'
 
 /** What `wx.login` gives; `fromCache` is there only when the answer came from the phone's cache. */
 export interface LoginResult {
@@ -96,46 +94,9 @@ function assertLoginCanAnswer({ scene, network, faults }: DeviceContext, point: 
 /** As phones word it; the developer tools say "系统错误，错误码：-13001,session time out". */
 const SESSION_KEY_EXPIRED = 'session time out, need relogin'
 
-/** What the connection does to a call of WeChat's own: its refusals carry an errcode, anything else is the network. */
-export async function overNetwork<Result>({ network }: DeviceContext, call: () => Promise<Result>): Promise<Result> {
-  let stopListening: (() => void) | undefined
-  const lost = new Promise<never>((_resolve, reject) => {
-    stopListening = network.onLost(() => reject(cronetFailure(-21, 'ERR_NETWORK_CHANGED')))
-  })
-  try {
-    return await Promise.race([call(), lost])
-  } catch (error) {
-    if (error instanceof WechatError) throw new WxFailure(`系统错误，错误码：${error.errcode},${error.message}`)
-    if (error instanceof WxFailure) throw error
-    throw cronetFailure(-2, 'ERR_FAILED')
-  } finally {
-    stopListening?.()
-  }
-}
-
 function withTimeout<Result>(clock: DeviceContext['clock'], ms: number, call: Promise<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
     const timer = clock.setTimeout(() => reject(new WxFailure('timeout', NETWORK_ERRNO.timeout)), ms)
     call.finally(() => clock.clearTimeout(timer)).then(resolve, reject)
   })
-}
-
-/** Runs `call` and records how it ended. */
-function recorded<Result>(
-  { record, begin }: DeviceContext,
-  event: string,
-  call: () => Promise<Result>,
-  detail: (result: Result) => LedgerDetail,
-): () => Promise<Result> {
-  return async () => {
-    const begun = begin(event)
-    try {
-      const result = await call()
-      record(event, { ...begun, ...detail(result) })
-      return result
-    } catch (error) {
-      record(event, { ...begun, errMsg: messageOf(error) })
-      throw error
-    }
-  }
 }

@@ -1,16 +1,21 @@
 import type { LedgerDetail } from '../ledger.ts'
 import { type Callbacks, callEitherStyle } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
+import { SMALL_PNG } from './pictures.ts'
 
 /** What the person in front of the phone does when the app asks. */
 export interface UserChoices {
-  /** The answer to the next dialogs. Default true: 确定. */
+  /** The answer to dialogs. Default true: 确定. */
   confirm: boolean
+  /** Whether the user gives what the app asks for: the phone number, an avatar. Default true. */
+  allow: boolean
+  /** The bytes of the picture that the user chooses. Default a small PNG. */
+  picture: Uint8Array
 }
 
 /** The parts of the screen that `wx` itself draws: nothing is drawn, the ledger tells what would be. */
 export function createUiApi({ ledger, record, thread }: DeviceContext) {
-  const choices: UserChoices = { confirm: true }
+  const choices: UserChoices = { confirm: true, allow: true, picture: SMALL_PNG }
 
   function drawn<Options extends Callbacks & { title?: string }>(api: string, event: string) {
     return (options?: Options) =>

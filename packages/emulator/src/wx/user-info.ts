@@ -1,7 +1,7 @@
 import type { UserInfo } from '../open-data.ts'
 import { type Callbacks, callEitherStyle } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
-import { overNetwork } from './login.ts'
+import { overNetwork } from './wechat-call.ts'
 
 /** What is there without `withCredentials`. */
 type PlainUserInfo = Pick<UserInfo, 'userInfo' | 'rawData' | 'signature'>

@@ -262,10 +262,13 @@ describe('forms', () => {
     expect(app.page().data.submitted).toMatchObject({ news: false, note: '', size: '', extras: [] })
   })
 
-  test('chooseAvatar gives a temporary file', async () => {
-    const { app } = await openShop('pages/form/form')
+  test('chooseAvatar gives a temporary file with a picture', async () => {
+    const { app, device } = await openShop('pages/form/form')
     await app.tap('#avatar')
-    expect(app.page().data.avatarUrl).toMatch(/^wxfile:\/\/tmp_.+\.jpeg$/)
+    await app.settled()
+    const path = String(app.page().data.avatarUrl)
+    expect(path).toMatch(/^wxfile:\/\/tmp_.+\.png$/)
+    expect(device.files.read(path)?.slice(1, 4)).toEqual(new TextEncoder().encode('PNG'))
   })
 })
 

@@ -41,6 +41,13 @@ test.each([
   ['/wx-login', { user: 'alice', appid: 'wx1' }, 'invalid appid'],
   ['/wx-login', [], 'the body must be a JSON object'],
   ['/encrypt', { user: 'alice' }, 'data must be a JSON object'],
+  ['/phone', { user: 'alice', number: '12' }, 'number must be 4 to 15 digits'],
+  ['/phone-quota', { left: 'many' }, 'left must be a number of codes'],
+  ['/phone-quota', { appid: 'wx1', left: 1 }, 'invalid appid'],
+  ['/push-target', { url: 'nowhere' }, 'url must be an http address'],
+  ['/push-target', { url: 'http://127.0.0.1/' }, 'token must be 3 to 32 letters and digits'],
+  ['/push', { user: 'alice', event: 'party' }, 'event must be one of user_info_modified'],
+  ['/push', { user: 'alice', event: 'user_info_modified' }, 'no address is set to push the messages'],
   ['/clock', { advanceMs: '5' }, 'advanceMs must be a number'],
   ['/clock', { advanceMs: -1 }, 'a clock only moves forward'],
   ['/clock', { advanceMs: 1e308 }, 'advanceMs must be from 0 to 31622400000'],
@@ -66,6 +73,42 @@ test('user-info and encrypt give what the phone would get', async () => {
   expect(hash('sha1', rawData + session_key)).toBe(signature)
   const encrypted = (await post('/encrypt', { user: 'alice', data: { steps: 5 } })).json()
   expect(encrypted).toEqual({ encryptedData: expect.any(String), iv: expect.stringMatching(/^.{22}==$/) })
+})
+
+test('phone-code gives what a tap on the button gives, of the number that /phone set', async () => {
+  const phone = { phoneNumber: '+852 51234567', purePhoneNumber: '51234567', countryCode: '852' }
+  expect((await post('/phone', { user: 'alice', number: '51234567', countryCode: '852' })).json()).toEqual(phone)
+  expect((await post('/phone', { user: 'alice' })).json()).toEqual(phone)
+  const { code, ...given } = (await post('/phone-code', { user: 'alice' })).json()
+  expect(given).toEqual({ appid, encryptedData: expect.any(String), iv: expect.stringMatching(/^.{22}==$/) })
+  const { access_token } = world.stableToken({ appid, secret, grant_type: 'client_credential' })
+  expect(world.phones.exchange({ access_token, code })).toMatchObject(phone)
+})
+
+test('phone-quota ends the codes, and a phone elsewhere is told with the errno', async () => {
+  expect((await post('/phone-quota', { left: 0 })).statusCode).toBe(200)
+  const refused = await post('/phone-code', { user: 'alice' })
+  expect([refused.statusCode, refused.json().errcode]).toEqual([400, 1400001])
+})
+
+test('push-target and push send an account event', async () => {
+  const pushed: unknown[] = []
+  const service = Fastify()
+  service.post('/push', ({ body }) => {
+    pushed.push(body)
+    return 'success'
+  })
+  const url = `${await service.listen({ host: '127.0.0.1', port: 0 })}/push`
+  try {
+    await post('/push-target', { url, token: 'abc', aesKey: 'a'.repeat(43), encrypted: false })
+    const event = { user: 'alice', event: 'user_authorization_revoke', revokeInfo: '8' }
+    expect((await post('/push', event)).json()).toEqual({ taken: true, attempts: 1, statusCode: 200 })
+    expect(pushed).toMatchObject([{ Event: 'user_authorization_revoke', RevokeInfo: '8', AppID: appid }])
+    await post('/push-target', {})
+    expect((await post('/push', event)).statusCode).toBe(400)
+  } finally {
+    await service.close()
+  }
 })
 
 test('the clock moves on, and the ledger says so', async () => {

@@ -1,0 +1,83 @@
+import { WechatError } from '../wechat-error.ts'
+import { failureOf, WxFailure } from './api-call.ts'
+import type { DeviceContext } from './context.ts'
+import { withFault } from './device-fault.ts'
+import type { DeviceFiles } from './files.ts'
+import type { UserChoices } from './ui.ts'
+import { overNetwork, recorded } from './wechat-call.ts'
+
+/** What a handler of a button's event gets as `event.detail`. */
+export type ButtonDetail = Record<string, unknown>
+
+/** What a `<button open-type="…">` does at WeChat when it is tapped. */
+export interface OpenButtons {
+  /** Gives each event of `openType` to `deliver`, later and on the app's thread. An unknown one has none. */
+  press(openType: string, deliver: (event: string, detail: ButtonDetail) => void): void
+}
+
+export interface OpenButtonsDeps {
+  context: DeviceContext
+  choices: UserChoices
+  files: DeviceFiles
+}
+
+/** The quota of phone numbers is used up: 手机号快速验证组件. */
+const QUOTA_USED_UP = 1400001
+
+export function createOpenButtons({ context, choices, files }: OpenButtonsDeps): OpenButtons {
+  const { link, ledger, network, thread, user, appid } = context
+
+  /**
+   * A code for the user's phone number, or why there is none. WeChat hands out `encryptedData` beside it, as it did before
+   * there were codes.
+   *
+   * @see https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/getPhoneNumber.html
+   */
+  async function getPhoneNumber(): Promise<ButtonDetail> {
+    const ask = () =>
+      withFault(context, 'getPhoneNumber', async () => {
+        if (!choices.allow) throw new WxFailure('user deny')
+        network.assertOnline()
+        const { alias, ...given } = await overNetwork(context, () => link.phoneNumber(user, appid).catch(refuse))
+        ledger.alias('phoneCode', given.code, alias)
+        return given
+      })
+    try {
+      const given = await recorded(context, 'getPhoneNumber', ask, ({ code }) => ({
+        code: ledger.alias('phoneCode', code),
+      }))()
+      return { ...given, errMsg: 'getPhoneNumber:ok' }
+    } catch (error) {
+      return { ...failureOf('getPhoneNumber', error) }
+    }
+  }
+
+  /** Who closes the panel without a choice causes no event. */
+  async function chooseAvatar(): Promise<ButtonDetail | null> {
+    return choices.allow ? { avatarUrl: files.create(choices.picture, '.png') } : null
+  }
+
+  const events: Record<string, { event: string; detail: () => Promise<ButtonDetail | null> }> = {
+    chooseAvatar: { event: 'chooseavatar', detail: chooseAvatar },
+    getPhoneNumber: { event: 'getphonenumber', detail: getPhoneNumber },
+    getRealtimePhoneNumber: { event: 'getrealtimephonenumber', detail: getPhoneNumber },
+  }
+
+  return {
+    press(openType, deliver) {
+      // `getPhoneNumber|agreePrivacyAuthorization` asks for both in one tap.
+      for (const part of openType.split('|')) {
+        const button = events[part]
+        if (!button) continue
+        const comeBack = thread.open()
+        void button.detail().then((detail) => comeBack(() => detail && deliver(button.event, detail)))
+      }
+    },
+  }
+}
+
+/** @throws WxFailure with an errno where WeChat gives one */
+function refuse(error: unknown): never {
+  if (error instanceof WechatError && error.errcode === QUOTA_USED_UP) throw new WxFailure(error.message, QUOTA_USED_UP)
+  throw error
+}
