@@ -4,7 +4,7 @@ import { createRedisSessionStore, type SessionRecord, type SessionRef, type Sess
 import { startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 
-const IDLE_MS = 7_200_000
+export const IDLE_MS = 7_200_000
 const APPID = 'wx0123456789abcdef'
 const DEVICE = {
   platform: 'ios',
@@ -107,10 +107,11 @@ export async function createSession(
   const nowMs = Date.now()
   const times = { createdAtMs: nowMs, lastSeenMs: nowMs }
   const record = { id: ref.id, userId, appid: APPID, ...times, ...(device && { device: DEVICE }) }
-  await store.create(record, { nowMs, expiresAtMs: nowMs + IDLE_MS }, { limit })
+  await store.create(record, { nowMs, idleMs: IDLE_MS, expiresAtMs: nowMs + IDLE_MS }, { limit })
   if (used) {
     const laterMs = nowMs + IDLE_MS / 2
-    await store.touch({ ...record, lastSeenMs: laterMs }, { nowMs: laterMs, expiresAtMs: laterMs + IDLE_MS })
+    const lifetime = { nowMs: laterMs, idleMs: IDLE_MS, expiresAtMs: laterMs + IDLE_MS }
+    await store.touch({ ...record, lastSeenMs: laterMs }, lifetime)
   }
   return { token, ref, record }
 }

@@ -19,6 +19,7 @@ import {
   describeRedis,
   type FilledRedis,
   fill,
+  IDLE_MS,
   type NewSession,
   progress,
   remove,
@@ -83,7 +84,9 @@ const QUESTIONS: Question[] = [
       const users = Array.from({ length: Math.min(USERS_TO_REVOKE, SESSIONS_TO_REVOKE / ends) }, () => randomUUID())
       const sessions = users.flatMap((user) => times(ends, () => createSession(store, user, { limit: 0 })))
       made.push(...(await inBatches(sessions)))
-      return users.map((user) => () => store.revokeAll(user, { nowMs: Date.now(), reason: 'signed_out_elsewhere' }))
+      return users.map(
+        (user) => () => store.revokeAll(user, { nowMs: Date.now(), idleMs: IDLE_MS, reason: 'signed_out_elsewhere' }),
+      )
     },
   })),
 ]

@@ -10,6 +10,8 @@ export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessio
 export type {
   CodeClaim,
   Lifetime,
+  Moment,
+  Revocation,
   RevokeAll,
   SessionRecord,
   SessionStore,

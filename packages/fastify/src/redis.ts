@@ -22,7 +22,7 @@ interface RedisCommands {
 
 /** A client of one server, or of the master that sentinels name. */
 export interface RedisServerClient extends RedisCommands {
-  info(section: 'memory'): Promise<string>
+  info(section: 'memory' | 'stats'): Promise<string>
   readonly options: { keyPrefix?: string }
   /** A second connection to the same place. */
   duplicate(options: RedisSubscriberOptions): RedisSubscriber

@@ -1,20 +1,39 @@
 import { isCluster, type RedisClient } from '../redis.ts'
 
+/** How often the servers are asked again: an operator can change the policy at any time. */
+const ASK_EVERY_MS = 10_000
+
+/** What is known about the keys that Redis drops when its memory is full. */
+export interface Evictions {
+  /** What an operator should change, a sentence for each policy that a server has. */
+  warnings(): readonly string[]
+  /** Whether a server may have dropped keys in the last `ms` milliseconds. */
+  haveHappenedWithin(ms: number): boolean
+  close(): void
+}
+
 /**
- * Asks Redis, whenever a connection to it is made, whether it may drop keys of ours when its memory is full. Such a server
- * signs users out, and loses the lists by which all sessions of a user are ended.
+ * Asks Redis, whenever a connection to it is made and every 10 s, whether it may drop keys of ours when its memory is full,
+ * and whether it has. Such a server signs users out, and loses the lists by which all sessions of a user are ended.
  *
  * @param warn is told once for each policy
  */
-export function watchEvictionPolicy(redis: RedisClient, warn: (message: string) => void) {
+export function watchEvictions(redis: RedisClient, warn: (message: string) => void): Evictions {
   let warnings: string[] = []
+  let counts = ''
+  /** When a server was last seen to have dropped more keys than before. At the first look, all of them count as dropped just now. */
+  let lastAtMs = Number.NEGATIVE_INFINITY
   const told = new Set<string>()
 
   const ask = async () => {
     const servers = isCluster(redis) ? redis.nodes('master') : [redis]
-    const infos = await Promise.all(servers.map((server) => server.info('memory').catch(() => '')))
+    const sections = servers.flatMap((server) => [server.info('memory'), server.info('stats')])
+    const infos = await Promise.all(sections.map((section) => section.catch(() => '')))
+    const found = infos.flatMap((info) => /^evicted_keys:([1-9]\d*)/m.exec(info)?.[1] ?? []).join()
+    if (found !== '' && found !== counts) lastAtMs = performance.now()
+    counts = found
     // A server that does not report its policy, or not to this user of Redis, is taken to have `noeviction`.
-    const policies = infos.map((info) => /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction')
+    const policies = infos.flatMap((info) => /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? [])
     const evicting = [...new Set(policies)].filter((policy) => policy !== 'noeviction')
     warnings = evicting.map(
       (policy) =>
@@ -24,7 +43,15 @@ export function watchEvictionPolicy(redis: RedisClient, warn: (message: string) 
     for (const warning of warnings) told.add(warning)
   }
 
+  const askIfReady = () => {
+    if (redis.status === 'ready') void ask()
+  }
   redis.on('ready', () => void ask())
-  if (redis.status === 'ready') void ask()
-  return { warnings: () => warnings }
+  askIfReady()
+  const timer = setInterval(askIfReady, ASK_EVERY_MS).unref()
+  return {
+    warnings: () => warnings,
+    haveHappenedWithin: (ms) => performance.now() - lastAtMs < ms,
+    close: () => clearInterval(timer),
+  }
 }

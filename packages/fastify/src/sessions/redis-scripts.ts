@@ -6,6 +6,11 @@ import type { CodeClaim } from './session-store.ts'
  * An index holds the ids of a user's live sessions, scored by expiry. Whatever ends a session publishes its id on a channel,
  * for the processes that remember it as alive.
  *
+ * A Redis that evicts keys can drop an index and keep its sessions. An index that was made anew then lacks those sessions, until
+ * each of them is used or expires. So the index gets a mark, a member of its own: its score is the time from which the index is
+ * whole again. The mark is set where a live session is missing in its index, and where an index is made on a server that has
+ * evicted keys within the idle lifetime (`hasEvicted`, 1 or empty): nothing that was lost before still lives.
+ *
  * Two rules keep a session from being lost or left alive by mistake:
  *
  * - A script touches only the keys that it is given as KEYS. Redis Cluster checks those before the script starts, so that it
@@ -21,10 +26,23 @@ local function isEnded(value)
 end
 `
 
-const ADD_TO_INDEX = `
+/** The mark of an index that may lack sessions. No id of a session is so short. */
+export const INCOMPLETE = '!'
+
+/** The marked index outlives the mark, so that nobody who asks later takes it for an index that was never there. */
+const INDEX_FUNCTIONS = `
 local function addToIndex(key, id, expiresAtMs, ttlMs)
-  redis.call('ZADD', key, expiresAtMs, id)
+  local added = redis.call('ZADD', key, expiresAtMs, id)
   if redis.call('PTTL', key) < tonumber(ttlMs) then redis.call('PEXPIRE', key, ttlMs) end
+  return added == 1
+end
+local function markIncomplete(key, nowMs, idleMs)
+  local untilMs = redis.call('ZSCORE', key, '${INCOMPLETE}')
+  if untilMs and tonumber(untilMs) > tonumber(nowMs) then return end
+  addToIndex(key, '${INCOMPLETE}', nowMs + idleMs, 2 * idleMs)
+end
+local function countSessions(key)
+  return redis.call('ZCARD', key) - (redis.call('ZSCORE', key, '${INCOMPLETE}') and 1 or 0)
 end
 `
 
@@ -43,56 +61,70 @@ end
 `
 
 /**
- * KEYS session, index, session that is replaced (optional). ARGV id, value, ttlMs, expiresAtMs, nowMs, owner, channel, id that
- * is replaced.
+ * KEYS session, index, session that is replaced (optional). ARGV id, value, ttlMs, expiresAtMs, nowMs, idleMs, hasEvicted,
+ * owner, channel, id that is replaced.
  *
  * Returns how many ids the index has, 1 when the replaced session ended, else 0, and up to 20 ids that have expired by the
  * caller's clock. NX: the client sends the command again when the connection breaks before the answer, and the session may have
  * been ended in between.
  */
-const CREATE = `${FINISH}${ADD_TO_INDEX}
-local id, ttlMs, expiresAtMs, nowMs, replaced = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[8]
+const CREATE = `${FINISH}${INDEX_FUNCTIONS}
+local id, ttlMs, expiresAtMs, nowMs, idleMs, replaced = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[10]
 local didReplace = 0
 if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ttlMs) then
+  local isIncomplete = ARGV[7] == '1' and redis.call('EXISTS', KEYS[2]) == 0
   if KEYS[3] then
-    local endsAtMs = redis.call('ZSCORE', KEYS[2], replaced) or nowMs + math.max(0, redis.call('PTTL', KEYS[3]))
-    if finish(KEYS[3], replaced, ARGV[6], 'replaced', endsAtMs, ARGV[7]) then didReplace = 1 end
+    local endsAtMs = redis.call('ZSCORE', KEYS[2], replaced)
+    local didFinish = finish(KEYS[3], replaced, ARGV[8], 'replaced',
+      endsAtMs or nowMs + math.max(0, redis.call('PTTL', KEYS[3])), ARGV[9])
+    if didFinish then didReplace = 1 end
+    if didFinish and not endsAtMs then isIncomplete = true end
     redis.call('ZREM', KEYS[2], replaced)
   end
   addToIndex(KEYS[2], id, expiresAtMs, ttlMs)
+  if isIncomplete then markIncomplete(KEYS[2], nowMs, idleMs) end
 end
-local answer = { redis.call('ZCARD', KEYS[2]), didReplace }
+local answer = { countSessions(KEYS[2]), didReplace }
 for _, expired in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', nowMs, 'LIMIT', 0, 20)) do
   answer[#answer + 1] = expired
 end
 return answer
 `
 
-/** KEYS index. ARGV id, ttlMs, expiresAtMs. Returns how many ids the index has. */
-const INDEX = `${ADD_TO_INDEX}
-addToIndex(KEYS[1], ARGV[1], ARGV[3], ARGV[2])
-return redis.call('ZCARD', KEYS[1])
+/** KEYS index. ARGV id, ttlMs, expiresAtMs, nowMs, idleMs, hasEvicted. Returns how many ids the index has, and 1 when it lacked this one. */
+const INDEX = `${INDEX_FUNCTIONS}
+local isIncomplete = ARGV[6] == '1' and redis.call('EXISTS', KEYS[1]) == 0
+local wasMissing = addToIndex(KEYS[1], ARGV[1], ARGV[3], ARGV[2])
+if isIncomplete then markIncomplete(KEYS[1], ARGV[4], ARGV[5]) end
+return { countSessions(KEYS[1]), wasMissing and 1 or 0 }
 `
 
-/** KEYS session, index (optional). ARGV id, value, ttlMs, expiresAtMs. Returns 1, or 0 when the session has ended. */
-const TOUCH = `${IS_ENDED}${ADD_TO_INDEX}
+/** KEYS index. ARGV nowMs, idleMs. */
+const MARK = `${INDEX_FUNCTIONS}
+markIncomplete(KEYS[1], ARGV[1], ARGV[2])
+`
+
+/** KEYS session, index (optional). ARGV id, value, ttlMs, expiresAtMs, nowMs, idleMs. Returns 1, or 0 when the session has ended. */
+const TOUCH = `${IS_ENDED}${INDEX_FUNCTIONS}
 if isEnded(redis.call('GET', KEYS[1])) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-if KEYS[2] then addToIndex(KEYS[2], ARGV[1], ARGV[4], ARGV[3]) end
+if KEYS[2] and addToIndex(KEYS[2], ARGV[1], ARGV[4], ARGV[3]) then markIncomplete(KEYS[2], ARGV[5], ARGV[6]) end
 return 1
 `
 
 /**
- * KEYS session, index (optional). ARGV id, owner, reason, nowMs, channel, expiresAtMs (empty: as the index or Redis says), limit
- * (optional: nothing is done while the index has no more ids than that). Returns 1 when the session was alive at nowMs and ended by this, else 0. The index may have been evicted, and ending one
- * session has to work all the same.
+ * KEYS session, index (optional). ARGV id, owner, reason, nowMs, idleMs, channel, expiresAtMs (empty: as the index or Redis
+ * says), limit (optional: nothing is done while the index has no more ids than that). Returns 1 when the session was alive at
+ * nowMs and ended by this, else 0. The index may have been evicted, and ending one session has to work all the same.
  */
-const END = `${FINISH}
-if ARGV[7] and KEYS[2] and redis.call('ZCARD', KEYS[2]) <= tonumber(ARGV[7]) then return 0 end
-local id, nowMs, expiresAtMs = ARGV[1], ARGV[4], ARGV[6]
-if expiresAtMs == '' then expiresAtMs = KEYS[2] and redis.call('ZSCORE', KEYS[2], id) end
+const END = `${FINISH}${INDEX_FUNCTIONS}
+if ARGV[8] and KEYS[2] and countSessions(KEYS[2]) <= tonumber(ARGV[8]) then return 0 end
+local id, nowMs, expiresAtMs = ARGV[1], ARGV[4], ARGV[7]
+local indexed = KEYS[2] and redis.call('ZSCORE', KEYS[2], id)
+if expiresAtMs == '' then expiresAtMs = indexed end
 expiresAtMs = tonumber(expiresAtMs or nowMs + math.max(0, redis.call('PTTL', KEYS[1])))
-local didEnd = finish(KEYS[1], id, ARGV[2], ARGV[3], expiresAtMs, ARGV[5])
+local didEnd = finish(KEYS[1], id, ARGV[2], ARGV[3], expiresAtMs, ARGV[6])
+if KEYS[2] and didEnd and not indexed then markIncomplete(KEYS[2], nowMs, ARGV[5]) end
 if KEYS[2] and isEnded(redis.call('GET', KEYS[1])) then redis.call('ZREM', KEYS[2], id) end
 return didEnd and expiresAtMs > tonumber(nowMs) and 1 or 0
 `
@@ -123,7 +155,16 @@ type Parameters = [numberOfKeys: number, ...keysAndArguments: (string | number)[
 /** Each as a method of the client. */
 export interface SessionScripts {
   weappAuthCreate(...parameters: Parameters): Promise<[card: number, didReplace: number, ...string[]]>
-  weappAuthIndex(index: string, id: string, ttlMs: number, expiresAtMs: number): Promise<number>
+  weappAuthIndex(
+    index: string,
+    id: string,
+    ttlMs: number,
+    expiresAtMs: number,
+    nowMs: number,
+    idleMs: number,
+    hasEvicted: '1' | '',
+  ): Promise<[count: number, wasMissing: number]>
+  weappAuthMark(index: string, nowMs: number, idleMs: number): Promise<null>
   weappAuthTouch(...parameters: Parameters): Promise<number>
   weappAuthEnd(...parameters: Parameters): Promise<number>
   weappAuthEntries(index: string): Promise<string[]>
@@ -140,6 +181,7 @@ export interface SessionScripts {
 export function defineSessionScripts(redis: RedisClient): SessionScripts {
   redis.defineCommand('weappAuthCreate', { lua: CREATE })
   redis.defineCommand('weappAuthIndex', { numberOfKeys: 1, lua: INDEX })
+  redis.defineCommand('weappAuthMark', { numberOfKeys: 1, lua: MARK })
   redis.defineCommand('weappAuthTouch', { lua: TOUCH })
   redis.defineCommand('weappAuthEnd', { lua: END })
   redis.defineCommand('weappAuthEntries', { numberOfKeys: 1, lua: ENTRIES })

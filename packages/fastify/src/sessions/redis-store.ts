@@ -7,12 +7,15 @@ import { explainOtherWorld, type World } from '../world.ts'
 import { batchReads } from './batch-reads.ts'
 import { cacheSessionStore } from './cached-store.ts'
 import { hearEndedSessions } from './redis-ended-sessions.ts'
-import { watchEvictionPolicy } from './redis-eviction.ts'
-import { defineSessionScripts } from './redis-scripts.ts'
+import { watchEvictions } from './redis-eviction.ts'
+import { checkWhole, type IndexEntry, indexWasEvicted, readIndex } from './redis-index.ts'
+import { defineSessionScripts, INCOMPLETE } from './redis-scripts.ts'
 import {
   CODE_CLAIM_MS,
   CODE_IN_PROGRESS_MS,
   type Lifetime,
+  type Moment,
+  type Revocation,
   type SessionRecord,
   type SessionStore,
   type Tombstone,
@@ -61,7 +64,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   if (/[{}]/.test(keyPrefix)) throw new TypeError('keyPrefix must not contain braces: they choose the cluster slot')
   const scripts = defineSessionScripts(redis)
   const refuseOtherWorld = createWorldCheck(redis, keyPrefix, world)
-  const evictions = watchEvictionPolicy(redis, warn)
+  const evictions = watchEvictions(redis, warn)
   const guard = guardStore('the session store (Redis)')
   const guarded: GuardMethod = (method) =>
     // No async function: on the guard's path each one costs a promise more.
@@ -71,6 +74,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   const indexKey = (userId: string) => `${keyPrefix}u{${bucketOf(userId)}}:${userId}`
   const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
   const channel = `${keyPrefix}ended`
+  const hasEvicted = ({ idleMs }: Moment) => (evictions.haveHappenedWithin(idleMs) ? '1' : '')
   // In a cluster the keys of a batch lie on different nodes.
   const read = isCluster(redis) ? (key: string) => redis.get(key) : batchReads((keys: string[]) => redis.mget(keys))
 
@@ -81,41 +85,48 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       // The session is there, and the sign-in succeeds: what cannot be tidied up now is tidied up by the next one.
       await forgetExpired(userId, expired).catch(() => {})
       const isOver = limit > 0 && count > limit
-      return [...ended, ...(isOver ? await makeRoom(record, lifetime.nowMs, limit).catch(() => []) : [])]
+      return [...ended, ...(isOver ? await makeRoom(record, lifetime, limit).catch(() => []) : [])]
     }),
     find: guarded(async ({ id, bucket }) => {
       const value = await read(`${keyPrefix}{${bucket}}:${id}`)
       return value === null ? null : parse(id, value)
     }),
-    touch: guarded(async (record, { nowMs, expiresAtMs }) => {
+    touch: guarded(async (record, lifetime) => {
       const { id, userId } = record
+      const { nowMs, idleMs, expiresAtMs } = lifetime
       const [session, index] = [recordKey(userId, id), indexKey(userId)]
-      const ttlMs = ttlOf({ nowMs, expiresAtMs })
-      const rest = [id, format(record), ttlMs, expiresAtMs] as const
+      const ttlMs = ttlOf(lifetime)
+      const rest = [id, format(record), ttlMs, expiresAtMs, nowMs, idleMs] as const
       const isAlive = await inStepsWhereSlotMoves(
         () => scripts.weappAuthTouch(2, session, index, ...rest),
         async () => {
           // The index first: it must not expire before the session.
-          await scripts.weappAuthIndex(index, id, ttlMs, expiresAtMs)
-          return scripts.weappAuthTouch(1, session, ...rest)
+          const [, wasMissing] = await addToIndex(index, id, lifetime)
+          const isAlive = await scripts.weappAuthTouch(1, session, ...rest)
+          if (isAlive && wasMissing) await scripts.weappAuthMark(index, nowMs, idleMs)
+          return isAlive
         },
       )
       return isAlive === 1
     }),
-    revoke: guarded((userId, sessionId, { nowMs, reason }) => end(userId, { id: sessionId }, nowMs, reason)),
-    revokeAll: guarded(async (userId, { nowMs, reason, except }) => {
-      const entries = await entriesOf(userId)
-      if (except !== undefined) await checkIndex(userId, entries, except)
-      const others = entries.filter(({ id }) => id !== except)
+    revoke: guarded((userId, sessionId, revocation) => end(userId, { id: sessionId }, revocation)),
+    revokeAll: guarded(async (userId, { except, ...revocation }) => {
+      const index = await readWholeOrMarked(userId, revocation)
+      const others = index.entries.filter(({ id }) => id !== except)
       let revoked = 0
       for (let i = 0; i < others.length; i += END_AT_ONCE) {
-        const ended = others.slice(i, i + END_AT_ONCE).map((entry) => end(userId, entry, nowMs, reason))
+        const ended = others.slice(i, i + END_AT_ONCE).map((entry) => end(userId, entry, revocation))
         revoked += (await Promise.all(ended)).filter(Boolean).length
       }
+      // Only now: what could be found has ended, whatever the answer is.
+      checkWhole(index, revocation)
+      if (except !== undefined) await checkIndexed(userId, index.entries, except)
       return revoked
     }),
-    list: guarded(async (userId) => {
-      const sessions = await readSessions(userId, await entriesOf(userId))
+    list: guarded(async (userId, moment) => {
+      const index = await readWholeOrMarked(userId, moment)
+      checkWhole(index, moment)
+      const sessions = await readSessions(userId, index.entries)
       return sessions.flatMap(({ record }) => record ?? []).sort((a, b) => a.createdAtMs - b.createdAtMs)
     }),
     claimCode: guarded((digest, nowMs) =>
@@ -129,21 +140,26 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       await redis.set(`${keyPrefix}ping`, '1', 'PX', 1_000)
     }),
     findWarnings: () => evictions.warnings(),
-    async close() {},
+    async close() {
+      evictions.close()
+    },
   }
   if (cacheMs === 0) return store
   return cacheSessionStore({ store, maxAgeMs: cacheMs, ended: hearEndedSessions({ redis, channel, warn }) })
 
   /** Writes a session and its index entry; `count` is how many entries the index has then. */
-  async function create(record: SessionRecord, { nowMs, expiresAtMs }: Lifetime, replaces?: string) {
+  async function create(record: SessionRecord, lifetime: Lifetime, replaces?: string) {
     const { id, userId } = record
+    const { nowMs, idleMs, expiresAtMs } = lifetime
     const [session, index, value] = [recordKey(userId, id), indexKey(userId), format(record)]
-    const ttlMs = ttlOf({ nowMs, expiresAtMs })
+    const ttlMs = ttlOf(lifetime)
     const keys = [session, index, ...(replaces === undefined ? [] : [recordKey(userId, replaces)])]
-    const rest = [id, value, ttlMs, expiresAtMs, nowMs, ownerOf(userId), channel, replaces ?? ''] as const
+    const times = [ttlMs, expiresAtMs, nowMs, idleMs] as const
+    const rest = [hasEvicted(lifetime), ownerOf(userId), channel, replaces ?? ''] as const
     return inStepsWhereSlotMoves(
       async () => {
-        const [count, didReplace, ...expired] = await scripts.weappAuthCreate(keys.length, ...keys, ...rest)
+        const answer = await scripts.weappAuthCreate(keys.length, ...keys, id, value, ...times, ...rest)
+        const [count, didReplace, ...expired] = answer
         return { count, ended: didReplace && replaces !== undefined ? [replaces] : [], expired }
       },
       async () => {
@@ -151,16 +167,19 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
         if ((await redis.set(session, value, 'PX', ttlMs, 'NX')) === null) {
           throw new ApiError('store_unavailable', 'the session was made by an earlier attempt and may have ended since')
         }
-        const count = await scripts.weappAuthIndex(index, id, ttlMs, expiresAtMs)
-        const didReplace = replaces !== undefined && (await end(userId, { id: replaces }, nowMs, 'replaced'))
+        const [count] = await addToIndex(index, id, lifetime)
+        const didReplace =
+          replaces !== undefined && (await end(userId, { id: replaces }, { nowMs, idleMs, reason: 'replaced' }))
         return { count: count - Number(didReplace), ended: didReplace ? [replaces] : [], expired: [] }
       },
     )
   }
 
   /** Ends the oldest sessions of a user who has more than `limit`, and says which. */
-  async function makeRoom({ id, userId }: SessionRecord, nowMs: number, limit: number): Promise<string[]> {
-    const sessions = await readSessions(userId, await entriesOf(userId))
+  async function makeRoom(made: SessionRecord, { nowMs, idleMs }: Moment, limit: number): Promise<string[]> {
+    const { id, userId } = made
+    const { entries } = await readIndex(scripts, indexKey(userId))
+    const sessions = await readSessions(userId, entries)
     const gone = sessions.flatMap(({ entry, record }) => (record ? [] : entry.id))
     if (gone.length > 0) await redis.zrem(indexKey(userId), ...gone)
     const alive = sessions.flatMap(({ entry, record }) => (record && entry.expiresAtMs > nowMs ? record : []))
@@ -168,7 +187,10 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     const oldest = alive.filter((record) => record.id !== id).sort((a, b) => a.createdAtMs - b.createdAtMs)
     const surplus = oldest.slice(0, Math.max(0, alive.length - limit))
     // Sign-ins at the same time see the same surplus, so each of these looks again how many there are.
-    const didEnd = await Promise.all(surplus.map((record) => end(userId, record, nowMs, 'limit', limit)))
+    const revocation = { nowMs, idleMs, reason: 'limit' } as const
+    const didEnd = await Promise.all(
+      surplus.map((record) => end(userId, record, revocation, { limit, isOlder: isOlder(record, made) })),
+    )
     return surplus.flatMap(({ id }, i) => (didEnd[i] ? id : []))
   }
 
@@ -179,21 +201,27 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     if (gone.length > 0) await redis.zrem(indexKey(userId), ...gone)
   }
 
-  /** Ends one session; true when it was alive at `nowMs`. With a `limit` only while the user has more sessions than that. */
+  /**
+   * Ends one session; true when it was alive at `nowMs`. With `room` only while the user has more sessions than the limit. In
+   * steps of one key nobody can tell that at the moment of ending: then a sign-in ends only sessions older than the one it
+   * made, so that sign-ins at the same time do not end each other's.
+   */
   async function end(
     userId: string,
     { id, expiresAtMs }: { id: string; expiresAtMs?: number },
-    nowMs: number,
-    reason: RevocationReason,
-    limit?: number,
+    { nowMs, idleMs, reason }: Revocation,
+    room?: { limit: number; isOlder: boolean },
   ): Promise<boolean> {
+    // A caller chooses the id, and this one is no session.
+    if (id === INCOMPLETE) return false
     const [session, index] = [recordKey(userId, id), indexKey(userId)]
-    const rest = [id, ownerOf(userId), reason, nowMs, channel] as const
+    const rest = [id, ownerOf(userId), reason, nowMs, idleMs, channel] as const
     const didEnd = await inStepsWhereSlotMoves(
-      () =>
-        scripts.weappAuthEnd(2, session, index, ...rest, expiresAtMs ?? '', ...(limit === undefined ? [] : [limit])),
+      () => scripts.weappAuthEnd(2, session, index, ...rest, expiresAtMs ?? '', ...(room ? [room.limit] : [])),
       async () => {
-        const entry = expiresAtMs === undefined && (await entriesOf(userId)).find((entry) => entry.id === id)
+        if (room && !room.isOlder) return 0
+        const entry =
+          expiresAtMs === undefined && (await readIndex(scripts, index)).entries.find((entry) => entry.id === id)
         const answer = await scripts.weappAuthEnd(1, session, ...rest, expiresAtMs ?? (entry ? entry.expiresAtMs : ''))
         // The session first: while it lives it has to be in its index.
         await redis.zrem(index, id)
@@ -203,18 +231,27 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     return didEnd === 1
   }
 
-  async function entriesOf(userId: string): Promise<{ id: string; expiresAtMs: number }[]> {
-    const flat = await scripts.weappAuthEntries(indexKey(userId))
-    return flat.flatMap((id, i) => (i % 2 === 0 ? { id, expiresAtMs: Number(flat[i + 1]) } : []))
+  function addToIndex(index: string, id: string, lifetime: Lifetime) {
+    const { nowMs, idleMs, expiresAtMs } = lifetime
+    return scripts.weappAuthIndex(index, id, ttlOf(lifetime), expiresAtMs, nowMs, idleMs, hasEvicted(lifetime))
   }
 
-  /** An index without a session that lives was evicted: there may be others that nobody can find any more. */
-  async function checkIndex(userId: string, entries: readonly { id: string }[], id: string): Promise<void> {
+  /** The index of a user. One that is not there is marked as incomplete where Redis has evicted keys: it may be one of them. */
+  async function readWholeOrMarked(userId: string, moment: Moment) {
+    const { nowMs, idleMs } = moment
+    const key = indexKey(userId)
+    const index = await readIndex(scripts, key)
+    const isThere = index.entries.length > 0 || index.incompleteUntilMs > 0
+    if (isThere || !hasEvicted(moment)) return index
+    await scripts.weappAuthMark(key, nowMs, idleMs)
+    return { ...index, incompleteUntilMs: nowMs + idleMs }
+  }
+
+  /** An index that lacks a live session was evicted, also where Redis does not say that it has evicted keys. */
+  async function checkIndexed(userId: string, entries: readonly IndexEntry[], id: string): Promise<void> {
     if (entries.some((entry) => entry.id === id)) return
     const [own] = await readSessions(userId, [{ id }])
-    if (own?.record?.userId !== userId) return
-    const message = "the list of this user's sessions was evicted from Redis, and not all of them can be ended"
-    throw new ApiError('store_unavailable', `${message}: set maxmemory-policy to noeviction`, { retryAfterSeconds: 60 })
+    if (own?.record?.userId === userId) throw indexWasEvicted()
   }
 
   /** What is stored of each; `record` is null for one that has ended. A read of one key is exact also while its slot moves. */
@@ -261,6 +298,11 @@ function createWorldCheck(redis: RedisClient, keyPrefix: string, world: World) {
 
 function ttlOf({ nowMs, expiresAtMs }: Lifetime): number {
   return Math.max(1, expiresAtMs - nowMs)
+}
+
+/** One order for all processes, also of sessions made in the same millisecond. */
+function isOlder(a: SessionRecord, b: SessionRecord): boolean {
+  return a.createdAtMs === b.createdAtMs ? a.id < b.id : a.createdAtMs < b.createdAtMs
 }
 
 /** Runs `atOnce`, or `inSteps` of one key each where the keys lie on two servers because their slot is moving. */

@@ -24,10 +24,21 @@ export interface Tombstone {
   expiresAtMs: number
 }
 
-/** When a write happens, and until when what it writes is needed, on one clock. */
-export interface Lifetime {
+/** When a method is called, on the clock that all times of a session come from. */
+export interface Moment {
   nowMs: number
+  /** The longest time that a session lives without being used. */
+  idleMs: number
+}
+
+/** When a write happens, and until when what it writes is needed. */
+export interface Lifetime extends Moment {
   expiresAtMs: number
+}
+
+/** How one session ends. */
+export interface Revocation extends Moment {
+  reason: RevocationReason
 }
 
 /** What gives way to a new session, all of it of the same user. */
@@ -39,9 +50,7 @@ export interface MakeRoom {
 }
 
 /** How all sessions of a user end. */
-export interface RevokeAll {
-  nowMs: number
-  reason: RevocationReason
+export interface RevokeAll extends Revocation {
   /** The id of a session that stays. */
   except?: string
 }
@@ -67,14 +76,16 @@ export interface SessionStore {
   /** Writes down use and the new expiry. False when the session is gone or was ended. */
   touch(record: SessionRecord, lifetime: Lifetime): Promise<boolean>
   /** False when there is no such session of this user. */
-  revoke(userId: string, sessionId: string, revocation: { nowMs: number; reason: RevocationReason }): Promise<boolean>
+  revoke(userId: string, sessionId: string, revocation: Revocation): Promise<boolean>
   /**
-   * How many ended. `except` is the caller's own session, if there is one. If the store keeps a separate list and the live
-   * session `except` is missing in it, the list was lost: the method throws.
+   * How many ended. `except` is the caller's own session, if there is one. A store that may have lost track of some of the
+   * user's sessions ends those that it finds, and then throws.
    */
   revokeAll(userId: string, revocation: RevokeAll): Promise<number>
-  /** The user's sessions that have not been ended, oldest first. */
-  list(userId: string): Promise<SessionRecord[]>
+  /**
+   * The user's sessions that have not been ended, oldest first. A store that may have lost track of some of them throws.
+   */
+  list(userId: string, moment: Moment): Promise<SessionRecord[]>
   /** Takes a login code, named by its digest, for {@link CODE_CLAIM_MS}: one caller alone gets `claimed`. */
   claimCode(digest: string, nowMs: number): Promise<CodeClaim>
   /** Notes that WeChat answered, whatever it said: from now on the code is `used`. */

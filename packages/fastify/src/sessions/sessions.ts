@@ -57,7 +57,11 @@ export interface Sessions {
   getRecord(token: string): SessionRecord | Promise<SessionRecord>
   /** False when the user has no such session. */
   revoke(userId: string, sessionId: string, reason: RevocationReason): Promise<boolean>
-  /** How many ended. */
+  /**
+   * How many ended.
+   *
+   * @throws ApiError `store_unavailable`, also after the sessions that were found have ended, when there may be others
+   */
   revokeAll(userId: string, reason: RevocationReason, except?: string): Promise<number>
   /** The user's live sessions, oldest first. */
   list(userId: string): Promise<Session[]>
@@ -76,6 +80,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const absoluteMs = absoluteSeconds * 1000
   /** Use is written down at most every tenth of the idle lifetime, so that a busy session costs no write per request. */
   const touchAfterMs = idleMs / 10
+  const moment = () => ({ nowMs: now(), idleMs })
 
   return {
     async issue(userId, { appid, device, replaces }) {
@@ -93,7 +98,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       })
       const old = replaces ? parseToken(replaces) : null
       const room = { limit, ...(old && { replaces: old.id }) }
-      await store.create(recordOf(session), { nowMs, expiresAtMs: session.expiresAtMs }, room)
+      await store.create(recordOf(session), { nowMs, idleMs, expiresAtMs: session.expiresAtMs }, room)
       // That ended it if it was this user's. Another user's, who signed in on this device before, lies elsewhere.
       if (old) await endReplaced(old).catch(() => {})
       return {
@@ -112,13 +117,13 @@ export function createSessions(options: SessionsOptions): Sessions {
       return record && isFresh(record) ? record : use(ref)
     },
 
-    revoke: (userId, sessionId, reason) => store.revoke(userId, sessionId, { nowMs: now(), reason }),
+    revoke: (userId, sessionId, reason) => store.revoke(userId, sessionId, { ...moment(), reason }),
 
     revokeAll: (userId, reason, except) =>
-      store.revokeAll(userId, { nowMs: now(), reason, ...(except !== undefined && { except }) }),
+      store.revokeAll(userId, { ...moment(), reason, ...(except !== undefined && { except }) }),
 
     async list(userId) {
-      const records = await store.list(userId)
+      const records = await store.list(userId, moment())
       const nowMs = now()
       return records.map(live).filter(({ expiresAtMs }) => expiresAtMs > nowMs)
     },
@@ -151,7 +156,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (found !== null && !('revoked' in found) && !isTouchDue(found)) return session
     const nowMs = now()
     const used = live({ ...session, lastSeenMs: nowMs })
-    if (await store.touch(recordOf(used), { nowMs, expiresAtMs: used.expiresAtMs })) return used
+    if (await store.touch(recordOf(used), { nowMs, idleMs, expiresAtMs: used.expiresAtMs })) return used
     // It ended between the two calls: reading again tells why.
     return judge(await store.find(ref), ref.id)
   }
@@ -159,7 +164,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   async function endReplaced(ref: SessionRef): Promise<void> {
     const found = await store.find(ref)
     if (found === null || 'revoked' in found) return
-    await store.revoke(found.userId, found.id, { nowMs: now(), reason: 'replaced' })
+    await store.revoke(found.userId, found.id, { ...moment(), reason: 'replaced' })
   }
 
   function judge(found: SessionRecord | Tombstone | null, sessionId: string): Session {

@@ -38,14 +38,16 @@ describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
     afterAll(() => group?.stop())
 
     /** A user with three sessions whose slot is open. */
-    async function open({ limit = 0 } = {}) {
+    async function open({ limit = 0, losesIndex = false } = {}) {
       const seeds = group.nodes.map(({ url }) => ({ host: '127.0.0.1', port: Number(new URL(url).port) }))
       const redis = new Cluster(seeds, { lazyConnect: true, enableOfflineQueue: false })
       redis.on('error', () => {})
       await redis.connect()
       onTestFinished(() => redis.disconnect())
       const userId = randomUUID()
-      const store = createRedisSessionStore({ redis, keyPrefix: `test-${randomUUID()}:` })
+      const keyPrefix = `test-${randomUUID()}:`
+      const store = createRedisSessionStore({ redis, keyPrefix })
+      onTestFinished(() => store.close())
       let nowMs = Date.now()
       const sessions = createSessions({ store, idleSeconds: 600, absoluteSeconds: 6_000, limit, now: () => nowMs })
       const issued: IssuedSession[] = []
@@ -53,6 +55,7 @@ describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
         issued.push(await sessions.issue(userId, APP))
         nowMs++
       }
+      if (losesIndex) await redis.del(`${keyPrefix}u{${bucketOf(userId)}}:${userId}`)
       const slot = await group.openSlotOf(`{${bucketOf(userId)}}`)
       let isOpen = true
       const finish = async () => {
@@ -113,6 +116,27 @@ describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
       await finish()
       expect(await sessions.revokeAll(userId, 'admin')).toBe(4)
       await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+    })
+
+    it('an index that was evicted before is not taken for whole after a session is used', async () => {
+      const { sessions, userId, first, second, finish, advance } = await open({ losesIndex: true })
+      advance(300_000)
+      await sessions.get(first.token)
+      await expect(sessions.revokeAll(userId, 'admin')).rejects.toMatchObject({ code: 'store_unavailable' })
+      await finish()
+      await sessions.get(second.token)
+      await expect(sessions.list(userId)).rejects.toMatchObject({ code: 'store_unavailable' })
+    })
+
+    it('two sign-ins at once where one session is allowed do not end each other', async () => {
+      const { sessions, userId, finish, advance } = await open({ limit: 1 })
+      const issued = await Promise.all([1, 2].map(() => sessions.issue(userId, APP)))
+      await finish()
+      const alive = await Promise.allSettled(issued.map(({ token }) => sessions.get(token)))
+      expect(alive.filter(({ status }) => status === 'fulfilled')).not.toEqual([])
+      advance(1)
+      const { session } = await sessions.issue(userId, APP)
+      expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([session.id])
     })
 
     it('a sign-in replaces the session of its device, and keeps to the limit', async () => {

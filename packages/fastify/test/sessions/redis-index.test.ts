@@ -1,24 +1,30 @@
 import { randomUUID } from 'node:crypto'
+import { startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { createRedisSessionStore } from '../../src/index.ts'
-import { createSessions } from '../../src/sessions/sessions.ts'
+import { createSessions, type IssuedSession } from '../../src/sessions/sessions.ts'
 import { bucketOf } from '../../src/sessions/token.ts'
 import { neighbourOf } from './session-store.contract.ts'
 
-const url = inject('redisUrl')
+const sharedUrl = inject('redisUrl')
+const IDLE_SECONDS = 60
 const APP = { appid: 'wx1' }
 
-function open({ limit = 0 } = {}) {
-  const redis = new Redis(url ?? '')
+/** What is told of an index that may lack sessions. */
+const REFUSAL = { code: 'store_unavailable', message: expect.stringMatching(/evicted.*noeviction/) }
+
+function open({ limit = 0, url = sharedUrl ?? '' } = {}) {
+  const redis = new Redis(url)
   onTestFinished(() => redis.disconnect())
   const keyPrefix = `test-${randomUUID()}:`
   let nowMs = Date.now()
   const store = createRedisSessionStore({ redis, keyPrefix })
+  onTestFinished(() => store.close())
   return {
     redis,
     userId: randomUUID(),
-    sessions: createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, limit, now: () => nowMs }),
+    sessions: createSessions({ store, idleSeconds: IDLE_SECONDS, absoluteSeconds: 600, limit, now: () => nowMs }),
     advance: (ms: number) => {
       nowMs += ms
     },
@@ -27,7 +33,7 @@ function open({ limit = 0 } = {}) {
   }
 }
 
-describe.skipIf(url === null)('the index of a user’s sessions in Redis', () => {
+describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis', () => {
   it('lasts as long as a session that is used', async () => {
     const { redis, sessions, userId, advance, indexOf } = open()
     const { token, session } = await sessions.issue(userId, APP)
@@ -58,29 +64,102 @@ describe.skipIf(url === null)('the index of a user’s sessions in Redis', () =>
     const { session } = await sessions.issue(userId, { ...APP, replaces: old.token })
     await expect(sessions.get(old.token)).rejects.toMatchObject({ reason: 'replaced' })
     expect(await redis.pttl(keyOf(old.session))).toBeGreaterThan(0)
-    expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([session.id])
+    expect(await redis.zscore(indexOf(userId), session.id)).not.toBeNull()
+    expect(await redis.zscore(indexOf(userId), old.session.id)).toBeNull()
   })
 
-  it("after the index was evicted, ending all other sessions answers 503 until the caller's session is in the index again", async () => {
+  it('that was evicted is not taken for whole after some sessions are used: those found are ended, and the answer is 503', async () => {
     const { redis, sessions, userId, advance, indexOf } = open()
-    const [own, other] = [await sessions.issue(userId, APP), await sessions.issue(userId, APP)]
+    const [own, used, hidden] = [
+      await sessions.issue(userId, APP),
+      await sessions.issue(userId, APP),
+      await sessions.issue(userId, APP),
+    ]
     await redis.del(indexOf(userId))
-    const end = () => sessions.revokeAll(userId, 'signed_out_elsewhere', own.session.id)
-    await expect(end()).rejects.toMatchObject({
-      code: 'store_unavailable',
-      message: expect.stringMatching(/noeviction/),
-    })
-    await sessions.get(other.token)
+    const endOthers = () => sessions.revokeAll(userId, 'signed_out_elsewhere', own.session.id)
+    await expect(endOthers()).rejects.toMatchObject(REFUSAL)
     advance(6_000)
-    for (const { token } of [own, other]) await sessions.get(token)
-    expect(await end()).toBe(1)
-    await sessions.get(own.token)
+    for (const { token } of [own, used]) await sessions.get(token)
+    await expect(sessions.list(userId)).rejects.toMatchObject(REFUSAL)
+    await expect(endOthers()).rejects.toMatchObject(REFUSAL)
+    await expect(sessions.get(used.token)).rejects.toMatchObject({ reason: 'signed_out_elsewhere' })
+    await sessions.get(hidden.token)
+    await expect(endOthers()).rejects.toMatchObject(REFUSAL)
+    await expect(sessions.get(hidden.token)).rejects.toMatchObject({ reason: 'signed_out_elsewhere' })
+    advance(IDLE_SECONDS * 1000 - 1)
+    await expect(endOthers()).rejects.toMatchObject(REFUSAL)
+    advance(1)
+    expect(await endOthers()).toBe(0)
   })
 
-  it('that was evicted keeps nobody from ending all others whose own session has just ended', async () => {
-    const { redis, sessions, userId, indexOf } = open()
-    const own = await sessions.issue(userId, APP)
+  it.each<[how: string, makeAnew: (o: ReturnType<typeof open>, known: IssuedSession) => Promise<unknown>]>([
+    [
+      'the use of a session',
+      ({ sessions, advance }, known) => {
+        advance(6_000)
+        return sessions.get(known.token)
+      },
+    ],
+    ['a sign-in on the same phone', (o, { token }) => o.sessions.issue(o.userId, { ...APP, replaces: token })],
+    ['the end of a session', (o, { session }) => o.sessions.revoke(o.userId, session.id, 'signed_out')],
+  ])(
+    'that was evicted and made anew by %s is not taken for whole, until all it may lack have expired',
+    async (_, makeAnew) => {
+      const o = open()
+      const { redis, sessions, userId, advance, indexOf } = o
+      const [known, hidden] = [await sessions.issue(userId, APP), await sessions.issue(userId, APP)]
+      await redis.del(indexOf(userId))
+      await makeAnew(o, known)
+      await sessions.issue(userId, APP)
+      await expect(sessions.revokeAll(userId, 'admin')).rejects.toMatchObject(REFUSAL)
+      await sessions.get(hidden.token)
+      await expect(sessions.list(userId)).rejects.toMatchObject(REFUSAL)
+      expect(await sessions.revoke(userId, '!', 'admin')).toBe(false)
+      await expect(sessions.list(userId)).rejects.toMatchObject(REFUSAL)
+      advance(IDLE_SECONDS * 1000)
+      expect(await sessions.list(userId)).toEqual([])
+      expect(await sessions.revokeAll(userId, 'admin')).toBe(0)
+      expect(await redis.pttl(indexOf(userId))).toBeGreaterThan(IDLE_SECONDS * 1000)
+    },
+  )
+
+  it('that may lack sessions counts none too many at the limit', async () => {
+    const { redis, sessions, userId, advance, indexOf } = open({ limit: 2 })
+    const first = await sessions.issue(userId, APP)
     await redis.del(indexOf(userId))
+    advance(6_000)
+    await sessions.get(first.token)
+    const second = await sessions.issue(userId, APP)
+    await sessions.get(first.token)
+    await sessions.issue(userId, APP)
+    await sessions.get(second.token)
+    await expect(sessions.get(first.token)).rejects.toMatchObject({ reason: 'limit' })
+  })
+
+  it('is not taken for whole when it is made on a server that has evicted keys within the idle lifetime', async () => {
+    const server = await startRedis(['--maxmemory', '3mb', '--maxmemory-policy', 'allkeys-random'])
+    onTestFinished(() => server.stop())
+    const before = open({ url: server.url })
+    await before.sessions.issue(before.userId, APP)
+    expect(await before.sessions.list(before.userId)).toHaveLength(1)
+    expect(await before.sessions.list('nobody')).toEqual([])
+    for (let i = 0; i < 40; i++) await before.redis.set(`filler-${i}`, 'x'.repeat(100_000))
+    expect(await before.redis.info('stats')).toMatch(/evicted_keys:[1-9]/)
+    await before.redis.flushall()
+
+    const { sessions, userId, advance } = open({ url: server.url })
+    await sessions.issue(userId, APP)
+    await expect(sessions.list(userId)).rejects.toMatchObject(REFUSAL)
+    await expect(sessions.revokeAll(userId, 'admin')).rejects.toMatchObject(REFUSAL)
+    await expect(sessions.list('nobody')).rejects.toMatchObject(REFUSAL)
+    advance(IDLE_SECONDS * 1000)
+    expect(await sessions.revokeAll(userId, 'admin')).toBe(0)
+    expect(await sessions.list('nobody')).toEqual([])
+  })
+
+  it('that is gone with the last session keeps nobody from ending all others', async () => {
+    const { sessions, userId } = open()
+    const own = await sessions.issue(userId, APP)
     await sessions.revoke(userId, own.session.id, 'admin')
     expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', own.session.id)).toBe(0)
   })

@@ -13,6 +13,8 @@ import { sessionStoreContract } from './session-store.contract.ts'
 
 const url = inject('redisUrl')
 
+const moment = () => ({ nowMs: Date.now(), idleMs: 60_000 })
+
 /** A store of its own among whatever else lies in that Redis. */
 async function open() {
   const redis = new Redis(url ?? '', { lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 1 })
@@ -124,9 +126,9 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     const { store, sessions } = await open()
     const { session, token } = await sessions.issue('user', { appid: 'wx1' })
     await sessions.revokeAll('user', 'admin')
-    await store.create(session, { nowMs: Date.now(), expiresAtMs: session.expiresAtMs })
+    await store.create(session, { ...moment(), expiresAtMs: session.expiresAtMs })
     await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked' })
-    expect(await store.list('user')).toEqual([])
+    expect(await store.list('user', moment())).toEqual([])
   })
 
   it('keep a code claimed for ten minutes, exchanged or not', async () => {
@@ -211,7 +213,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
       ['short', 10],
     ] as const) {
       const record = { id, userId: 'user', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs }
-      await store.create(record, { nowMs, expiresAtMs: nowMs + seconds * 1000 })
+      await store.create(record, { nowMs, idleMs: 60_000, expiresAtMs: nowMs + seconds * 1000 })
     }
     expect(await redis.pttl(`${keyPrefix}u{${bucketOf('user')}}:user`)).toBeGreaterThan(500_000)
   })
@@ -225,7 +227,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await redis.zcard(index)).toBe(1)
     // By a clock that is ahead of the one of Redis, the other one has expired.
     const store = createRedisSessionStore({ redis, keyPrefix })
-    expect(await store.revokeAll('user', { nowMs: Date.now() + 61_000, reason: 'admin' })).toBe(0)
+    expect(await store.revokeAll('user', { ...moment(), nowMs: Date.now() + 61_000, reason: 'admin' })).toBe(0)
     expect(await redis.exists(index)).toBe(0)
   })
 

@@ -57,6 +57,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       apps,
       userId: randomUUID(),
       nowMs: () => nowMs,
+      moment: () => ({ nowMs, idleMs: IDLE_SECONDS * 1000 }),
       advance: (seconds: number) => {
         nowMs += seconds * 1000
       },
@@ -293,12 +294,12 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     })
 
     it('is not undone by a touch that was under way', async () => {
-      const { store, sessions, userId, issue, advance, nowMs } = await setUp()
+      const { store, sessions, userId, issue, advance, nowMs, moment } = await setUp()
       const { token, session } = await issue(userId)
       advance(IDLE_SECONDS / 2)
       const { expiresAtMs, ...record } = session
       await sessions.revoke(userId, session.id, 'signed_out')
-      expect(await store.touch({ ...record, lastSeenMs: nowMs() }, { nowMs: nowMs(), expiresAtMs })).toBe(false)
+      expect(await store.touch({ ...record, lastSeenMs: nowMs() }, { ...moment(), expiresAtMs })).toBe(false)
       await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked' })
       expect(await sessions.list(userId)).toEqual([])
     })
@@ -318,10 +319,10 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     })
 
     it('does not let a touch create a session that never was', async () => {
-      const { store, userId, nowMs } = await setUp()
+      const { store, userId, nowMs, moment } = await setUp()
       const record = { id: 'x', userId, appid: APPID, createdAtMs: nowMs(), lastSeenMs: nowMs() }
-      expect(await store.touch(record, { nowMs: nowMs(), expiresAtMs: nowMs() + 1000 })).toBe(false)
-      expect(await store.list(userId)).toEqual([])
+      expect(await store.touch(record, { ...moment(), expiresAtMs: nowMs() + 1000 })).toBe(false)
+      expect(await store.list(userId, moment())).toEqual([])
     })
   })
 
@@ -477,7 +478,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
   })
 
   it('that fails is unavailable and never answers that there is no session', async () => {
-    const { store, sessions, userId, issue, breakDown, nowMs } = await setUp()
+    const { store, sessions, userId, issue, breakDown, nowMs, moment } = await setUp()
     const { token, session } = await issue(userId)
     await store.ping()
     await breakDown()
@@ -487,7 +488,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       () => sessions.revoke(userId, session.id, 'admin'),
       () => sessions.revokeAll(userId, 'admin'),
       () => sessions.list(userId),
-      () => store.touch(session, { nowMs: nowMs(), expiresAtMs: nowMs() + 1000 }),
+      () => store.touch(session, { ...moment(), expiresAtMs: nowMs() + 1000 }),
       () => sessions.spendCode(APPID, 'c', async () => 1),
       () => store.settleCode('digest'),
       () => store.ping(),

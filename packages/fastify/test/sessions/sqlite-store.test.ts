@@ -43,7 +43,7 @@ describe('sessions in SQLite', () => {
       const store = createSqliteSessionStore({ file: ${JSON.stringify(file)} })
       const nowMs = Date.now()
       const record = { id: 'id', userId: 'u', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs }
-      await store.create(record, { nowMs, expiresAtMs: nowMs + 60000 })
+      await store.create(record, { nowMs, idleMs: 60000, expiresAtMs: nowMs + 60000 })
       process.kill(process.pid, 'SIGKILL')`
     const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
       cwd: import.meta.dirname,
@@ -51,7 +51,7 @@ describe('sessions in SQLite', () => {
     await expect(run).rejects.toMatchObject({ signal: 'SIGKILL' })
     const store = createSqliteSessionStore({ file })
     onTestFinished(() => store.close())
-    expect(await store.list('u')).toMatchObject([{ id: 'id' }])
+    expect(await store.list('u', { nowMs: 0, idleMs: 10 })).toMatchObject([{ id: 'id' }])
   })
 
   it('keep a code claimed for ten minutes', async () => {
@@ -70,9 +70,9 @@ describe('sessions in SQLite', () => {
     const at = (id: string, nowMs: number) =>
       store.create(
         { id, userId: 'u', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs },
-        { nowMs, expiresAtMs: nowMs + 10 },
+        { nowMs, idleMs: 10, expiresAtMs: nowMs + 10 },
       )
-    const ids = async () => (await store.list('u')).map(({ id }) => id)
+    const ids = async () => (await store.list('u', { nowMs: 0, idleMs: 10 })).map(({ id }) => id)
     await at('old', 1_000)
     await at('new', 1_010)
     expect(await ids()).toEqual(['old', 'new'])
