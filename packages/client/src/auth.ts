@@ -12,10 +12,9 @@ import type {
   WithCallbacks,
   WithoutCallbacks,
 } from './contract.ts'
-import { ignore, within } from './deadline.ts'
+import { within } from './deadline.ts'
 import { AuthError } from './errors.ts'
-import { call } from './events.ts'
-import { callHook } from './hooks.ts'
+import { callHook, createNow } from './hooks.ts'
 import { joinSession } from './instances.ts'
 import { createPipeline, isTimeout } from './pipeline.ts'
 import { createService, parseJson, toResponseError } from './service.ts'
@@ -59,7 +58,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     throw new TypeError('loginTimeoutMs must be a positive number')
   if (checkSession !== 'launch' && checkSession !== 'never')
     throw new TypeError("checkSession must be 'launch' or 'never'")
-  const wechat = createWeChat(options.wx, encrypt)
+  const wechat = createWeChat(options.wx, encrypt, logger)
   const service = createService<User>(wechat, baseUrl, bearer)
   const { session, events } = joinSession<User>(options.storage || options.wx, {
     wechat,
@@ -76,37 +75,12 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     loginTimeoutMs,
     autoLogin,
     checkSession,
-    now,
+    now: createNow(now),
     storage: options.storage || wechat.storage,
     storageKey,
     logger,
   })
   const sendAuthenticated = createPipeline({ session, locate, bearer, loginTimeoutMs })
-
-  let hasToldRedirect = false
-
-  /** Says once how to follow a redirect, because `wx` follows them by default. */
-  function tellRedirect({ statusCode }: { statusCode: number }): void {
-    if (hasToldRedirect || !(statusCode >= 300 && statusCode < 400)) return
-    hasToldRedirect = true
-    call(logger, `request got a redirect (${statusCode}); the option redirect: 'follow' follows it, with the token`)
-  }
-
-  /** Sends one call of `wx`. */
-  function send<Name extends NetworkCall>(
-    name: Name,
-    sent: NetworkCalls[Name]['options'],
-    setTask: (task: unknown) => void,
-    token: string | null,
-  ): Promise<NetworkCalls[Name]['result']> {
-    if (name !== 'request' || !token) return wechat.send(name, sent, setTask)
-    // A redirect must not carry the token to another host, unless the caller says that it may.
-    // The name says so: these are a request's options.
-    const { redirect = 'manual' } = sent as RequestOptions
-    const sending = wechat.send(name, Object.assign({}, sent, { redirect }), setTask)
-    if (redirect === 'manual') sending.then(tellRedirect, ignore)
-    return sending
-  }
 
   /** An upload's body is always text, also where `isUnauthorized` expects what a request would give it. */
   function isUploadUnauthorized(answer: Answer): boolean {
@@ -121,7 +95,7 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
       sendAuthenticated(
         name,
         given,
-        (sent, { setTask }, token) => send(name, sent, setTask, token),
+        (sent, { setTask }, token) => wechat.send(name, sent, setTask, !!token),
         name === 'uploadFile' ? isUploadUnauthorized : isUnauthorized,
       ),
     )

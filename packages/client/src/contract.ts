@@ -78,7 +78,7 @@ export interface CreateAuthOptions {
   isUnauthorized?: (answer: Answer) => boolean
   /** Used in place of the global `wx`. */
   wx?: Wx
-  /** Milliseconds since 1970. Default `Date.now`. */
+  /** Milliseconds since 1970. Default `Date.now`, which also counts when this throws or gives no number. */
   now?: () => number
   /** Gets one short sentence for each event, never a token or a code. Default none. */
   logger?: (message: string) => void

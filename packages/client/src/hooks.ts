@@ -1,6 +1,19 @@
 import { ignore } from './deadline.ts'
 import { AuthError, messageOf, without } from './errors.ts'
 
+/** Makes the application's clock safe to ask: when it throws or gives no number, the phone's clock counts. */
+export function createNow(given: () => number): () => number {
+  return () => {
+    try {
+      const ms = callHook('now', given)
+      if (Number.isFinite(ms)) return ms
+    } catch {
+      // As if it gave no number.
+    }
+    return Date.now()
+  }
+}
+
 /**
  * Calls one of the application's own functions, which must answer at once.
  *

@@ -25,9 +25,6 @@ export interface Service<User> {
   revokeAll(token: string): Promise<void>
 }
 
-/** A redirect must carry neither the token nor the code to another host. */
-const redirect = 'manual'
-
 /** The limit for calls that nobody waits for, or not for long. */
 const SHORT_TIMEOUT_MS = 5_000
 
@@ -38,8 +35,8 @@ export function createService<User>(
   bearer: (token: string) => Record<string, string>,
 ): Service<User> {
   async function call(method: 'GET' | 'DELETE', path: string, token: string): Promise<RequestResult> {
-    const options = { url: baseUrl + path, method, header: bearer(token), timeout: SHORT_TIMEOUT_MS, redirect } as const
-    return within(SHORT_TIMEOUT_MS, wechat.send('request', options), () =>
+    const options = { url: baseUrl + path, method, header: bearer(token), timeout: SHORT_TIMEOUT_MS } as const
+    return within(SHORT_TIMEOUT_MS, wechat.send('request', options, ignore, true), () =>
       Promise.reject(new AuthError('timeout', 'request:fail timeout')),
     )
   }
@@ -47,7 +44,7 @@ export function createService<User>(
   return {
     async login({ url, data }, replaced, onTask) {
       const header = replaced ? bearer(replaced) : {}
-      const response = await wechat.send('request', { url, method: 'POST', header, data, redirect }, onTask)
+      const response = await wechat.send('request', { url, method: 'POST', header, data }, onTask, true)
       if (!(response.statusCode >= 300) && isIssued<Issued<User>>(response.data)) return response.data
       throw toResponseError(response, 'login', 'login_rejected', 'login_throttled')
     },

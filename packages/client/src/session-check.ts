@@ -19,6 +19,8 @@ const LONGEST_MEMORY_MS = 60_000
 /** How long the 401s of one address cause no further login where the service cannot be asked. Doubles up to the maximum. */
 const FIRST_PAUSE_MS = 10_000
 const LONGEST_PAUSE_MS = 5 * 60_000
+/** So many addresses have a pause of their own. All others share one, because an app may have any number of addresses. */
+const MOST_ADDRESSES = 50
 
 /** Finds out what a 401 means: it may be about our session, or an address may answer 401 for reasons of its own. */
 export interface SessionCheck {
@@ -35,6 +37,7 @@ export function createSessionCheck(askSession: Service<unknown>['askSession']): 
   /** The question about the current token, with its answer as long as that counts. Null: ask (again). */
   let inquiry: { token: string; answer: Promise<Verdict> | null; memoryMs: number } | null = null
   const pauses: Record<string, TimeWindow> = {}
+  const othersPause = createWindow(FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
 
   return {
     read(response) {
@@ -64,9 +67,10 @@ export function createSessionCheck(askSession: Service<unknown>['askSession']): 
     },
 
     mayGuess(address) {
-      const pause = pauses[address] || createWindow(FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
-      pauses[address] = pause
-      return pause.open()
+      if (!pauses[address] && Object.keys(pauses).length < MOST_ADDRESSES) {
+        pauses[address] = createWindow(FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
+      }
+      return (pauses[address] || othersPause).open()
     },
   }
 }

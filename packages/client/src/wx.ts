@@ -2,6 +2,7 @@
 import type { Device } from '@weapp-auth/shared'
 import type { KeyValueStorage } from './contract.ts'
 import { AuthError, messageOf, toAuthError } from './errors.ts'
+import { call as tell } from './events.ts'
 import type {
   AppBaseInfo,
   CallbackCalls,
@@ -11,6 +12,7 @@ import type {
   NetworkCalls,
   SocketTask,
   Wx,
+  WxRequestOptions,
   WxSocketOptions,
 } from './wx-api.ts'
 
@@ -20,11 +22,17 @@ export interface WeChat {
   login(): Promise<string>
   /** Whether WeChat still knows its session_key. Says nothing about our token. */
   isSessionKeyAlive(): Promise<boolean>
-  /** Calls `wx.request`, `wx.uploadFile` or `wx.downloadFile`. Rejects with an AuthError when no answer came. */
+  /**
+   * Calls `wx.request`, `wx.uploadFile` or `wx.downloadFile`. Rejects with an AuthError when no answer came.
+   *
+   * @param onTask gets the task of `wx`
+   * @param isSecret whether a token or a code is sent: then `wx.request` follows a redirect only if the options say so
+   */
   send<Name extends NetworkCall>(
     name: Name,
     options: NetworkCalls[Name]['options'],
-    onTask?: (task: unknown) => void,
+    onTask: (task: unknown) => void,
+    isSecret: boolean,
   ): Promise<NetworkCalls[Name]['result']>
   connectSocket(options: WxSocketOptions & Callbacks<{ errMsg: string }>): SocketTask
   /** Empty where `wx` does not tell it. */
@@ -46,8 +54,9 @@ type SyncCall = 'getAccountInfoSync' | 'getLaunchOptionsSync' | 'getSystemInfoSy
 /**
  * @param given in place of the global `wx`, which is looked up at each call because it may appear after this module
  * @param encrypt whether WeChat encrypts what it stores for us
+ * @param logger is told of a redirect that was not followed
  */
-export function createWeChat(given?: Wx, encrypt = false): WeChat {
+export function createWeChat(given?: Wx, encrypt = false, logger?: (message: string) => void): WeChat {
   function api(): Wx {
     if (given) return given
     if (typeof wx === 'undefined') throw new AuthError('unavailable', 'login:fail there is no wx yet')
@@ -79,6 +88,15 @@ export function createWeChat(given?: Wx, encrypt = false): WeChat {
     }
   }
 
+  let hasToldRedirect = false
+
+  /** Says once how to follow a redirect, because `wx` follows redirects by default. */
+  function tellRedirect(statusCode: number): void {
+    if (hasToldRedirect || !(statusCode >= 300 && statusCode < 400)) return
+    hasToldRedirect = true
+    tell(logger, `request got a redirect (${statusCode}); the option redirect: 'follow' follows it, with the token`)
+  }
+
   /** The code of the last `wx.login`. Null: there was none. */
   let lastCode: string | null = null
 
@@ -102,10 +120,18 @@ export function createWeChat(given?: Wx, encrypt = false): WeChat {
       )
     },
 
-    send: (name, options, onTask) =>
-      call(name, options, onTask).catch((failure) => {
+    async send(name, options, onTask, isSecret) {
+      // A redirect must not carry the token to another host, unless the caller says that it may. Only requests know the option.
+      const { redirect = 'manual' } = options as WxRequestOptions
+      const isManual = name === 'request' && isSecret && redirect === 'manual'
+      try {
+        const result = await call(name, isManual ? Object.assign({}, options, { redirect }) : options, onTask)
+        if (isManual) tellRedirect(result.statusCode)
+        return result
+      } catch (failure) {
         throw toAuthError(failure, 'network', options)
-      }),
+      }
+    },
 
     connectSocket: (options) => api().connectSocket(options),
 

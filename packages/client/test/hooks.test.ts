@@ -54,6 +54,21 @@ describe('an option of the application that fails', () => {
     })
   })
 
+  test.each([
+    ['throws', thrower('no clock today')],
+    ['gives NaN', () => Number.NaN],
+    ['gives a text', () => '1767225600000' as never],
+    ['gives a promise', rejecter('later')],
+  ])('now %s: the clock of the phone counts instead', async (_, now) => {
+    const { auth, advance } = createPhone({ now })
+    const { expiresAtMs } = await auth.ensureLogin()
+    expect(expiresAtMs).toBeGreaterThan(Date.now())
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+    expect((await auth.request({ url: '/a' })).statusCode).toBe(200)
+    await advance(1)
+    expect(uncaught).toEqual([])
+  })
+
   test('a storage that throws at once: the user signs in and out, in memory only', async () => {
     const storage = { get: thrower('get'), set: thrower('set'), remove: thrower('remove') }
     const { auth } = createPhone({ storage })

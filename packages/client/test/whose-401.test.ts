@@ -292,6 +292,38 @@ describe('where the service has no GET /v1/session', () => {
     expect((await auth.request({ url: '/orders' })).statusCode).toBe(200)
     expect(count('wx.login')).toBe(3)
   })
+
+  test('the pauses of 50 addresses are remembered; all further addresses share one', async () => {
+    const { auth, service, count, advance } = createPhone()
+    await auth.ensureLogin()
+    await advance(10_000)
+    service.sessionRoute = () => ({ status: 404 })
+    service.business = (call) => (call.path.startsWith('/foreign') ? NO : service.answerFor(call.token))
+    /** How many logins the 401 of this address causes. */
+    async function loginsOf(url: string): Promise<number> {
+      const before = count('wx.login')
+      await auth.request({ url }).catch(() => {})
+      await auth.request({ url: '/products' })
+      return count('wx.login') - before
+    }
+    for (let n = 1; n <= 50; n++) {
+      expect(await loginsOf(`/foreign/${n}`)).toBe(1)
+      await advance(4_000)
+    }
+    expect(await loginsOf('/foreign/51')).toBe(1)
+    await advance(4_000)
+    expect(await loginsOf('/foreign/52')).toBe(0)
+    expect(await loginsOf('/foreign/1')).toBe(1)
+    await advance(4_000)
+    expect(await loginsOf('/foreign/1')).toBe(0)
+    // The shared pause grows like any other: 20 s now.
+    await advance(2_000)
+    expect(await loginsOf('/foreign/53')).toBe(1)
+    await advance(19_999)
+    expect(await loginsOf('/foreign/54')).toBe(0)
+    await advance(1)
+    expect(await loginsOf('/foreign/54')).toBe(1)
+  })
 })
 
 test('two phones that poll, with one session allowed, do not sign each other out in turn: two logins in all', async () => {
