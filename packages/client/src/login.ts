@@ -33,20 +33,22 @@ export interface Login<Result> {
    * Signs in with a code of `wx.login`.
    *
    * @param replaced the token of the session that the new one replaces
-   * @param force for the user's own tap: ignores the pause after a failure, never the ceiling
+   * @param skipsPause whether to ignore the pause after a failed login; the ceiling is never ignored
    * @throws AuthError at once, when no login may start now
    */
-  withCode(replaced: string | null, force: boolean): Underway<Result>
+  withCode(replaced: string | null, skipsPause: boolean): Underway<Result>
   /** Signs in with the application's own request. It is sent once, because it may hold something that works once. */
   withRequest(replaced: string | null, request: LoginWithRequest): Underway<Result>
 }
 
 /**
+ * @param beforeCommit is waited for when a code was exchanged; it may abandon the login
  * @param commit makes the session of a finished login the current one; `isOwn` when it was made by `withRequest`
  * @param fail is told why a login failed
  */
 export function createLogin<User, Result>(
   deps: LoginDeps<User>,
+  beforeCommit: () => Promise<void>,
   commit: (issued: Issued<User>, isOwn: boolean) => Result,
   fail: (error: AuthError) => void,
 ): Login<Result> {
@@ -103,14 +105,16 @@ export function createLogin<User, Result>(
     }
     // A code that comes too late is never sent.
     if (login.isOver()) throw loggedOut()
-    return service.login({ url: deps.baseUrl + ROUTES.sessions, data }, replaced, login.setTask)
+    const issued = await service.login({ url: deps.baseUrl + ROUTES.sessions, data }, replaced, login.setTask)
+    await beforeCommit()
+    return issued
   }
 
   return {
-    withCode(replaced, force) {
+    withCode(replaced, skipsPause) {
       if (wechat.isSinglePage()) throw new AuthError('unavailable', 'login:fail nobody can sign in in single-page mode')
       if (recentLogins >= CEILING) throw new AuthError('login_throttled', 'login:fail more than 3 logins in 10 s')
-      if (pausedBy && !force) throw pausedBy
+      if (pausedBy && !skipsPause) throw pausedBy
 
       return start(false, (login) =>
         exchange(login, replaced).catch(async (failure) => {

@@ -4,7 +4,8 @@ import { AuthError, loggedOut } from './errors.ts'
 import { createLogin, type LoginDeps } from './login.ts'
 import type { Issued } from './service.ts'
 import { createSessionCheck, type Verdict } from './session-check.ts'
-import { type ActiveSession, idOf, type SessionState, type SessionStorage } from './storage.ts'
+import { createDeviceState } from './state.ts'
+import type { ActiveSession, SessionState, SessionStorage } from './storage.ts'
 
 /** The one session on this device. */
 export interface SessionKeeper<User> {
@@ -84,17 +85,13 @@ export const CHECK_TIMEOUT_MS = 2_000
 /** How long the time from `ensureSessionKey` to `decrypt` may be: the user reads WeChat's question between. */
 const KEY_HOLD_MS = 60_000
 
-/** The expiry is written again when it has moved by this share of the lifetime. */
-const WRITE_FRACTION = 1 / 10
-
-/** Keeps the session: in memory, in the storage, and renewed. */
+/** Keeps the session: gets it, renews it, and gives it up. */
 export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User> {
-  const { wechat, service, storage, now } = deps
-  const logins = createLogin(deps, commit, fail)
+  const { wechat, service, now } = deps
+  const state = createDeviceState(deps.storage, takeOver)
+  const { token } = state
+  const logins = createLogin(deps, lookBeforeCommit, commit, fail)
   const check = createSessionCheck(service.askSession)
-  let state: SessionState<User> = {}
-  /** The ids of all states that this copy of the package has had or read. */
-  const known: Record<string, true> = { '': true }
   /** The login under way, and whether the user asked for it. Null: no login is under way. */
   let underway: { login: Underway<ActiveSession<User>>; isTapped: boolean } | null = null
   let generation = 0
@@ -102,63 +99,26 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   const distrust = createWindow(DISTRUST_MS)
   /** Open while a page needs the session_key: no login may replace that key. */
   const keyHold = createWindow(KEY_HOLD_MS)
-  /** The first read of the storage. Null: nobody has asked for it yet. */
-  let loading: Promise<void> | null = null
   /** The question to WeChat about the stored session. Null: not asked yet. */
   let checking: Promise<void> | null = null
-  /** The look into the storage before a silent login. Null: nobody is looking. */
-  let looking: Promise<void> | null = null
   /** The token of the session in which the service could not use its session_key. Null: none. */
   let staleKeyOf: string | null = null
-  /** The token that was read from the storage. Null: not read yet, or there was none. */
-  let storedToken: string | null = null
   /** The token of a sign-out everywhere that the service has not heard of. Null: there is none. */
   let unrevoked: string | null = null
-  /** The expiry as it stands in the storage; 0 for none. */
-  let savedExpiresAtMs = 0
-
-  /** Changes the state and stores it. */
-  function change(next: SessionState<User>): Promise<unknown> {
-    adopt(next)
-    return storage.write(next)
-  }
-
-  /** Reads the storage, the first time. Rejects when a sign-out came after `since`. */
-  async function load(since: number): Promise<void> {
-    if (!loading) loading = storage.read().then(restore)
-    await loading
-    if (since !== generation) throw loggedOut()
-  }
-
-  function restore(stored: SessionState<User>): void {
-    // A logout may have run while the storage was read; it wins.
-    if (!generation) adopt(stored)
-    // What was read before a logout must not come back, even if the logout could not be stored.
-    known[idOf(stored)] = true
-    if (stored.active) storedToken = stored.active.token
-  }
 
   /**
-   * Changes the state to what stands in the storage (`restore`, `takeOver`), or to what a login under way will store in its
-   * place (`end`). Everything else goes through `change`.
+   * Reads the storage, the first time. Resolves with whether this call has read it. Rejects when a sign-out came after
+   * `since`.
    */
-  function adopt(stored: SessionState<User>): void {
-    state = stored
-    known[idOf(stored)] = true
-    savedExpiresAtMs = stored.active ? stored.active.expiresAtMs : 0
-  }
-
-  function token(): string | null {
-    return state.active ? state.active.token : null
-  }
-
-  /** Who is signed in, also when the session is not usable any more. Null: nobody. */
-  function user(): User | null {
-    return state.active ? state.active.user : null
+  async function load(since: number): Promise<boolean> {
+    const hasJustRead = await state.load()
+    if (since !== generation) throw loggedOut()
+    return hasJustRead
   }
 
   function isOwn(): boolean {
-    return !!state.active && !!state.active.isOwn
+    const { active } = state.get()
+    return !!active && !!active.isOwn
   }
 
   /**
@@ -166,15 +126,13 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
    * because a login could replace it.
    */
   function current(): ActiveSession<User> | null {
-    const { active } = state
+    const { active } = state.get()
     return active && (active.isOwn || keyHold.isOpen() || now() < active.expiresAtMs) ? active : null
   }
 
   async function obtain(call: Beginning): Promise<ActiveSession<User>> {
-    // Whoever reads the storage for the first time has just seen what stands there.
-    const hasJustRead = !loading
-    await load(call.generation)
-    const before = call.user || user()
+    const hasJustRead = await load(call.generation)
+    const before = call.user || state.user()
     const active = current() || (await loginSilently(call.generation, hasJustRead))
     // What began as one user must not go on as another.
     if (before && userIdOf(before) !== userIdOf(active.user)) {
@@ -186,10 +144,9 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 
   async function ensure(force: boolean): Promise<ActiveSession<User>> {
     const since = generation
-    const hasJustRead = !loading
-    await load(since)
+    const hasJustRead = await load(since)
     if (force) return login(true)
-    if (deps.checkSession === 'launch' && current() && !isOwn() && token() === storedToken) {
+    if (deps.checkSession === 'launch' && current() && !isOwn() && token() === state.storedToken()) {
       if (!checking) checking = renewKey(since, wechat.isSessionKeyAlive())
       await checking
     }
@@ -200,7 +157,9 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   /** A dead session_key costs one login. Whatever becomes of that login, the old session stays if it still works. */
   async function renewKey(since: number, alive: Promise<boolean>): Promise<void> {
     const renewed = alive
-      .then<unknown>((isAlive) => isAlive || keyHold.isOpen() || token() !== storedToken || loginSilently(since, false))
+      .then<unknown>(
+        (isAlive) => isAlive || keyHold.isOpen() || token() !== state.storedToken() || loginSilently(since, false),
+      )
       .then(ignore, ignore)
     if (!(await within(CHECK_TIMEOUT_MS, alive, () => true))) await renewed
   }
@@ -213,35 +172,40 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
    */
   async function loginSilently(since: number, hasJustRead: boolean, skipsPause = false): Promise<ActiveSession<User>> {
     const before = token()
-    if (!underway && !hasJustRead) await look()
+    if (!underway && !hasJustRead) await state.look()
     if (since !== generation) throw loggedOut()
-    return (before !== token() && current()) || login(skipsPause)
+    return (before !== token() && current()) || login(false, skipsPause)
   }
 
-  /** Reads the storage again, because another copy of this package may have written to it. */
-  function look(): Promise<void> {
-    if (!looking) looking = storage.read().then(takeOver(state))
-    return looking
-  }
-
-  /** @param before the state when the storage was asked: whatever has changed it since is newer than the storage */
-  function takeOver(before: SessionState<User>) {
-    return (news: SessionState<User>): void => {
-      looking = null
-      if (known[idOf(news)] || state !== before || underway) return
-      if (news.active) deps.tell('login', view(news.active), news.active.session.id)
-      if (news.signedOut) leave(news.signedOut)
-      adopt(news)
+  /**
+   * Another copy of this package has signed in or out: so does this one, and a silent login under way is given up.
+   *
+   * @returns false when its news does not count here
+   */
+  function takeOver({ active, signedOut }: SessionState<User>): boolean {
+    // The user is signing in here, and that is what counts.
+    if (underway?.isTapped) return false
+    if (signedOut) leave(signedOut)
+    else if (active) {
+      giveUpLogin(active)
+      deps.tell('login', view(active), active.session.id)
     }
+    // Its session has ended. A login under way stores what comes of it.
+    else return !underway
+    return true
+  }
+
+  /** Another copy of this package may have signed out while a silent login was under way: then nothing is committed. */
+  async function lookBeforeCommit(): Promise<void> {
+    if (!underway?.isTapped) await state.lookAnew()
   }
 
   async function ensureSessionKey(): Promise<void> {
     const since = generation
-    const hasJustRead = !loading
     // Before anything is waited for: a login in the background could replace the key.
     holdKey()
     try {
-      await load(since)
+      const hasJustRead = await load(since)
       if (underway) await underway.login.outcome
       if (!current()) await loginSilently(since, hasJustRead)
       if (isOwn()) {
@@ -263,10 +227,10 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     keyHold.open()
   }
 
-  function login(isTapped: boolean): Promise<ActiveSession<User>> {
+  function login(isTapped: boolean, skipsPause = isTapped): Promise<ActiveSession<User>> {
     if (!underway) {
       if (!isTapped && !mayLoginSilently()) throw loggedOut()
-      underway = { login: logins.withCode(token(), isTapped), isTapped }
+      underway = { login: logins.withCode(token(), skipsPause), isTapped }
     }
     if (isTapped) underway.isTapped = true
     return underway.login.outcome
@@ -274,7 +238,8 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 
   /** Not after a sign-out; and with `autoLogin: false` only for a user who was signed in on this phone before. */
   function mayLoginSilently(): boolean {
-    return !state.signedOut && (deps.autoLogin || !!state.active || !!state.isRenewable)
+    const { active, signedOut, isRenewable } = state.get()
+    return !signedOut && (deps.autoLogin || !!active || !!isRenewable)
   }
 
   async function loginWith(request: LoginWithRequest): Promise<ActiveSession<User>> {
@@ -299,7 +264,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     const absoluteExpiresAtMs = now() + issued.absoluteExpiresIn * 1000
     const active = Object.assign({}, issued, { isOwn: byUser, expiresAtMs: 0, absoluteExpiresAtMs })
     active.expiresAtMs = expiryOf(active)
-    void change({ active })
+    void state.change({ active })
     deps.tell('login', view(active), active.session.id)
     return active
   }
@@ -309,17 +274,11 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   function accepted(by: string): void {
-    const { active } = state
+    const { active } = state.get()
     if (!active || by !== active.token) return
     distrust.close()
     active.expiresAtMs = expiryOf(active)
-    if (Math.abs(active.expiresAtMs - savedExpiresAtMs) >= active.expiresIn * 1000 * WRITE_FRACTION) save(active)
-  }
-
-  /** Stores the session again, unless another copy of this package has signed in or out. */
-  function save(active: ActiveSession<User>): void {
-    savedExpiresAtMs = active.expiresAtMs
-    void look().then(() => active.token === token() && change(state))
+    state.saveExpiry(active)
   }
 
   async function refused(by: string, response: unknown, address: string): Promise<boolean> {
@@ -329,7 +288,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (verdict.says === 'lives') accepted(by)
     const hasEnded = verdict.says === 'ended' || (verdict.says === 'no route' && check.mayGuess(address))
     // Before anything is written to the storage: another copy of this package may have signed in or out.
-    if (hasEnded) await look()
+    if (hasEnded) await state.look()
     return by !== token() || (hasEnded && end(verdict.reason))
   }
 
@@ -344,39 +303,44 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (!distrust.open()) return false
     // Another session may be made silently, also after a restart. A login under way stores its own end.
     const next = { isRenewable: true }
-    if (underway) adopt(next)
-    else void change(next)
+    if (underway) state.adopt(next)
+    else void state.change(next)
     return true
   }
 
   function update(user: { id: unknown }): void {
-    const { active } = state
+    const { active } = state.get()
     if (!active || userIdOf(active.user) !== user.id) return
     Object.assign(active.user as object, user)
-    save(active)
+    state.save(active)
   }
 
   function logoutBecause(reason: LogoutReason): Promise<unknown> {
     leave(reason)
-    return change({ signedOut: reason, id: String(Math.random()) })
+    return state.change({ signedOut: reason, id: String(Math.random()) })
   }
 
   /** Ends what is under way for the user who was signed in. */
   function leave(reason: LogoutReason): void {
     generation++
-    if (underway) underway.login.abandon(Promise.reject(loggedOut()))
+    giveUpLogin(null)
+    if (!state.get().signedOut) deps.tell('logout', { reason }, reason)
+  }
+
+  /** @param instead the session that callers get who wait for the login; null: they hear of the sign-out */
+  function giveUpLogin(instead: ActiveSession<User> | null): void {
+    if (underway) underway.login.abandon(instead || Promise.reject(loggedOut()))
     underway = null
-    if (!state.signedOut) deps.tell('logout', { reason }, reason)
   }
 
   async function logout({ everywhere, remote = true }: LogoutOptions): Promise<void> {
     let ended = token() || unrevoked
-    const wasSignedOut = state.signedOut
+    const wasSignedOut = state.get().signedOut
     // Read before it is overwritten: the stored token must be revoked, too.
     const read = load(generation).catch(ignore)
     const saved = logoutBecause('signed_out')
     await read
-    if (!ended && !wasSignedOut) ended = storedToken
+    if (!ended && !wasSignedOut) ended = state.storedToken()
     if (!remote) return void (await saved)
     if (everywhere) {
       if (!ended) throw loggedOut()
@@ -390,7 +354,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   return {
     current,
     generation: () => generation,
-    begin: () => ({ generation, user: user() }),
+    begin: () => ({ generation, user: state.user() }),
     obtain,
     ensure,
     ensureSessionKey,

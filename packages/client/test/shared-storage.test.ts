@@ -100,6 +100,36 @@ describe('while a copy looks into the storage', () => {
   })
 })
 
+test('a read of the storage that began before another copy signed out does not let a silent login commit', async () => {
+  const storage = createSharedStorage()
+  const phone = createPhone({ storage: storage.open() })
+  const { service, auth: main } = phone
+  const sub = phone.addCopy({ storage: storage.open() })
+  await main.ensureLogin()
+  await flush()
+  await sub.ensureLogin()
+  service.revokeAll('replaced')
+  service.business = (call) => (call.path === '/slow' ? 'hold' : service.answerFor(call.token))
+  service.exchanges.push('hold')
+  const slow = watch(sub.request({ url: '/slow' }))
+  await flush()
+  // Its session is the stored one as long as nobody writes: the login of ensureSessionKey does not end it.
+  phone.device.faults.set('wx.checkSession', { errMsg: 'session time out, need relogin' })
+  const ensured = watch(sub.ensureSessionKey())
+  await flush()
+  const [refusal, exchange] = service.held
+  storage.isHolding = true
+  await refusal?.answer(401, problem(401, 'session_revoked', 'replaced').data)
+  storage.isHolding = false
+  await main.logout({ remote: false })
+  await exchange?.answer(201, service.issue())
+  await storage.release()
+  await phone.advance(0)
+  expect([slow, ensured]).toMatchObject([{ state: 'rejected' }, { state: 'rejected', error: { code: 'logged_out' } }])
+  expect(sub.getSession()).toBeNull()
+  expect([...storage.kept.values()]).toMatchObject([{ signedOut: 'signed_out' }])
+})
+
 test('a copy that goes on with its session does not write over the sign-out of another', async () => {
   const storage = createSharedStorage()
   const phone = createPhone({ storage: storage.open() })

@@ -103,10 +103,12 @@ describe('a storage', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('that never answers is ignored after two seconds', async () => {
-    const { auth, device, advance } = createPhone()
+  test('that never answers is ignored: two seconds before the login, and two before its commit', async () => {
+    const { auth, device, advance, count } = createPhone()
     device.faults.set('wx.getStorage', { hang: true })
     const ensured = watch(auth.ensureLogin())
+    await advance(2_000)
+    expect(count('wx.login')).toBe(1)
     await advance(2_000)
     expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
   })

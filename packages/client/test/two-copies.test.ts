@@ -180,8 +180,99 @@ describe('two copies of the package on one storage', () => {
   })
 })
 
-test('the first login of an app reads the storage once', async () => {
+describe('while the exchange of a silent login is under way', () => {
+  /** A request of `sub` has caused a login, whose exchange waits for the test. */
+  async function createWaitingCopy() {
+    const phone = await createTwoCopies()
+    const { sub, service } = phone
+    service.revokeAll('replaced')
+    service.exchanges.push('hold')
+    const request = watch(sub.request({ url: '/products' }))
+    await flush()
+    const issued = service.issue()
+    return { ...phone, request, issued, commit: () => service.held[0]?.answer(201, issued) }
+  }
+
+  test('a logout in the other copy stops it: nobody is signed in, and the session it brings is revoked', async () => {
+    const { main, sub, told, service, request, issued, commit, advance, device, count } = await createWaitingCopy()
+    await main.logout({ remote: false })
+    await commit()
+    await advance(0)
+    expect(request).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(sub.getSession()).toBeNull()
+    expect(told).toEqual(['logout signed_out'])
+    expect(service.sessions.get(issued.token)).toBe('signed_out')
+    expect(device.storage.get(KEY)).toMatchObject({ signedOut: 'signed_out' })
+    await expect(sub.ensureLogin()).rejects.toMatchObject({ code: 'logged_out' })
+    expect(count('wx.login')).toBe(2)
+  })
+
+  test('the session of a login in the other copy is taken over, and the one it brings is revoked', async () => {
+    const { main, sub, told, service, request, issued, commit, advance } = await createWaitingCopy()
+    await main.ensureLogin({ force: true })
+    await flush()
+    await commit()
+    await advance(0)
+    expect(request).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+    expect(sub.getSession()).toMatchObject({ id: 's3' })
+    expect(main.getSession()).toMatchObject({ id: 's3' })
+    expect(told).toEqual(['login s3'])
+    expect(service.sessions.get(issued.token)).toBe('signed_out')
+  })
+
+  test('that the session of the other copy has ended changes nothing: its own login commits', async () => {
+    const { main, sub, service, device, advance } = await createTwoCopies()
+    device.faults.set('wx.checkSession', { errMsg: 'session time out, need relogin', times: 1 })
+    service.exchanges.push('hold', 'hold')
+    const ensured = watch(sub.ensureSessionKey())
+    await flush()
+    service.revokeAll('replaced')
+    const other = watch(main.request({ url: '/products' }))
+    await flush()
+    expect(device.storage.get(KEY)).toMatchObject({ isRenewable: true })
+    await service.held[0]?.answer(201, service.issue())
+    expect(ensured.state).toBe('resolved')
+    expect(sub.getSession()).toMatchObject({ id: 's2' })
+    // The other copy was in the middle of its own login, and goes on with this session.
+    await service.held[1]?.answer(201, service.issue())
+    await advance(0)
+    expect(other).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+    expect(main.getSession()).toMatchObject({ id: 's2' })
+  })
+
+  test.each(['exchange', 'storage'])(
+    'a tap here wins over a logout in the other copy, also during the %s',
+    async (during) => {
+      const { main, sub, request, commit, advance, device } = await createWaitingCopy()
+      await main.logout({ remote: false })
+      const tap = () => watch(sub.ensureLogin({ force: true }))
+      let tapped = during === 'exchange' ? tap() : null
+      if (!tapped) device.faults.set('wx.getStorage', { delayMs: 500, times: 1 })
+      await commit()
+      tapped ??= tap()
+      await advance(500)
+      expect(tapped).toMatchObject({ state: 'resolved', value: { id: 's2' } })
+      expect(request).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+      expect(device.storage.get(KEY)).toMatchObject({ active: { session: { id: 's2' } } })
+    },
+  )
+
+  test('a logout in the other copy also stops the login of ensureSessionKey', async () => {
+    const { main, sub, service, device, advance } = await createTwoCopies()
+    device.faults.set('wx.checkSession', { errMsg: 'session time out, need relogin' })
+    service.exchanges.push('hold')
+    const ensured = watch(sub.ensureSessionKey())
+    await flush()
+    await main.logout({ remote: false })
+    await service.held[0]?.answer(201, service.issue())
+    await advance(0)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(sub.getSession()).toBeNull()
+  })
+})
+
+test('the first login of an app reads the storage once before it and once before its commit', async () => {
   const phone = createPhone()
   await Promise.all([phone.auth.request({ url: '/a' }), phone.auth.request({ url: '/b' }), phone.auth.ensureLogin()])
-  expect(phone.count('wx.getStorage')).toBe(1)
+  expect(phone.count('wx.getStorage')).toBe(2)
 })
