@@ -2,6 +2,7 @@ import { lookup } from 'node:dns'
 import { createOutageLog } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { followSentinels } from './redis-sentinels.ts'
 import { parseRedisUrl, type RedisNode, type RedisTarget } from './redis-url.ts'
 
 /**
@@ -54,12 +55,15 @@ export function connectRedis(
 
 function createClient(target: RedisTarget): Redis | Cluster {
   const { username, password, db } = target
-  const connection = {
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
+  const deadlines = {
     commandTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SILENCE_TIMEOUT_MS,
+  } satisfies RedisOptions
+  const connection = {
+    ...deadlines,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
     maxLoadingRetryTime: RECONNECT_DELAY_MS,
   } satisfies RedisOptions
   const single = {
@@ -75,16 +79,9 @@ function createClient(target: RedisTarget): Redis | Cluster {
     case 'standalone':
       return new Redis({ ...single, ...target.node, ...(target.tls && { tls: {} }) })
     case 'sentinel': {
-      const redis = new Redis({
-        ...single,
-        sentinels: target.nodes,
-        name: target.name,
-        sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
-        sentinelRetryStrategy: () => RECONNECT_DELAY_MS,
-        // A master that was replaced says so by refusing to write: the sentinels know the new one.
-        reconnectOnError: ({ message }) => message.startsWith('READONLY'),
-      })
-      leaveDeposedMaster(redis, target)
+      const sentinels = followSentinels(target, deadlines, RECONNECT_DELAY_MS)
+      const redis = new Redis({ ...single, ...sentinels.options })
+      redis.once('end', () => sentinels.close())
       return redis
     }
     case 'cluster':
@@ -119,31 +116,4 @@ function createCluster(seeds: RedisNode[], connection: RedisOptions): Cluster {
     met = cluster.nodes().map(({ options: { host = '', port = 0 } }) => ({ host, port }))
   })
   return cluster
-}
-
-/**
- * Lets `redis` ask the sentinels again whenever one of them says that the master was replaced. A master that is cut off from
- * its sentinels, but not from us, does not know that it was replaced: it goes on taking writes, and loses them when it is found
- * again. Sessions that were ended would live, and new ones would be gone.
- *
- * ioredis can do that (`failoverDetector`), but it either stops listening to a sentinel that restarts, or prints every failed
- * attempt to reach one on stderr.
- */
-function leaveDeposedMaster(redis: Redis, { nodes, name }: Extract<RedisTarget, { kind: 'sentinel' }>): void {
-  for (const node of nodes) {
-    const sentinel = new Redis({
-      ...node,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      retryStrategy: () => RECONNECT_DELAY_MS,
-      maxRetriesPerRequest: null,
-      enableReadyCheck: false,
-    })
-    sentinel.on('error', () => {})
-    // `<name> <old host> <old port> <new host> <new port>`
-    sentinel.on('message', (_channel, message: string) => {
-      if (message.startsWith(`${name} `)) redis.disconnect(true)
-    })
-    sentinel.subscribe('+switch-master').catch(() => {})
-    redis.once('end', () => sentinel.disconnect())
-  }
 }

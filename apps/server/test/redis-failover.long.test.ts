@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { startRedisCluster, startSentinelGroup } from '@weapp-auth/test-servers'
+import { type RedisSentinelGroup, startRedisCluster, startSentinelGroup } from '@weapp-auth/test-servers'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startLoaded } from './load.ts'
 import { call } from './process.ts'
@@ -28,14 +28,16 @@ describe.skipIf(!isAvailable('shared')).each(GROUPS)('the master of the sessions
   })
 })
 
+/** How soon the service leaves a master that was replaced, as docs/outages.md says. */
+const LEAVE_MS = 1_000
+
 describe.skipIf(!isAvailable('shared'))('a sentinel group', () => {
   test('whose living master is replaced by the operator: 503 for a moment, and nobody is signed out', async () => {
     const group = await startSentinelGroup()
     onTestFinished(() => group.stop())
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: group.url })
     await group.failOver()
-    await vi.waitFor(async () => expect(await group.findMaster()).not.toBe(group.master.url), 20_000)
-    await vi.waitFor(async () => expect((await service.ask('/v1/verify')).status).toBe(204), { timeout: 5_000 })
+    await left(group)
     await service.recovered()
     await service.settle()
   })
@@ -57,7 +59,7 @@ describe.skipIf(!isAvailable('shared'))('a sentinel group', () => {
     expect(await verify(before)).toBe(204)
 
     await group.cutOff()
-    await vi.waitFor(async () => expect(await group.findMaster()).not.toBe(group.master.url), 30_000)
+    await left(group)
     await vi.waitFor(async () => {
       const signOut = await call(`${baseUrl}/v1/session`, { method: 'DELETE', token: before })
       expect(signOut.status).toBe(204)
@@ -69,6 +71,13 @@ describe.skipIf(!isAvailable('shared'))('a sentinel group', () => {
     expect(await verify(before)).toBe(401)
   }, 90_000)
 })
+
+/** Resolves when another is master, and the service has left the first one, which goes on taking writes and will lose them. */
+async function left(group: RedisSentinelGroup): Promise<void> {
+  const soon = { timeout: 30_000, interval: 20 }
+  await vi.waitFor(async () => expect(await group.findMaster()).not.toBe(group.master.url), soon)
+  await vi.waitFor(async () => expect(await group.isInUse()).toBe(false), { ...soon, timeout: LEAVE_MS })
+}
 
 /** As the store names the hash tag of a user's keys. */
 function bucketOf(userId: string): string {

@@ -8,7 +8,10 @@ const NODE_TIMEOUT_MS = 1_000
 const READY_TIMEOUT_MS = 20_000
 
 export interface RedisGroup extends Server {
-  /** Kills the master that holds `key`; another takes its place by itself. */
+  /**
+   * Kills the master that holds `key`; another takes its place by itself. What was written before the call is on the replica:
+   * Redis answers a write without waiting for that, so a kill may lose the last ones.
+   */
   killMasterOf(key: string): Promise<void>
 }
 
@@ -18,6 +21,8 @@ export interface RedisSentinelGroup extends RedisGroup {
   findMaster(): Promise<string>
   /** Lets another take the place of a master that lives. */
   failOver(): Promise<void>
+  /** Whether the first master has clients yet, other than its sentinels and its replica. */
+  isInUse(): Promise<boolean>
   /** Separates the first master from its sentinels and its replica: its clients still reach it. */
   cutOff(): Promise<void>
   /** Ends that. The sentinels make it a replica of the new master, and it forgets what it was told in between. */
@@ -111,7 +116,11 @@ export async function startRedisCluster({
     stop,
     nodes,
     masterOf: async (key) => (await findMaster(nodes, key)).node,
-    killMasterOf: async (key) => (await findMaster(nodes, key)).node.kill(),
+    async killMasterOf(key) {
+      const { node } = await findMaster(nodes, key)
+      await withClient(node.url, (redis) => replicate(redis, key))
+      await node.kill()
+    },
     openSlotOf: async (key) => openSlot(nodes.slice(0, 3), await findMaster(nodes, key)),
   }
 }
@@ -202,7 +211,10 @@ export async function startSentinelGroup({ nodeTimeoutMs = NODE_TIMEOUT_MS } = {
       url: `redis+sentinel://${SERVICE_USER}:${SERVICE_USER}@${sentinels.map((node) => `127.0.0.1:${portOf(node)}`).join(',')}/mymaster`,
       stop,
       master,
-      killMasterOf: () => master.kill(),
+      async killMasterOf(key) {
+        await withClient(asService(master), (redis) => replicate(redis, key))
+        await master.kill()
+      },
       async findMaster() {
         let url = ''
         await withClient(first.url, async (redis) => {
@@ -215,6 +227,15 @@ export async function startSentinelGroup({ nodeTimeoutMs = NODE_TIMEOUT_MS } = {
         withClient(first.url, async (redis) => {
           await redis.call('SENTINEL', 'FAILOVER', 'mymaster')
         }),
+      async isInUse() {
+        let clients = 0
+        await withClient(asService(master), async (redis) => {
+          const list = String(await redis.client('LIST'))
+          clients = list.split('\n').filter((line) => line.includes(` user=${SERVICE_USER} `)).length
+        })
+        // Whoever asks is one of them.
+        return clients > 1
+      },
       cutOff: () => shutOut('off'),
       async heal() {
         await shutOut('on')
@@ -228,6 +249,13 @@ export async function startSentinelGroup({ nodeTimeoutMs = NODE_TIMEOUT_MS } = {
     await stop()
     throw error
   }
+}
+
+/** Resolves when the replica of a master has all that was written there until now. `key` lies on that master. */
+async function replicate(redis: Redis, key: string): Promise<void> {
+  // WAIT is about the writes of its own connection, and whatever came before them.
+  await redis.set(`${key}replicated`, '1', 'PX', 1)
+  if ((await redis.wait(1, READY_TIMEOUT_MS)) < 1) throw new Error('the replica did not follow its master')
 }
 
 /** The password is the same as the name. */

@@ -1,0 +1,138 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type OwnServer, startRedis } from '@weapp-auth/test-servers'
+import { pino } from 'pino'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { connectRedis } from '../src/redis.ts'
+import { createNetwork } from './network.ts'
+
+/** Within this time the service leaves a master that was replaced, as docs/outages.md says. */
+const LEAVE_MS = 1_000
+
+describe.skipIf(inject('redisUrl') === null)('sessions in a Redis that sentinels name', () => {
+  let first: OwnServer
+  let second: OwnServer
+  beforeAll(async () => {
+    ;[first, second] = await Promise.all([startRedis(), startRedis()])
+  })
+  afterAll(() => Promise.all([first?.stop(), second?.stop()]))
+
+  test('go to the master of the latest election, whoever is asked first', async () => {
+    const old = await startSentinel({ master: first, epoch: 4 })
+    const current = await startSentinel({ master: second, epoch: 5 })
+    const { isAt } = await connect(old, current)
+    await vi.waitFor(() => expect(isAt(second)).toBe(true), LEAVE_MS)
+  })
+
+  test('move at once and with one reconnection, although the sentinels hear of the election one after the other', async () => {
+    const sentinels = [
+      await startSentinel({ master: first, epoch: 4 }),
+      await startSentinel({ master: first, epoch: 4 }),
+      await startSentinel({ master: first, epoch: 4 }),
+    ]
+    const { isAt, connections, redis } = await connect(...sentinels)
+    const pausesMs: number[] = []
+    redis.on('reconnecting', (ms: number) => pausesMs.push(ms))
+    for (const sentinel of sentinels) {
+      sentinel.says = { master: second, epoch: 5 }
+      await vi.waitFor(async () => {
+        expect(isAt(second)).toBe(true)
+        await redis.set('key', 'value')
+      }, LEAVE_MS)
+    }
+    const rounds = sentinels.map(({ asked }) => asked())
+    await vi.waitFor(() => expect(sentinels.every(({ asked }, i) => asked() > (rounds[i] ?? 0) + 2)).toBe(true), 5_000)
+    expect(connections()).toBe(2)
+    expect(pausesMs).toEqual([0])
+  })
+
+  test('are not followed back by a sentinel that starts again and knows the old election', async () => {
+    const restarted = await startSentinel({ master: second, epoch: 5 })
+    const other = await startSentinel({ master: second, epoch: 5 })
+    const { isAt, connections } = await connect(restarted, other)
+    restarted.says = { master: first, epoch: 4 }
+    restarted.disconnect()
+    const rounds = restarted.asked()
+    await vi.waitFor(() => expect(restarted.asked()).toBeGreaterThan(rounds + 2), 5_000)
+    expect(isAt(second)).toBe(true)
+    expect(connections()).toBe(1)
+  })
+
+  test('move although the connection to the sentinel that knows was lost without a word', async () => {
+    const sentinel = await startSentinel({ master: first, epoch: 4 })
+    const network = await createNetwork(sentinel.url)
+    const { isAt } = await connect({ url: network.url })
+    network.lose()
+    sentinel.says = { master: second, epoch: 5 }
+    await vi.waitFor(() => expect(isAt(second)).toBe(true), 2 * LEAVE_MS)
+  })
+
+  test('are refused, and found later, when no sentinel knows the name yet', async () => {
+    const sentinel = await startSentinel(null)
+    const { redis, errors } = open(sentinel)
+    await vi.waitFor(() =>
+      expect(errors[0]?.message).toBe('no sentinel that can be reached knows a master called mymaster'),
+    )
+    sentinel.says = { master: first, epoch: 0 }
+    await vi.waitFor(() => expect(redis.status).toBe('ready'), 2 * LEAVE_MS)
+  })
+})
+
+function open(...sentinels: { url: string }[]) {
+  const nodes = sentinels.map(({ url }) => new URL(url).host).join(',')
+  const { redis } = connectRedis(`redis+sentinel://${nodes}/mymaster`, pino({ level: 'silent' }))
+  onTestFinished(() => redis.disconnect())
+  const errors: Error[] = []
+  redis.on('error', (error) => errors.push(error))
+  return { redis, errors }
+}
+
+async function connect(...sentinels: { url: string }[]) {
+  const { redis } = open(...sentinels)
+  let connections = 0
+  redis.on('ready', () => connections++)
+  await vi.waitFor(() => expect(redis.status).toBe('ready'), 5_000)
+  const isAt = ({ url }: OwnServer) =>
+    redis.status === 'ready' && 'stream' in redis && `${redis.stream.remotePort}` === new URL(url).port
+  return { redis, isAt, connections: () => connections }
+}
+
+type Word = { master: OwnServer; epoch: number } | null
+
+/** What a sentinel answers, decided by the test: a real one cannot be made to miss an election for as long as a test takes. */
+async function startSentinel(word: Word) {
+  let asked = 0
+  const open = new Set<Socket>()
+  const sentinel = {
+    url: '',
+    says: word,
+    asked: () => asked,
+    disconnect: () => {
+      for (const socket of open) socket.destroy()
+    },
+  }
+  const array = (texts: string[]) => `*${texts.length}\r\n${texts.map((t) => `$${t.length}\r\n${t}\r\n`).join('')}`
+  const server = createServer((socket) => {
+    open.add(socket)
+    socket.on('error', () => {}).on('close', () => open.delete(socket))
+    socket.on('data', (data) => {
+      // Each command is an array of texts; ours fit into one piece.
+      for (const command of String(data).split(/^\*/m).slice(1)) {
+        const isAddress = /GET-MASTER-ADDR-BY-NAME/.test(command)
+        if (isAddress) asked++
+        const { says } = sentinel
+        if (!/SENTINEL/.test(command)) socket.write('+OK\r\n')
+        else if (!says) socket.write(isAddress ? '*-1\r\n' : '-ERR No such master with that name\r\n')
+        else if (isAddress) socket.write(array(['127.0.0.1', new URL(says.master.url).port]))
+        else socket.write(array(['name', 'mymaster', 'config-epoch', `${says.epoch}`]))
+      }
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  sentinel.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`
+  onTestFinished(() => {
+    server.close()
+    sentinel.disconnect()
+  })
+  return sentinel
+}
