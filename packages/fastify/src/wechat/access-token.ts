@@ -86,20 +86,20 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
   }
 
   async function refresh(appid: string, refused: string | undefined): Promise<string> {
-    const signal = AbortSignal.timeout(WECHAT_DEADLINE_MS)
+    const giveUpAtMs = performance.now() + WECHAT_DEADLINE_MS
     const leaseId = crypto.randomUUID()
     while (!(await store.lease(appid, leaseId, LEASE_MS))) {
       await sleep(LOOK_AGAIN_MS)
       const found = await store.find(appid)
       if (found !== null && found !== refused) return found
-      if (signal.aborted) throw timeout()
+      if (performance.now() >= giveUpAtMs) throw timeout()
     }
     try {
       // Another one may have been faster between the last look and the lease.
       const found = await store.find(appid)
       if (found !== null && found !== refused) return found
-      const asked = await ask(appid, { isForced: false, signal })
-      const token = asked.value === refused ? await force(appid, asked.value, signal) : asked
+      const asked = await ask(appid, { isForced: false, giveUpAtMs })
+      const token = asked.value === refused ? await force(appid, asked.value, giveUpAtMs) : asked
       await store.save(appid, token)
       return token.value
     } finally {
@@ -113,7 +113,7 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
    * again for a token that came from a forced refresh itself, nor for one whose forced refresh failed: WeChat may have
    * counted it.
    */
-  async function force(appid: string, refused: string, signal: AbortSignal): Promise<AccessToken> {
+  async function force(appid: string, refused: string, giveUpAtMs: number): Promise<AccessToken> {
     if ((await store.findForced(appid)) === digestOf(refused)) {
       const message =
         'WeChat refuses the access_token, and a forced refresh did not help; there is a pause before the next one'
@@ -121,18 +121,18 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
     }
     // Before it is asked: no answer, or an error, is remembered as well.
     await store.saveForced(appid, digestOf(refused), FORCED_REFRESH_PAUSE_MS)
-    const token = await ask(appid, { isForced: true, signal })
+    const token = await ask(appid, { isForced: true, giveUpAtMs })
     await store.saveForced(appid, digestOf(token.value), FORCED_REFRESH_PAUSE_MS)
     return token
   }
 
-  async function ask(appid: string, o: { isForced: boolean; signal: AbortSignal }): Promise<AccessToken> {
+  async function ask(appid: string, o: { isForced: boolean; giveUpAtMs: number }): Promise<AccessToken> {
     const answer = await secrets.use(appid, (secret) =>
       callWechat({
         baseUrl,
         path: 'cgi-bin/stable_token',
         body: { grant_type: 'client_credential', appid, secret, force_refresh: o.isForced },
-        signal: o.signal,
+        giveUpAtMs: o.giveUpAtMs,
       }),
     )
     if (answer.errcode !== 0) throw toErrcodeError(answer)

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
-import { Agent, errors, request } from 'undici'
+import { Agent, type Dispatcher, errors } from 'undici'
 import { ApiError } from '../api-error.ts'
+import { createDeadlines } from '../deadlines.ts'
 import { DETAILS, ERRCODES, RETRY_AFTER_SECONDS } from './errcodes.ts'
 
 /** What a caller of ours waits for WeChat, however many calls that takes. */
@@ -11,6 +12,8 @@ const MAX_ANSWER_BYTES = 64 * 1024
 /** Connections to WeChat are kept. It follows no redirect and sends nothing twice, as a code that is good once needs it. */
 const dispatcher = new Agent({ maxResponseSize: MAX_ANSWER_BYTES })
 
+const deadlines = createDeadlines()
+
 /** One request to an API of WeChat. */
 export interface WechatCall {
   baseUrl: string
@@ -19,7 +22,8 @@ export interface WechatCall {
   query?: Record<string, string>
   /** Makes it a POST. */
   body?: object
-  signal: AbortSignal
+  /** When to give up, on the clock of `performance.now()`: several calls for one caller share it. */
+  giveUpAtMs: number
 }
 
 /** WeChat's answer, be it a success or an errcode. */
@@ -35,28 +39,78 @@ export interface WechatAnswer {
  *
  * @throws ApiError `wechat_bad_response`, `wechat_unreachable` or `wechat_timeout`; an errcode is an answer
  */
-export async function callWechat({ baseUrl, path, query, body, signal }: WechatCall): Promise<WechatAnswer> {
+export async function callWechat({ baseUrl, path, query, body, giveUpAtMs }: WechatCall): Promise<WechatAnswer> {
   const url = new URL(path, baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`)
   // URLSearchParams encodes: a code of `x&appid=y` stays one parameter.
   url.search = new URLSearchParams(query).toString()
-  const post = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-  let text: string
-  try {
-    const response = await request(url, { dispatcher, signal, ...post })
-    if (response.statusCode < 200 || response.statusCode > 299) {
-      await response.body.dump()
-      throw badResponse(`HTTP status ${response.statusCode}`)
-    }
-    text = await response.body.text()
-  } catch (error) {
-    if (error instanceof ApiError) throw error
-    if (signal.aborted) throw timeout()
-    if (error instanceof errors.ResponseExceededMaxSizeError) {
-      throw badResponse(`an answer of more than ${MAX_ANSWER_BYTES} bytes`)
-    }
-    throw new ApiError('wechat_unreachable', `WeChat could not be reached (${findErrorCode(error)})`)
+  const response = await send({
+    origin: url.origin,
+    path: url.pathname + url.search,
+    ...(body
+      ? { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+      : { method: 'GET' }),
+    giveUpAtMs,
+  })
+  if (response.status < 200 || response.status > 299) throw badResponse(`HTTP status ${response.status}`)
+  return parseAnswer(response.text)
+}
+
+/** @throws ApiError `wechat_timeout` when `work` is not done by `giveUpAtMs`; it goes on all the same */
+export function before<T>(giveUpAtMs: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const takeBack = deadlines.set(giveUpAtMs, () => reject(timeout()))
+    work.then(resolve, reject).finally(takeBack)
+  })
+}
+
+/**
+ * Sends a request and reads its answer as a text. undici's `request` would do the same, and make a stream and an abort signal
+ * for each answer of a few hundred bytes: a tenth of a sign-in.
+ */
+function send({
+  giveUpAtMs,
+  ...options
+}: Dispatcher.DispatchOptions & { giveUpAtMs: number }): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    let connection: Dispatcher.DispatchController | null = null
+    let isLate = false
+    let status = 0
+    const chunks: Buffer[] = []
+    const takeBack = deadlines.set(giveUpAtMs, () => {
+      isLate = true
+      // First: what is aborted fails in its own words.
+      reject(timeout())
+      connection?.abort(timeout())
+    })
+    dispatcher.dispatch(options, {
+      onRequestStart(controller) {
+        connection = controller
+        // It waited for a connection until nobody waited for it any more: a code must not be spent for nobody.
+        if (isLate) controller.abort(timeout())
+      },
+      onResponseStart(_controller, statusCode) {
+        status = statusCode
+      },
+      onResponseData(_controller, chunk) {
+        chunks.push(chunk)
+      },
+      onResponseEnd() {
+        takeBack()
+        resolve({ status, text: Buffer.concat(chunks).toString() })
+      },
+      onResponseError(_controller, error) {
+        takeBack()
+        reject(toApiError(error))
+      },
+    })
+  })
+}
+
+function toApiError(error: Error): ApiError {
+  if (error instanceof errors.ResponseExceededMaxSizeError) {
+    return badResponse(`an answer of more than ${MAX_ANSWER_BYTES} bytes`)
   }
-  return parseAnswer(text)
+  return new ApiError('wechat_unreachable', `WeChat could not be reached (${findErrorCode(error)})`)
 }
 
 /** The error for an errcode: what our caller is told, and in the log what the operator can do about it. */

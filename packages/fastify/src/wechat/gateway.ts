@@ -52,18 +52,12 @@ export function createWechatGateway(options: WechatGatewayOptions): WechatGatewa
     checkCode: (code) => checkCode(code, warn),
 
     async code2Session(appid, code) {
-      // Not AbortSignal.timeout: it goes on after the answer, and makes an exception for each call when it is over.
-      const deadline = new AbortController()
-      const timer = setTimeout(() => deadline.abort(), WECHAT_DEADLINE_MS)
-      try {
-        const answer = await secrets.use(appid, (secret) => {
-          const query = { appid, secret, js_code: code, grant_type: 'authorization_code' }
-          return callWechat({ baseUrl, path: 'sns/jscode2session', query, signal: deadline.signal })
-        })
-        return parseIdentity(answer)
-      } finally {
-        clearTimeout(timer)
-      }
+      const giveUpAtMs = performance.now() + WECHAT_DEADLINE_MS
+      const answer = await secrets.use(appid, (secret) => {
+        const query = { appid, secret, js_code: code, grant_type: 'authorization_code' }
+        return callWechat({ baseUrl, path: 'sns/jscode2session', query, giveUpAtMs })
+      })
+      return parseIdentity(answer)
     },
 
     ...createSessionKeyCalls({ baseUrl, accessTokens: createAccessTokens({ secrets, baseUrl, store }) }),

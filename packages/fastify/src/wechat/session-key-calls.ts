@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { AccessTokens } from './access-token.ts'
-import { badResponse, callWechat, timeout, toErrcodeError, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
+import { badResponse, before, callWechat, toErrcodeError, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
 import { ACCESS_TOKEN_REFUSED, SESSION_KEY_REFUSED } from './errcodes.ts'
 import { isSessionKey } from './session-key.ts'
 
@@ -61,11 +61,12 @@ export function createSessionKeyCalls(options: SessionKeyCallsOptions): SessionK
 
   /** Null when WeChat does not know the key. A refused access_token is refreshed once. */
   async function prove(path: string, key: KnownKey): Promise<WechatAnswer | null> {
-    const signal = AbortSignal.timeout(WECHAT_DEADLINE_MS)
-    const first = await before(signal, accessTokens.get(key.appid))
-    let answer = await send(path, key, first, signal)
+    const giveUpAtMs = performance.now() + WECHAT_DEADLINE_MS
+    // A token may be fetched for many at once; each of them waits no longer than its own deadline.
+    const first = await before(giveUpAtMs, accessTokens.get(key.appid))
+    let answer = await send(path, key, first, giveUpAtMs)
     if (ACCESS_TOKEN_REFUSED.has(answer.errcode)) {
-      answer = await send(path, key, await before(signal, accessTokens.get(key.appid, first)), signal)
+      answer = await send(path, key, await before(giveUpAtMs, accessTokens.get(key.appid, first)), giveUpAtMs)
     }
     if (SESSION_KEY_REFUSED.has(answer.errcode)) return null
     if (answer.errcode !== 0) throw toErrcodeError(answer)
@@ -74,7 +75,7 @@ export function createSessionKeyCalls(options: SessionKeyCallsOptions): SessionK
     return answer
   }
 
-  function send(path: string, { openid, sessionKey }: KnownKey, accessToken: string, signal: AbortSignal) {
+  function send(path: string, { openid, sessionKey }: KnownKey, accessToken: string, giveUpAtMs: number) {
     const hmacKey = Buffer.from(sessionKey, hmacKeyEncoding)
     const query = {
       access_token: accessToken,
@@ -82,14 +83,6 @@ export function createSessionKeyCalls(options: SessionKeyCallsOptions): SessionK
       signature: createHmac('sha256', hmacKey).update('').digest('hex'),
       sig_method: 'hmac_sha256',
     }
-    return callWechat({ baseUrl, path, query, signal })
+    return callWechat({ baseUrl, path, query, giveUpAtMs })
   }
-}
-
-/** A token may be fetched for many at once; each of them waits no longer than its own deadline. */
-function before<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(timeout()), { once: true })
-    work.then(resolve, reject)
-  })
 }
