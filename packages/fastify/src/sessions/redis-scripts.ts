@@ -133,8 +133,9 @@ return didEnd and expiresAtMs > tonumber(nowMs) and 1 or 0
 const ENTRIES = "return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')"
 
 /**
- * KEYS claim. ARGV nowMs, how long a claim is kept, how long it counts as in progress, claimant. The same claimant asks
- * again when a connection breaks before the answer. A claim that seems to be made in the future comes from a wrong clock.
+ * KEYS claim. ARGV nowMs, how long a claim is kept, how long it counts as in progress, claimant. Asked when the code is
+ * claimed already: by the same claimant, where a connection broke before the answer, or by somebody else. A claim that seems
+ * to be made in the future comes from a wrong clock.
  */
 const CLAIM_CODE = `
 local claim = redis.call('GET', KEYS[1])

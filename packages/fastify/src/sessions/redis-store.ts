@@ -79,8 +79,11 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   const read = isCluster(redis) ? (key: string) => redis.get(key) : batchReads((keys: string[]) => redis.mget(keys))
 
   const store: SessionStore = {
-    create: guarded(async (record, lifetime, { limit = 0, replaces } = {}) => {
+    create: guarded(async (record, lifetime, { limit = 0, replaces, settles } = {}) => {
       const { userId } = record
+      // Not in the script: its key lies on another slot. Sent in the same turn, both are one round trip. Nobody waits for the
+      // answer, because a claim that stays unsettled becomes a used one by itself.
+      if (settles !== undefined) settle(settles).catch(() => {})
       const { count, ended, expired } = await create(record, lifetime, replaces)
       // The session is there, and the sign-in succeeds: what cannot be tidied up now is tidied up by the next one.
       await forgetExpired(userId, expired).catch(() => {})
@@ -129,12 +132,13 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       const sessions = await readSessions(userId, index.entries)
       return sessions.flatMap(({ record }) => record ?? []).sort((a, b) => a.createdAtMs - b.createdAtMs)
     }),
-    claimCode: guarded((digest, nowMs) =>
-      scripts.weappAuthClaimCode(codeKey(digest), nowMs, CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, randomUUID()),
-    ),
-    settleCode: guarded(async (digest) => {
-      await redis.set(codeKey(digest), 'used', 'KEEPTTL', 'XX')
+    claimCode: guarded(async (digest, nowMs) => {
+      const [key, claimant] = [codeKey(digest), randomUUID()]
+      // What the script would do where nobody has claimed the code, which is nearly always: this costs both sides less.
+      if ((await redis.set(key, formatClaim(nowMs, claimant), 'PX', CODE_CLAIM_MS, 'NX')) !== null) return 'claimed'
+      return scripts.weappAuthClaimCode(key, nowMs, CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, claimant)
     }),
+    settleCode: guarded(settle),
     ping: guarded(async () => {
       // A write: a replica, and a server without memory to spare, answer PING and can start no session.
       await redis.set(`${keyPrefix}ping`, '1', 'PX', 1_000)
@@ -146,6 +150,10 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   }
   if (cacheMs === 0) return store
   return cacheSessionStore({ store, maxAgeMs: cacheMs, ended: hearEndedSessions({ redis, channel, warn }) })
+
+  async function settle(digest: string): Promise<void> {
+    await redis.set(codeKey(digest), 'used', 'KEEPTTL', 'XX')
+  }
 
   /** Writes a session and its index entry; `count` is how many entries the index has then. */
   async function create(record: SessionRecord, lifetime: Lifetime, replaces?: string) {
@@ -313,6 +321,11 @@ async function inStepsWhereSlotMoves<T>(atOnce: () => Promise<T>, inSteps: () =>
     if (!/\b(TRYAGAIN|ASK|MOVED)\b/.test(reasonOf(error))) throw error
     return inSteps()
   }
+}
+
+/** As the script of a claim reads it. */
+function formatClaim(nowMs: number, claimant: string): string {
+  return `${nowMs} ${claimant}`
 }
 
 /** Stored by position to save memory. Only append. */

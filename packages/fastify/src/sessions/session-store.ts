@@ -41,12 +41,14 @@ export interface Revocation extends Moment {
   reason: RevocationReason
 }
 
-/** What gives way to a new session, all of it of the same user. */
-export interface MakeRoom {
+/** What else happens when a session is made. What gives way to it is all of the same user. */
+export interface CreateOptions {
   /** The most sessions the user may have, the new one counted: the oldest end with the reason `limit`. 0: any number. */
   limit?: number
   /** The id of a session that ends with the reason `replaced`, before the others are counted. */
   replaces?: string
+  /** The digest of the login code behind the session: `settleCode` happens with it, at best in the same round trip. */
+  settles?: string
 }
 
 /** How all sessions of a user end. */
@@ -69,7 +71,7 @@ export type CodeClaim = 'claimed' | 'in_progress' | 'used'
  */
 export interface SessionStore {
   /** The ids of those that gave way. */
-  create(record: SessionRecord, lifetime: Lifetime, room?: MakeRoom): Promise<readonly string[]>
+  create(record: SessionRecord, lifetime: Lifetime, options?: CreateOptions): Promise<readonly string[]>
   find(ref: SessionRef): Promise<SessionRecord | Tombstone | null>
   /** What `find` would answer without asking anybody, and without a promise; null says nothing about the session. */
   findRemembered?(ref: SessionRef): SessionRecord | null
@@ -88,7 +90,7 @@ export interface SessionStore {
   list(userId: string, moment: Moment): Promise<SessionRecord[]>
   /** Takes a login code, named by its digest, for {@link CODE_CLAIM_MS}: one caller alone gets `claimed`. */
   claimCode(digest: string, nowMs: number): Promise<CodeClaim>
-  /** Notes that WeChat answered, whatever it said: from now on the code is `used`. */
+  /** Notes that WeChat answered, whatever it said: from now on the code is `used`. A claim that stays unsettled becomes so by itself. */
   settleCode(digest: string): Promise<void>
   /** Resolves when the store takes writes: one that can only be read starts no session. */
   ping(): Promise<void>

@@ -20,6 +20,23 @@ export interface IssuedSession {
   absoluteExpiresInSeconds: number
 }
 
+/** A login code that this process alone may exchange, as {@link Sessions.spendCode} hands it out. */
+export interface ClaimedCode {
+  digest: string
+  /** A session was made with it, and it was settled with that. */
+  isSettled: boolean
+}
+
+/** Whom a session is for, and what it comes from. */
+export interface IssueAbout {
+  appid: string
+  device?: Device
+  /** The token of a session that ends with this one's start if it still lives, as far as the store lets us. */
+  replaces?: string | null
+  /** Saves the sign-in a round trip of its own: the code is settled together with the session. */
+  code?: ClaimedCode
+}
+
 /** Options of {@link createSessions}. */
 export interface SessionsOptions {
   store: SessionStore
@@ -37,11 +54,11 @@ export interface SessionsOptions {
 /** The sessions of all users: tokens, lifetimes and the limit. The records are in a {@link SessionStore}. */
 export interface Sessions {
   /**
-   * Starts a session. `replaces` is the token of a session that ends with it if it still lives, as far as the store lets us.
+   * Starts a session.
    *
    * @throws RangeError for an appid that is not configured
    */
-  issue(userId: string, about: { appid: string; device?: Device; replaces?: string | null }): Promise<IssuedSession>
+  issue(userId: string, about: IssueAbout): Promise<IssuedSession>
   /**
    * The live session behind a token, its idle lifetime moved on.
    *
@@ -66,11 +83,12 @@ export interface Sessions {
   /** The user's live sessions, oldest first. */
   list(userId: string): Promise<Session[]>
   /**
-   * Runs `exchange` unless the code was seen before, here or in another process.
+   * Runs `exchange` unless the code was seen before, here or in another process. Where it goes on to a session, it hands the
+   * claimed code to `issue`.
    *
    * @throws ApiError `login_in_progress`, `code_used`, `store_unavailable`, or what `exchange` throws
    */
-  spendCode<T>(appid: string, code: string, exchange: () => Promise<T>): Promise<T>
+  spendCode<T>(appid: string, code: string, exchange: (claimed: ClaimedCode) => Promise<T>): Promise<T>
 }
 
 /** Sessions over a store. */
@@ -83,7 +101,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const moment = () => ({ nowMs: now(), idleMs })
 
   return {
-    async issue(userId, { appid, device, replaces }) {
+    async issue(userId, { appid, device, replaces, code }) {
       if (!hasApp(appid)) throw new RangeError(`the mini-program ${appid} is not configured`)
       const token = createToken(userId)
       const nowMs = now()
@@ -97,8 +115,9 @@ export function createSessions(options: SessionsOptions): Sessions {
         ...(device && { device: toStoredDevice(device) }),
       })
       const old = replaces ? parseToken(replaces) : null
-      const room = { limit, ...(old && { replaces: old.id }) }
-      await store.create(recordOf(session), { nowMs, idleMs, expiresAtMs: session.expiresAtMs }, room)
+      const rest = { limit, ...(old && { replaces: old.id }), ...(code && { settles: code.digest }) }
+      await store.create(recordOf(session), { nowMs, idleMs, expiresAtMs: session.expiresAtMs }, rest)
+      if (code) code.isSettled = true
       // That ended it if it was this user's. Another user's, who signed in on this device before, lies elsewhere.
       if (old) await endReplaced(old).catch(() => {})
       return {
@@ -141,11 +160,12 @@ export function createSessions(options: SessionsOptions): Sessions {
           detail: 'this code was used before: call wx.login for a new one',
         })
       }
+      const claimed: ClaimedCode = { digest, isSettled: false }
       try {
-        return await exchange()
+        return await exchange(claimed)
       } finally {
         // A claim that stays unsettled turns into a used one by itself, so this may fail.
-        await store.settleCode(digest).catch(() => {})
+        if (!claimed.isSettled) await store.settleCode(digest).catch(() => {})
       }
     },
   }

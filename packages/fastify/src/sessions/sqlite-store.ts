@@ -53,9 +53,10 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
   /** `performance.now()` at the last ping that wrote. */
   let pingedAtMs = Number.NEGATIVE_INFINITY
   return {
-    create: guarded((record, { nowMs, expiresAtMs }, { limit = 0, replaces } = {}) =>
+    create: guarded((record, { nowMs, expiresAtMs }, { limit = 0, replaces, settles } = {}) =>
       inTransaction(db, () => {
         const { id, userId, appid, createdAtMs, lastSeenMs, device } = record
+        if (settles !== undefined) sql.settle.run(settles)
         // Only a wrong clock can have written a session that lives longer than this new one.
         sql.mendFuture.run(nowMs, nowMs, expiresAtMs, expiresAtMs, PURGE_ROWS)
         sql.purgeSessions.run(findPurgeable(nowMs, expiresAtMs - nowMs), PURGE_ROWS)

@@ -463,6 +463,32 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.spendCode(APPID, 'c', async () => 1)).rejects.toMatchObject({ code: 'code_used' })
     })
 
+    it('is settled together with the session that it led to, and by no call of its own', async () => {
+      const { store, sessions, userId, nowMs } = await setUp()
+      let digest = ''
+      let settled = 0
+      const { settleCode } = store
+      store.settleCode = (code) => {
+        settled++
+        return settleCode(code)
+      }
+      const { token } = await sessions.spendCode(APPID, 'c', (code) => {
+        digest = code.digest
+        return sessions.issue(userId, { appid: APPID, code })
+      })
+      expect(await store.claimCode(digest, nowMs())).toBe('used')
+      expect(settled).toBe(0)
+      expect(await sessions.get(token)).toMatchObject({ userId })
+    })
+
+    it('is used also where the session that it should have led to could not be made', async () => {
+      const { store, sessions, userId } = await setUp()
+      store.create = () => Promise.reject(new ApiError('store_unavailable', 'down'))
+      const signIn = () => sessions.spendCode(APPID, 'c', (code) => sessions.issue(userId, { appid: APPID, code }))
+      await expect(signIn()).rejects.toMatchObject({ code: 'store_unavailable' })
+      await expect(signIn()).rejects.toMatchObject({ code: 'code_used' })
+    })
+
     it('whose exchange was never finished counts as used once the exchange cannot be running any more', async () => {
       const { store, nowMs } = await setUp()
       expect(await store.claimCode('digest', nowMs())).toBe('claimed')

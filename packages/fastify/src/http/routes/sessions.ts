@@ -48,11 +48,14 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
       checkData(data)
       // Both stores are seen to answer before the code is spent: this one here, the other by taking the claim.
       await users.ping()
-      const identity = await sessions.spendCode(appid, code, () => wechat.code2Session(appid, code))
-      const { user, isNew } = await users.signIn(appid, identity, now())
-      await onSignIn(user, isNew, data)
-      const replaces = findBearer(request.headers.authorization)
-      const issued = await sessions.issue(user.id, { appid, ...(device && { device }), replaces })
+      const { issued, user, isNew } = await sessions.spendCode(appid, code, async (claimed) => {
+        const identity = await wechat.code2Session(appid, code)
+        const { user, isNew } = await users.signIn(appid, identity, now())
+        await onSignIn(user, isNew, data)
+        const replaces = findBearer(request.headers.authorization)
+        const issued = await sessions.issue(user.id, { appid, ...(device && { device }), replaces, code: claimed })
+        return { issued, user, isNew }
+      })
       request.log.info({ userId: user.id, sessionId: issued.session.id, appid, isNew }, 'signed in')
       reply.code(201)
       return createdSession(issued, user, isNew)
