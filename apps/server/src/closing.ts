@@ -29,12 +29,14 @@ export function closeGracefully(app: FastifyInstance): void {
   })
   app.server.on('request', ({ socket }) => unused.delete(socket))
 
-  app.addHook('onRequest', async () => {
-    if (isClosing) throw new ApiError('shutting_down', 'the service is stopping', { retryAfterSeconds: 1 })
+  app.addHook('onRequest', (_request, _reply, done) => {
+    if (isClosing) done(new ApiError('shutting_down', 'the service is stopping', { retryAfterSeconds: 1 }))
+    else done()
   })
   // Kept open, a connection would hold the service up once its request is answered.
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     if (isClosing) reply.header('connection', 'close')
+    done(null, payload)
   })
   app.addHook('preClose', async () => {
     isClosing = true

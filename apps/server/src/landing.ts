@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { chooseLanguage } from './language.ts'
+import { securityHeaders } from './security-headers.ts'
 
-const PAGE_POLICY = {
-  useDefaults: false,
-  directives: { 'default-src': ["'none'"], 'style-src': ["'unsafe-inline'"], 'frame-ancestors': ["'none'"] },
-}
+const PAGE_HEADERS = securityHeaders({
+  'default-src': ["'none'"],
+  'style-src': ["'unsafe-inline'"],
+  'frame-ancestors': ["'none'"],
+})
 
 const TEXTS = {
   en: {
@@ -48,11 +50,11 @@ const TEXTS = {
  * language that the browser asks for.
  */
 export async function landing(app: FastifyInstance, { appid }: { appid: string }): Promise<void> {
-  app.get('/emulator', { helmet: { contentSecurityPolicy: PAGE_POLICY } }, (request, reply) => {
+  app.get('/emulator', (request, reply) => {
     const origin = `${request.protocol}://${request.host}`
     const language = chooseLanguage(undefined, request.headers['accept-language'])
     const html = page(escapeHtml(origin), appid, language, TEXTS[language])
-    return reply.type('text/html; charset=utf-8').header('vary', 'accept-language').send(html)
+    return reply.headers(PAGE_HEADERS).type('text/html; charset=utf-8').header('vary', 'accept-language').send(html)
   })
 }
 

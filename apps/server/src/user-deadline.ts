@@ -1,4 +1,4 @@
-import { ApiError, type UserStore } from '@weapp-auth/fastify'
+import { ApiError, createDeadlines, type UserStore } from '@weapp-auth/fastify'
 import type { UserDatabase } from './user-database.ts'
 
 /** With it no request takes longer than a second when the database is gone without a word. */
@@ -14,35 +14,40 @@ type Limit = <T>(answer: Promise<T>) => Promise<T>
  * so it is better to wait for a lock. They fail only when the database also does not answer a new connection.
  */
 export function limitUserStore(users: UserStore, database: Pick<UserDatabase, 'isReady' | 'answers'>): UserStore {
+  const deadlines = createDeadlines()
+
   const unlessLate: Limit = (answer) =>
     new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(unavailable(`the user store did not answer within ${DEADLINE_MS} ms`)),
-        DEADLINE_MS,
-      )
-      answer.then(resolve, reject).finally(() => clearTimeout(timer))
+      const giveUp = () => reject(unavailable(`the user store did not answer within ${DEADLINE_MS} ms`))
+      const takeBack = deadlines.set(performance.now() + DEADLINE_MS, giveUp)
+      answer.then(resolve, reject).finally(takeBack)
     })
 
   const unlessGone: Limit = (answer) =>
     new Promise((resolve, reject) => {
-      const look = async () => {
-        if (!(await database.answers())) reject(unavailable('the user store answers nobody'))
-        else if (!isSettled) timer = setTimeout(look, PATIENCE_MS)
-      }
       let isSettled = false
-      let timer = setTimeout(look, PATIENCE_MS)
+      let takeBack = lookLater()
       answer.then(resolve, reject).finally(() => {
         isSettled = true
-        clearTimeout(timer)
+        takeBack()
       })
+
+      function lookLater() {
+        return deadlines.set(performance.now() + PATIENCE_MS, () => void look())
+      }
+
+      async function look() {
+        if (!(await database.answers())) reject(unavailable('the user store answers nobody'))
+        else if (!isSettled) takeBack = lookLater()
+      }
     })
 
   /** Fails at once until the database was reached, and never waits for that. */
   const limited =
     <A extends unknown[], T>(limit: Limit, ask: (...args: A) => Promise<T>) =>
-    async (...args: A): Promise<T> => {
-      if (!database.isReady()) throw unavailable('the user store was not reached since the start')
-      return limit(ask(...args))
+    (...args: A): Promise<T> => {
+      if (database.isReady()) return limit(ask(...args))
+      return Promise.reject(unavailable('the user store was not reached since the start'))
     }
 
   return {

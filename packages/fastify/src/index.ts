@@ -1,4 +1,5 @@
 export { ApiError, type ApiErrorOptions, type LogFields } from './api-error.ts'
+export { createDeadlines, type Deadlines } from './deadlines.ts'
 export { APPID_PATTERN, DEFAULTS } from './defaults.ts'
 export { authenticate, type RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'

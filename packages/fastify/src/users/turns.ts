@@ -14,10 +14,11 @@ export function createTurns(maxWaitMs: number, late: () => Error): TakeTurns {
   return (key, work) => {
     const before = busy.get(key)
     const mine = before ? waitFor(before).then(work) : work()
-    // What gave up waiting must not let the next one overtake those that still run.
-    const over = Promise.allSettled([before, mine]).then(() => {
+    const free = () => {
       if (busy.get(key) === over) busy.delete(key)
-    })
+    }
+    // What gave up waiting must not let the next one overtake those that still run.
+    const over: Promise<unknown> = before ? Promise.allSettled([before, mine]).then(free) : mine.then(free, free)
     busy.set(key, over)
     return mine
   }
