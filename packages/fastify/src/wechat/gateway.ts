@@ -75,6 +75,8 @@ function parseIdentity(answer: WechatAnswer): WechatIdentity {
   return { openid, unionid: unionid || null, sessionKey }
 }
 
+/** Text that every user store can keep: PostgreSQL refuses NUL, and half of a surrogate pair is no character. */
 function isId(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= MAX_ID_LENGTH
+  if (typeof value !== 'string' || value === '' || value.length > MAX_ID_LENGTH) return false
+  return value.isWellFormed() && !value.includes('\0')
 }

@@ -142,6 +142,10 @@ describe('an exchange with WeChat', () => {
     'a session_key of 15 bytes': [json({ openid: 'o1', session_key: 'tiihtNczf5v6AKRyjwEU' }), 'wechat_bad_response'],
     'a unionid that is a number': [json({ ...SUCCESS, unionid: 5 }), 'wechat_bad_response'],
     'an openid longer than any': [json({ ...SUCCESS, openid: 'o'.repeat(65) }), 'wechat_bad_response'],
+    'an openid with a NUL': [json({ ...SUCCESS, openid: 'o\0' }), 'wechat_bad_response'],
+    'an openid with half of a surrogate pair': [json({ ...SUCCESS, openid: 'o\ud83d' }), 'wechat_bad_response'],
+    'a unionid with a NUL': [json({ ...SUCCESS, unionid: '\0' }), 'wechat_bad_response'],
+    'a unionid with half of a surrogate pair': [json({ ...SUCCESS, unionid: '\udc4d' }), 'wechat_bad_response'],
     'a 502': [(_, response) => response.writeHead(502).end('<html>'), 'wechat_bad_response'],
     'a 404 with a success in it': [
       (_, response) => response.writeHead(404).end(JSON.stringify(SUCCESS)),
