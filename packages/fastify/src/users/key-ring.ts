@@ -25,18 +25,19 @@ export async function checkKeyRing({ db, vault, nowMs, warn }: CheckKeyRingOptio
   const findUsed = () => db.selectFrom('weapp_auth_keys').select(['kid', 'fingerprint']).orderBy('kid').execute()
   const used = await findUsed()
   refuseOtherKeys(vault, used)
-  const missing = used.filter(({ kid }) => !vault.ring.some((mark) => mark.kid === kid)).map(({ kid }) => kid)
-  if (missing.length > 0) {
-    warn(
-      `keys that sealed session_keys in this database are missing from the key ring: ${missing.join(', ')}; what they sealed stays closed until its user signs in again`,
-    )
-  }
   const [sealing] = vault.ring
-  if (used.some(({ kid }) => kid === sealing.kid)) return
-  const insert = db.insertInto('weapp_auth_keys').values({ ...sealing, created_at: nowMs })
-  await unlessThere(engineOf(db), insert, ['kid']).execute()
-  // Of several processes that start at the same time with other keys under this kid, one was the first.
-  refuseOtherKeys(vault, await findUsed())
+  if (used.every(({ kid }) => kid !== sealing.kid)) {
+    const insert = db.insertInto('weapp_auth_keys').values({ ...sealing, created_at: nowMs })
+    await unlessThere(engineOf(db), insert, ['kid']).execute()
+    // Of several processes that start at the same time with other keys under this kid, one was the first.
+    refuseOtherKeys(vault, await findUsed())
+  }
+  // Last: while the database fails the whole check is done again and again, and the warning comes once.
+  const missing = used.filter(({ kid }) => !vault.ring.some((mark) => mark.kid === kid)).map(({ kid }) => kid)
+  if (missing.length === 0) return
+  warn(
+    `keys that sealed session_keys in this database are missing from the key ring: ${missing.join(', ')}; what they sealed stays closed until its user signs in again`,
+  )
 }
 
 function refuseOtherKeys(vault: SessionKeyVault, used: readonly KeyMark[]): void {

@@ -506,6 +506,23 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       expect(await check(db, two)).toEqual([expect.stringMatching(`missing from the key ring: ${kid};`)])
     })
 
+    it('warns once, however often the check fails because the database takes no writes', async () => {
+      const { db } = await setUp()
+      await check(db, one)
+      const readOnly = db.withPlugin({
+        transformQuery: ({ node }) => {
+          if (node.kind === 'InsertQueryNode') throw new Error('read-only')
+          return node
+        },
+        transformResult: async ({ result }) => result,
+      })
+      const warnings: string[] = []
+      const o = { vault: createSessionKeyVault({ keys: two }), nowMs: 1, warn: (text: string) => warnings.push(text) }
+      for (let i = 0; i < 3; i++) await expect(checkKeyRing({ ...o, db: readOnly })).rejects.toThrow('read-only')
+      await checkKeyRing({ ...o, db })
+      expect(warnings).toHaveLength(1)
+    })
+
     it('with another key under a kid that sealed is refused, be it the first in the ring or a later one', async () => {
       const { db } = await setUp()
       await check(db, one)
