@@ -2,7 +2,8 @@ import type { RedisClient } from '../redis.ts'
 import type { CodeClaim } from './session-store.ts'
 
 /*
- * What Redis does with sessions. A live session is `{"u":...}`, the tombstone of an ended one `{"r":reason,"e":expiresAtMs}`.
+ * What Redis does with sessions. A live session is `{"u":...}`, the tombstone of an ended one
+ * `{"r":reason,"e":expiresAtMs,"u":...}`.
  * An index holds the ids of a user's live sessions, scored by expiry. Whatever ends a session publishes its id on a channel,
  * for the processes that remember it as alive.
  *
@@ -47,14 +48,15 @@ end
 `
 
 /**
- * `owner` is how the value of a live session of this user begins. Publishing may fail for want of the right to; that must
+ * `owner` is how the value of a live session of this user begins, `{"u":...,`. Publishing may fail for want of the right to; that must
  * neither undo nor hide that the session ended.
  */
 const FINISH = `${IS_ENDED}
 local function finish(key, id, owner, reason, expiresAtMs, channel)
   local value = redis.call('GET', key)
   if isEnded(value) or string.sub(value, 1, #owner) ~= owner then return false end
-  redis.call('SET', key, string.format('{"r":"%s","e":%.0f}', reason, expiresAtMs), 'XX', 'KEEPTTL')
+  redis.call('SET', key, string.format('{"r":"%s","e":%.0f,', reason, expiresAtMs) .. string.sub(owner, 2, -2) .. '}',
+    'XX', 'KEEPTTL')
   redis.pcall('PUBLISH', channel, id)
   return true
 end

@@ -348,7 +348,7 @@ function ownerOf(userId: string): string {
 
 function parse(id: string, value: string): SessionRecord | Tombstone {
   const { r, e, u, a, c, l = c, d } = JSON.parse(value)
-  if (r !== undefined) return { revoked: r as RevocationReason, expiresAtMs: e }
+  if (r !== undefined) return { userId: u, revoked: r as RevocationReason, expiresAtMs: e }
   return { id, userId: u, appid: a, createdAtMs: c, lastSeenMs: l, ...(d && { device: parseDevice(d) }) }
 }
 

@@ -20,6 +20,8 @@ export interface SessionRecord {
 
 /** What stands in the place of a session that was ended, until it would have expired. */
 export interface Tombstone {
+  /** Whose session it was: for the log. */
+  userId: string
   revoked: RevocationReason
   expiresAtMs: number
 }

@@ -190,10 +190,11 @@ export function createSessions(options: SessionsOptions): Sessions {
   function judge(found: SessionRecord | Tombstone | null, sessionId: string): Session {
     if (found === null) throw invalid({ sessionId })
     if ('revoked' in found) {
-      if (found.expiresAtMs <= now()) throw invalid({ sessionId })
+      const logFields = { userId: found.userId, sessionId }
+      if (found.expiresAtMs <= now()) throw invalid(logFields)
       throw new ApiError('session_revoked', `the session was ended: ${found.revoked}`, {
         reason: found.revoked,
-        logFields: { sessionId },
+        logFields,
       })
     }
     const session = live(found)

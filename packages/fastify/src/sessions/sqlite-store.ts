@@ -72,7 +72,8 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
       const row = sql.find.get(id)
       if (!row) return null
       if (row.revoked === null) return parseRow(row)
-      return { revoked: row.revoked as RevocationReason, expiresAtMs: Number(row.expires_at_ms) }
+      const expiresAtMs = Number(row.expires_at_ms)
+      return { userId: String(row.user_id), revoked: row.revoked as RevocationReason, expiresAtMs }
     }),
     touch: guarded(
       ({ id, createdAtMs, lastSeenMs }, { expiresAtMs }) =>

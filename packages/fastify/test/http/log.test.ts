@@ -1,11 +1,13 @@
+import type { FastifyInstance } from 'fastify'
 import { expect, it } from 'vitest'
+import { authenticate } from '../../src/index.ts'
 import { ERRCODES } from '../../src/wechat/errcodes.ts'
-import { APPID, startService } from '../service.ts'
+import { APPID, type ServiceOptions, startService } from '../service.ts'
 
-async function startLogged() {
+async function startLogged(options: ServiceOptions = {}) {
   const lines: string[] = []
   const stream = { write: (line: string) => void lines.push(line) }
-  const service = await startService({ server: { logger: { stream } } })
+  const service = await startService({ ...options, server: { logger: { stream } } })
   const find = (where: object) => lines.map((line) => JSON.parse(line)).filter((line) => isPart(where, line))
   return { ...service, find }
 }
@@ -14,25 +16,32 @@ const isPart = (part: object, whole: Record<string, unknown>) =>
   Object.entries(part).every(([name, value]) => whole[name] === value)
 
 it('a sign-in can be found by its user, its session and its request', async () => {
-  const { signIn, find, app } = await startLogged()
-  const { userId, sessionId, headers } = await signIn()
+  const { signIn, find } = await startLogged()
+  const { userId, sessionId } = await signIn()
   const [line, ...others] = find({ userId })
   expect(others).toEqual([])
   expect(line).toMatchObject({ level: 30, msg: 'signed in', userId, sessionId, appid: APPID, isNew: true })
   expect(find({ msg: 'incoming request', reqId: line?.reqId })).toHaveLength(1)
   await signIn()
   expect(find({ userId, isNew: false })).toHaveLength(1)
-  await app.weappAuth.revoke(userId, sessionId)
-  const refused = await app.inject({ url: '/v1/me', headers })
-  expect(find({ code: 'session_revoked', reqId: refused.json().requestId })).toMatchObject([{ sessionId }])
 })
 
-it('the end of a session by its lifetime can be found by its user', async () => {
-  const { signIn, find, app, advance } = await startLogged()
-  const { userId, sessionId, headers } = await signIn()
-  advance(3 * 3_600_000)
-  const { requestId } = (await app.inject({ url: '/v1/me', headers })).json()
-  expect(find({ code: 'session_invalid', userId, sessionId, reqId: requestId })).toHaveLength(1)
+it.each<
+  [how: string, end: (service: Awaited<ReturnType<typeof startLogged>>, userId: string) => unknown, code: string]
+>([
+  ['by its lifetime', ({ advance }) => advance(3 * 3_600_000), 'session_invalid'],
+  ['by the application', ({ app }, userId) => app.weappAuth.revokeAll(userId), 'session_revoked'],
+  ['by another sign-in at the limit', ({ signIn }) => signIn(), 'session_revoked'],
+])('the refusal of a session that was ended %s can be found by its user, and by its request', async (_, end, code) => {
+  const host = (app: FastifyInstance) => app.get('/orders', { onRequest: authenticate }, async () => [])
+  const service = await startLogged({ sessionLimit: 1, host })
+  const { app, find } = service
+  const { userId, sessionId, headers } = await service.signIn()
+  await end(service, userId)
+  for (const url of ['/v1/me', '/v1/verify', '/v1/session', '/orders']) {
+    const { requestId } = (await app.inject({ url, headers })).json()
+    expect(find({ code, userId, sessionId, reqId: requestId }), url).toHaveLength(1)
+  }
 })
 
 it.each([40164, 40029, 45011])(

@@ -225,9 +225,10 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       const { sessions, userId, issue, advance } = await setUp()
       const { token, session } = await issue(userId)
       expect(await sessions.revoke(userId, session.id, 'admin')).toBe(true)
-      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked', reason: 'admin' })
+      const logFields = { userId, sessionId: session.id }
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked', reason: 'admin', logFields })
       advance(IDLE_SECONDS)
-      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid', logFields })
     })
 
     it('of an ended, expired or unknown session does nothing', async () => {
