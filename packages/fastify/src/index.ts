@@ -20,7 +20,10 @@ export type {
 } from './sessions/session-store.ts'
 export type { Session } from './sessions/sessions.ts'
 export { createSqliteSessionStore, type SqliteSessionStoreOptions } from './sessions/sqlite-store.ts'
+export type { StoreListener, StoreMessages } from './sessions/store-messages.ts'
 export type { SessionRef } from './sessions/token.ts'
+export type { ServerSocket } from './sockets/guarded-sockets.ts'
+export type { SocketOptions } from './sockets/socket-options.ts'
 export { reasonOf } from './store-failure.ts'
 export type {
   ConflictsTable,

@@ -15,6 +15,7 @@ import { verifyRoutes } from './http/routes/verify.ts'
 import { createOutageLog, type OutageLog } from './outage-log.ts'
 import type { SessionStore } from './sessions/session-store.ts'
 import { createSessions } from './sessions/sessions.ts'
+import type { SocketOptions } from './sockets/socket-options.ts'
 import { createRecentUsers } from './users/recent-users.ts'
 import type { User, UserStore } from './users/users.ts'
 import { createWeappAuth } from './weapp-auth.ts'
@@ -49,6 +50,11 @@ export interface WeappAuthOptions {
   onSignIn?(user: User, isNew: boolean, data: unknown): void | Promise<void>
   /** How often one address may sign in, and one user send open data. */
   rateLimits?: RateLimitsOptions
+  /**
+   * Adds WebSockets: `app.weappAuth.guardSocket` and `push`. Needs `@fastify/websocket`, which is loaded only for this and is
+   * registered by the plugin. Default: none; `{}` for all defaults.
+   */
+  sockets?: SocketOptions
   /** Serves `/livez` and `/readyz`. Default true; false when the host application has its own. */
   health?: boolean
   /** Milliseconds since 1970. Default `Date.now`. */
@@ -93,7 +99,15 @@ export const weappAuth = fp(
 
     await app.register(countedFailures, { outageLog: options.outageLog ?? createOutageLog() })
     await app.register(guardedRequests, { sessions })
-    app.decorate('weappAuth', createWeappAuth({ wechat, sessions, users, now }))
+    const sockets = options.sockets
+      ? await (await import('./sockets/register-sockets.ts')).registerSockets(app, {
+          sessions,
+          store,
+          options: options.sockets,
+          now,
+        })
+      : null
+    app.decorate('weappAuth', createWeappAuth({ wechat, sessions, users, sockets, now }))
     app.addHook('onRoute', answerApiErrors)
 
     const v1: FastifyPluginAsync = async (scope) => {

@@ -13,6 +13,7 @@ interface RedisCommands {
   set(key: string, value: string, nx: 'NX'): Promise<string | null>
   set(key: string, value: string, keepTtl: 'KEEPTTL', xx: 'XX'): Promise<string | null>
   zrem(key: string, ...members: string[]): Promise<number>
+  publish(channel: string, message: string): Promise<number>
   eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>
   /** Adds a script as a method: the keys and arguments are its parameters. */
   defineCommand(name: string, definition: { lua: string; numberOfKeys?: number }): void

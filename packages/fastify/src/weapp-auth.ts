@@ -1,7 +1,9 @@
 import type { CreateSessionResponse, Device, RevocationReason } from '@weapp-auth/shared'
+import type { FastifyRequest } from 'fastify'
 import { createdSession } from './http/bodies.ts'
 import { findBearer } from './http/plugins/authenticate.ts'
 import type { Session, Sessions } from './sessions/sessions.ts'
+import type { GuardedSockets, ServerSocket } from './sockets/guarded-sockets.ts'
 import type { LinkedIdentity, LinkResult, User, UserStore } from './users/users.ts'
 import type { WechatGateway } from './wechat/gateway.ts'
 
@@ -56,6 +58,23 @@ export interface WeappAuth {
    * @throws ApiError `wechat_*` or `store_unavailable`
    */
   resetSessionKey(userId: string, appid: string): Promise<boolean>
+  /**
+   * Lets a WebSocket live as long as the session of its request: it closes with 4401 when that ends, on whichever process, and
+   * with 1012 when this process stops. It is pinged, and an answered ping counts as use of the session. Call it first in the
+   * handler of a route with `{ websocket: true, onRequest: authenticate }`.
+   *
+   * @throws Error without the option `sockets`, and on a route without the guard
+   */
+  guardSocket(socket: ServerSocket, request: FastifyRequest): void
+  /**
+   * Sends `text` to the open sockets of a user, on all phones and in all processes, once or not at all: what must not be lost
+   * belongs into a table, which the phone reads when its socket opens.
+   *
+   * @throws Error without the option `sockets`
+   * @throws RangeError when it is longer than `maxMessageBytes`
+   * @throws ApiError `store_unavailable` when only the sockets of this process may have got it
+   */
+  push(userId: string, text: string): Promise<void>
 }
 
 declare module 'fastify' {
@@ -69,12 +88,14 @@ export interface WeappAuthDeps {
   wechat: WechatGateway
   sessions: Sessions
   users: UserStore
+  /** Null: the application has none. */
+  sockets: GuardedSockets | null
   /** Milliseconds since 1970. */
   now: () => number
 }
 
 /** Makes `app.weappAuth`. */
-export function createWeappAuth({ wechat, sessions, users, now }: WeappAuthDeps): WeappAuth {
+export function createWeappAuth({ wechat, sessions, users, sockets, now }: WeappAuthDeps): WeappAuth {
   return {
     createUser: () => users.createUser(now()),
 
@@ -114,7 +135,21 @@ export function createWeappAuth({ wechat, sessions, users, now }: WeappAuthDeps)
       await users.replaceKey(userId, appid, fresh, now())
       return true
     },
+
+    guardSocket(socket, { auth }) {
+      if (!sockets) throw noSockets()
+      sockets.guard(socket, auth)
+    },
+
+    async push(userId, text) {
+      if (!sockets) throw noSockets()
+      await sockets.push(userId, text)
+    },
   }
+}
+
+function noSockets(): Error {
+  return new Error('there are no sockets: give weappAuth the option sockets, {} for its defaults')
 }
 
 function noSuchUser(): RangeError {

@@ -1,5 +1,5 @@
-import type { EndedSessions } from './ended-sessions.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
+import type { StoreMessages } from './store-messages.ts'
 import type { SessionRef } from './token.ts'
 
 /** About 10 MB. Of more sessions in use at once the ones read longest ago are read again. */
@@ -10,7 +10,7 @@ export interface CachedSessionStoreOptions {
   store: SessionStore
   /** How long a record is believed, in milliseconds from when it was asked for. */
   maxAgeMs: number
-  ended: EndedSessions
+  messages: Pick<StoreMessages, 'isHeard' | 'listen'>
   /** A clock that never goes back. */
   now?: () => number
 }
@@ -21,7 +21,7 @@ export interface CachedSessionStoreOptions {
  * `maxAgeMs` at most, should a message be lost.
  */
 export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
-  const { store, maxAgeMs, ended, now = () => performance.now() } = o
+  const { store, maxAgeMs, messages, now = () => performance.now() } = o
   const records = new Map<string, { record: SessionRecord; askedAtMs: number }>()
   /**
    * Grows with each deletion. An answer requested before a deletion is not cached, because it may be older than the end of
@@ -33,14 +33,14 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
     forgotten++
     for (const id of ids) records.delete(id)
   }
-  ended.listen({
+  messages.listen({
     onEnded: forget,
     onLost: () => forget([...records.keys()]),
   })
 
   /** Whether an answer to a question that is asked now may be remembered when it comes. */
   const mayRemember = () => {
-    const before = ended.isHeard() ? forgotten : null
+    const before = messages.isHeard() ? forgotten : null
     return () => forgotten === before
   }
 
@@ -97,10 +97,6 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
       } finally {
         forget([...records.values()].flatMap(({ record }) => (record.userId === userId ? record.id : [])))
       }
-    },
-    async close() {
-      ended.close()
-      await store.close()
     },
   }
 }

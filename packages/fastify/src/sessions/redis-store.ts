@@ -6,9 +6,9 @@ import { type GuardMethod, guardStore, reasonOf } from '../store-failure.ts'
 import { explainOtherWorld, type World } from '../world.ts'
 import { batchReads } from './batch-reads.ts'
 import { cacheSessionStore } from './cached-store.ts'
-import { hearEndedSessions } from './redis-ended-sessions.ts'
 import { watchEvictions } from './redis-eviction.ts'
 import { checkWhole, type IndexEntry, indexWasEvicted, readIndex } from './redis-index.ts'
+import { createRedisMessages } from './redis-messages.ts'
 import { defineSessionScripts, INCOMPLETE } from './redis-scripts.ts'
 import {
   CODE_CLAIM_MS,
@@ -73,7 +73,13 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   const recordKey = (userId: string, id: string) => `${keyPrefix}{${bucketOf(userId)}}:${id}`
   const indexKey = (userId: string) => `${keyPrefix}u{${bucketOf(userId)}}:${userId}`
   const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
-  const channel = `${keyPrefix}ended`
+  const messages = createRedisMessages({
+    redis,
+    keyPrefix,
+    publish: guarded((...args) => redis.publish(...args)),
+    warn,
+  })
+  const { endedChannel: channel } = messages
   const hasEvicted = ({ idleMs }: Moment) => (evictions.haveHappenedWithin(idleMs) ? '1' : '')
   // In a cluster the keys of a batch lie on different nodes.
   const read = isCluster(redis) ? (key: string) => redis.get(key) : batchReads((keys: string[]) => redis.mget(keys))
@@ -87,6 +93,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       const { count, ended, expired } = await create(record, lifetime, replaces)
       // The session is there, and the sign-in succeeds: what cannot be tidied up now is tidied up by the next one.
       await forgetExpired(userId, expired).catch(() => {})
+      messages.tellEnded(ended)
       const isOver = limit > 0 && count > limit
       return [...ended, ...(isOver ? await makeRoom(record, lifetime, limit).catch(() => []) : [])]
     }),
@@ -144,12 +151,14 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       await redis.set(`${keyPrefix}ping`, '1', 'PX', 1_000)
     }),
     findWarnings: () => evictions.warnings(),
+    messages,
     async close() {
       evictions.close()
+      messages.close()
     },
   }
   if (cacheMs === 0) return store
-  return cacheSessionStore({ store, maxAgeMs: cacheMs, ended: hearEndedSessions({ redis, channel, warn }) })
+  return cacheSessionStore({ store, maxAgeMs: cacheMs, messages })
 
   async function settle(digest: string): Promise<void> {
     await redis.set(codeKey(digest), 'used', 'KEEPTTL', 'XX')
@@ -236,6 +245,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
         return answer
       },
     )
+    if (didEnd === 1) messages.tellEnded([id])
     return didEnd === 1
   }
 

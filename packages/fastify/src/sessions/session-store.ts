@@ -1,4 +1,5 @@
 import type { Device, RevocationReason } from '@weapp-auth/shared'
+import type { StoreMessages } from './store-messages.ts'
 import type { SessionRef } from './token.ts'
 
 /** A code is refused for this long after it was first seen: twice as long as WeChat knows it. */
@@ -94,6 +95,11 @@ export interface SessionStore {
   claimCode(digest: string, nowMs: number): Promise<CodeClaim>
   /** Notes that WeChat answered, whatever it said: from now on the code is `used`. A claim that stays unsettled becomes so by itself. */
   settleCode(digest: string): Promise<void>
+  /**
+   * What the processes that share this store tell each other. Without it guarded sockets notice the end of a session at their
+   * next ping, and a push reaches the sockets of its own process only.
+   */
+  messages?: StoreMessages
   /** Resolves when the store takes writes: one that can only be read starts no session. */
   ping(): Promise<void>
   /** What an operator should change about the server, a sentence each; `/readyz` shows it. */

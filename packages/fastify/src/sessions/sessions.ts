@@ -72,6 +72,10 @@ export interface Sessions {
    * @throws as `get`, `session_malformed` at once and the others in the promise
    */
   getRecord(token: string): SessionRecord | Promise<SessionRecord>
+  /** What `get` answers, for a caller that does not keep the token. It counts as use. */
+  use(ref: SessionRef): Promise<Session>
+  /** As `use`, but nothing is written and the session ends no later because of it. */
+  peek(ref: SessionRef): Promise<Session>
   /** False when the user has no such session. */
   revoke(userId: string, sessionId: string, reason: RevocationReason): Promise<boolean>
   /**
@@ -135,6 +139,10 @@ export function createSessions(options: SessionsOptions): Sessions {
       const record = store.findRemembered?.(ref)
       return record && isFresh(record) ? record : use(ref)
     },
+
+    use,
+
+    peek: async (ref) => judge(await store.find(ref), ref.id),
 
     revoke: (userId, sessionId, reason) => store.revoke(userId, sessionId, { ...moment(), reason }),
 

@@ -4,6 +4,7 @@ import { openSqliteFile } from '../sqlite-file.ts'
 import { guardStore, WRITABLE_MS } from '../store-failure.ts'
 import { explainOtherWorld, type World } from '../world.ts'
 import { CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, type SessionRecord, type SessionStore } from './session-store.ts'
+import { createLocalMessages } from './store-messages.ts'
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS sessions (
@@ -50,11 +51,12 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
   const sql = prepare(db)
   const findPurgeable = createPurgeClock()
   const guarded = guardStore('the session store (SQLite)')
+  const messages = createLocalMessages()
   /** `performance.now()` at the last ping that wrote. */
   let pingedAtMs = Number.NEGATIVE_INFINITY
   return {
-    create: guarded((record, { nowMs, expiresAtMs }, { limit = 0, replaces, settles } = {}) =>
-      inTransaction(db, () => {
+    create: guarded((record, { nowMs, expiresAtMs }, { limit = 0, replaces, settles } = {}) => {
+      const ended = inTransaction(db, () => {
         const { id, userId, appid, createdAtMs, lastSeenMs, device } = record
         if (settles !== undefined) sql.settle.run(settles)
         // Only a wrong clock can have written a session that lives longer than this new one.
@@ -66,8 +68,10 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
         if (limit > 0) ended.push(...sql.makeRoom.all(userId, nowMs, limit - 1).map(({ id }) => String(id)))
         sql.create.run(id, userId, appid, createdAtMs, lastSeenMs, expiresAtMs, device ? JSON.stringify(device) : null)
         return ended
-      }),
-    ),
+      })
+      messages.tellEnded(ended)
+      return ended
+    }),
     find: guarded(({ id }) => {
       const row = sql.find.get(id)
       if (!row) return null
@@ -79,12 +83,16 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
       ({ id, createdAtMs, lastSeenMs }, { expiresAtMs }) =>
         sql.touch.run(createdAtMs, lastSeenMs, expiresAtMs, id).changes === 1,
     ),
-    revoke: guarded(
-      (userId, sessionId, { nowMs, reason }) => sql.revoke.run(reason, sessionId, userId, nowMs).changes === 1,
-    ),
-    revokeAll: guarded((userId, { nowMs, reason, except }) =>
-      Number(sql.revokeAll.run(reason, userId, nowMs, except ?? null).changes),
-    ),
+    revoke: guarded((userId, sessionId, { nowMs, reason }) => {
+      const didEnd = sql.revoke.run(reason, sessionId, userId, nowMs).changes === 1
+      if (didEnd) messages.tellEnded([sessionId])
+      return didEnd
+    }),
+    revokeAll: guarded((userId, { nowMs, reason, except }) => {
+      const ended = sql.revokeAll.all(reason, userId, nowMs, except ?? null).map(({ id }) => String(id))
+      messages.tellEnded(ended)
+      return ended.length
+    }),
     list: guarded((userId) => sql.list.all(userId).map(parseRow)),
     claimCode: guarded((digest, nowMs) => {
       sql.purgeClaims.run(nowMs - CODE_CLAIM_MS)
@@ -103,6 +111,7 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
       sql.ping.run()
       pingedAtMs = performance.now()
     }),
+    messages,
     async close() {
       if (db.isOpen) db.close()
     },
@@ -131,7 +140,7 @@ function prepare(db: DatabaseSync) {
     ),
     revokeAll: db.prepare(
       `UPDATE sessions SET revoked = ?
-       WHERE user_id = ? AND revoked IS NULL AND expires_at_ms > ? AND id IS NOT ?`,
+       WHERE user_id = ? AND revoked IS NULL AND expires_at_ms > ? AND id IS NOT ? RETURNING id`,
     ),
     makeRoom: db.prepare(
       `UPDATE sessions SET revoked = 'limit' WHERE id IN (

@@ -3,9 +3,9 @@ import { syncBuiltinESMExports } from 'node:module'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createSqliteSessionStore } from '../../src/index.ts'
 import { cacheSessionStore } from '../../src/sessions/cached-store.ts'
-import type { EndedSessionsListener } from '../../src/sessions/ended-sessions.ts'
 import type { SessionRecord } from '../../src/sessions/session-store.ts'
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts'
+import type { StoreListener } from '../../src/sessions/store-messages.ts'
 import { sessionStoreContract } from './session-store.contract.ts'
 
 /** A store behind a cache, and the same store as another process changes it, with messages the test sends. */
@@ -15,7 +15,7 @@ function open() {
   let isHeard = true
   let nowMs = 0
   let finds = 0
-  let listener: EndedSessionsListener | undefined
+  let listener: StoreListener | undefined
   const counted = {
     ...far,
     find: (...args: Parameters<typeof far.find>) => {
@@ -27,12 +27,11 @@ function open() {
     store: counted,
     maxAgeMs: 2_000,
     now: () => nowMs,
-    ended: {
+    messages: {
       isHeard: () => isHeard,
       listen: (next) => {
         listener = next
       },
-      close: () => {},
     },
   })
   const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now })
@@ -49,7 +48,7 @@ function open() {
     tell: (id: string) => listener?.onEnded([id]),
     lose: () => {
       isHeard = false
-      listener?.onLost()
+      listener?.onLost?.()
     },
     mend: () => {
       isHeard = true

@@ -504,6 +504,32 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     })
   })
 
+  it('tells its listeners which sessions end, whichever way, before the call that ends them is over', async () => {
+    const { store, sessions, userId, advance } = await setUp({ limit: 2 })
+    const told = new Set<string>()
+    store.messages?.listen({
+      onEnded: (ids) => {
+        for (const id of ids) told.add(id)
+      },
+    })
+    const issue = (replaces?: string) => {
+      advance(1)
+      return sessions.issue(userId, { appid: APPID, ...(replaces && { replaces }) })
+    }
+    const [first, second] = [await issue(), await issue()]
+    const third = await issue(first.token)
+    expect([...told]).toEqual([first.session.id])
+    const fourth = await issue()
+    expect([...told]).toEqual([first.session.id, second.session.id])
+    await sessions.revoke(userId, third.session.id, 'signed_out')
+    expect([...told].at(-1)).toBe(third.session.id)
+    const fifth = await issue()
+    await sessions.revokeAll(userId, 'signed_out_elsewhere', fifth.session.id)
+    expect([...told].slice(3)).toEqual([fourth.session.id])
+    await sessions.revokeAll(userId, 'admin')
+    expect([...told].slice(4)).toEqual([fifth.session.id])
+  })
+
   it('that fails is unavailable and never answers that there is no session', async () => {
     const { store, sessions, userId, issue, breakDown, nowMs, moment } = await setUp()
     const { token, session } = await issue(userId)

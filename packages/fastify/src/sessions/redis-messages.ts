@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto'
+import { isCluster, type RedisClient, type RedisSubscriber } from '../redis.ts'
+import type { LocalMessages, StoreListener } from './store-messages.ts'
+
+/** How soon after a lost connection, or one that could not be made, the next one is tried. */
+const RETRY_MS = 250
+/** A connection that only listens would not notice that the other end is gone. */
+const PING_MS = 1_000
+/** Together with {@link PING_MS} less than the 1.5 s within which a lost connection is to be noticed. */
+const PING_TIMEOUT_MS = 350
+
+/** Messages through Redis, and what only their store does with them. */
+export interface RedisMessages extends LocalMessages {
+  /** The channel on which the scripts publish the ids of sessions that end. */
+  endedChannel: string
+  close(): void
+}
+
+/**
+ * Messages through channels of Redis, heard on a connection of its own: one that listens cannot ask. In a cluster any node will
+ * do, because a message goes to all of them. The connection is opened for the first listener.
+ *
+ * @param publish sends, and rejects as a method of the store does
+ * @param warn is told once that nothing can be heard, until it can again
+ */
+export function createRedisMessages(o: {
+  redis: RedisClient
+  keyPrefix: string
+  publish: (channel: string, text: string) => Promise<unknown>
+  warn: (message: string) => void
+}): RedisMessages {
+  const { redis, keyPrefix, publish, warn } = o
+  const endedChannel = `${keyPrefix}ended`
+  /** What processes send each other. Only those that want it subscribe. */
+  const textChannel = `${keyPrefix}messages`
+  /** Stands before each text, so that a process does not hear itself. */
+  const self = randomUUID()
+  const listeners = new Set<StoreListener>()
+  let connection: RedisSubscriber | null = null
+  let isHeard = false
+  let isClosed = false
+  /** Channels that this user of Redis may not use, and whose warning is out. */
+  const warned = new Set<string>()
+  let retry: NodeJS.Timeout | undefined
+  let ping: NodeJS.Timeout | undefined
+
+  return {
+    endedChannel,
+    isHeard: () => isHeard,
+    listen(listener) {
+      const isFirst = listeners.size === 0
+      listeners.add(listener)
+      if (isFirst) {
+        ping = setInterval(checkConnection, PING_MS).unref()
+        // The client may come back on another server, whose messages this connection would not get.
+        redis.on('close', () => connection?.disconnect())
+        connect()
+      } else if (isHeard && connection) {
+        begin(connection).catch(() => {})
+      }
+    },
+    send: async (text) => void (await publish(textChannel, `${self} ${text}`)),
+    // Without waiting for the message from Redis, which comes as well.
+    tellEnded,
+    close: () => {
+      isClosed = true
+      clearTimeout(retry)
+      clearInterval(ping)
+      connection?.disconnect()
+    },
+  }
+
+  function connect(): void {
+    if (isClosed) return
+    const subscriber = createSubscriber(redis)
+    connection = subscriber
+    if (!subscriber) {
+      retryLater()
+      return
+    }
+    subscriber.on('error', () => {})
+    subscriber.on('message', (channel, message: string) => {
+      if (channel === endedChannel) tellEnded(message.split(' '))
+      else if (!message.startsWith(self)) tellText(message.slice(self.length + 1))
+    })
+    // Once, however it came about: the connection does not come back by itself, so that nothing is heard only in part.
+    subscriber.once('end', () => {
+      lose()
+      retryLater()
+    })
+    subscriber
+      .connect()
+      .then(() => begin(subscriber))
+      .catch(() => subscriber.disconnect())
+  }
+
+  /** Subscribes to what somebody listens to, and says so. A channel that is subscribed to already stays so. */
+  async function begin(subscriber: RedisSubscriber): Promise<void> {
+    await subscribe(subscriber, endedChannel, 'sessions are not cached')
+    isHeard = subscriber.status === 'ready'
+    if ([...listeners].some(({ onText }) => onText)) {
+      await subscribe(subscriber, textChannel, 'pushes of other processes do not reach their sockets').catch(() => {})
+    }
+    if (isHeard) for (const { onHeard } of listeners) onHeard?.()
+  }
+
+  async function subscribe(subscriber: RedisSubscriber, channel: string, consequence: string): Promise<void> {
+    try {
+      await subscriber.subscribe(channel)
+      warned.delete(channel)
+    } catch (error) {
+      // Redis itself being away is told by whoever asks it. This is about a right to listen that is missing.
+      if (error instanceof Error && /^NOPERM/.test(error.message) && !warned.has(channel)) {
+        warned.add(channel)
+        warn(`${consequence}: this user of Redis may not use the channel ${channel} (ACL: &${channel})`)
+      }
+      throw error
+    }
+  }
+
+  function checkConnection(): void {
+    const asked = connection
+    if (!asked || !isHeard) return
+    asked.ping().catch(() => {
+      if (asked === connection) lose()
+      asked.disconnect()
+    })
+  }
+
+  function lose(): void {
+    if (!isHeard) return
+    isHeard = false
+    for (const { onLost } of listeners) onLost?.()
+  }
+
+  function tellEnded(ids: readonly string[]): void {
+    if (ids.length > 0) for (const { onEnded } of listeners) onEnded(ids)
+  }
+
+  function tellText(text: string): void {
+    for (const { onText } of listeners) onText?.(text)
+  }
+
+  function retryLater(): void {
+    if (!isClosed) retry = setTimeout(connect, RETRY_MS).unref()
+  }
+}
+
+/** Null while no node of a cluster is known. */
+function createSubscriber(redis: RedisClient): RedisSubscriber | null {
+  const nodes = isCluster(redis) ? redis.nodes('master') : [redis]
+  const node = nodes[Math.floor(Math.random() * nodes.length)]
+  return (
+    node?.duplicate({
+      lazyConnect: true,
+      autoResubscribe: false,
+      enableOfflineQueue: false,
+      enableAutoPipelining: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: PING_TIMEOUT_MS,
+      retryStrategy: () => null,
+      sentinelRetryStrategy: () => null,
+      reconnectOnError: null,
+    }) ?? null
+  )
+}
