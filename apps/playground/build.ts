@@ -1,5 +1,6 @@
-// Writes dist/: the page that the demonstration serves at `/`, with the example mini-program of `apps/miniprogram` in it.
-import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// Writes dist/: the page that the demonstration serves at `/`, with the example mini-program of `apps/miniprogram` in it;
+// and home/: the same page with recordings in place of the service.
+import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -11,6 +12,8 @@ const FOLDER = dirname(fileURLToPath(import.meta.url))
 const ROOT = join(FOLDER, '..', '..')
 const SOURCE = join(FOLDER, 'src')
 const TARGET = join(FOLDER, 'dist')
+/** The page with recordings in place of a service: any web host can serve this folder. */
+const HOME = join(FOLDER, 'home')
 const SHOP = join(ROOT, 'apps', 'miniprogram', 'dist')
 
 /** What a visitor downloads, gzipped: everything but source listings, which are loaded on demand. */
@@ -29,19 +32,38 @@ export async function buildPlayground(): Promise<void> {
     define: { __SOURCE_LINES__: JSON.stringify(writeSources()) },
     legalComments: 'none',
   }
-  await build({
+  const page: BuildOptions = {
     ...shared,
-    entryPoints: { playground: join(SOURCE, 'main.tsx') },
     format: 'esm',
     jsx: 'automatic',
     jsxImportSource: 'preact',
     loader: { '.txt': 'text' },
-  })
+  }
+  await build({ ...page, entryPoints: { playground: join(SOURCE, 'main.tsx') } })
   await build({ ...shared, entryPoints: { framework: join(SOURCE, 'stage', 'framework.ts') }, format: 'iife' })
   await build({ ...shared, entryPoints: { style: join(SOURCE, 'style.css'), phone: join(SOURCE, 'phone.css') } })
   copyFileSync(join(SOURCE, 'index.html'), join(TARGET, 'index.html'))
-  writeFileSync(join(TARGET, 'shop.json'), JSON.stringify(await packShop()))
+  const shop = await packShop()
+  writeFileSync(join(TARGET, 'shop.json'), JSON.stringify(shop))
   reportSize()
+  await buildHome(page, shop)
+}
+
+/** The static page: the same style sheets and source listings, and recordings in place of what is played live. */
+async function buildHome(page: BuildOptions, { styles, tabs, titles }: BuiltApp): Promise<void> {
+  rmSync(HOME, { recursive: true, force: true })
+  const folder = join(HOME, 'playground')
+  for (const name of ['style.css', 'phone.css', 'source']) {
+    cpSync(join(TARGET, name), join(folder, name), { recursive: true })
+  }
+  await build({ ...page, outdir: folder, entryPoints: { playground: join(SOURCE, 'recorded', 'main.tsx') } })
+  writeFileSync(join(folder, 'look.json'), JSON.stringify({ styles, tabs, titles }))
+  cpSync(join(FOLDER, 'recordings'), join(folder, 'recordings'), { recursive: true })
+  const html = readFileSync(join(SOURCE, 'index.html'), 'utf8')
+  writeFileSync(
+    join(HOME, 'index.html'),
+    html.replace(/<noscript>.*<\/noscript>/, '<noscript>This page needs JavaScript.</noscript>'),
+  )
 }
 
 /** The built mini-program in one file: its scripts as they are, its templates compiled, its style sheets for a browser. */

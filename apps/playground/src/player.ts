@@ -1,6 +1,5 @@
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import { findScenario, SCENARIOS, type Scenario } from './scenarios.ts'
-import { perform } from './stage/actions.ts'
 import type { Stage } from './stage/stage.ts'
 
 /** Plays scenarios step by step. */
@@ -16,8 +15,8 @@ export interface Player {
   readonly untilMs: ReadonlySignal<number | null>
   /** Why the last step could not be played. */
   readonly problem: ReadonlySignal<string>
-  /** From the beginning. */
-  start(id: string): Promise<void>
+  /** From the beginning. Resolves with false when another start has taken this one's place. */
+  start(id: string): Promise<boolean>
   play(): Promise<void>
   pause(): void
   forward(): Promise<void>
@@ -28,10 +27,6 @@ export interface Player {
 
 /** Between two steps a reader has time to read. */
 const PAUSE_MS = 2_000
-/** A story goes on although something hangs: that may be the story. */
-const LONGEST_REST_MS = 2_500
-/** The last row has arrived by then. */
-const QUIET_MS = 250
 
 export function createPlayer(stage: Stage): Player {
   const scenario = signal<Scenario>(SCENARIOS[0] as Scenario)
@@ -57,20 +52,16 @@ export function createPlayer(stage: Stage): Player {
 
   async function playStep(): Promise<void> {
     const own = generation
-    const next = scenario.value.steps[played()]
-    if (!next) return
+    const index = played()
+    if (index >= scenario.value.steps.length) return
     isBusy.value = true
-    step.value = played() + 1
+    step.value = index + 1
     untilMs.value = null
     try {
-      for (const action of next.actions) {
-        if (own !== generation) return
-        await perform(action, stage)
-      }
-      await rest()
+      await stage.play(scenario.value, index, () => own !== generation)
       problem.value = ''
     } catch (error) {
-      problem.value = error instanceof Error ? error.message : String(error)
+      report(error)
     } finally {
       if (own === generation) {
         endsMs.push(Date.now())
@@ -79,10 +70,8 @@ export function createPlayer(stage: Stage): Player {
     }
   }
 
-  async function rest(): Promise<void> {
-    const settled = Promise.all(stage.everybody().map((phone) => phone.running()?.settled()))
-    await Promise.race([settled, wait(LONGEST_REST_MS)])
-    await wait(QUIET_MS)
+  function report(error: unknown): void {
+    problem.value = error instanceof Error ? error.message : String(error)
   }
 
   async function forward(): Promise<void> {
@@ -100,15 +89,21 @@ export function createPlayer(stage: Stage): Player {
     untilMs,
     problem,
     async start(id) {
-      generation++
+      const own = ++generation
       isPlaying.value = false
+      // After the step, or the start, that is under way: phones of two stories must not mix.
+      busy = busy.then(async () => {
+        if (own !== generation) return
+        scenario.value = findScenario(id) ?? (SCENARIOS[0] as Scenario)
+        endsMs = []
+        step.value = 0
+        untilMs.value = null
+        isBusy.value = false
+        problem.value = ''
+        await stage.reset(scenario.value).catch(report)
+      })
       await busy
-      scenario.value = findScenario(id) ?? (SCENARIOS[0] as Scenario)
-      endsMs = []
-      step.value = 0
-      untilMs.value = null
-      isBusy.value = false
-      await stage.reset()
+      return own === generation
     },
     async play() {
       if (isPlaying.value) return
@@ -129,8 +124,7 @@ export function createPlayer(stage: Stage): Player {
       if (step.value > 1) show(step.value - 1)
     },
     async first() {
-      await player.start(scenario.value.id)
-      await forward()
+      if (await player.start(scenario.value.id)) await forward()
     },
     async last() {
       isPlaying.value = false

@@ -17,6 +17,8 @@ export interface Scenario {
   title: Text
   steps: readonly Step[]
   checks: readonly Check[]
+  /** Recorded beside the tutorial's code too, because that goes wrong in it. */
+  isRecordedBeside?: true
 }
 
 const HOUR = 3_600_000
@@ -81,6 +83,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     id: 'ten',
+    isRecordedBeside: true,
     title: { zh: '10 个请求并发：只登录一次', en: '10 requests at once: one login' },
     steps: [
       OPEN,
@@ -100,6 +103,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     id: 'late-401',
+    isRecordedBeside: true,
     title: { zh: '迟到的 401', en: 'A late 401' },
     steps: [
       OPEN,
@@ -130,6 +134,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     id: 'stuck-login',
+    isRecordedBeside: true,
     title: { zh: 'wx.login 卡住', en: 'wx.login hangs' },
     steps: [
       {

@@ -44,6 +44,11 @@ export const TEXTS = {
   controls: { zh: '试一试', en: 'Try it' },
   close: { zh: '关闭', en: 'Close' },
   waiting: { zh: '等待中', en: 'waiting' },
+  recordedTitle: { zh: '这是录像', en: 'This is a recording' },
+  recorded: {
+    zh: '每个剧本都是从真实的服务和真实的小程序录下来的，时间也是当时的。想自己动手，让 Redis 挂掉、让 session_key 失效：把仓库克隆下来，运行',
+    en: 'Every story was recorded from the real service and the real mini-program, with the times of then. To try things yourself, to stop Redis or to expire the session_key: clone the repository and run',
+  },
   withCurl: { zh: '用 curl 试', en: 'With curl' },
   counters: { zh: '计数', en: 'Counts' },
   logins: { zh: 'wx.login', en: 'wx.login' },

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { expect } from 'vitest'
 
 /** Debian's Chromium; elsewhere `CHROMIUM` says where one is. */
 export function findChromium(): string | null {
@@ -72,9 +71,10 @@ export async function untilTold(page: Page): Promise<void> {
     undefined,
     { timeout: 90_000 },
   )
-  expect(
-    await page.evaluate(() => (globalThis as unknown as { playground: Playground }).playground.player.problem.value),
-  ).toBe('')
+  const problem = await page.evaluate(
+    () => (globalThis as unknown as { playground: Playground }).playground.player.problem.value,
+  )
+  if (problem !== '') throw new Error(problem)
 }
 
 export function failedChecks(page: Page): Promise<string[]> {

@@ -1,12 +1,17 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { CONTROLS } from '../src/controls.ts'
+import { outlineOf, type Recording, recordingName } from '../src/recorded/recording.ts'
 import { SCENARIOS } from '../src/scenarios.ts'
+import type { LiveStage } from '../src/stage/stage.ts'
 import { failedChecks, findChromium, launchChromium, type OpenPage, openPage, untilTold } from './browser.ts'
 import { type Demonstration, startDemonstration } from './demonstration.ts'
 
 const chromium = findChromium()
+const STALE = 'recordings/ shows something else than happens today: run `node apps/playground/record.ts`'
 const NARROW = { viewport: { width: 360, height: 740 }, hasTouch: true }
 
 /** The page in a real browser, against the real service. Stories take their time, and more on a busy machine. */
@@ -47,6 +52,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
     await untilTold(page)
     await expect.poll(() => failedChecks(page)).toEqual([])
     expect(complaints).toEqual([])
+    await expect.poll(() => outlineOfPage(page), { message: STALE }).toEqual(outlineOfRecording(id, false))
   })
 
   test('every row is an entry of a ledger, and every entry that matters has a row', async () => {
@@ -97,6 +103,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
     await expect.poll(() => logins('theirs')).toBeGreaterThanOrEqual(10)
     expect(await logins('ours')).toBe(2)
     expect(complaints).toEqual([])
+    await expect.poll(() => outlineOfPage(page), { message: STALE }).toEqual(outlineOfRecording('ten', true))
   })
 
   test("the tutorial's code loses a new session to a late 401, and waits for ever for a wx.login that hangs", async () => {
@@ -106,12 +113,14 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
     const counters = (track: string) => page.locator(`.counters[data-track=${track}] dd`).allTextContents()
     await expect.poll(async () => Number((await counters('theirs'))[0])).toBe(3)
     expect((await counters('ours'))[0]).toBe('2')
+    await expect.poll(() => outlineOfPage(page), { message: STALE }).toEqual(outlineOfRecording('late-401', true))
 
     await page.selectOption('.scenario select', 'stuck-login')
     await page.waitForFunction(() => location.hash === '#stuck-login')
     await untilTold(page)
     await expect.poll(async () => Number((await counters('theirs'))[3])).toBeGreaterThan(0)
     expect((await counters('ours'))[3]).toBe('0')
+    await expect.poll(() => outlineOfPage(page), { message: STALE }).toEqual(outlineOfRecording('stuck-login', true))
   })
 
   test('every control works, and what is switched on is a chip until it is switched off', async () => {
@@ -227,6 +236,27 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
     expect(new Set(names)).toEqual(new Set(['none']))
   })
 })
+
+/** What happened in the page, as `outlineOf` puts it. */
+async function outlineOfPage(page: Page): Promise<string[]> {
+  const { events, tracks } = await page.evaluate(() => {
+    const { stage } = (globalThis as unknown as { playground: { stage: LiveStage } }).playground
+    const phones = stage.shown.value.map(({ phone, track }) => [phone.name, track] as const)
+    return { events: stage.timeline.events.value, tracks: Object.fromEntries(phones) }
+  })
+  return outlineOf(events, (device) => tracks[device] ?? 'ours')
+}
+
+function outlineOfRecording(id: string, isComparing: boolean): string[] {
+  const path = join(import.meta.dirname, '..', 'recordings', recordingName(id, isComparing))
+  const { steps } = JSON.parse(readFileSync(path, 'utf8')) as Recording
+  const phones = steps.flatMap(({ screens }) => screens.map(({ phone }) => phone))
+  const trackOf = (device: string) => phones.find((phone) => phone.device === device)?.track ?? 'ours'
+  return outlineOf(
+    steps.flatMap(({ events }) => events),
+    trackOf,
+  )
+}
 
 function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)

@@ -26,16 +26,21 @@ export interface Chrome {
   toast: string
 }
 
-/** One phone on the page: an emulated device, and the frame its app is drawn into. */
-export interface Phone {
+/** A phone as the page draws it. */
+export interface ShownPhone {
   readonly name: string
-  readonly device: Device
-  readonly app: BuiltApp
+  readonly app: Pick<BuiltApp, 'tabs' | 'titles'>
   readonly chrome: ReadonlySignal<Chrome>
-  /** The app that runs; null until the first start, and while one is under way. */
+  /** The app that runs; null until the first start, while one is under way, and where a recording is played. */
   running(): RunningApp | null
   /** Where the app is drawn; a start waits for it. */
   attach(frame: HTMLIFrameElement): void
+}
+
+/** One phone on the page: an emulated device, and the frame its app is drawn into. */
+export interface Phone extends ShownPhone {
+  readonly device: Device
+  readonly app: BuiltApp
   /** A cold start: the app is closed and opened again, its storage stays. Resolves when its first page is open. */
   restart(): Promise<void>
   close(): Promise<void>

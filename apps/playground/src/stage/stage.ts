@@ -2,46 +2,61 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from '@prea
 import { createLedger, type LedgerEntry } from '@weapp-auth/emulator/browser'
 import type { Control } from '../controls.ts'
 import { findControl } from '../controls.ts'
+import type { Scenario } from '../scenarios.ts'
 import { toEvent } from '../timeline/events.ts'
 import { createTimeline, type Timeline } from '../timeline/timeline.ts'
 import { type Cast, type PhoneName, perform } from './actions.ts'
 import type { BuiltApp } from './built-app.ts'
-import { createStagePhone, type Phone } from './phone.ts'
+import { createStagePhone, type Phone, type ShownPhone } from './phone.ts'
 import type { Backstage } from './wechat.ts'
 
 /** Whose `auth.ts` a phone runs: ours, or the one tutorials have. */
 export type Track = 'ours' | 'theirs'
 
-export interface StagePhone {
+export interface StagePhone<P extends ShownPhone = ShownPhone> {
   name: PhoneName
   track: Track
-  phone: Phone
+  phone: P
 }
 
-/** Everything that is played: phones, WeChat and the service, what they did, and which switches are on. */
-export interface Stage extends Cast {
+/** What the page shows: phones, what happened, and which switches are on. */
+export interface Stage {
   readonly timeline: Timeline
   readonly shown: ReadonlySignal<readonly StagePhone[]>
   /** The ids of the controls that are on. */
   readonly active: ReadonlySignal<ReadonlySet<string>>
   /** Whether the tutorial's code runs beside ours. Takes effect with the next reset. */
   readonly comparing: Signal<boolean>
+  canCompare(scenario: Scenario): boolean
   trackOf(device: string): Track
-  /** Presses a button, or turns a switch. */
-  use(control: Control): Promise<void>
-  /** New users on new phones; all faults are gone. */
-  reset(): Promise<void>
+  /** Presses a button, or turns a switch. Null: this stage plays recordings, and nothing else can be done. */
+  readonly use: ((control: Control) => Promise<void>) | null
+  /** Everything as before the first step of `scenario`: new users on new phones, all faults are gone. */
+  reset(scenario: Scenario): Promise<void>
+  /** Plays one step until nothing more is going to happen. Stops early when `isVoid` says that nobody wants it any more. */
+  play(scenario: Scenario, index: number, isVoid: () => boolean): Promise<void>
 }
+
+/** The real thing: phones that run in this page, with WeChat and the service behind them. */
+export interface LiveStage extends Stage, Cast {
+  readonly shown: ReadonlySignal<readonly StagePhone<Phone>[]>
+  readonly use: (control: Control) => Promise<void>
+}
+
+/** A story goes on although something hangs: that may be the story. */
+const LONGEST_REST_MS = 2_500
+/** The last row has arrived by then. */
+const QUIET_MS = 250
 
 export interface StageDeps {
   backstage: Backstage
   apps: Record<Track, BuiltApp>
 }
 
-export function createStage({ backstage, apps }: StageDeps): Stage {
+export function createStage({ backstage, apps }: StageDeps): LiveStage {
   const timeline = createTimeline()
   const ledger = createLedger()
-  const shown = signal<readonly StagePhone[]>([])
+  const shown = signal<readonly StagePhone<Phone>[]>([])
   const active = signal<ReadonlySet<string>>(new Set())
   const comparing = signal(false)
   // Other visitors of the same service have other phones.
@@ -98,7 +113,13 @@ export function createStage({ backstage, apps }: StageDeps): Stage {
     return phone
   }
 
-  const stage: Stage = {
+  async function rest(): Promise<void> {
+    const settled = Promise.all(stage.everybody().map((phone) => phone.running()?.settled()))
+    await Promise.race([settled, wait(LONGEST_REST_MS)])
+    await wait(QUIET_MS)
+  }
+
+  const stage: LiveStage = {
     backstage: {
       ...backstage,
       async advance(ms) {
@@ -111,6 +132,7 @@ export function createStage({ backstage, apps }: StageDeps): Stage {
     active,
     comparing,
     phones,
+    canCompare: () => true,
     everybody: () => shown.value.map(({ phone }) => phone),
     trackOf: (device) => byDevice.value.get(device)?.track ?? 'ours',
     async use(control) {
@@ -122,6 +144,13 @@ export function createStage({ backstage, apps }: StageDeps): Stage {
         active.value = next
       }
       for (const action of (isOn && control.off) || control.on) await perform(action, stage)
+    },
+    async play({ steps }, index, isVoid) {
+      for (const action of steps[index]?.actions ?? []) {
+        if (isVoid()) return
+        await perform(action, stage)
+      }
+      await rest()
     },
     async reset() {
       for (const { phone } of shown.value) await phone.close()
@@ -140,4 +169,8 @@ export function createStage({ backstage, apps }: StageDeps): Stage {
     },
   }
   return stage
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }

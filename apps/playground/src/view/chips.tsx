@@ -14,7 +14,11 @@ export function Chips({ stage }: { stage: Stage }) {
         return (
           <li key={control.id}>
             {name}
-            <button type="button" aria-label={fill(say(TEXTS.isOn), { name })} onClick={() => void stage.use(control)}>
+            <button
+              type="button"
+              aria-label={fill(say(TEXTS.isOn), { name })}
+              onClick={() => void stage.use?.(control)}
+            >
               ×
             </button>
           </li>

@@ -28,8 +28,7 @@ export function TopBar({ stage, player, view }: PageProps) {
     if (stage.comparing.value === isComparing) return
     stage.comparing.value = isComparing
     view.selectedKey.value = null
-    await player.start(scenario.id)
-    await player.play()
+    if (await player.start(scenario.id)) await player.play()
   }
   return (
     <header class="top">
@@ -90,7 +89,12 @@ export function TopBar({ stage, player, view }: PageProps) {
         <button type="button" aria-pressed={!stage.comparing.value} onClick={() => void compare(false)}>
           {say(TEXTS.ours)}
         </button>
-        <button type="button" aria-pressed={stage.comparing.value} onClick={() => void compare(true)}>
+        <button
+          type="button"
+          aria-pressed={stage.comparing.value}
+          disabled={!stage.canCompare(scenario)}
+          onClick={() => void compare(true)}
+        >
           {say(TEXTS.theirs)}
         </button>
       </fieldset>
