@@ -13,8 +13,11 @@ process.stdout.write('', () => process.exit(exitCode))
 async function runHere(): Promise<number> {
   // On demand: the process that only starts the confined one needs none of it.
   const { runCommand } = await import('./run-command.ts')
-  return runCommand(args, {
-    stdout: (text) => process.stdout.write(text),
-    stderr: (text) => process.stderr.write(text),
-  })
+  const stop = new AbortController()
+  if (args[0] === 'serve') for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  const output = {
+    stdout: (text: string) => process.stdout.write(text),
+    stderr: (text: string) => process.stderr.write(text),
+  }
+  return runCommand(args, output, stop.signal)
 }

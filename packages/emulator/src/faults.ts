@@ -8,6 +8,9 @@ export const WECHAT_FAULT_POINTS = [
   'checksession',
   'resetusersessionkey',
   'getuserphonenumber',
+  'msg_sec_check',
+  'getwxacodeunlimit',
+  'subscribe_send',
 ] as const
 
 /** What can go wrong on a device: calls of `wx`, and the tap on a `getPhoneNumber` button. */

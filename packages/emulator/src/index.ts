@@ -1,5 +1,6 @@
 export type { AccessTokenResult, StableTokenParams, TokenParams } from './access-tokens.ts'
 export { type Clock, type ClockOptions, createClock } from './clock.ts'
+export type { ContentCheck, ContentCheckParams, ContentCheckResult } from './content-check.ts'
 export {
   createFaults,
   DEVICE_FAULT_POINTS,
@@ -15,7 +16,7 @@ export type { AppConsole } from './host/run-app.ts'
 export type { RunningApp, RunningPage } from './host/running-app.ts'
 export { type ControlApiOptions, controlApi } from './http/control-api.ts'
 export { isLoopbackHost } from './http/loopback-host.ts'
-export { startWechat, type WechatServer } from './http/start-wechat.ts'
+export { type StartWechatOptions, startWechat, type WechatServer } from './http/start-wechat.ts'
 export { wechatApi } from './http/wechat-api.ts'
 export {
   createLedger,
@@ -26,11 +27,14 @@ export {
   type LedgerOptions,
   type SecretKind,
 } from './ledger.ts'
+export { type MiniCode, readMiniCode } from './mini-code.ts'
 export type { EncryptedData, UserInfo } from './open-data.ts'
 export type { PhoneInfo, PhoneNumber, PhoneNumberParams, PhoneNumbers } from './phone-numbers.ts'
+export { expectCodesUsedOnce, expectLogins, expectNoSecretOnPhone, type Proofs, proofsOf } from './proofs.ts'
 export type { AccountEvent, Pushes, PushResult } from './push.ts'
 export type { PushMessage, PushTarget } from './push-message.ts'
 export type { SessionKeyParams } from './session-keys.ts'
+export type { ReceivedMessage, SubscribeMessageParams, Subscriptions } from './subscriptions.ts'
 export { WechatError } from './wechat-error.ts'
 export {
   type Code2SessionParams,

@@ -46,6 +46,8 @@ export interface Ledger {
   alias(kind: SecretKind, value: string, known?: string): string
   /** `text` with every secret that has an alias replaced by it. */
   redact(text: string): string
+  /** The names of the secrets that `text` holds. */
+  secretsIn(text: string): { kind: SecretKind; alias: string }[]
   /** Calls `listener` for each new entry; returns a function that removes the listener. */
   onEntry(listener: (entry: LedgerEntry) => void): () => void
   /** The same for calls that begin. */
@@ -113,6 +115,13 @@ export function createLedger({ limit = 100_000 }: LedgerOptions = {}): Ledger {
         for (const [value, alias] of named) if (value !== '') redacted = redacted.replaceAll(value, alias)
       }
       return redacted
+    },
+    secretsIn(text) {
+      const found: { kind: SecretKind; alias: string }[] = []
+      for (const [kind, named] of Object.entries(aliases) as [SecretKind, Map<string, string>][]) {
+        for (const [value, alias] of named) if (value !== '' && text.includes(value)) found.push({ kind, alias })
+      }
+      return found
     },
     onEntry(listener) {
       listeners.add(listener)

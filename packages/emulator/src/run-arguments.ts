@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util'
 
 export const USAGE = `usage: weapp-emulator run <folder> --service <url> [options]
+       weapp-emulator serve [options]
 
-Runs a mini-program against a running service and prints what happened as JSON.
+run: runs a mini-program against a running service and prints what happened as JSON.
 
   <folder>             a WeChat DevTools project, or the folder it was built into
-  --service <url>      the service with its emulator on, such as http://127.0.0.1:3000
+  --service <url>      the service that the app signs in to, such as http://127.0.0.1:3000
+  --emulator <url>     the WeChat that the service calls: the address that serve prints
+                       (default: the service itself, with its emulator on)
   --user <name>        who is signed in to WeChat on the phone (default alice)
   --path <page>        the page to open (default: the app's first)
   --timeout <seconds>  how long the app may take to settle (default 30)
@@ -18,7 +21,17 @@ All other calls of the app fail as on a phone that is offline, and are told in t
 The app runs in a process of its own that may read its folder and nothing else. That is no
 sandbox: do not run code that you believe to be malicious.
 
-Exit code: 0 signed in without an error, 1 not, 2 wrong arguments.`
+Exit code: 0 signed in without an error, 1 not, 2 wrong arguments.
+
+serve: plays WeChat's HTTP side for a service in any language, with its switches under /emulator,
+until it is told to stop.
+
+  --port <number>      where to listen (default 8090; 0: a free port, which is printed)
+  --app <appid>:<secret>[:<platform>]
+                       a mini-program, and the Open Platform account it is bound to; may be repeated
+                       (default: one with an appid of its own, which is printed)
+  --host <address>     default 127.0.0.1; others need --exposed, because whoever reaches it signs in
+                       as anybody`
 
 /** The command line is not one that the command takes. */
 export class UsageError extends Error {}
@@ -30,6 +43,8 @@ const DEFAULT_SERVICE = 'http://127.0.0.1:3000'
 export interface RunOptions {
   folder: string
   service: URL
+  /** Where the switches of the WeChat are that the service calls. */
+  controlUrl: string
   user: string
   path?: string
   timeoutMs: number
@@ -59,11 +74,16 @@ export function parseRun(args: readonly string[]): RunOptions {
   }
   const service = new URL(values.service)
   if (service.pathname !== '/') throw new UsageError(`--service is an address without a path: ${service.origin}`)
+  const emulator = values.emulator ?? service.origin
+  if (!URL.canParse(emulator) || !/^https?:$/.test(new URL(emulator).protocol)) {
+    throw new UsageError(`--emulator must be an http address, not "${emulator}"`)
+  }
   const timeoutMs = Number(values.timeout) * 1000
   if (!(timeoutMs > 0)) throw new UsageError(`--timeout must be a number of seconds, not "${values.timeout}"`)
   return {
     folder,
     service,
+    controlUrl: `${new URL(emulator).origin}/emulator`,
     user: values.user,
     timeoutMs,
     builtFor: values['built-for'].map((text) => parseOrigin('--built-for', text)),
@@ -79,6 +99,7 @@ function parse(args: readonly string[]) {
       allowPositionals: true,
       options: {
         service: { type: 'string' },
+        emulator: { type: 'string' },
         user: { type: 'string', default: 'alice' },
         path: { type: 'string' },
         timeout: { type: 'string', default: '30' },

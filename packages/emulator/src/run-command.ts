@@ -4,6 +4,7 @@ import { launchApp } from './host/launch-app.ts'
 import type { RunningApp } from './host/running-app.ts'
 import type { LedgerEntry } from './ledger.ts'
 import { originOf, parseRun, type RunOptions, USAGE, UsageError } from './run-arguments.ts'
+import { parseServe, serve } from './serve-command.ts'
 import { createDevice, type Device } from './wx/device.ts'
 import { remoteLink, type WechatLink } from './wx/link.ts'
 import { cronetFailure } from './wx/network.ts'
@@ -25,13 +26,21 @@ export interface CommandOutput {
   stderr(text: string): void
 }
 
-/** Runs one command line and answers its exit code. */
-export async function runCommand(args: readonly string[], output: CommandOutput): Promise<number> {
+/** Runs one command line and answers its exit code. @param stop ends `serve` */
+export async function runCommand(
+  args: readonly string[],
+  output: CommandOutput,
+  stop: AbortSignal = new AbortController().signal,
+): Promise<number> {
   if (args.includes('--help')) {
     output.stdout(`${USAGE}\n`)
     return 0
   }
   try {
+    if (args[0] === 'serve') {
+      await serve(parseServe(args.slice(1)), output, stop)
+      return 0
+    }
     const report = await runMiniProgram(parseRun(args))
     output.stdout(`${JSON.stringify(report, null, 2)}\n`)
     return report.ok ? 0 : 1
@@ -40,21 +49,26 @@ export async function runCommand(args: readonly string[], output: CommandOutput)
       output.stderr(`weapp-emulator: ${error.message}\n\n${USAGE}\n`)
       return 2
     }
-    if (!(error instanceof LaunchError || error instanceof ServiceError)) throw error
+    if (!(error instanceof LaunchError || error instanceof ServiceError || isAddressInUse(error))) throw error
     output.stderr(`weapp-emulator: ${error.message}\n`)
     return 1
   }
 }
 
+/** What listening answers when another process has the port. */
+function isAddressInUse(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+}
+
 class ServiceError extends Error {}
 
 async function runMiniProgram(options: RunOptions): Promise<RunReport> {
-  const { folder, service, user, path, timeoutMs } = options
+  const { folder, controlUrl, user, path, timeoutMs } = options
   const project = openAppFolder(folder)
-  const link = remoteLink(`${service.origin}/emulator`)
-  const appids = await appidsOf(service)
+  const link = remoteLink(controlUrl)
+  const appids = await appidsOf(controlUrl)
   const appid = appids.find((known) => known === project.appid) ?? appids[0]
-  if (appid === undefined) throw new ServiceError(`the emulator at ${service.origin} knows no mini-program`)
+  if (appid === undefined) throw new ServiceError(`the emulator at ${controlUrl} knows no mini-program`)
 
   const before = (await entriesOf(link)).at(-1)?.seq ?? 0
   const device = createDevice({ link, appid, user, resolve: phoneDns(options) })
@@ -108,21 +122,22 @@ function lastOf(ledger: readonly LedgerEntry[], matches: (entry: LedgerEntry) =>
   return ledger.findLast((entry) => entry.side === 'device' && matches(entry))
 }
 
-async function appidsOf(service: URL): Promise<string[]> {
-  const response = await fetch(`${service.origin}/emulator/world`, { signal: AbortSignal.timeout(10_000) }).catch(
+async function appidsOf(controlUrl: string): Promise<string[]> {
+  const { origin } = new URL(controlUrl)
+  const response = await fetch(`${controlUrl}/world`, { signal: AbortSignal.timeout(10_000) }).catch(
     (error: Error & { cause?: { code?: string } }) => {
-      throw new ServiceError(`cannot reach the service at ${service.origin}: ${error.cause?.code ?? error.message}`)
+      throw new ServiceError(`cannot reach the service at ${origin}: ${error.cause?.code ?? error.message}`)
     },
   )
   if (response.status === 404) {
     throw new ServiceError(
-      `the service at ${service.origin} runs without the emulator: start it with WECHAT_EMULATOR=on`,
+      `the service at ${origin} runs without the emulator: start it with WECHAT_EMULATOR=on, or say with --emulator where weapp-emulator serve runs`,
     )
   }
   const answer: unknown = await response.json().catch(() => null)
   const apps = typeof answer === 'object' && answer !== null && 'apps' in answer ? answer.apps : null
   if (!response.ok || !Array.isArray(apps)) {
-    throw new ServiceError(`${service.origin}/emulator/world is not an emulator's: it answered ${response.status}`)
+    throw new ServiceError(`${controlUrl}/world is not an emulator's: it answered ${response.status}`)
   }
   return apps.map(String)
 }

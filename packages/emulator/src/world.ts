@@ -6,6 +6,7 @@ import {
   type TokenParams,
 } from './access-tokens.ts'
 import { type Clock, createClock } from './clock.ts'
+import { type ContentCheck, createContentCheck } from './content-check.ts'
 import { createFaults, type Faults, WECHAT_FAULT_POINTS } from './faults.ts'
 import { openidOf, unionidOf } from './identities.ts'
 import { createLedger, type Ledger } from './ledger.ts'
@@ -13,6 +14,7 @@ import { ANONYMOUS, type EncryptedData, encryptOpenData, signOpenData, type User
 import { createPhoneNumbers, type PhoneNumbers } from './phone-numbers.ts'
 import { createPushes, type Pushes } from './push.ts'
 import { createSessionKeys, type SessionKeyParams } from './session-keys.ts'
+import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
 import { WechatError } from './wechat-error.ts'
 
 /** A mini-program as registered at WeChat. */
@@ -21,6 +23,8 @@ export interface WechatApp {
   secret: string
   /** The Open Platform account it is bound to; users of one account's apps share a unionid. Default: none, no unionid. */
   platform?: string
+  /** The pages of the published mini-program, which codes may lead to. Default: any. */
+  pages?: readonly string[]
 }
 
 /** WeChat's answer to a code. */
@@ -89,6 +93,12 @@ export interface World {
   encrypt(user: string, appid: string, data: object): EncryptedData
   /** What a tap on a `getPhoneNumber` button gives. @throws WechatError 40013, 1400001 */
   phoneNumber(user: string, appid: string): PhoneNumberGift
+  /** The app whose access_token it is. @throws WechatError 40001, 41001, 42001 */
+  checkAccessToken(token: string | undefined): WechatApp
+  /** What WeChat thinks of texts. */
+  readonly contentCheck: ContentCheck
+  /** What users agreed to be told, and what they were. */
+  readonly subscriptions: Subscriptions
   /** Phone numbers, and the codes that stand for them. */
   readonly phones: PhoneNumbers
   /** What WeChat tells the mini-program's server by itself. */
@@ -143,8 +153,8 @@ export function createWorld({
   exchangesPerMinute = 100,
 }: WorldOptions = {}): World {
   const faults = createFaults({ points: WECHAT_FAULT_POINTS, ledger })
-  /** Whose mini-program an openid belongs to, of those that were seen. */
-  const appids = new Map<string, string>()
+  /** Who an openid is, of those that were seen. */
+  const seen = new Map<string, { user: string; appid: string; atMs: number }>()
   const codes = new Map<string, Code>()
   const keys = createSessionKeys({ clock, ttlMs: sessionKeyTtlMs, refreshMs: sessionKeyRefreshMs })
   const blocked = new Set<string>()
@@ -155,6 +165,23 @@ export function createWorld({
     ledger,
     checkToken: accessTokens.check,
     openidOf: knownOpenid,
+  })
+  const checkToken = accessTokens.check
+  const contentCheck = createContentCheck({
+    checkToken,
+    unseenMs(openid, appid) {
+      const known = seen.get(openid)
+      return known?.appid === appid ? clock.now() - known.atMs : null
+    },
+  })
+  const subscriptions = createSubscriptions({
+    ledger,
+    checkToken,
+    openidOf: knownOpenid,
+    userOf(openid, appid) {
+      const known = seen.get(openid)
+      return known?.appid === appid ? known.user : null
+    },
   })
   const pushes = createPushes({ clock, ledger, openidOf: knownOpenid })
 
@@ -187,13 +214,13 @@ export function createWorld({
 
   /** The access_token of one mini-program says nothing about the users of another. */
   function checkOwner(appid: string, openid: string | undefined): void {
-    if (openid && (appids.get(openid) ?? appid) !== appid) throw new WechatError(40003)
+    if (openid && (seen.get(openid)?.appid ?? appid) !== appid) throw new WechatError(40003)
   }
 
   function ownerOf(user: string, appid: string) {
     const { platform } = getApp(appid)
     const openid = openidOf(user, appid)
-    appids.set(openid, appid)
+    seen.set(openid, { user, appid, atMs: clock.now() })
     const key = keys.use(openid, { rotate: false })
     ledger.add({ side: 'wechat', event: 'openData.issued', appid, user, sessionKey: ledger.alias('key', key) })
     const watermark = { timestamp: Math.floor(clock.now() / 1000), appid }
@@ -207,8 +234,8 @@ export function createWorld({
 
   function countExchange(user: string): void {
     const minute = Math.floor(clock.now() / 60_000)
-    const seen = exchanges.get(user)
-    const count = seen?.minute === minute ? seen.count + 1 : 1
+    const last = exchanges.get(user)
+    const count = last?.minute === minute ? last.count + 1 : 1
     exchanges.set(user, { minute, count })
     if (count > exchangesPerMinute) throw new WechatError(45011)
   }
@@ -224,7 +251,7 @@ export function createWorld({
     },
     login(user, appid) {
       const openid = openidOf(user, getApp(appid).appid)
-      appids.set(openid, appid)
+      seen.set(openid, { user, appid, atMs: clock.now() })
       forgetOldCodes()
       keys.use(openid, { rotate: true })
       const code = makeCode()
@@ -276,6 +303,9 @@ export function createWorld({
     },
     encrypt,
     phones,
+    contentCheck,
+    subscriptions,
+    checkAccessToken: (token) => getApp(accessTokens.check(token)),
     phoneNumber: (user, appid) => ({ ...phones.issueCode(user, appid), ...encrypt(user, appid, phones.get(user)) }),
     pushes,
     openid: knownOpenid,

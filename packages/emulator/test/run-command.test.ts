@@ -72,6 +72,29 @@ function appWith(files: Record<string, string | null>): string {
 }
 
 describe('weapp-emulator run', () => {
+  test('a backend in another language has its WeChat elsewhere', async () => {
+    const world = createWorld()
+    const wechat = await startWechat(world, { control: true })
+    const backend = createServer(async (_request, response) => {
+      const { code } = world.login('alice', DEMO_APP.appid)
+      const query = new URLSearchParams({ ...DEMO_APP, js_code: code, grant_type: 'authorization_code' })
+      await fetch(`${wechat.baseUrl}/sns/jscode2session?${query}`)
+      response.writeHead(201, { 'content-type': 'application/json' }).end('{"token":"a"}')
+    })
+    await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
+    cleanups.push(
+      () => wechat.close(),
+      () => backend.close(),
+    )
+    const service = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`
+    const { exitCode, report } = await run('run', SIGN_IN, '--service', service, '--emulator', wechat.baseUrl)
+    expect(report().errors).toEqual([])
+    expect(exitCode).toBe(0)
+    expect(report().ledger.map(({ event }) => event)).toEqual(
+      expect.arrayContaining(['wx.login', 'code.issued', 'jscode2session', 'wx.request']),
+    )
+  })
+
   test('signs in and tells both sides, by time', async () => {
     const { url } = await startService()
     const { exitCode, report } = await run('run', SIGN_IN, '--service', url, '--user', 'bob')
@@ -193,7 +216,7 @@ describe('what cannot be run says so in one line', () => {
       '--service',
       `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     )
-    expect(stderr).toMatch(/runs without the emulator: start it with WECHAT_EMULATOR=on\n$/)
+    expect(stderr).toMatch(/runs without the emulator: start it with WECHAT_EMULATOR=on, or say with --emulator .*\n$/)
     expect(exitCode).toBe(1)
   })
 

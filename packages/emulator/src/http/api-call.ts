@@ -26,8 +26,8 @@ export interface ApiRequest {
 export interface ApiCall {
   point: FaultPoint
   detail: LedgerDetail
-  /** @throws WechatError */
-  run: () => object
+  /** Answers with what is sent as JSON, or with the bytes of a JPEG. @throws WechatError */
+  run: () => object | Uint8Array
 }
 
 /** @throws WechatError 47001 for a body that is no JSON object */
@@ -53,15 +53,16 @@ export async function answer(world: World, reply: FastifyReply, call: ApiCall): 
   const spoilt = fault !== null && isSpoiling(fault)
   const body = spoilt && !fault.applied ? null : runCall(call)
   const answered = spoilt && fault.errcode !== undefined ? errorBody(new WechatError(fault.errcode)) : body
-  const errcode = spoilt && fault.errcode === undefined ? null : answered?.errcode
-  const text = fault?.body ?? JSON.stringify(answered ?? errorBody(new WechatError(-1)))
+  const picture = answered instanceof Uint8Array ? answered : null
+  const errcode = spoilt && fault.errcode === undefined ? null : answered instanceof Uint8Array ? 0 : answered?.errcode
+  const content = fault?.body ?? picture ?? JSON.stringify(answered ?? errorBody(new WechatError(-1)))
   world.ledger.add({ side: 'wechat', event: call.point, ...begun, ...call.detail, errcode, ...describe(fault) })
 
-  if (fault?.hang || fault?.reset) return breakOff(reply, fault, text)
+  if (fault?.hang || fault?.reset) return breakOff(reply, fault, content)
   return reply
     .code(fault?.status ?? 200)
-    .headers({ 'content-type': 'text/plain', ...fault?.headers })
-    .send(text)
+    .headers({ 'content-type': picture ? 'image/jpeg' : 'text/plain', ...fault?.headers })
+    .send(content)
 }
 
 /** Whether the caller gets something else than the call's own answer. */
@@ -71,10 +72,11 @@ function isSpoiling({ hang, reset, errcode, status, body }: Fault): boolean {
 
 type Body = { errcode: number; errmsg?: string }
 
-function runCall(call: ApiCall): Body {
+function runCall(call: ApiCall): Body | Uint8Array {
   try {
+    const answered = call.run()
     // The 2026 revision of the page shows `errcode: 0` in a success: 小程序登录凭证校验.
-    return { errcode: 0, errmsg: '', ...call.run() }
+    return answered instanceof Uint8Array ? answered : { errcode: 0, errmsg: '', ...answered }
   } catch (error) {
     if (!(error instanceof WechatError)) throw error
     return errorBody(error)
@@ -95,7 +97,7 @@ function describe(fault: Fault | null): LedgerDetail {
 }
 
 /** Below HTTP: a reset is a TCP RST; a hang leaves the socket open until the caller or the server closes it. */
-function breakOff(reply: FastifyReply, fault: Fault, body: string): FastifyReply {
+function breakOff(reply: FastifyReply, fault: Fault, body: string | Uint8Array): FastifyReply {
   reply.hijack()
   if (fault.reset) reply.raw.socket?.resetAndDestroy()
   else if (fault.hang === 'body') {

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import type { World } from '../world.ts'
+import { controlApi } from './control-api.ts'
 import { refuseUnknown, wechatApi } from './wechat-api.ts'
 
 /** WeChat's HTTP side as a server of its own. */
@@ -10,13 +11,29 @@ export interface WechatServer {
   close(): Promise<void>
 }
 
-/** Listens on 127.0.0.1. @param options.port default 0: a free one */
-export async function startWechat(world: World, { port = 0 }: { port?: number } = {}): Promise<WechatServer> {
+/** Options of `startWechat`. */
+export interface StartWechatOptions {
+  /** Default 0: a free one. */
+  port?: number
+  /** Default 127.0.0.1. */
+  host?: string
+  /**
+   * Puts `controlApi` under `/emulator` of the same address. Default false. `exposed` answers under every name, not only
+   * under loopback ones: whoever reaches it signs in as anybody.
+   */
+  control?: boolean | 'exposed'
+}
+
+/** Starts WeChat's HTTP side. */
+export async function startWechat(world: World, options: StartWechatOptions = {}): Promise<WechatServer> {
+  const { port = 0, host = '127.0.0.1', control = false } = options
   // Hanging answers hold their connections open for ever: closing must not wait for them.
   const app = Fastify({ forceCloseConnections: true })
   await app.register(wechatApi, { world })
+  if (control) await app.register(controlApi, { prefix: '/emulator', world, exposed: control === 'exposed' })
   app.setNotFoundHandler((request, reply) => refuseUnknown(world, request, reply))
-  await app.listen({ host: '127.0.0.1', port })
-  const address = app.server.address() as AddressInfo
-  return { baseUrl: `http://127.0.0.1:${address.port}`, close: () => app.close() }
+  await app.listen({ host, port })
+  const { address, family, port: chosen } = app.server.address() as AddressInfo
+  const name = family === 'IPv6' ? `[${address}]` : address
+  return { baseUrl: `http://${name}:${chosen}`, close: () => app.close() }
 }

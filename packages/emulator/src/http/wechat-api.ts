@@ -4,6 +4,7 @@ import { WechatError } from '../wechat-error.ts'
 import type { World } from '../world.ts'
 import { accessTokenCalls } from './access-token-calls.ts'
 import { type ApiRoute, answer, errorBody } from './api-call.ts'
+import { contentCalls } from './content-calls.ts'
 import { jscode2session } from './jscode2session.ts'
 import { phoneNumberCall } from './phone-number-call.ts'
 import { parseQuery } from './query.ts'
@@ -22,6 +23,7 @@ export const wechatApi: FastifyPluginCallback<{ world: World }> = (app, { world 
     ...accessTokenCalls(world),
     ...sessionKeyCalls(world),
     phoneNumberCall(world),
+    ...contentCalls(world),
   ]
 
   // WeChat does not look at the content type.

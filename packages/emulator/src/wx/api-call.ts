@@ -5,6 +5,8 @@ import type { AppThread } from './app-thread.ts'
 export interface Failure {
   errMsg: string
   errno?: number
+  /** An older number that some APIs have. */
+  errCode?: number
 }
 
 /** The three callbacks every asynchronous API of `wx` takes. */
@@ -18,10 +20,12 @@ export interface Callbacks<Result extends object = object> {
 export class WxFailure extends Error {
   override readonly name = 'WxFailure'
   readonly errno: number | undefined
+  readonly errCode: number | undefined
 
-  constructor(reason: string, errno?: number) {
+  constructor(reason: string, errno?: number, errCode?: number) {
     super(reason)
     this.errno = errno
+    this.errCode = errCode
   }
 }
 
@@ -29,7 +33,9 @@ export class WxFailure extends Error {
 export function failureOf(api: string, error: unknown): Failure {
   const reason = messageOf(error)
   const errMsg = reason.startsWith(':') ? `${api}:fail${reason}` : `${api}:fail ${reason}`
-  return error instanceof WxFailure && error.errno !== undefined ? { errMsg, errno: error.errno } : { errMsg }
+  if (!(error instanceof WxFailure)) return { errMsg }
+  const { errno, errCode } = error
+  return { errMsg, ...(errno !== undefined && { errno }), ...(errCode !== undefined && { errCode }) }
 }
 
 /** Tells the app how a call ended: `complete` follows `success` or `fail`, even when those throw. */

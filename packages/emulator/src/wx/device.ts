@@ -16,6 +16,7 @@ import { createRequestApi } from './request.ts'
 import { createSocketApi } from './socket.ts'
 import { type SocketTransport, webSocketTransport } from './socket-transport.ts'
 import { createStorage, type DeviceStorage } from './storage.ts'
+import { createSubscribeApi } from './subscribe.ts'
 import { createSystemApi, refererVersion } from './system.ts'
 import type { Transport } from './transport.ts'
 import { createUiApi, type UserChoices } from './ui.ts'
@@ -194,6 +195,7 @@ function createWx({ options, base, errors }: WxDeps) {
     ...errors.api,
     ...createSystemApi(context),
     ...uiApi,
+    ...createSubscribeApi(context, choices),
     /** Knows what is played, and components, by name; of their parameters and attributes it assumes the best. */
     canIUse(schema: string): boolean {
       const [name = ''] = schema.split('.')

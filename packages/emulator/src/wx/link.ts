@@ -15,6 +15,8 @@ export interface WechatLink {
   userInfo(user: string, appid: string): Promise<UserInfo>
   /** What a tap on a `getPhoneNumber` button gives; `alias` as above. */
   phoneNumber(user: string, appid: string): Promise<PhoneNumberGift & { alias?: string }>
+  /** What the user answered to `wx.requestSubscribeMessage`. */
+  subscribe(user: string, appid: string, templates: readonly string[], accepted: boolean): Promise<void>
   /** What the world's ledger holds, for a phone that keeps another one. */
   entries?(): Promise<readonly LedgerEntry[]>
   /** The world's own ledger, where it is in this process. */
@@ -30,6 +32,7 @@ export function localLink(world: World): WechatLink {
     checkSession: async (user, appid) => world.checkSession(user, appid),
     userInfo: async (user, appid) => world.userInfo(user, appid),
     phoneNumber: async (user, appid) => world.phoneNumber(user, appid),
+    subscribe: async (user, appid, templates, accepted) => world.subscriptions.answer(user, appid, templates, accepted),
     entries: async () => world.ledger.entries(),
   }
 }
@@ -75,6 +78,9 @@ export function remoteLink(controlUrl: string): WechatLink {
         string,
       ]
       return { code, encryptedData, iv, ...(alias && { alias }) }
+    },
+    async subscribe(user, appid, templates, accepted) {
+      await call('/subscribe', { user, appid, templates, accepted })
     },
     async entries() {
       const { entries } = (await call('/ledger')).answer

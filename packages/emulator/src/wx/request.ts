@@ -1,3 +1,5 @@
+import { forbiddenIn } from '../forbidden.ts'
+import type { LedgerDetail } from '../ledger.ts'
 import { type Callbacks, conclude, type Failure, failureOf, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import { createExchange } from './exchange.ts'
@@ -201,7 +203,7 @@ export function createRequestApi({ context, files, send, resolve, version, bodie
         : { errMsg: outcome.failure.errMsg }
     const given = 'result' in outcome ? tokenIn(outcome.result.data) : null
     const token = given === null ? {} : { token: ledger.alias('token', given) }
-    const answer = bodies && 'result' in outcome ? { responseBody: masked(outcome.result.data) } : {}
+    const answer = bodies && 'result' in outcome ? describeBody(outcome.result.data) : {}
     return { ...(outgoing && describeRequest(outgoing)), ...end, ...token, ...answer }
   }
 
@@ -216,10 +218,12 @@ export function createRequestApi({ context, files, send, resolve, version, bodie
     }
   }
 
-  function masked(body: unknown): string {
-    const text = typeof body === 'string' ? body : body instanceof Uint8Array ? '(bytes)' : JSON.stringify(body)
-    return ledger.redact(text ?? '').slice(0, LONGEST_BODY)
+  function describeBody(body: unknown): LedgerDetail {
+    const secrets = forbiddenIn(ledger, bodyText(body)).join(', ')
+    return { responseBody: masked(body), ...(secrets !== '' && { secrets }) }
   }
+
+  const masked = (body: unknown) => ledger.redact(bodyText(body)).slice(0, LONGEST_BODY)
 
   function failAll(failure: WxFailure): void {
     for (const fail of [...unfinished]) fail(failure)
@@ -302,4 +306,9 @@ function tokenIn(data: unknown): string | null {
 
 function positive(value: unknown): number | null {
   return typeof value === 'number' && value > 0 ? value : null
+}
+
+function bodyText(body: unknown): string {
+  if (body instanceof Uint8Array) return '(bytes)'
+  return typeof body === 'string' ? body : (JSON.stringify(body) ?? '')
 }

@@ -7,7 +7,7 @@ import { SMALL_PNG } from './pictures.ts'
 export interface UserChoices {
   /** The answer to dialogs. Default true: 确定. */
   confirm: boolean
-  /** Whether the user gives what the app asks for: the phone number, an avatar. Default true. */
+  /** Whether the user gives what the app asks for: the phone number, an avatar, messages. Default true. */
   allow: boolean
   /** The bytes of the picture that the user chooses. Default a small PNG. */
   picture: Uint8Array

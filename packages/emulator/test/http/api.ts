@@ -5,12 +5,15 @@ import { createWorld, DEMO_APP, type World } from '../../src/world.ts'
 
 export const OTHER_APP = { appid: 'wx1111111111111111', secret: 'the-other-secret' }
 
-/** WeChat's HTTP side without a socket, on a clock that stands still, with two mini-programs. */
-export function createApi() {
-  const world: World = createWorld({
+function createTwoApps(): World {
+  return createWorld({
     apps: [DEMO_APP, OTHER_APP],
     clock: createClock({ startMs: 1_700_000_000_000, running: false }),
   })
+}
+
+/** WeChat's HTTP side without a socket, on a clock that stands still, with two mini-programs. */
+export function createApi(world: World = createTwoApps()) {
   const app: FastifyInstance = Fastify()
   app.register(wechatApi, { world })
 
