@@ -1,13 +1,11 @@
 import { isIP } from 'node:net'
 import { APPID_PATTERN, createSessionKeyVault, DEFAULTS } from '@weapp-auth/fastify'
 import { z } from 'zod'
+import { inLanguage, type Language, type Say } from './language.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
-
-const REDIS_FORMS =
-  'must be an address like redis://127.0.0.1:6379, rediss://user:password@host/0, redis+sentinel://host:26379,host:26379/name or redis+cluster://host:6379,host:6379'
 
 /** What the service can be told, read from the environment once, at the start. */
 export interface Config {
@@ -42,54 +40,72 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
 
-  constructor(problems: readonly string[]) {
-    super(`the configuration cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+  constructor(problems: readonly string[], say: Say) {
+    const head = say('the configuration cannot be used:', '配置有误，服务无法启动：')
+    super(`${head}\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
     this.problems = problems
   }
 }
 
-const appid = z.string().regex(APPID_PATTERN, 'must be 1 to 64 letters, digits, - or _')
-const app = z.object({ appid, secrets: z.array(z.string().min(1)).min(1) })
+const App = z.object({ appid: z.string().regex(APPID_PATTERN), secrets: z.array(z.string().min(1)).min(1) })
 
-const Environment = z.object({
-  HOST: z.string().default('127.0.0.1'),
-  PORT: wholeNumber(0, 65_535).default(3000),
-  DATA_DIR: z.string().optional(),
-  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-  WECHAT_APPID: appid.optional(),
-  WECHAT_SECRET: z.string().optional(),
-  WECHAT_APPS: z.string().transform(parseApps).optional(),
-  WECHAT_API_BASE_URL: url(['https:', 'http:'], DEFAULTS.wechatApiBaseUrl)
-    .refine(isBareAddress, 'must not have a user, a password or a query')
-    .optional(),
-  WECHAT_EMULATOR: z.enum(['off', 'on', 'exposed'], 'must be off, on or exposed').default('off'),
-  REDIS_URL: z
-    .string()
-    .refine((text) => parseRedisUrl(text) !== null, REDIS_FORMS)
-    .optional(),
-  DATABASE_URL: url(
-    ['postgres:', 'postgresql:', 'mysql:'],
-    'postgres://user@host/database or mysql://user@host/database',
-  ).optional(),
-  SESSION_IDLE_SECONDS: wholeNumber(60, 31_536_000).default(DEFAULTS.sessionIdleSeconds),
-  SESSION_ABSOLUTE_SECONDS: wholeNumber(60, 315_360_000).default(DEFAULTS.sessionAbsoluteSeconds),
-  SESSION_LIMIT: wholeNumber(0, 10_000).default(DEFAULTS.sessionLimit),
-  SESSION_CACHE_MS: wholeNumber(0, 60_000).default(2000),
-  TRUST_PROXY: z.string().transform(parseAddresses).optional(),
-  SESSION_KEY_KEYS: z.string().transform(parseKeyRing).optional(),
-})
+/** Each variable with what is said when it is wrong, after its name. */
+const environment = (say: Say) =>
+  z.object({
+    HOST: z.string().default('127.0.0.1'),
+    PORT: wholeNumber(say, 0, 65_535).default(3000),
+    DATA_DIR: z.string().optional(),
+    LOG_LEVEL: oneOf(say, LOG_LEVELS).default('info'),
+    WECHAT_APPID: z
+      .string()
+      .regex(APPID_PATTERN, say('must be 1 to 64 letters, digits, - or _', '必须是 1 到 64 个字母、数字、- 或 _'))
+      .optional(),
+    WECHAT_SECRET: z.string().optional(),
+    WECHAT_APPS: z.string().transform(parseApps(say)).optional(),
+    WECHAT_API_BASE_URL: url(say, ['https:', 'http:'], DEFAULTS.wechatApiBaseUrl)
+      .refine(isBareAddress, say('must not have a user, a password or a query', '不能带用户名、密码或查询参数'))
+      .optional(),
+    WECHAT_EMULATOR: oneOf(say, ['off', 'on', 'exposed'] as const).default('off'),
+    REDIS_URL: z
+      .string()
+      .refine(
+        (text) => parseRedisUrl(text) !== null,
+        addressLike(
+          say,
+          'redis://127.0.0.1:6379',
+          'rediss://user:password@host/0',
+          'redis+sentinel://host:26379,host:26379/name',
+          'redis+cluster://host:6379,host:6379',
+        ),
+      )
+      .optional(),
+    DATABASE_URL: url(
+      say,
+      ['postgres:', 'postgresql:', 'mysql:'],
+      'postgres://user@host/database',
+      'mysql://user@host/database',
+    ).optional(),
+    SESSION_IDLE_SECONDS: wholeNumber(say, 60, 31_536_000).default(DEFAULTS.sessionIdleSeconds),
+    SESSION_ABSOLUTE_SECONDS: wholeNumber(say, 60, 315_360_000).default(DEFAULTS.sessionAbsoluteSeconds),
+    SESSION_LIMIT: wholeNumber(say, 0, 10_000).default(DEFAULTS.sessionLimit),
+    SESSION_CACHE_MS: wholeNumber(say, 0, 60_000).default(2000),
+    TRUST_PROXY: z.string().transform(parseAddresses(say)).optional(),
+    SESSION_KEY_KEYS: z.string().transform(parseKeyRing(say)).optional(),
+  })
 
 /**
  * Reads the configuration out of environment variables; an empty one counts as not set.
  *
+ * @param language of the problems. Default: English
  * @throws ConfigError with every problem at once
  */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function parseConfig(env: Readonly<Record<string, string | undefined>>, language: Language = 'en'): Config {
+  const say = inLanguage(language)
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
-  const parsed = Environment.safeParse(set)
+  const parsed = environment(say).safeParse(set)
   const problems = (parsed.error?.issues ?? []).map(({ path, message }) => `${String(path[0])} ${message}`)
-  problems.push(...findContradictions(set))
-  if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
+  problems.push(...findContradictions(set, say))
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems, say)
   const e = parsed.data
   return Object.freeze({
     host: e.HOST,
@@ -112,38 +128,69 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
 }
 
 /** What no single variable shows. */
-function* findContradictions(e: Readonly<Record<string, string | undefined>>): Generator<string> {
+function* findContradictions(e: Readonly<Record<string, string | undefined>>, say: Say): Generator<string> {
   if ((e.WECHAT_EMULATOR ?? 'off') === 'off') {
-    if (e.WECHAT_APPID && !e.WECHAT_SECRET) yield 'WECHAT_APPID is set without WECHAT_SECRET: set both'
-    if (e.WECHAT_SECRET && !e.WECHAT_APPID) yield 'WECHAT_SECRET is set without WECHAT_APPID: set both'
+    if (e.WECHAT_APPID && !e.WECHAT_SECRET)
+      yield say(
+        'WECHAT_APPID is set without WECHAT_SECRET: set both',
+        '设置了 WECHAT_APPID，却没有 WECHAT_SECRET：两个都要设置',
+      )
+    if (e.WECHAT_SECRET && !e.WECHAT_APPID)
+      yield say(
+        'WECHAT_SECRET is set without WECHAT_APPID: set both',
+        '设置了 WECHAT_SECRET，却没有 WECHAT_APPID：两个都要设置',
+      )
     if (!e.WECHAT_APPID && !e.WECHAT_SECRET && !e.WECHAT_APPS) {
-      yield 'no mini-program is configured: set WECHAT_APPID and WECHAT_SECRET (mp.weixin.qq.com, Development > Development Settings), or WECHAT_EMULATOR=on to try the service without an account'
+      yield say(
+        'no mini-program is configured: set WECHAT_APPID and WECHAT_SECRET (mp.weixin.qq.com, Development > Development Settings), or WECHAT_EMULATOR=on to try the service without an account',
+        '还没有配置小程序：请设置 WECHAT_APPID 和 WECHAT_SECRET（mp.weixin.qq.com 的“开发管理 > 开发设置”）；没有账号想先试用，请设置 WECHAT_EMULATOR=on',
+      )
     }
   } else {
     if (e.WECHAT_SECRET || e.WECHAT_APPS) {
-      yield 'WECHAT_EMULATOR signs anybody in as anybody, so it is refused beside a real secret: unset WECHAT_SECRET and WECHAT_APPS, or WECHAT_EMULATOR'
+      yield say(
+        'WECHAT_EMULATOR signs anybody in as anybody, so it is refused beside a real secret: unset WECHAT_SECRET and WECHAT_APPS, or WECHAT_EMULATOR',
+        'WECHAT_EMULATOR 会让任何人以任何身份登录，不能和真实的密钥一起使用：请去掉 WECHAT_SECRET 和 WECHAT_APPS，或者去掉 WECHAT_EMULATOR',
+      )
     }
     if (e.WECHAT_EMULATOR === 'on' && e.HOST && !LOOPBACK.test(e.HOST)) {
-      yield `WECHAT_EMULATOR signs anybody in as anybody, so it is refused on HOST=${e.HOST}: use 127.0.0.1, or WECHAT_EMULATOR=exposed if that is what you want`
+      yield say(
+        `WECHAT_EMULATOR signs anybody in as anybody, so it is refused on HOST=${e.HOST}: use 127.0.0.1, or WECHAT_EMULATOR=exposed if that is what you want`,
+        `WECHAT_EMULATOR 会让任何人以任何身份登录，不能用在 HOST=${e.HOST} 上：请改用 127.0.0.1；确实要对外开放，请设置 WECHAT_EMULATOR=exposed`,
+      )
     }
-    if (e.WECHAT_API_BASE_URL) yield 'WECHAT_API_BASE_URL has no meaning with WECHAT_EMULATOR: unset one of them'
+    if (e.WECHAT_API_BASE_URL) {
+      yield say(
+        'WECHAT_API_BASE_URL has no meaning with WECHAT_EMULATOR: unset one of them',
+        '打开 WECHAT_EMULATOR 后，WECHAT_API_BASE_URL 没有意义：请去掉其中一个',
+      )
+    }
   }
   if (e.WECHAT_APPS && (e.WECHAT_APPID || e.WECHAT_SECRET)) {
-    yield 'WECHAT_APPS and WECHAT_APPID/WECHAT_SECRET are both set: put every mini-program into WECHAT_APPS'
+    yield say(
+      'WECHAT_APPS and WECHAT_APPID/WECHAT_SECRET are both set: put every mini-program into WECHAT_APPS',
+      'WECHAT_APPS 和 WECHAT_APPID/WECHAT_SECRET 不能同时设置：请把所有小程序都写进 WECHAT_APPS',
+    )
   }
   if (
     Number(e.SESSION_ABSOLUTE_SECONDS ?? DEFAULTS.sessionAbsoluteSeconds) <
     Number(e.SESSION_IDLE_SECONDS ?? DEFAULTS.sessionIdleSeconds)
   ) {
-    yield 'SESSION_ABSOLUTE_SECONDS must not be shorter than SESSION_IDLE_SECONDS'
+    yield say(
+      'SESSION_ABSOLUTE_SECONDS must not be shorter than SESSION_IDLE_SECONDS',
+      'SESSION_ABSOLUTE_SECONDS 不能小于 SESSION_IDLE_SECONDS',
+    )
   }
   if (e.DATABASE_URL && !e.SESSION_KEY_KEYS) {
-    yield 'DATABASE_URL needs SESSION_KEY_KEYS, because every process has to open what another one sealed: set it to k1:<output of openssl rand -base64 32>'
+    yield say(
+      'DATABASE_URL needs SESSION_KEY_KEYS, because every process has to open what another one sealed: set it to k1:<output of openssl rand -base64 32>',
+      '使用 DATABASE_URL 时必须设置 SESSION_KEY_KEYS，因为一个进程加密的内容，其他进程也要能解开：请设为 k1:<openssl rand -base64 32 的输出>',
+    )
   }
 }
 
-function wholeNumber(min: number, max: number) {
-  const message = `must be a whole number from ${min} to ${max}`
+function wholeNumber(say: Say, min: number, max: number) {
+  const message = say(`must be a whole number from ${min} to ${max}`, `必须是 ${min} 到 ${max} 之间的整数`)
   return z
     .string()
     .regex(/^\d{1,15}$/, message)
@@ -151,9 +198,17 @@ function wholeNumber(min: number, max: number) {
     .refine((value) => value >= min && value <= max, message)
 }
 
-function url(protocols: readonly string[], example: string) {
+function oneOf<const T extends readonly string[]>(say: Say, values: T) {
+  return z.enum(values, say(`must be one of ${values.join(', ')}`, `只能是 ${values.join('、')} 之一`))
+}
+
+function addressLike(say: Say, ...examples: string[]): string {
+  return say(`must be an address like ${examples.join(' or ')}`, `必须是这样的地址：${examples.join(' 或 ')}`)
+}
+
+function url(say: Say, protocols: readonly string[], ...examples: string[]) {
   const isWellFormed = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol)
-  return z.string().refine(isWellFormed, `must be an address like ${example}`)
+  return z.string().refine(isWellFormed, addressLike(say, ...examples))
 }
 
 /** It is also printed at the start, where nothing secret may stand. */
@@ -162,38 +217,54 @@ function isBareAddress(text: string): boolean {
   return !username && !password && !search && !hash
 }
 
-/** The vault itself says what is wrong with a ring; it never quotes a key. */
-function parseKeyRing(keys: string, context: z.RefinementCtx): string {
-  try {
-    createSessionKeyVault({ keys })
-  } catch (error) {
-    const problem = (error as TypeError).message.replace(/^keys /, '')
-    context.addIssue({ code: 'custom', message: `${problem} (openssl rand -base64 32 makes a key)` })
+/** The vault itself says what is wrong with a ring, in English; it never quotes a key. */
+const parseKeyRing =
+  (say: Say) =>
+  (keys: string, context: z.RefinementCtx): string => {
+    try {
+      createSessionKeyVault({ keys })
+    } catch (error) {
+      const problem = (error as TypeError).message.replace(/^keys /, '')
+      const message = say(
+        `${problem} (openssl rand -base64 32 makes a key)`,
+        '必须形如 kid:base64,kid:base64：每个密钥 32 字节（用 openssl rand -base64 32 生成），kid 不能重复',
+      )
+      context.addIssue({ code: 'custom', message })
+    }
+    return keys
   }
-  return keys
-}
 
-function parseApps(text: string, context: z.RefinementCtx): z.infer<typeof app>[] {
-  const parsed = z.array(app).min(1).safeParse(parseJson(text))
-  const appids = parsed.success ? parsed.data.map(({ appid }) => appid) : []
-  if (parsed.success && new Set(appids).size === appids.length) return parsed.data
-  context.addIssue({
-    code: 'custom',
-    message: parsed.success
-      ? 'names an appid twice: give it all its secrets in one entry'
-      : 'must be JSON like [{ "appid": "wx...", "secrets": ["..."] }]',
-  })
-  return z.NEVER
-}
+const parseApps =
+  (say: Say) =>
+  (text: string, context: z.RefinementCtx): z.infer<typeof App>[] => {
+    const parsed = z.array(App).min(1).safeParse(parseJson(text))
+    const appids = parsed.success ? parsed.data.map(({ appid }) => appid) : []
+    if (parsed.success && new Set(appids).size === appids.length) return parsed.data
+    const example = '[{ "appid": "wx...", "secrets": ["..."] }]'
+    const message = parsed.success
+      ? say(
+          'names an appid twice: give it all its secrets in one entry',
+          '里同一个 appid 出现了两次：请把它的密钥都写在一项里',
+        )
+      : say(`must be JSON like ${example}`, `必须是这样的 JSON：${example}`)
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
 
 /** Not a number of hops and not "everybody": a caller could then write any address into the header. */
-function parseAddresses(text: string, context: z.RefinementCtx): string[] {
-  const addresses = text.split(',').map((address) => address.trim())
-  if (addresses.every(isAddressRange)) return addresses
-  const message = "must be the proxies' addresses, separated by commas, like 10.0.0.0/8,fd00::/8,192.0.2.7"
-  context.addIssue({ code: 'custom', message })
-  return z.NEVER
-}
+const parseAddresses =
+  (say: Say) =>
+  (text: string, context: z.RefinementCtx): string[] => {
+    const addresses = text.split(',').map((address) => address.trim())
+    if (addresses.every(isAddressRange)) return addresses
+    const example = '10.0.0.0/8,fd00::/8,192.0.2.7'
+    const message = say(
+      `must be the proxies' addresses, separated by commas, like ${example}`,
+      `必须是各个代理的地址，用逗号隔开，例如 ${example}`,
+    )
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
 
 function isAddressRange(text: string): boolean {
   const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? []

@@ -19,3 +19,11 @@ export function chooseLanguage(
   if (language) return language
   throw new TypeError(`--lang must be one of ${LANGUAGES.join(', ')}, not ${given}`)
 }
+
+/** Picks the sentence of the reader's language: both stand where they are needed. */
+export type Say = (en: string, zh: string) => string
+
+/** The {@link Say} of one language. */
+export function inLanguage(language: Language): Say {
+  return (en, zh) => ({ en, zh })[language]
+}

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   })
   language = chooseLanguage(options.lang)
   const texts = DEMO_TEXTS[language]
-  const config = parseConfig(process.env)
+  const config = parseConfig(process.env, language)
   const log = createLog(config.logLevel)
   // What the embedded stores write holds openids and keys: it is for this user alone.
   process.umask(0o077)

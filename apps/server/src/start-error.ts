@@ -1,11 +1,8 @@
-import { ConfigError } from './config.ts'
-import type { Language } from './language.ts'
-
-type Sentence = Record<Language, string>
+import { inLanguage, type Language, type Say } from './language.ts'
 
 /**
- * What an operator reads when the service cannot start: one line, or one line a problem, that says what to do. What is
- * not foreseen here, and the problems of the configuration, are in English.
+ * What an operator reads when the service cannot start: one line, or one line a problem, that says what to do. An error that
+ * is not foreseen here says what it says by itself; one of the configuration is in the reader's language already.
  */
 export function explainStartError(
   error: unknown,
@@ -13,43 +10,40 @@ export function explainStartError(
   language: Language,
 ): string {
   if (!(error instanceof Error)) return String(error)
-  if (error instanceof ConfigError) return error.message
-  return explain(error, env)?.[language] ?? error.message
+  return explain(error, env, inLanguage(language)) ?? error.message
 }
 
-function explain(error: NodeJS.ErrnoException, env: Readonly<Record<string, string | undefined>>): Sentence | null {
+function explain(
+  error: NodeJS.ErrnoException,
+  env: Readonly<Record<string, string | undefined>>,
+  say: Say,
+): string | null {
   const { code, syscall } = error
   const port = env.PORT || '3000'
   const folder = env.DATA_DIR || './data'
   if (code === 'EADDRINUSE') {
-    return {
-      en: `port ${port} is in use: stop what listens there, or set PORT (0 picks a free one)`,
-      zh: `端口 ${port} 已被占用：请停止占用它的程序，或设置 PORT（0 表示自动选一个空闲端口）`,
-    }
+    return say(
+      `port ${port} is in use: stop what listens there, or set PORT (0 picks a free one)`,
+      `端口 ${port} 已被占用：请停止占用它的程序，或设置 PORT（0 表示自动选一个空闲端口）`,
+    )
   }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return {
-      en: `HOST ${env.HOST} is not an address of this machine`,
-      zh: `HOST ${env.HOST} 不是本机的地址`,
-    }
+    return say(`HOST ${env.HOST} is not an address of this machine`, `HOST ${env.HOST} 不是本机的地址`)
   }
   if (code === 'EACCES' && syscall === 'listen') {
-    return {
-      en: `port ${port} is reserved: set PORT to one above 1023`,
-      zh: `端口 ${port} 需要特权：请把 PORT 设为 1023 以上`,
-    }
+    return say(
+      `port ${port} is reserved: set PORT to one above 1023`,
+      `端口 ${port} 需要特权：请把 PORT 设为 1023 以上`,
+    )
   }
   if (syscall === 'mkdir' || syscall === 'open') {
-    return {
-      en: `DATA_DIR ${folder} cannot be written (${code}): make it writable, or set DATA_DIR`,
-      zh: `DATA_DIR ${folder} 无法写入（${code}）：请让它可写，或设置 DATA_DIR`,
-    }
+    return say(
+      `DATA_DIR ${folder} cannot be written (${code}): make it writable, or set DATA_DIR`,
+      `DATA_DIR ${folder} 无法写入（${code}）：请让它可写，或设置 DATA_DIR`,
+    )
   }
   if (error.message.startsWith('cannot open the database')) {
-    return {
-      en: `${error.message}: see DATA_DIR and its permissions`,
-      zh: `${error.message}：请检查 DATA_DIR 和它的权限`,
-    }
+    return say(`${error.message}: see DATA_DIR and its permissions`, `${error.message}：请检查 DATA_DIR 和它的权限`)
   }
   return null
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, parseConfig } from '../src/config.ts'
+import type { Language } from '../src/language.ts'
 
 const REAL_APP = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's' }
 
@@ -22,7 +23,7 @@ describe('parseConfig', () => {
     expect(problems).toEqual([
       'PORT must be a whole number from 0 to 65535',
       expect.stringMatching(/^LOG_LEVEL must be one of fatal/),
-      'WECHAT_EMULATOR must be off, on or exposed',
+      'WECHAT_EMULATOR must be one of off, on, exposed',
       expect.stringMatching(/^REDIS_URL must be an address like redis:\/\/127.0.0.1:6379/),
       'SESSION_IDLE_SECONDS must be a whole number from 60 to 31536000',
       expect.stringMatching(/beside a real secret/),
@@ -56,7 +57,7 @@ describe('parseConfig', () => {
     const shown = Object.fromEntries(
       [...example.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
     )
-    expect(Object.keys(shown).sort()).toEqual([...source.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, name]) => name).sort())
+    expect(Object.keys(shown).sort()).toEqual([...source.matchAll(/^ {4}([A-Z_]+):/gm)].map(([, name]) => name).sort())
     expect(parseConfig({ ...shown, ...REAL_APP })).toEqual(parseConfig(REAL_APP))
   })
 
@@ -126,6 +127,31 @@ describe('parseConfig', () => {
     expect(problemsOf(env)).toHaveLength(1)
   })
 
+  test.each<Record<string, string>>([
+    {},
+    {
+      ...REAL_APP,
+      PORT: 'x',
+      LOG_LEVEL: 'x',
+      REDIS_URL: 'x',
+      DATABASE_URL: 'x',
+      TRUST_PROXY: 'x',
+      SESSION_LIMIT: '-1',
+    },
+    { ...REAL_APP, WECHAT_APPS: '[{"appid":"wx2","secrets":["a"]},{"appid":"wx2","secrets":["a"]}]' },
+    { WECHAT_APPS: 'x', SESSION_KEY_KEYS: 'x', WECHAT_API_BASE_URL: 'https://user@host', WECHAT_EMULATOR: 'x' },
+    { WECHAT_EMULATOR: 'on', HOST: '0.0.0.0', WECHAT_API_BASE_URL: 'x', WECHAT_SECRET: 'x', WECHAT_APPID: '!' },
+    { WECHAT_APPID: 'wx1', SESSION_ABSOLUTE_SECONDS: '60', DATABASE_URL: 'mysql://a@b/c' },
+    { WECHAT_SECRET: 's' },
+  ])('the problems of %j are told in Chinese too, each of the same variables', (env) => {
+    const [english, chinese] = [problemsOf(env), problemsOf(env, 'zh')]
+    expect(english.length).toBeGreaterThan(0)
+    const namesIn = (problem: string) => [...new Set(problem.match(/[A-Z]+_[A-Z_]+|PORT|HOST/g))].sort()
+    expect(chinese.map(namesIn)).toEqual(english.map(namesIn))
+    for (const problem of chinese) expect(problem).toMatch(/\p{Script=Han}{2}/u)
+    for (const problem of english) expect(problem).not.toMatch(/\p{Script=Han}/u)
+  })
+
   test('the emulator may be exposed on purpose, and may play a given appid', () => {
     const config = parseConfig({ WECHAT_EMULATOR: 'exposed', HOST: '0.0.0.0', WECHAT_APPID: 'wx7' })
     expect(config).toMatchObject({
@@ -150,9 +176,9 @@ describe('parseConfig', () => {
   })
 })
 
-function problemsOf(env: Record<string, string>): readonly string[] {
+function problemsOf(env: Record<string, string>, language?: Language): readonly string[] {
   try {
-    parseConfig(env)
+    parseConfig(env, language)
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error
