@@ -14,21 +14,27 @@ export type GuardMethod = <A extends unknown[], T>(method: (...args: A) => T | P
  * drivers the row, and a logger would print them (openids, sealed keys, a password in AUTH).
  *
  * @param store its name in the operator's log, e.g. `the session store (Redis)`
- * @param isDataError says that the store is there and refused the data: that is a mistake in our code, `internal`, and
- * trying again does not help. Default: no error is one.
+ * @param findRefusal what was wrong with the data when the store is there and refused it: that is a mistake in our code,
+ * `internal`, and trying again does not help. Null: the store is away. It must not be the driver's message, which quotes rows.
+ * Default: no error is a refusal.
  */
-export function guardStore(store: string, isDataError: (error: unknown) => boolean = () => false): GuardMethod {
+export function guardStore(store: string, findRefusal: (error: unknown) => string | null = () => null): GuardMethod {
   return (method) =>
     async (...args) => {
       try {
         return await method(...args)
       } catch (error) {
         if (error instanceof ApiError) throw error
-        const reason = reasonOf(error)
-        if (isDataError(error)) throw new ApiError('internal', `${store} refused the data: ${reason}`)
-        throw new ApiError('store_unavailable', `${store} failed: ${reason}`, { retryAfterSeconds: 1 })
+        const refusal = findRefusal(error)
+        if (refusal !== null) throw new ApiError('internal', `${store} refused the data: ${refusal}`)
+        throw storeUnavailable(store, reasonOf(error))
       }
     }
+}
+
+/** @param why for the operator's log */
+export function storeUnavailable(store: string, why: string): ApiError {
+  return new ApiError('store_unavailable', `${store} failed: ${why}`, { retryAfterSeconds: 1 })
 }
 
 /**

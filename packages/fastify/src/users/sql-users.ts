@@ -1,6 +1,5 @@
 import type { Kysely } from 'kysely'
-import { ApiError } from '../api-error.ts'
-import { reasonOf, WRITABLE_MS } from '../store-failure.ts'
+import { guardStore, storeUnavailable, WRITABLE_MS } from '../store-failure.ts'
 import type { UsersDatabase } from './database.ts'
 import { faultOf } from './engine.ts'
 import { checkText } from './prepared.ts'
@@ -24,6 +23,7 @@ export interface SqlUserStoreOptions {
 
 /** How long a call waits for others about the same user before it fails. A locked statement is ended after about as long. */
 const TURN_MS = 4_000
+const STORE = 'the user store'
 /** Our ids are UUIDs. The database is not asked about anything else. */
 const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -31,7 +31,12 @@ const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUserStoreOptions): UserStore {
   const statements = prepareStatements(db, vault.ring.length)
   const identities = createSqlIdentities({ db, statements, vault })
-  const takeTurns = createTurns(TURN_MS, () => unavailable('other calls about the same user take too long'))
+  const takeTurns = createTurns(TURN_MS, () => storeUnavailable(STORE, 'other calls about the same user take too long'))
+  const guarded = guardStore(STORE, (error) => {
+    const refusal = findRefusal(error)
+    if (refusal === null) wroteAtMs = Number.NEGATIVE_INFINITY
+    return refusal
+  })
   /** `performance.now()` at the last write that succeeded. */
   let wroteAtMs = Number.NEGATIVE_INFINITY
   /** The write that `ping` makes to see whether one succeeds. Null: none is under way. */
@@ -143,25 +148,14 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
   }
 
   /** Work that was in the way of another transaction is done again, once. What fails is told as our own error. */
-  async function ask<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work().catch((error: unknown) => {
+  function ask<T>(work: () => Promise<T>): Promise<T> {
+    return guarded(() =>
+      work().catch((error: unknown) => {
         const fault = faultOf(error)
         if (fault !== 'contention' && fault !== 'constraint') throw error
         return work()
-      })
-    } catch (error) {
-      throw toApiError(error)
-    }
-  }
-
-  function toApiError(error: unknown): ApiError {
-    const fault = faultOf(error)
-    if (fault === 'data' || fault === 'constraint') {
-      return new ApiError('internal', `the user store refused the data: ${codeOf(error)}`)
-    }
-    wroteAtMs = Number.NEGATIVE_INFINITY
-    return unavailable(reasonOf(error))
+      }),
+    )()
   }
 }
 
@@ -175,12 +169,10 @@ function toUser(row: UserRow): User {
   }
 }
 
-function unavailable(why: string): ApiError {
-  return new ApiError('store_unavailable', `the user store failed: ${why}`, { retryAfterSeconds: 1 })
-}
-
-/** What was wrong with the data, without the data: a driver's own message may quote a row, and rows hold openids. */
-function codeOf(error: unknown): string {
+/** What was wrong with the data, if anything was, without the data: a driver's own message may quote a row. */
+function findRefusal(error: unknown): string | null {
+  const fault = faultOf(error)
+  if (fault !== 'data' && fault !== 'constraint') return null
   if (error instanceof RangeError) return error.message
   return error instanceof Error && 'code' in error ? String(error.code) : 'no code'
 }
