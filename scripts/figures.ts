@@ -25,7 +25,7 @@ const PARTS: [english: string, chinese: string, files: string[]][] = [
   [
     'sessions and logins: kept, checked, renewed, ended, retried, limited',
     '会话与登录：保存、检查、续期、结束、重试、限次',
-    ['session', 'state', 'session-check', 'login'],
+    ['session', 'session-key', 'state', 'session-check', 'login'],
   ],
   [
     'options, instances that share a session, the calls of the service',

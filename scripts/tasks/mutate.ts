@@ -31,7 +31,7 @@ interface Side {
 const SIDES: Record<string, Side> = {
   client: {
     mutate: [
-      'packages/client/src/{session,state,session-check,pipeline,login,deadline,task,storage,service,url,socket,events}.ts',
+      'packages/client/src/{session,session-key,state,session-check,pipeline,login,deadline,task,storage,service,url,socket,events}.ts',
     ],
     tests: ['packages/client/test/*.test.ts'],
     withoutTests: ['**/{build,docs,faults,migrate,samples}.test.ts'],

@@ -1,4 +1,10 @@
-import { type DecryptOpenDataRequest, ROUTES, type UserProfile } from '@weapp-auth/shared'
+import {
+  type BindPhoneResponse,
+  type DecryptOpenDataRequest,
+  ROUTES,
+  type UpdateAvatarResponse,
+  type UserProfile,
+} from '@weapp-auth/shared'
 import type {
   Answer,
   Auth,
@@ -6,26 +12,26 @@ import type {
   CallOptions,
   CreateAuthOptions,
   EnsureLoginOptions,
-  RequestOptions,
   Session,
   SessionUser,
   WithCallbacks,
   WithoutCallbacks,
 } from './contract.ts'
-import { within } from './deadline.ts'
+import { begin } from './deadline.ts'
 import { AuthError } from './errors.ts'
 import { callHook, createNow } from './hooks.ts'
 import { joinSession } from './instances.ts'
 import { createPipeline, isTimeout } from './pipeline.ts'
 import { createService, parseJson, toResponseError } from './service.ts'
-import { CHECK_TIMEOUT_MS, view } from './session.ts'
+import { type Beginning, view } from './session.ts'
+import { CHECK_TIMEOUT_MS } from './session-key.ts'
 import { snapshot } from './snapshot.ts'
 import { createConnectSocket } from './socket.ts'
 import { STORAGE_TIMEOUT_MS } from './storage.ts'
 import { type BothStyles, hasCallbacks, inBothStyles, report } from './task.ts'
 import { createLocate } from './url.ts'
 import { createWeChat } from './wx.ts'
-import type { Callbacks, NetworkCall, NetworkCalls } from './wx-api.ts'
+import type { Callbacks, NetworkCall, NetworkCalls, RequestResult, UploadResult } from './wx-api.ts'
 
 /** How long a call may wait before its login begins. */
 const BEFORE_LOGIN_MS = STORAGE_TIMEOUT_MS + CHECK_TIMEOUT_MS
@@ -87,65 +93,88 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
     return isUnauthorized(Object.assign({}, answer, { data: parseJson(answer.data) }))
   }
 
-  /** One of the network calls of `wx`, through the pipeline. */
+  /** Sends one of the network calls of `wx` through the pipeline. */
+  function start<Name extends NetworkCall>(
+    name: Name,
+    given: NetworkCalls[Name]['options'] & CallOptions,
+    beginning?: Beginning,
+  ) {
+    return sendAuthenticated<NetworkCalls[Name]['options'] & CallOptions, NetworkCalls[Name]['result']>(
+      name,
+      given,
+      (sent, { setTask }, token) => wechat.send(name, sent, setTask, !!token),
+      name === 'uploadFile' ? isUploadUnauthorized : isUnauthorized,
+      beginning,
+    )
+  }
+
   function authenticated<Name extends NetworkCall>(
     name: Name,
   ): BothStyles<NetworkCalls[Name]['options'] & CallOptions, NetworkCalls[Name]['result'], NetworkCalls[Name]['task']> {
-    return inBothStyles(name, (given: NetworkCalls[Name]['options'] & CallOptions) =>
-      sendAuthenticated(
-        name,
-        given,
-        (sent, { setTask }, token) => wechat.send(name, sent, setTask, !!token),
-        name === 'uploadFile' ? isUploadUnauthorized : isUnauthorized,
-      ),
-    )
+    return inBothStyles(name, (given: NetworkCalls[Name]['options'] & CallOptions) => start(name, given))
   }
 
-  const request = authenticated('request')
-
-  /** Calls a route of the service. Its answer must have `field`. */
-  async function callRoute<Body>(field: keyof Body & string, given: RequestOptions & WithoutCallbacks): Promise<Body> {
-    const response = await request(given)
+  /**
+   * Reads the answer of one of the service's routes.
+   *
+   * @param field what its body must have; null for an answer without a body
+   */
+  async function readBody<Body extends object>(
+    { outcome }: { outcome: Promise<RequestResult | UploadResult> },
+    field: (keyof Body & string) | null,
+  ): Promise<Body> {
+    const response = await outcome
     // The service's contract says what each route answers; that the field is there is checked below.
-    const body = Object(response.data) as Body
-    if (!(response.statusCode >= 300) && body[field]) return body
+    const body = Object(parseJson(response.data)) as Body
+    if (!(response.statusCode >= 300) && (!field || body[field])) return body
     throw toResponseError(response, 'request', 'rejected')
   }
 
-  /** One login may replace another, and that a third; the call still has one deadline. */
-  function inTime<T>(work: Promise<T>, limitMs?: number): Promise<T> {
-    return within(limitMs || loginTimeoutMs + BEFORE_LOGIN_MS, work, () =>
-      Promise.reject(new AuthError('login_timeout', 'login:fail timeout')),
+  /**
+   * One login may replace another, and that a third; the call still has one deadline.
+   *
+   * @param work gets a function that says whether the deadline has passed
+   */
+  function inTime<T>(work: (isGivenUp: () => boolean) => Promise<T>, limitMs?: number): Promise<T> {
+    const call = begin<T>(limitMs || loginTimeoutMs + BEFORE_LOGIN_MS, () =>
+      call.settle(Promise.reject(new AuthError('login_timeout', 'login:fail timeout'))),
     )
+    call.follow(work(call.isOver))
+    return call.outcome
   }
 
   function ensureLogin(given: EnsureLoginOptions & WithCallbacks<Session<User>>): void
   function ensureLogin(given?: EnsureLoginOptions & WithoutCallbacks): Promise<Session<User>>
   function ensureLogin(given: EnsureLoginOptions & Callbacks<Session<User>, AuthFailure> = {}) {
-    const { force = false, timeoutMs } = Object(given) as EnsureLoginOptions
-    const outcome =
-      timeoutMs === undefined || isTimeout(timeoutMs)
-        ? inTime(session.ensure(force).then(view), timeoutMs)
-        : Promise.reject(new AuthError('invalid_argument', 'ensureLogin:fail timeoutMs must be a positive number'))
+    const outcome = ensure(Object(given) as EnsureLoginOptions)
     if (!hasCallbacks(given)) return outcome
     report('ensureLogin', given, outcome)
     return undefined
   }
 
+  async function ensure({ force = false, phoneCode, timeoutMs }: EnsureLoginOptions): Promise<Session<User>> {
+    if (timeoutMs !== undefined && !isTimeout(timeoutMs))
+      throw new AuthError('invalid_argument', 'ensureLogin:fail timeoutMs must be a positive number')
+    if (phoneCode !== undefined && (!phoneCode || typeof phoneCode !== 'string'))
+      throw new AuthError('invalid_argument', 'ensureLogin:fail phoneCode must be the code of a getPhoneNumber button')
+    return view(await inTime((isGivenUp) => session.ensure(force, phoneCode, isGivenUp), timeoutMs))
+  }
+
   return {
     ensureLogin,
     ready: () => ensureLogin().catch(() => null),
-    ensureSessionKey: () => inTime(session.ensureSessionKey()),
+    ensureSessionKey: () => inTime(session.sessionKey.ensure),
     async loginWith(given) {
       const { url, data } = snapshot('loginWith', given)
-      return view(await inTime(session.loginWith({ url: locate({ url }, 'loginWith').url, data })))
+      const target = locate({ url }, 'loginWith').url
+      return view(await inTime(() => session.loginWith({ url: target, data })))
     },
     getSession() {
       const active = session.current()
       return active && view(active)
     },
     // The type of `data` is the caller's claim.
-    request: request as Auth<User>['request'],
+    request: authenticated('request') as Auth<User>['request'],
     uploadFile: authenticated('uploadFile'),
     downloadFile: authenticated('downloadFile'),
     connectSocket: createConnectSocket(wechat, session.ask, sendAuthenticated),
@@ -164,21 +193,41 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
       ),
     logout: (given = {}) => session.logout(given),
     async updateProfile(changes) {
-      const { user } = await callRoute<{ user: User & { id: string; profile: UserProfile } }>('user', {
-        url: ROUTES.profile,
-        method: 'POST',
-        data: changes,
-      })
-      session.update(user)
+      const call = session.begin()
+      const sending = start('request', { url: ROUTES.profile, method: 'POST', data: changes }, call)
+      const { user } = await readBody<{ user: User & { profile: UserProfile } }>(sending, 'user')
+      session.update(call, () => user)
       return user
+    },
+    async updateAvatar(filePath) {
+      const call = session.begin()
+      const sending = start('uploadFile', { url: ROUTES.avatar, filePath, name: 'avatar' }, call)
+      const { avatarUrl } = await readBody<UpdateAvatarResponse>(sending, 'avatarUrl')
+      session.update(call, (user) => ({ profile: Object.assign({}, Object(user).profile, { avatarUrl }) }))
+      return avatarUrl
+    },
+    bindPhone: (code) =>
+      readBody<BindPhoneResponse>(
+        start('request', { url: ROUTES.phone, method: 'POST', data: { code }, replay: false }),
+        'phoneMasked',
+      ),
+    async eraseUser() {
+      const call = session.begin()
+      try {
+        await readBody(start('request', { url: ROUTES.me, method: 'DELETE' }, call), null)
+        await session.erased(call)
+      } catch (error) {
+        // An earlier call may have done it without its answer arriving.
+        if (!session.isErased()) throw error
+      }
     },
     async decrypt<Data>({ encryptedData, iv }: DecryptOpenDataRequest) {
       try {
         const data = { encryptedData, iv }
-        const body = await callRoute<{ data: Data }>('data', { url: ROUTES.decryptOpenData, method: 'POST', data })
-        return body.data
+        const sending = start('request', { url: ROUTES.decryptOpenData, method: 'POST', data })
+        return (await readBody<{ data: Data & object }>(sending, 'data')).data
       } finally {
-        session.releaseSessionKey()
+        session.sessionKey.release()
       }
     },
     on: events.on,

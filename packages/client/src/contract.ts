@@ -1,5 +1,6 @@
 // Everything a caller sees. The doc comments here are the reference. This file imports types only.
 import type {
+  BindPhoneResponse,
   CreateSessionResponse,
   DecryptOpenDataRequest,
   ProblemCode,
@@ -117,6 +118,12 @@ export type LogoutReason = RevocationReason | 'expired'
 export interface EnsureLoginOptions {
   /** Signs in even if there is a session or the user signed out: for the tap on a login button. Default false. */
   force?: boolean
+  /**
+   * The code of a `getPhoneNumber` button (`event.detail.code`, undefined when the user refused): the user signs in and proves
+   * the phone number with one tap. Implies `force`. It works once and costs money: when the login fails, let the user tap
+   * again. Default none.
+   */
+  phoneCode?: string
   /** How long this call waits, in milliseconds; the login itself goes on. Default: `loginTimeoutMs` plus 4 s. */
   timeoutMs?: number
 }
@@ -192,7 +199,8 @@ export type WithoutCallbacks = { success?: undefined; fail?: undefined; complete
  * - `unavailable`: the service answered 5xx, there is no `wx`, or the mini-program runs in single-page mode
  * - `bad_response`: the answer does not follow the service's contract, e.g. a proxy's HTML page
  * - `unauthorized`: the answer was a 401, and a new login could not help or did not help
- * - `rejected`: the service refused `updateProfile` or `decrypt` (4xx); `problem` says why
+ * - `rejected`: the service refused `updateProfile`, `updateAvatar`, `bindPhone`, `eraseUser` or `decrypt` (4xx); `problem`
+ *   says why
  * - `logged_out`: signed out, until `ensureLogin({ force: true })` or `loginWith()`
  * - `network`: no answer came
  * - `timeout`: no answer came in time
@@ -309,6 +317,29 @@ export interface Auth<User = SessionUser> {
    * @throws AuthError as `request`, `rejected`, `unavailable` or `bad_response`
    */
   updateProfile(profile: Partial<UserProfile>): Promise<User & { profile: UserProfile }>
+  /**
+   * Uploads the picture of a `chooseAvatar` button; the profile has it from then on.
+   *
+   * @param filePath `event.detail.avatarUrl`: a file on the phone
+   * @returns the https address where the picture is
+   * @throws AuthError as `updateProfile`
+   */
+  updateAvatar(filePath: string): Promise<string>
+  /**
+   * Proves the phone number of the user who is signed in; it replaces the one there was.
+   *
+   * @param code of a `getPhoneNumber` button (`event.detail.code`). It works once and costs money, so it is never sent again,
+   * not even after a 401: let the user tap again.
+   * @throws AuthError as `updateProfile`
+   */
+  bindPhone(code: string): Promise<BindPhoneResponse>
+  /**
+   * Deletes the user and all that the service keeps of them, and ends their sessions on every device. Then the user is
+   * signed out here, until `ensureLogin({ force: true })` makes a new user. After an error call it again.
+   *
+   * @throws AuthError as `updateProfile`
+   */
+  eraseUser(): Promise<void>
   /**
    * Lets the service decrypt what WeChat encrypted, e.g. for `wx.getWeRunData`. See `ensureSessionKey`.
    *

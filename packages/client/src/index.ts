@@ -1,4 +1,4 @@
-export type { DecryptOpenDataRequest, SessionSummary, User, UserProfile } from '@weapp-auth/shared'
+export type { BindPhoneResponse, DecryptOpenDataRequest, SessionSummary, User, UserProfile } from '@weapp-auth/shared'
 export { createAuth } from './auth.ts'
 export type {
   Answer,

@@ -34,9 +34,10 @@ export interface Login<Result> {
    *
    * @param replaced the token of the session that the new one replaces
    * @param skipsPause whether to ignore the pause after a failed login; the ceiling is never ignored
+   * @param phoneCode proves the user's phone number with the login
    * @throws AuthError at once, when no login may start now
    */
-  withCode(replaced: string | null, skipsPause: boolean): Underway<Result>
+  withCode(replaced: string | null, skipsPause: boolean, phoneCode?: string): Underway<Result>
   /** Signs in with the application's own request. It is sent once, because it may hold something that works once. */
   withRequest(replaced: string | null, request: LoginWithRequest): Underway<Result>
 }
@@ -90,11 +91,18 @@ export function createLogin<User, Result>(
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
   }
 
-  async function exchange(login: Underway<Result>, replaced: string | null): Promise<Issued<User>> {
+  /** @param onSend is called when the code, and the phone code, are sent; it gets the task of `wx.request` */
+  async function exchange(
+    login: Underway<Result>,
+    replaced: string | null,
+    phoneCode: string | undefined,
+    onSend: (task: unknown) => void,
+  ): Promise<Issued<User>> {
     const { appid, device, loginData } = deps
     // Before `wx.login`, so that no code is spent when one of these throws.
     const data: Partial<CreateSessionRequest> = {
       appid: appid(),
+      phoneCode,
       device: device ? wechat.device() : undefined,
       data: typeof loginData === 'function' ? await loginData() : loginData,
     }
@@ -105,26 +113,34 @@ export function createLogin<User, Result>(
     }
     // A code that comes too late is never sent.
     if (login.isOver()) throw loggedOut()
-    const issued = await service.login({ url: deps.baseUrl + ROUTES.sessions, data }, replaced, login.setTask)
+    const issued = await service.login({ url: deps.baseUrl + ROUTES.sessions, data }, replaced, onSend)
     await beforeCommit()
     return issued
   }
 
   return {
-    withCode(replaced, skipsPause) {
+    withCode(replaced, skipsPause, phoneCode) {
       if (wechat.isSinglePage()) throw new AuthError('unavailable', 'login:fail nobody can sign in in single-page mode')
       if (recentLogins >= CEILING) throw new AuthError('login_throttled', 'login:fail more than 3 logins in 10 s')
       if (pausedBy && !skipsPause) throw pausedBy
 
-      return start(false, (login) =>
-        exchange(login, replaced).catch(async (failure) => {
+      return start(false, (login) => {
+        let isSent = false
+        const attempt = () =>
+          exchange(login, replaced, phoneCode, (task) => {
+            isSent = true
+            login.setTask(task)
+          })
+        return attempt().catch(async (failure) => {
           const error = toAuthError(failure, 'login_failed')
-          if (!isWorthRepeating(error)) throw error
+          // A phone code may have been spent, unless the service says that it refused the login code.
+          const isPhoneCodeSpent = phoneCode && isSent && !REFUSED_CODE.test(String(error.problem))
+          if (isPhoneCodeSpent || !isWorthRepeating(error)) throw error
           await new Promise<void>((resolve) => after(RETRY_DELAY_MS, resolve))
           if (recentLogins >= CEILING) throw error
-          return exchange(login, replaced)
-        }),
-      )
+          return attempt()
+        })
+      })
     },
 
     withRequest: (replaced, request) => start(true, ({ setTask }) => service.login(request, replaced, setTask)),
@@ -135,12 +151,10 @@ export function createLogin<User, Result>(
  * Whether a second attempt, with a new code, may succeed a moment later. Not when the service named a time with
  * `Retry-After`, and not when its operator has to act first.
  */
-function isWorthRepeating({ code, problem, retryAfterMs }: AuthError): boolean {
+function isWorthRepeating({ code, problem, retryAfterMs, retryable }: AuthError): boolean {
   if (retryAfterMs) return false
-  if (problem) return !FIXED_BY_OPERATOR.test(problem) && (code === 'unavailable' || REFUSED_CODE.test(problem))
-  return /^(network|login_failed|unavailable)$/.test(code)
+  return REFUSED_CODE.test(String(problem)) || (retryable && /^(network|login_failed|unavailable)$/.test(code))
 }
 
 /** The service refuses the code, not the user: it was too old, or sent twice on the way. */
 const REFUSED_CODE = /^(code_invalid|code_used|login_in_progress)$/
-const FIXED_BY_OPERATOR = /^(wechat_misconfigured|internal)$/

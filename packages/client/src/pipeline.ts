@@ -21,7 +21,7 @@ export type Send<Options, Result> = (options: Options, sending: Sending, token: 
 
 /** What the pipeline needs. */
 export interface PipelineDeps {
-  session: Pick<SessionKeeper<unknown>, 'generation' | 'begin' | 'obtain' | 'accepted' | 'refused' | 'keyIsStale'>
+  session: Pick<SessionKeeper<unknown>, 'generation' | 'begin' | 'obtain' | 'accepted' | 'refused' | 'sessionKey'>
   locate: Locate
   bearer: (token: string) => Record<string, string>
   loginTimeoutMs: number
@@ -58,12 +58,12 @@ export function createPipeline({ session, locate, bearer, loginTimeoutMs }: Pipe
     given: Options,
     send: Send<Options, Result>,
     isUnauthorized: (answer: Answer) => boolean,
+    // A logout since the call began ends it: the replay must not go on as the next user.
+    beginning = session.begin(),
   ): { outcome: Promise<Result>; task: AnyTask } {
     // A plain JavaScript caller may have passed nothing.
     let options = Object(given) as Options
     const { auth, replay, timeout = WX_TIMEOUT_MS } = options
-    // A logout since the call began ends it: the replay must not go on as the next user.
-    const beginning = session.begin()
     const limitMs = isTimeout(timeout) ? loginTimeoutMs + timeout : 0
     const call = begin<Result>(limitMs, () => call.abandon(fail('timeout', 'timeout')))
     const { task, setTask, endAttempt } = createTask(call.setTask, () => {
@@ -149,7 +149,7 @@ export function createPipeline({ session, locate, bearer, loginTimeoutMs }: Pipe
       // A 5xx says nothing about the token. A library that hands out bodies alone has checked the status itself.
       if (token && isAnswer && !isRefused && !(answer.statusCode >= 500)) {
         session.accepted(token)
-        if (problemOf(answer).code === 'session_key_stale') session.keyIsStale(token)
+        if (problemOf(answer).code === 'session_key_stale') session.sessionKey.markStale(token)
       }
       endAttempt(isRefused)
       return { outcome, response, session: active, isUnauthorized: isRefused, wasOpen }

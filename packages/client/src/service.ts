@@ -68,7 +68,7 @@ export function createService<User>(
  * @param throttled the code for a 429
  */
 export function toResponseError(
-  response: RequestResult,
+  response: { statusCode: unknown; data: unknown; header?: unknown },
   name: string,
   rejected: AuthErrorCode,
   throttled = rejected,

@@ -1,9 +1,10 @@
 import type { AuthEvents, LoginWithRequest, LogoutOptions, LogoutReason, Session } from './contract.ts'
-import { createWindow, ignore, type Underway, within } from './deadline.ts'
+import { createWindow, ignore, type Underway } from './deadline.ts'
 import { AuthError, loggedOut } from './errors.ts'
 import { createLogin, type LoginDeps } from './login.ts'
 import type { Issued } from './service.ts'
 import { createSessionCheck, type Verdict } from './session-check.ts'
+import { createSessionKey, type SessionKey } from './session-key.ts'
 import { createDeviceState } from './state.ts'
 import type { ActiveSession, SessionState, SessionStorage } from './storage.ts'
 
@@ -24,11 +25,11 @@ export interface SessionKeeper<User> {
    * As `obtain`, but asks WeChat about a stored session first.
    *
    * @param force for the user's own tap: signs in even if there is a session or the user signed out
+   * @param phoneCode for a tap that proves the phone number: a login of its own, which waits for the one under way
+   * @param isGivenUp whether the caller has stopped waiting: then no phone code is sent
    */
-  ensure(force: boolean): Promise<ActiveSession<User>>
-  /** Waits for a session whose session_key WeChat knows, and keeps that key until `releaseSessionKey`. */
-  ensureSessionKey(): Promise<void>
-  releaseSessionKey(): void
+  ensure(force: boolean, phoneCode: string | undefined, isGivenUp: () => boolean): Promise<ActiveSession<User>>
+  sessionKey: Pick<SessionKey, 'ensure' | 'release' | 'markStale'>
   /** Signs in with the application's own request. */
   loginWith(request: LoginWithRequest): Promise<ActiveSession<User>>
   /** Says that the service accepted `token`: the lifetime of the session starts again. */
@@ -42,10 +43,12 @@ export interface SessionKeeper<User> {
   refused(token: string, response: unknown, address: string): Promise<boolean>
   /** What the service says about the session of `token`. */
   ask(token: string): Promise<Verdict>
-  /** Says that the service could not use its session_key, in the session of `token`. */
-  keyIsStale(token: string): void
-  /** Takes over what the service now says of `user`, if that user is still signed in. */
-  update(user: { id: unknown }): void
+  /** Changes what is known of the user under whom `call` was sent, if that user is still signed in. */
+  update(call: Beginning, change: (user: User) => object): void
+  /** Says that the service has erased the user under whom `call` was sent: no login may follow without the user's tap. */
+  erased(call: Beginning): Promise<void>
+  /** Whether the user who was signed in is erased, and nobody has signed in since. */
+  isErased(): boolean
   logout(options: LogoutOptions): Promise<void>
 }
 
@@ -79,30 +82,28 @@ const FINAL_REASONS: readonly unknown[] = ['signed_out_elsewhere', 'limit', 'era
 /** After a 401 ended a session, the next end starts no login for this time, unless a request was accepted between. */
 const DISTRUST_MS = 10_000
 
-/** How long a caller waits for WeChat's answer about its session_key. */
-export const CHECK_TIMEOUT_MS = 2_000
-
-/** How long the time from `ensureSessionKey` to `decrypt` may be: the user reads WeChat's question between. */
-const KEY_HOLD_MS = 60_000
-
 /** Keeps the session: gets it, renews it, and gives it up. */
 export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User> {
-  const { wechat, service, now } = deps
+  const { service, now } = deps
   const state = createDeviceState(deps.storage, takeOver)
   const { token } = state
   const logins = createLogin(deps, lookBeforeCommit, commit, fail)
   const check = createSessionCheck(service.askSession)
+  const sessionKey = createSessionKey({
+    isAlive: deps.wechat.isSessionKeyAlive,
+    state,
+    generation: () => generation,
+    load,
+    current,
+    isOwn,
+    underway: () => (underway ? underway.login.outcome : null),
+    loginSilently,
+  })
   /** The login under way, and whether the user asked for it. Null: no login is under way. */
   let underway: { login: Underway<ActiveSession<User>>; isTapped: boolean } | null = null
   let generation = 0
   /** Open after a 401 ended a session: a service that refuses what it has just issued would be asked for ever. */
   const distrust = createWindow(DISTRUST_MS)
-  /** Open while a page needs the session_key: no login may replace that key. */
-  const keyHold = createWindow(KEY_HOLD_MS)
-  /** The question to WeChat about the stored session. Null: not asked yet. */
-  let checking: Promise<void> | null = null
-  /** The token of the session in which the service could not use its session_key. Null: none. */
-  let staleKeyOf: string | null = null
   /** The token of a sign-out everywhere that the service has not heard of. Null: there is none. */
   let unrevoked: string | null = null
 
@@ -127,7 +128,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
    */
   function current(): ActiveSession<User> | null {
     const { active } = state.get()
-    return active && (active.isOwn || keyHold.isOpen() || now() < active.expiresAtMs) ? active : null
+    return active && (active.isOwn || sessionKey.isHeld() || now() < active.expiresAtMs) ? active : null
   }
 
   async function obtain(call: Beginning): Promise<ActiveSession<User>> {
@@ -142,26 +143,32 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     return active
   }
 
-  async function ensure(force: boolean): Promise<ActiveSession<User>> {
+  async function ensure(
+    force: boolean,
+    phoneCode: string | undefined,
+    isGivenUp: () => boolean,
+  ): Promise<ActiveSession<User>> {
     const since = generation
     const hasJustRead = await load(since)
+    if (phoneCode) return loginWithPhone(since, phoneCode, isGivenUp)
     if (force) return login(true)
-    if (deps.checkSession === 'launch' && current() && !isOwn() && token() === state.storedToken()) {
-      if (!checking) checking = renewKey(since, wechat.isSessionKeyAlive())
-      await checking
-    }
+    if (deps.checkSession === 'launch') await sessionKey.checkStored(since)
     if (since !== generation) throw loggedOut()
     return current() || loginSilently(since, hasJustRead)
   }
 
-  /** A dead session_key costs one login. Whatever becomes of that login, the old session stays if it still works. */
-  async function renewKey(since: number, alive: Promise<boolean>): Promise<void> {
-    const renewed = alive
-      .then<unknown>(
-        (isAlive) => isAlive || keyHold.isOpen() || token() !== state.storedToken() || loginSilently(since, false),
-      )
-      .then(ignore, ignore)
-    if (!(await within(CHECK_TIMEOUT_MS, alive, () => true))) await renewed
+  /** Never joins a login under way, which proves no phone number, and never starts when nobody waits for it any more. */
+  async function loginWithPhone(
+    since: number,
+    phoneCode: string,
+    isGivenUp: () => boolean,
+  ): Promise<ActiveSession<User>> {
+    while (underway) {
+      underway.isTapped = true
+      await underway.login.outcome.catch(ignore)
+    }
+    if (since !== generation || isGivenUp()) throw loggedOut()
+    return login(true, true, phoneCode)
   }
 
   /**
@@ -200,37 +207,10 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (!underway?.isTapped) await state.lookAnew()
   }
 
-  async function ensureSessionKey(): Promise<void> {
-    const since = generation
-    // Before anything is waited for: a login in the background could replace the key.
-    holdKey()
-    try {
-      const hasJustRead = await load(since)
-      if (underway) await underway.login.outcome
-      if (!current()) await loginSilently(since, hasJustRead)
-      if (isOwn()) {
-        throw new AuthError('invalid_argument', 'ensureSessionKey:fail the session was not made with wx.login')
-      }
-      const isAlive = await within(CHECK_TIMEOUT_MS, wechat.isSessionKeyAlive(), () => true)
-      if (since !== generation) throw loggedOut()
-      // After `session_key_stale` the phone's word does not count: it knows WeChat's key, not the service's.
-      if (!isAlive || staleKeyOf === token()) await loginSilently(since, false, true)
-      holdKey()
-    } catch (error) {
-      keyHold.close()
-      throw error
-    }
-  }
-
-  function holdKey(): void {
-    keyHold.close()
-    keyHold.open()
-  }
-
-  function login(isTapped: boolean, skipsPause = isTapped): Promise<ActiveSession<User>> {
+  function login(isTapped: boolean, skipsPause = isTapped, phoneCode?: string): Promise<ActiveSession<User>> {
     if (!underway) {
       if (!isTapped && !mayLoginSilently()) throw loggedOut()
-      underway = { login: logins.withCode(token(), skipsPause), isTapped }
+      underway = { login: logins.withCode(token(), skipsPause, phoneCode), isTapped }
     }
     if (isTapped) underway.isTapped = true
     return underway.login.outcome
@@ -308,11 +288,16 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     return true
   }
 
-  function update(user: { id: unknown }): void {
+  function update(call: Beginning, change: (user: User) => object): void {
     const { active } = state.get()
-    if (!active || userIdOf(active.user) !== user.id) return
-    Object.assign(active.user as object, user)
+    if (!active || !isSameUser(active.user, call.user)) return
+    Object.assign(active.user as object, change(active.user))
     state.save(active)
+  }
+
+  async function erased(call: Beginning): Promise<void> {
+    if (call.generation === generation && isSameUser(state.user() || call.user, call.user))
+      await logoutBecause('erased')
   }
 
   function logoutBecause(reason: LogoutReason): Promise<unknown> {
@@ -357,16 +342,14 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     begin: () => ({ generation, user: state.user() }),
     obtain,
     ensure,
-    ensureSessionKey,
-    releaseSessionKey: keyHold.close,
+    sessionKey,
     loginWith,
     accepted,
     refused,
     ask: check.ask,
-    keyIsStale(by) {
-      staleKeyOf = by
-    },
     update,
+    erased,
+    isErased: () => state.get().signedOut === 'erased',
     logout,
   }
 }
@@ -374,6 +357,11 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
 /** The application defines what a user is; the users of our service have an `id`. */
 function userIdOf(user: unknown): unknown {
   return (Object(user) as { id?: unknown }).id
+}
+
+/** Without an `id`, only the user of the very same session is known to be the same. */
+function isSameUser(one: unknown, other: unknown): boolean {
+  return one === other || (userIdOf(one) !== undefined && userIdOf(one) === userIdOf(other))
 }
 
 /** What may be shown of a session: everything but the token. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import type { Session } from '../src/index.ts'
+import { isAuthError, type Session } from '../src/index.ts'
 import { type Call, problem } from './fake-service.ts'
 import { createPhone } from './phone.ts'
 import { flush, type Watched, watch } from './watch.ts'
@@ -15,6 +15,9 @@ type Step =
   | { do: 'request'; auth: 'required' | 'optional' | 'none'; style: 'promise' | 'callbacks' }
   | { do: 'abort'; nth: number }
   | { do: 'ensureLogin'; force: boolean }
+  | { do: 'phoneLogin'; timeoutMs: number | undefined }
+  | { do: 'bindPhone' }
+  | { do: 'eraseUser' }
   | { do: 'loginWith' }
   | { do: 'ensureSessionKey' }
   | { do: 'decrypt' }
@@ -38,6 +41,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('abort'), nth: fc.nat(20) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('ensureLogin'), force: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('phoneLogin'), timeoutMs: fc.constantFrom(undefined, undefined, 3_000) }),
+  },
+  { weight: 1, arbitrary: fc.constantFrom({ do: 'bindPhone' }, { do: 'eraseUser' }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('loginWith') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('ensureSessionKey') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('decrypt') }) },
@@ -113,6 +121,7 @@ const raceStep: fc.Arbitrary<Step> = fc.oneof(
 /** Sign-ins that take the place of one another, while the service takes its time. */
 const patienceStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('ensureLogin'), force: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.constant({ do: 'phoneLogin' }) },
   { weight: 2, arbitrary: fc.constant({ do: 'loginWith' }) },
   { weight: 1, arbitrary: fc.constant({ do: 'ensureSessionKey' }) },
   { weight: 1, arbitrary: fc.constant({ do: 'breakWx', how: 'key is dead' }) },
@@ -145,6 +154,9 @@ async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): 
   const pending: { watched: Watched<unknown>; dueMs: number; what: string }[] = []
   const tasks: { abort(): void }[] = []
   const neverSent = new Set<number>()
+  const neverSentCodes = new Set<string>()
+  /** What was found wrong where nobody waits for it. */
+  const violations: string[] = []
   const loginsMs: number[] = []
   let forcedAtMs = Number.NEGATIVE_INFINITY
   let backgroundMs = 0
@@ -154,6 +166,9 @@ async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): 
   let isForced = false
   /** The tokens that the service has refused. */
   const saidEnded = new Set<string>()
+  const phoneCodes: string[] = []
+  /** How often each phone code may be sent again: the service refused the login code beside it. */
+  const resends = new Map<unknown, number>()
   const codeRefused: { atMs: number; logins: number }[] = []
   let isDeaf = false
 
@@ -183,7 +198,8 @@ async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): 
   service.route = (call) => {
     if (call.path === '/v1/sessions') service.usedCodes.push(String(call.body.code))
     if (call.method !== 'DELETE') return 'hold'
-    if (call.path === '/v1/session') service.sessions.set(String(call.token), 'signed_out')
+    if (call.path === '/v1/me') service.revokeAll('erased')
+    else if (call.path === '/v1/session') service.sessions.set(String(call.token), 'signed_out')
     else service.revokeAll('signed_out_elsewhere')
     return { status: 204 }
   }
@@ -214,6 +230,7 @@ async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): 
       if (how === 'refused') return call.answer(403, problem(403, 'user_disabled').data)
       if (how === 'code refused' && call.path === '/v1/sessions') {
         codeRefused.push({ atMs: device.clock.now(), logins: loginsMs.length })
+        resends.set(call.body.phoneCode, 1)
         return call.answer(400, problem(400, 'code_invalid').data)
       }
       const body = service.issue()
@@ -273,6 +290,15 @@ async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): 
         if (step.force) isForced = true
         if (step.force) forcedAtMs = foregroundMs()
         return track('ensureLogin', auth.ensureLogin({ force: step.force }))
+      case 'phoneLogin':
+        isForced = true
+        forcedAtMs = foregroundMs()
+        return track('phoneLogin', loginWithPhone(step.timeoutMs))
+      case 'bindPhone':
+        // As decrypt below.
+        return void auth.bindPhone(newPhoneCode()).catch(() => {})
+      case 'eraseUser':
+        return eraseUser()
       case 'loginWith':
         isForced = true
         return track('loginWith', auth.loginWith({ url: '/login', data: {} }))
@@ -324,6 +350,40 @@ async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): 
     }
   }
 
+  function newPhoneCode(): string {
+    phoneCodes.push(`phone-code-${phoneCodes.length}-`)
+    return phoneCodes.at(-1) as string
+  }
+
+  async function loginWithPhone(timeoutMs: number | undefined): Promise<void> {
+    const phoneCode = newPhoneCode()
+    try {
+      await auth.ensureLogin(timeoutMs ? { phoneCode, timeoutMs } : { phoneCode })
+      // Never joins a login under way, which would prove no phone number.
+      expect(sendingsOf(phoneCode)).toBeGreaterThan(0)
+    } catch (error) {
+      if (!isAuthError(error)) violations.push(String(error))
+      const { code } = Object(error) as { code?: unknown }
+      const isSent = sendingsOf(phoneCode) > 0
+      if (code === 'login_throttled' && isSent) violations.push('a phone code was sent by a throttled login')
+      // What was given up before it was sent is never sent.
+      if (!isSent) neverSentCodes.add(phoneCode)
+    }
+  }
+
+  function sendingsOf(phoneCode: string): number {
+    return service.calls.filter(({ body }) => body.phoneCode === phoneCode || body.code === phoneCode).length
+  }
+
+  async function eraseUser(): Promise<void> {
+    const isSignedIn = auth.getSession() !== null && !isDeaf
+    // 6: it is a sign-out like any other; with a session its answer comes before that of any login.
+    if (isSignedIn) for (const call of heldNow()) if (isLogin(call)) lateExchanges.add(call)
+    const erased = watch(auth.eraseUser())
+    await flush()
+    if (isSignedIn && erased.state === 'resolved') expect(auth.getSession()).toBeNull()
+  }
+
   function abort(n: number): void {
     const isUnsent = n in tasks && callsOf(n) === 0
     tasks[n]?.abort()
@@ -347,6 +407,7 @@ async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): 
   }
 
   function check(): void {
+    expect(violations).toEqual([])
     expect(needless).toBe(0)
     // 1: at most one login is in flight.
     expect(heldNow().filter(isLogin).length).toBeLessThanOrEqual(1)
@@ -360,6 +421,11 @@ async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): 
     }
     // 7: a code is sent at most once.
     expect(new Set(service.usedCodes).size).toBe(service.usedCodes.length)
+    // 7: so is a phone code, or twice when the service refused the login code beside it.
+    for (const phoneCode of phoneCodes) {
+      const most = neverSentCodes.has(phoneCode) ? 0 : 1 + (resends.get(phoneCode) ?? 0)
+      expect(sendingsOf(phoneCode)).toBeLessThanOrEqual(most)
+    }
     // 8: at most 3 logins in 10 s.
     loginsMs.forEach((atMs, n) => {
       expect(loginsMs.filter((otherMs, m) => m > n && otherMs < atMs + 10_000).length).toBeLessThanOrEqual(2)
@@ -385,7 +451,7 @@ async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): 
     told,
     pending.map(({ watched }) => [watched.error, String(watched.error), (watched.value as Session | undefined)?.user]),
   ])
-  for (const secret of [...issued, ...service.usedCodes]) expect(seen).not.toContain(secret)
+  for (const secret of [...issued, ...service.usedCodes, ...phoneCodes]) expect(seen).not.toContain(secret)
 }
 
 describe('whatever happens in whatever order', () => {

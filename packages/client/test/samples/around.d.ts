@@ -15,7 +15,7 @@ interface Step {
   timestamp: number
   step: number
 }
-declare const event: { detail: { avatarUrl: string } }
+declare const event: { detail: { photo: string } }
 declare const name: string
 declare const password: string
 declare function fetchLike(
