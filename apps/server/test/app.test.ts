@@ -67,7 +67,7 @@ describe('a request that arrives slowly', () => {
 })
 
 describe('while the service stops', () => {
-  test('a request that has just begun is told so', async () => {
+  test('a request that has just begun is answered shutting_down', async () => {
     const { app, socket, events, answers, bytesRead } = await hold('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
     await expect.poll(answers).toMatch(/^HTTP\/1.1 200/)
     const before = bytesRead()
@@ -134,7 +134,7 @@ describe('while the service stops', () => {
   })
 })
 
-test('the demonstration, whose phones keep the process busy, is not overloaded by them', async () => {
+test('the demonstration, whose phones keep the process busy, never answers overloaded', async () => {
   const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
   for (let n = 0; n < 3; n++) {
     blockEventLoop(1_500)
@@ -187,7 +187,7 @@ describe("the caller's address", () => {
     expect(await addressSeen(['10.0.0.0/8'])).toBe('127.0.0.1')
   })
 
-  test('is what a proxy of ours saw, and not what was sent to it', async () => {
+  test('is the one that our proxy saw, and not one that the caller wrote into a header', async () => {
     expect(await addressSeen(['127.0.0.0/8'])).toBe('192.0.2.1')
   })
 

@@ -7,7 +7,7 @@ import type { Language } from '../src/language.ts'
 const REAL_APP = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's' }
 
 describe('parseConfig', () => {
-  test('an empty environment says what to set', () => {
+  test('an empty environment is refused, and the problem says what to set', () => {
     expect(problemsOf({})).toEqual([expect.stringMatching(/WECHAT_APPID and WECHAT_SECRET.*WECHAT_EMULATOR=on/)])
   })
 

@@ -89,7 +89,9 @@ describe.each(Object.entries(EXAMPLE_COMMANDS))('apps/server/examples/%s', (name
     if (/express|koa|nestjs/.test(name)) installNodePackages()
   }, 180_000)
 
-  test('knows who asks, behind nginx, and nobody who did not come through it', { timeout: 120_000 }, async () => {
+  test('knows the user behind nginx, and refuses requests that did not come through nginx', {
+    timeout: 120_000,
+  }, async () => {
     const backend = await startExample(name, prepare)
     const service = await startService('embedded')
     const nginx = await startDocumentedNginx({ service: service.baseUrl, backend })

@@ -18,7 +18,7 @@ test.each([
   ['the headers of a request', { req: { method: 'GET', headers: { authorization: 'canary' } } }, '"method":"GET"'],
   ['the headers of an answer', { res: { statusCode: 201, headers: { 'set-cookie': 'canary' } } }, '"statusCode":201'],
   ['the query of an address', { req: { url: '/path?code=canary&code=canary' } }, '"url":"/path"'],
-])('of %s nothing is written, whoever logs it', (_, fields, kept) => {
+])('nothing of %s is written to the log, whichever code logs it', (_, fields, kept) => {
   const lines: string[] = []
   createLog('trace', { write: (line) => void lines.push(line) }).info(fields, 'by hand')
   expect(lines.join()).toContain(kept)

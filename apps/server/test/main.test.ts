@@ -117,7 +117,7 @@ describe('starting', () => {
     expect(service.output()).toMatch(/^weapp-auth: \S+session-keys is damaged: restore it, or remove it .*$/m)
   })
 
-  test('what the embedded stores write is for the user of the service alone', async () => {
+  test('files of the embedded stores can be read by the user of the service alone', async () => {
     const { DATA_DIR = '' } = await environment('embedded')
     mkdirSync(DATA_DIR, { recursive: true, mode: 0o755 })
     await signIn(await startProcess({ ...EMULATOR, DATA_DIR }).address, 'alice')

@@ -91,13 +91,13 @@ async function refusedWithin(limitMs: number, verify: () => Promise<number>): Pr
 }
 
 describe.skipIf(!isAvailable('shared'))('a session that one process has ended is refused by another', () => {
-  test('as soon as that hears of it, however long it may believe in a session', async () => {
+  test('as soon as the message arrives, however large SESSION_CACHE_MS is', async () => {
     const { verify, revoke } = await start({ cacheMs: 60_000 })
     await revoke()
     await refusedWithin(500, verify)
   })
 
-  test('after SESSION_CACHE_MS where the message never comes', async () => {
+  test('after SESSION_CACHE_MS when the message never comes', async () => {
     const cacheMs = 2_000
     const { verify, revoke } = await start({ cacheMs, firstMay: MAY_NOT_TELL })
     await revoke()
@@ -105,7 +105,7 @@ describe.skipIf(!isAvailable('shared'))('a session that one process has ended is
     expect(await verify()).toBe(401)
   })
 
-  test('as soon as the connection breaks on which that hears', async () => {
+  test('as soon as the connection for these messages breaks', async () => {
     const { redis, verify, revoke } = await start({ cacheMs: 60_000, firstMay: MAY_NOT_TELL })
     await revoke()
     expect(await verify()).toBe(204)
@@ -113,7 +113,7 @@ describe.skipIf(!isAvailable('shared'))('a session that one process has ended is
     await refusedWithin(500, verify)
   })
 
-  test('within 1.5 s where that cannot hear any more without a word, and soon it hears again', async () => {
+  test('within 1.5 s when that connection is lost silently, and messages arrive again soon after', async () => {
     const { network, verify, revoke, isRemembered, signIn } = await start({ cacheMs: 60_000 })
     network.lose()
     await revoke()
@@ -122,7 +122,7 @@ describe.skipIf(!isAvailable('shared'))('a session that one process has ended is
     await vi.waitFor(async () => expect(await isRemembered()).toBe(true), 5_000)
   })
 
-  test('at once where that may not listen, which its operator is told', async () => {
+  test('at once when the process has no right to listen, and the log says so', async () => {
     const { second, verify, revoke } = await start({ cacheMs: 60_000, secondMay: '~* resetchannels +@all' })
     await revoke()
     expect(await verify()).toBe(401)

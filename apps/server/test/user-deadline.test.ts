@@ -35,7 +35,7 @@ test('nothing waits for a database that answers nobody', async () => {
   expect(new Set(Object.values(said))).toEqual(new Set(['store_unavailable']))
 })
 
-test('what a code was spent for waits for a lock of a database that is there, and nothing else does', async () => {
+test('a write after a spent code waits for a lock of a database that answers, and nothing else waits', async () => {
   const said = await askEverything(
     () => sleep(1_000, 'done'),
     async () => true,

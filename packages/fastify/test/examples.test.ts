@@ -45,7 +45,7 @@ describe('the example own-account', () => {
     expect((await get('/orders', wechat.token)).status).toBe(200)
   })
 
-  it('refuses a wrong password and an unknown name alike, and never with a 401', async () => {
+  it('answers a wrong password and an unknown name in the same way, and never with a 401', async () => {
     const { post } = await runExample('own-account.ts')
     await post('/accounts', CREDENTIALS)
     const wrong = await post('/accounts/login', { ...CREDENTIALS, password: 'correct hose' })

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createOutageLog } from '../src/index.ts'
 
-describe('what is said of an outage', () => {
+describe('a line about an outage', () => {
   let said: unknown[]
   let tell: (text: string) => void
   let repeat: () => void
@@ -14,7 +14,7 @@ describe('what is said of an outage', () => {
   })
   afterEach(() => vi.useRealTimers())
 
-  it('again and again is one line a second, which counts the others', () => {
+  it('logged by repeat is one line a second, which counts the lines left out', () => {
     repeat()
     repeat()
     repeat()
@@ -28,7 +28,7 @@ describe('what is said of an outage', () => {
     expect(said).toEqual([{}, { sinceLastLine: 3 }, {}])
   })
 
-  it('once comes when the second is over, before what is said again and again', () => {
+  it('logged by tell waits for the end of the second, and comes before repeated lines', () => {
     repeat()
     tell('gone')
     vi.advanceTimersByTime(999)
@@ -41,7 +41,7 @@ describe('what is said of an outage', () => {
     expect(said).toEqual([{}, 'gone', { sinceLastLine: 1 }])
   })
 
-  it('once holds back what is said again and again for a second', () => {
+  it('logged by tell holds back repeated lines for a second', () => {
     tell('gone')
     repeat()
     vi.advanceTimersByTime(1_000)
@@ -49,7 +49,7 @@ describe('what is said of an outage', () => {
     expect(said).toEqual(['gone', { sinceLastLine: 1 }])
   })
 
-  it('is only the newest of several lines that wait', () => {
+  it('replaces an older line that still waits', () => {
     tell('gone')
     tell('back')
     tell('gone again')
@@ -61,7 +61,7 @@ describe('what is said of an outage', () => {
   })
 })
 
-it('what is said of one thing holds nothing of another back', () => {
+it('a line about one outage does not hold back a line about another', () => {
   const said: string[] = []
   const { tell } = createOutageLog()
   tell('store_unavailable', () => said.push('the store'))

@@ -73,7 +73,7 @@ describe('in a host application', () => {
     expect([answer.statusCode, answer.body]).toEqual([expected.statusCode, expected.body])
   })
 
-  it('what is no error reaches the error handler of the host, and of our routes', async () => {
+  it('a thrown value that is no Error reaches the error handler of the host, and the one of our routes', async () => {
     const host = (app: FastifyInstance) => {
       app.get('/throws', () => Promise.reject('boom'))
     }
@@ -88,7 +88,7 @@ describe('in a host application', () => {
     expect([refused.statusCode, refused.json().code]).toEqual([500, 'internal'])
   })
 
-  it('compilers of the host do not reach our routes', async () => {
+  it('schema compilers of the host are not used on our routes', async () => {
     const { app, signIn } = await startService({
       early: (app) => {
         app.setValidatorCompiler(() => () => ({ error: new Error('host') }))
@@ -99,7 +99,7 @@ describe('in a host application', () => {
     expect((await app.inject({ url: '/v1/me', headers })).json().user.id).toBe(userId)
   })
 
-  it('what a response schema does not name cannot leave', async () => {
+  it('a field that the response schema does not name is not sent', async () => {
     const { app, users, signIn } = await startService()
     const { headers } = await signIn()
     const { findUser } = users
@@ -117,7 +117,7 @@ describe('in a host application', () => {
     expect((await app.inject('/open')).json().message).toContain('{ onRequest: authenticate }')
   })
 
-  it('an error nobody expected tells the caller nothing', async () => {
+  it('an unexpected error is answered without any detail', async () => {
     const { app, users, signIn } = await startService()
     const { headers } = await signIn()
     users.findUser = () => Promise.reject(new Error('column "openid" of o123 is odd'))
@@ -144,7 +144,7 @@ it('a prefix stands before the path of every route, and the routes of the host h
 })
 
 describe('the problems plugin', () => {
-  it('makes every error and every unknown path of an application a problem', async () => {
+  it('answers every error and every unknown path of the application as a problem', async () => {
     const app = Fastify()
     await app.register(problems)
     app.get('/fails', async () => {
@@ -158,7 +158,7 @@ describe('the problems plugin', () => {
     expect((await app.inject('/fails')).body).not.toContain('secret')
   })
 
-  it('keeps the status of a refusal that has no code here, on our routes too, but for 401', async () => {
+  it('keeps a foreign 4xx status that has no code in the wire contract, on our routes too, except 401', async () => {
     const refuse = (statusCode: number) => async () => {
       throw Object.assign(new Error('secret detail'), { statusCode })
     }
@@ -194,7 +194,7 @@ describe('app.weappAuth', () => {
     expect(await app.weappAuth.findIdentity('nobody', APPID)).toBeNull()
   })
 
-  it('starts a session for a user who proved themselves in another way', async () => {
+  it('starts a session for a user who signed in by other means', async () => {
     const { app, signIn } = await startService()
     const { userId } = await signIn()
     const issued = await app.weappAuth.issue(userId, { appid: APPID })

@@ -30,7 +30,7 @@ describe('the Authorization header', () => {
     ['the scheme in small letters', (token: string) => `bearer ${token}`, PASSES],
     ['the scheme in capitals', (token: string) => `BEARER ${token}`, PASSES],
     ['two spaces', (token: string) => `Bearer  ${token}`, PASSES],
-  ])('with %s is answered exactly', async (_, header, [status, code, challenge]) => {
+  ])('with %s gets exactly the answer of the wire contract', async (_, header, [status, code, challenge]) => {
     const { app, signIn } = await startService()
     const { token } = await signIn()
     const authorization = header(token)
@@ -42,7 +42,7 @@ describe('the Authorization header', () => {
     ])
   })
 
-  it('sent twice counts once, the first time', async () => {
+  it('sent twice: only the first one counts', async () => {
     const { app, signIn } = await startService()
     const { token } = await signIn()
     await app.listen({ host: '127.0.0.1', port: 0 })
@@ -56,7 +56,7 @@ describe('the Authorization header', () => {
 })
 
 describe('the guard', () => {
-  it('takes a token from nowhere but the header', async () => {
+  it('reads the token from the Authorization header only', async () => {
     const { app, signIn } = await startService()
     const { token } = await signIn()
     for (const request of [
@@ -122,7 +122,7 @@ const hostHandler = (error: unknown, _request: FastifyRequest, reply: FastifyRep
 
 describe.each(Object.entries(ORDERS))('in a host application with %s', (_, when) => {
   describe.each(Object.entries(PLACES))('the guard of %s', (_, place) => {
-    it('lets in who has a session, and says who it is', async () => {
+    it('lets a request with a live session in, and request.auth says whose it is', async () => {
       const { app, signIn } = await startService({ [when]: (app: FastifyInstance) => place(app, {}) })
       const { headers, userId, sessionId } = await signIn()
       const answer = await app.inject({ url: '/mine', headers })
@@ -209,7 +209,7 @@ it('without the plugin the guard answers 500 and tells the operator what is miss
   expect(lines.join('')).toContain('register weappAuth on this application, or on a parent of it')
 })
 
-it('the guard of two plugins in two scopes is the one of the scope', async () => {
+it('with the plugin in two scopes, the guard of each scope uses the sessions of that scope', async () => {
   const app = Fastify()
   onTestFinished(() => app.close())
   const services = [await startService(), await startService()]

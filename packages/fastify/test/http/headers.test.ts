@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { ApiError, problems } from '../../src/index.ts'
 import { startService } from '../service.ts'
 
-it('no answer under /v1 may be kept by anybody, a refusal neither', async () => {
+it('every answer under /v1 has cache-control: no-store, refusals too', async () => {
   const { app, signIn } = await startService()
   const { headers } = await signIn()
   for (const url of Object.values(ROUTES).filter((path) => path.startsWith('/v1'))) {
@@ -18,7 +18,7 @@ it('no answer under /v1 may be kept by anybody, a refusal neither', async () => 
   }
 })
 
-it('every 503 and 429 says when to come back, also where what was thrown does not', async () => {
+it('every 503 and 429 has Retry-After, also when the thrown error has none', async () => {
   const { app } = await startService({
     early: (host) => void host.register(problems),
     host: (host) => {
@@ -51,7 +51,7 @@ it('a body over 16 kB is refused before it is read', async () => {
   }
 })
 
-it('an outage fills one line a second in the log, and what nobody expected is always told', async () => {
+it('an outage writes one line a second to the log, and an unexpected error a line each time', async () => {
   const lines: { msg: string; sinceLastLine?: number }[] = []
   const stream = new Writable({
     write(chunk, _, done) {

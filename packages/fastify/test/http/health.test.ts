@@ -13,7 +13,7 @@ describe('GET /readyz', () => {
     ])
   })
 
-  it('stays ready without users: whoever is signed in keeps working', async () => {
+  it('stays ready while the user store is away, because signed-in users keep working', async () => {
     const { app, users } = await startService()
     users.ping = down
     const answer = await app.inject('/readyz')
@@ -23,7 +23,7 @@ describe('GET /readyz', () => {
     ])
   })
 
-  it('is unavailable without sessions, and when a store hangs', async () => {
+  it('is 503 while the session store is away, and when a store hangs', async () => {
     const { app, sessions } = await startService()
     for (const ping of [down, () => new Promise<void>(() => {})]) {
       sessions.ping = ping

@@ -25,7 +25,7 @@ describe('POST /v1/me/profile', () => {
     expect((await post({})).json()).toEqual(changed.json())
   })
 
-  it('twice at once, avatar and nickname, loses neither', async () => {
+  it('two changes at once, of avatar and nickname, are both kept', async () => {
     const { app, signIn } = await startService()
     const { headers } = await signIn()
     const post = (payload: object) => app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
@@ -68,7 +68,7 @@ describe('a user who is gone', () => {
   })
 })
 
-it('what an answer leaves out of a user stays in the object of the store that keeps users of its own', async () => {
+it('fields that an answer leaves out stay in the user object of a custom store', async () => {
   const { app, signIn, users } = await startService()
   const { headers, userId } = await signIn()
   const kept = { id: userId, createdAtMs: 0, profile: { ...(PROFILE as UserProfile), phone: '123' } }

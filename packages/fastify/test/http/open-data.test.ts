@@ -10,7 +10,7 @@ const post = ({ app }: Service, url: string, payload: object, headers: Record<st
   app.inject({ method: 'POST', url, payload, headers })
 
 describe('POST /v1/open-data/decrypt', () => {
-  it('opens what WeChat gave the phone, without an identifier in the answer', async () => {
+  it('decrypts what WeChat gave the phone, and answers it without openId and unionId', async () => {
     const service = await startService()
     const { headers } = await service.signIn('alice')
     const info = service.world.userInfo('alice', APPID)
@@ -20,7 +20,7 @@ describe('POST /v1/open-data/decrypt', () => {
     expect(answer.body).not.toContain(service.world.openid('alice', APPID))
   })
 
-  it('opens data of any shape, and changes nothing in it', async () => {
+  it('decrypts data of any shape unchanged', async () => {
     const service = await startService()
     const { headers } = await service.signIn('alice')
     const data = JSON.parse('{"steps":[{"n":1},null],"empty":{},"text":"\\u0000👍","zero":0}')
@@ -28,7 +28,7 @@ describe('POST /v1/open-data/decrypt', () => {
     expect(answer.body).toBe(JSON.stringify({ data }))
   })
 
-  it('opens what was encrypted before WeChat rotated the key, and after it, but not before the last two', async () => {
+  it('decrypts data of the current session_key and of the one before, and of no older one', async () => {
     const service = await startService()
     const encrypt = () => service.world.encrypt('alice', APPID, { n: 1 })
     const signInAnew = () => {
@@ -130,7 +130,7 @@ describe('POST /v1/open-data/decrypt', () => {
     expect((await post(service, DECRYPT, body, headers)).json()).toMatchObject({ code: 'request_invalid', detail })
   })
 
-  it('is for those who are signed in', async () => {
+  it('needs a session', async () => {
     const service = await startService()
     const info = service.world.userInfo('alice', APPID)
     expect((await post(service, DECRYPT, info)).json()).toMatchObject({ code: 'session_missing' })
@@ -148,7 +148,7 @@ describe('POST /v1/open-data/decrypt', () => {
 const SIGNED = { rawData: '{}', signature: 'a'.repeat(40) }
 
 describe('POST /v1/open-data/verify', () => {
-  it('knows what WeChat signed, to the letter', async () => {
+  it('accepts rawData only exactly as WeChat signed it', async () => {
     const service = await startService()
     const { headers } = await service.signIn('alice')
     const { rawData, signature } = service.world.userInfo('alice', APPID)

@@ -62,7 +62,7 @@ describe('what is thrown, whatever it is', () => {
     expect(lines.length).toBeGreaterThan(0)
   })
 
-  it('keeps the times and details of an ApiError only where they are such', async () => {
+  it('keeps retryAfterSeconds and detail of an ApiError only when they have the right type', async () => {
     const { answerTo } = await openThrowing()
     const odd = { detail: 5, reason: {}, retryAfterSeconds: 'soon\r\nx: y' } as never
     const answer = await answerTo(new ApiError('store_unavailable', 'x', odd))

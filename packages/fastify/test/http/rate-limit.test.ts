@@ -35,7 +35,7 @@ describe('sign-ins of one address', () => {
     expect(await signIn(service, '192.0.2.2')).toBe(201)
   })
 
-  it('count by /64 where the address is IPv6, and mapped IPv4 addresses one by one', async () => {
+  it('are counted by /64 where the address is IPv6, and mapped IPv4 addresses one by one', async () => {
     const service = await start({ signInsPerMinute: 1 })
     expect(await signIn(service, '2001:db8:1:2:aaaa::1')).toBe(201)
     expect(await signIn(service, '2001:db8:1:2:bbbb::2')).toBe(429)
@@ -45,7 +45,7 @@ describe('sign-ins of one address', () => {
     expect(await signIn(service, '192.0.2.2')).toBe(429)
   })
 
-  it('may be 600 a minute, or any number with 0', async () => {
+  it('are limited to 600 a minute by default, and not at all with 0', async () => {
     const [service, unlimited] = [await start({}), await start({ signInsPerMinute: 0 })]
     const ask = async ({ app }: Service) =>
       (await app.inject({ method: 'POST', url: '/v1/sessions', payload: {} })).statusCode
@@ -53,7 +53,7 @@ describe('sign-ins of one address', () => {
     expect([await ask(service), await ask(unlimited)]).toEqual([429, 400])
   })
 
-  it.skipIf(redisUrl === null)('count for all processes together in Redis, under the prefix', async () => {
+  it.skipIf(redisUrl === null)('are counted in Redis for all processes together, under keyPrefix', async () => {
     const redis = new Redis(redisUrl ?? '')
     onTestFinished(() => redis.disconnect())
     const keyPrefix = `test-${randomUUID()}:`
@@ -70,7 +70,7 @@ describe('sign-ins of one address', () => {
     await redis.del(keys)
   })
 
-  it('pass when the store that counts is gone', async () => {
+  it('are not limited while the store of the counters is away', async () => {
     const redis = new Redis({ port: 1, lazyConnect: true, enableOfflineQueue: false, retryStrategy: () => null })
     redis.on('error', () => {})
     const service = await start({ signInsPerMinute: 1, redis })
@@ -78,7 +78,7 @@ describe('sign-ins of one address', () => {
   })
 })
 
-it('open data counts by user, and not at all without a session', async () => {
+it('requests for open data are counted by user, and not at all without a session', async () => {
   const { app, signIn } = await startService({ rateLimits: { openDataPerMinute: 2 } })
   const [alice, bob] = [await signIn('alice'), await signIn('bob')]
   const ask = async (headers: Record<string, string>, url = '/v1/open-data/verify') =>
@@ -92,7 +92,7 @@ it('open data counts by user, and not at all without a session', async () => {
   expect([await ask({}), await ask({}), await ask({})]).toEqual([401, 401, 401])
 })
 
-it('what is guarded by a session alone is not limited', async () => {
+it('routes that only need a session are not limited', async () => {
   const { app, signIn } = await startService({ rateLimits: { signInsPerMinute: 1, openDataPerMinute: 1 } })
   const { headers } = await signIn()
   for (let count = 0; count < 3; count++) expect((await app.inject({ url: '/v1/me', headers })).statusCode).toBe(200)

@@ -62,7 +62,7 @@ describe('DELETE /v1/session', () => {
     expect((await signOut(`Bearer wxs1.abc.${'a'.repeat(43)}`)).statusCode).toBe(204)
   })
 
-  it('does not claim success when the store is down', async () => {
+  it('answers 503, not success, when the store is down', async () => {
     const { app, signIn, sessions } = await startService()
     const { headers } = await signIn()
     await sessions.close()
@@ -103,7 +103,7 @@ describe('GET /v1/sessions', () => {
 })
 
 describe('DELETE /v1/sessions/:id', () => {
-  it('ends another session of the caller, which learns that it was elsewhere', async () => {
+  it('ends another session of the caller with the reason signed_out_elsewhere', async () => {
     const { app, signIn } = await startService()
     const [here, there] = [await signIn(), await signIn()]
     const end = () => app.inject({ method: 'DELETE', url: `/v1/sessions/${there.sessionId}`, headers: here.headers })
@@ -120,7 +120,7 @@ describe('DELETE /v1/sessions/:id', () => {
     expect((await app.inject({ url: '/v1/me', headers })).json()).toMatchObject({ reason: 'signed_out' })
   })
 
-  it("does not reach another user's, nor what is no id", async () => {
+  it('answers 404 for a session of another user, and for a text that is no id', async () => {
     const { app, signIn } = await startService()
     const [{ headers }, bob] = [await signIn(), await signIn('bob')]
     for (const id of [bob.sessionId, 'x', '%2f', '%7Ba%7D']) {
@@ -132,7 +132,7 @@ describe('DELETE /v1/sessions/:id', () => {
 })
 
 describe('POST /v1/sessions with an old token', () => {
-  it('ends the session of that token, whoever signs in now', async () => {
+  it('ends the session of that token, also when another user signs in now', async () => {
     const { app, world, signIn } = await startService()
     for (const user of ['alice', 'bob']) {
       const old = await signIn('alice')
@@ -146,7 +146,7 @@ describe('POST /v1/sessions with an old token', () => {
   })
 
   it.each(['Bearer', 'Bearer x', `Bearer wxs1.abc.${'a'.repeat(43)}`, 'Basic x', ''])(
-    'that is %j signs in all the same',
+    'that is %j is ignored, and the sign-in succeeds',
     async (authorization) => {
       const { app, world } = await startService()
       const { code } = world.login('alice', APPID)
@@ -156,7 +156,7 @@ describe('POST /v1/sessions with an old token', () => {
     },
   )
 
-  it('signs in when the old session cannot be ended', async () => {
+  it('succeeds when the old session cannot be ended', async () => {
     const { app, world, signIn, sessions } = await startService()
     const old = await signIn('alice')
     sessions.find = () => Promise.reject(new Error('down'))
@@ -168,7 +168,7 @@ describe('POST /v1/sessions with an old token', () => {
 })
 
 describe('the session limit', () => {
-  it('is 20 unless it is set, and 0 is none', async () => {
+  it('is 20 by default, and 0 means no limit', async () => {
     for (const [options, left] of [
       [{}, 20],
       [{ sessionLimit: 2 }, 2],
@@ -191,7 +191,7 @@ describe('the session limit', () => {
 })
 
 describe('DELETE /v1/sessions', () => {
-  it('with scope=others ends the others, which learn that it was elsewhere', async () => {
+  it('with scope=others ends the others with the reason signed_out_elsewhere', async () => {
     const { app, signIn } = await startService()
     const [here, there, stranger] = [await signIn(), await signIn(), await signIn('bob')]
     const answer = await app.inject({ method: 'DELETE', url: '/v1/sessions?scope=others', headers: here.headers })
@@ -202,7 +202,7 @@ describe('DELETE /v1/sessions', () => {
     expect(gone.json()).toMatchObject({ code: 'session_revoked', reason: 'signed_out_elsewhere' })
   })
 
-  it('with scope=all ends this one too, as an ordinary sign-out', async () => {
+  it('with scope=all ends the session of the caller too, with the reason signed_out', async () => {
     const { app, signIn } = await startService()
     const [here, there] = [await signIn(), await signIn()]
     const answer = await app.inject({ method: 'DELETE', url: '/v1/sessions?scope=all', headers: here.headers })

@@ -156,7 +156,7 @@ describe('POST /v1/sessions', () => {
     },
   )
 
-  it('cuts what a device says of itself, and knows only its fields', async () => {
+  it('cuts long device texts, and drops unknown device fields', async () => {
     const { app, world, sessions } = await startService()
     const { code } = world.login('alice', APPID)
     const device = { model: 'x'.repeat(100), system: 'iOS 17', battery: '5' }
@@ -213,7 +213,7 @@ describe('POST /v1/sessions', () => {
     expect((await app.inject(post({ appid: APPID, code }))).statusCode).toBe(201)
   })
 
-  it('tells onSignIn who came, whether for the first time, and what the app sent along', async () => {
+  it('calls onSignIn with the user, isNew and the data of the request', async () => {
     const calls: unknown[] = []
     const { app, world } = await startService({ onSignIn: (...call) => void calls.push(call) })
     const signIn = (data?: unknown) => app.inject(post({ appid: APPID, code: world.login('alice', APPID).code, data }))

@@ -40,7 +40,7 @@ describe('WeChat', () => {
     ['succeeds without a session_key', text({ openid: 'o1', errcode: 0 }), 502, 'wechat_bad_response'],
     ['succeeds without an openid', text({ ...SUCCESS, openid: undefined }), 502, 'wechat_bad_response'],
   ])(
-    'that %s is told exactly, asked once, and forgotten at the next sign-in',
+    'that %s: the phone gets the matching error, the code is sent once, and the next sign-in succeeds',
     async (_, fault, status, code, retryAfter) => {
       const service = await startService()
       service.world.faults.set('jscode2session', fault)
@@ -72,7 +72,7 @@ describe('WeChat', () => {
     expect(tookMs).toBeLessThan(10_000)
   })
 
-  it('that nobody can reach is told so', async () => {
+  it('that cannot be reached is wechat_unreachable', async () => {
     const gone = createServer().listen(0, '127.0.0.1')
     await once(gone, 'listening')
     const { port } = gone.address() as AddressInfo
@@ -82,7 +82,7 @@ describe('WeChat', () => {
     expect(await trySignIn(service)).toMatchObject({ status: 502, code: 'wechat_unreachable', retry: 'code_used' })
   })
 
-  it('that counts too many of one user refuses that one alone', async () => {
+  it('that limits one user refuses this user alone', async () => {
     const service = await startService()
     const { world } = service
     // WeChat counts by the minute: this one has only begun.

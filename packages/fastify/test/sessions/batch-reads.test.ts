@@ -20,7 +20,7 @@ function open() {
 }
 
 describe('reads in batches', () => {
-  it('ask once for what is wanted in one turn of the event loop, and give everybody their own', async () => {
+  it('send one question for all keys of one turn of the event loop, and give each caller its value', async () => {
     const { read, batches } = open()
     const values = await Promise.all(['a', 'b', 'a'].map(read))
     expect(values).toEqual(['value of a', 'value of b', 'value of a'])
@@ -38,7 +38,7 @@ describe('reads in batches', () => {
     expect(batches).toEqual([['a', 'b'], ['c']])
   })
 
-  it('that fail are told to everybody who waits, and to nobody later', async () => {
+  it('that fail reject for each caller of the batch, and for no later one', async () => {
     const { read, fail } = open()
     fail(new Error('gone'))
     const results = await Promise.allSettled(['a', 'b'].map(read))

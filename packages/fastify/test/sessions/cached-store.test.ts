@@ -63,7 +63,7 @@ describe('a cached session store', () => {
     return { store, breakDown }
   })
 
-  it('asks once for a session that is used again and again, until the record is too old', async () => {
+  it('asks the store once for a session that is used repeatedly, until maxAgeMs has passed', async () => {
     const { sessions, userId, finds, advance } = open()
     const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
     for (let i = 0; i < 10; i++) expect(await sessions.get(token)).toEqual(session)
@@ -75,7 +75,7 @@ describe('a cached session store', () => {
     expect(finds()).toBe(2)
   })
 
-  it('ends a session that was ended elsewhere as soon as it hears of it, and late when it does not', async () => {
+  it('refuses a session that another process ended as soon as the message comes, and after maxAgeMs without a message', async () => {
     const { sessions, elsewhere, userId, advance, tell } = open()
     for (const hear of [(id: string) => tell(id), () => advance(2_000)]) {
       const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
@@ -87,7 +87,7 @@ describe('a cached session store', () => {
     }
   })
 
-  it.each(['revoke', 'revokeAll'] as const)('ends at once what this process ended by %s', async (how) => {
+  it.each(['revoke', 'revokeAll'] as const)('refuses at once a session that this process ended by %s', async (how) => {
     const { sessions, userId } = open()
     const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
     await sessions.get(token)
@@ -134,7 +134,7 @@ describe('a cached session store', () => {
     await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
   })
 
-  it('forgets everything when it cannot hear, and asks each time until it can', async () => {
+  it('forgets all sessions while messages cannot arrive, and asks the store each time until they can', async () => {
     const { sessions, elsewhere, userId, finds, lose, mend } = open()
     const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
     await sessions.get(token)
@@ -151,7 +151,7 @@ describe('a cached session store', () => {
     await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
   })
 
-  it('remembers what a touch wrote, so that the next one is due when it is due', async () => {
+  it('remembers what a touch wrote, so that the next touch comes when it is due', async () => {
     const { store, userId, finds } = open()
     let nowMs = Date.now()
     const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: () => nowMs })

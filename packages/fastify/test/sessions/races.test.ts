@@ -155,7 +155,7 @@ function interleaveCommands(redis: Redis, held: { scheduler: fc.Scheduler | null
 
 const plays = [fc.array(action, { minLength: 2, maxLength: 12 }), fc.scheduler()] as const
 
-describe('in every interleaving nothing comes back, and whoever lives is listed', () => {
+describe('in every interleaving no ended session comes back, and every live session is listed', () => {
   it('of sessions in SQLite', { timeout: 300_000 }, async () => {
     const store = createSqliteSessionStore({ file: ':memory:' })
     onTestFinished(() => store.close())

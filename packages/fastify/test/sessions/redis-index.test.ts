@@ -45,7 +45,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     expect(await redis.pttl(indexOf(userId))).toBeGreaterThan(50_000)
   })
 
-  it('gives up what was evicted, before one that lives has to give way', async () => {
+  it('drops evicted sessions before a live session has to end for the limit', async () => {
     const { redis, sessions, userId, advance, keyOf, indexOf } = open({ limit: 2 })
     const kept = await sessions.issue(userId, APP)
     advance(1)
@@ -57,7 +57,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     expect((await redis.zrange(indexOf(userId), '0', '-1')).sort()).toEqual([kept.session.id, session.id].sort())
   })
 
-  it('that was evicted keeps no sign-in from ending the session it replaces', async () => {
+  it('that was evicted does not keep a sign-in from ending the session that it replaces', async () => {
     const { redis, sessions, userId, indexOf, keyOf } = open()
     const old = await sessions.issue(userId, APP)
     await redis.del(indexOf(userId))
@@ -123,7 +123,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     },
   )
 
-  it('that may lack sessions counts none too many at the limit', async () => {
+  it('that is marked as incomplete does not count its mark at the limit', async () => {
     const { redis, sessions, userId, advance, indexOf } = open({ limit: 2 })
     const first = await sessions.issue(userId, APP)
     await redis.del(indexOf(userId))
@@ -157,14 +157,14 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     expect(await sessions.list('nobody')).toEqual([])
   })
 
-  it('that is gone with the last session keeps nobody from ending all others', async () => {
+  it('that does not exist because no session is left is no error when all others are ended', async () => {
     const { sessions, userId } = open()
     const own = await sessions.issue(userId, APP)
     await sessions.revoke(userId, own.session.id, 'admin')
     expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', own.session.id)).toBe(0)
   })
 
-  it('is left by a session that somebody else on the device replaces', async () => {
+  it('loses the session that another user of the device replaces', async () => {
     const { redis, sessions, userId, indexOf } = open()
     const before = neighbourOf(userId)
     const old = await sessions.issue(before, APP)

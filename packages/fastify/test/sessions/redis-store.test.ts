@@ -61,7 +61,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     }
   })
 
-  it('leave nothing behind that has no lifetime, whatever happened to them', async () => {
+  it('leave no key without a lifetime in Redis, however they ended', async () => {
     const { redis, sessions, keys } = await open()
     const { session } = await sessions.issue('user', { appid: 'wx1' })
     await sessions.issue('user', { appid: 'wx1' })
@@ -74,7 +74,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     for (const key of all) expect(await redis.pttl(key)).toBeGreaterThan(0)
   })
 
-  it('share no name with an index, whatever a caller takes for an id', async () => {
+  it('have keys that differ from the key of an index, whatever id a caller sends', async () => {
     const { sessions, keyPrefix, keys } = await open()
     const { session } = await sessions.issue('user', { appid: 'wx1' })
     const start = `${keyPrefix}{${bucketOf('user')}}:`
@@ -150,7 +150,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await store.claimCode('digest', Date.now())).toBe('in_progress')
   })
 
-  it('that were ended by one process end in the cache of another, which asks each time while it cannot hear', async () => {
+  it('that were ended by one process end in the cache of another, which asks each time while messages cannot arrive', async () => {
     const { redis, sessions, keyPrefix } = await open()
     const name = randomUUID()
     const far = redis.duplicate({ connectionName: name })
@@ -260,7 +260,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     await expect(start().issue('user', { appid: 'wx1' })).rejects.toMatchObject({ code: 'store_unavailable' })
   })
 
-  it('in a server that may drop them are a warning for the operator, once, until it may not', async () => {
+  it('in a server that may evict keys are a warning for the operator, once, until the policy is noeviction', async () => {
     const server = await startRedis(['--maxmemory-policy', 'allkeys-lru'])
     onTestFinished(() => server.stop())
     const redis = new Redis(server.url, { retryStrategy: () => 20 })
@@ -275,7 +275,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(warnings).toEqual([expect.stringMatching(/allkeys-lru/)])
   })
 
-  it('are heard of on a new connection when the client has a new one: it may be on another server', async () => {
+  it('are listened to on a new connection when the client reconnects, because the client may be on another server', async () => {
     const { redis, keyPrefix } = await open()
     const name = randomUUID()
     const far = redis.duplicate({ connectionName: name, retryStrategy: () => 20 })
@@ -296,7 +296,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     await expect.poll(async () => ![undefined, before].includes(await findListener())).toBe(true)
   })
 
-  it('refuse a client that changes keys behind the scripts, or asks replicas, and braces in the prefix', async () => {
+  it('refuse a client with a keyPrefix of its own, a client that reads from replicas, and braces in the prefix', async () => {
     const redis = new Redis({ lazyConnect: true, keyPrefix: 'x:' })
     expect(() => createRedisSessionStore({ redis })).toThrow('use the option keyPrefix')
     expect(() => createRedisSessionStore({ redis: new Redis({ lazyConnect: true }), keyPrefix: '{x}' })).toThrow(

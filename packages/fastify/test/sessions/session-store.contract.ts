@@ -85,7 +85,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     })
 
     it.each(Object.entries(HOSTILE))(
-      'of a device that calls itself %s lives and ends as any other',
+      'of a device that calls itself %s is found, listed and ended as any other',
       async (_, text) => {
         const { sessions, userId, advance } = await setUp({ limit: 2 })
         const device = { platform: text, model: text, system: text, wechatVersion: text, sdkVersion: text }
@@ -113,20 +113,23 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       },
     )
 
-    it.each(Object.entries(HOSTILE))('of a user whose id is %s lives and ends as any other', async (_, text) => {
-      const { sessions } = await setUp()
-      const userId = `${randomUUID()}${text.toWellFormed()}`
-      const [first, second] = [
-        await sessions.issue(userId, { appid: APPID }),
-        await sessions.issue(userId, { appid: APPID }),
-      ]
-      expect(await sessions.get(first.token)).toEqual(first.session)
-      expect(await sessions.revoke(userId, text, 'admin')).toBe(false)
-      expect(await sessions.revoke(`${userId}x`, first.session.id, 'admin')).toBe(false)
-      expect(await sessions.revoke(userId, first.session.id, 'admin')).toBe(true)
-      expect(await sessions.list(userId)).toEqual([second.session])
-      expect(await sessions.revokeAll(userId, 'admin')).toBe(1)
-    })
+    it.each(Object.entries(HOSTILE))(
+      'of a user whose id is %s is found, listed and ended as any other',
+      async (_, text) => {
+        const { sessions } = await setUp()
+        const userId = `${randomUUID()}${text.toWellFormed()}`
+        const [first, second] = [
+          await sessions.issue(userId, { appid: APPID }),
+          await sessions.issue(userId, { appid: APPID }),
+        ]
+        expect(await sessions.get(first.token)).toEqual(first.session)
+        expect(await sessions.revoke(userId, text, 'admin')).toBe(false)
+        expect(await sessions.revoke(`${userId}x`, first.session.id, 'admin')).toBe(false)
+        expect(await sessions.revoke(userId, first.session.id, 'admin')).toBe(true)
+        expect(await sessions.list(userId)).toEqual([second.session])
+        expect(await sessions.revokeAll(userId, 'admin')).toBe(1)
+      },
+    )
 
     it('of a mini-program that is not configured any more is not valid, and none is issued', async () => {
       const { sessions, userId, apps, issue } = await setUp()
@@ -189,7 +192,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
   describe('a clock that was ahead', () => {
     const YEAR = 365 * 86_400
 
-    it('makes no session that lives longer than others once it is right again', async () => {
+    it('makes no session that outlives others after the clock is right again', async () => {
       const { sessions, userId, issue, advance, nowMs } = await setUp()
       advance(YEAR)
       const { token } = await issue(userId)
@@ -201,7 +204,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
     })
 
-    it('ends no session of those who do not use it meanwhile', async () => {
+    it('ends no session that is not used meanwhile', async () => {
       const { sessions, userId, issue, advance } = await setUp()
       const [{ token }, neighbour] = [await issue(userId), await issue(neighbourOf(userId))]
       advance(YEAR)
@@ -213,7 +216,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
     })
 
-    it('lets no login code be in progress for years', async () => {
+    it('leaves no login code in progress for years', async () => {
       const { store, nowMs } = await setUp()
       expect(await store.claimCode('digest', nowMs() + YEAR * 1000)).toBe('claimed')
       expect(await store.claimCode('digest', nowMs())).toBe('used')
@@ -254,7 +257,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await sessions.get(theirs.token)
     })
 
-    it('of all others keeps the one', async () => {
+    it('of all others keeps the session of the caller', async () => {
       const { sessions, userId, issue } = await setUp()
       const [kept, other] = [await issue(userId), await issue(userId)]
       expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', kept.session.id)).toBe(1)
@@ -263,7 +266,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([kept.session.id])
     })
 
-    it('of all after 50 concurrent logins leaves none', async () => {
+    it('of all sessions after 50 concurrent logins leaves none alive', async () => {
       const { sessions, userId, issue } = await setUp()
       const issued = await Promise.all(Array.from({ length: 50 }, () => issue(userId)))
       expect(await sessions.revokeAll(userId, 'admin')).toBe(50)
@@ -272,7 +275,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect(new Set(states)).toEqual(new Set(['session_revoked']))
     })
 
-    it('of all leaves none of 50 concurrent logins alive that is not listed', async () => {
+    it('of all sessions during 50 concurrent logins leaves only listed ones alive', async () => {
       const { sessions, userId, issue } = await setUp()
       const logins = Array.from({ length: 50 }, () => issue(userId))
       const revoked = sessions.revokeAll(userId, 'admin')
@@ -305,7 +308,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect(await sessions.list(userId)).toEqual([])
     })
 
-    it('between reading and touching is answered with its reason', async () => {
+    it('between the read and the touch of a request is answered with the reason', async () => {
       const { store, sessions, userId, issue, advance } = await setUp()
       const { token, session } = await issue(userId)
       advance(IDLE_SECONDS / 2)
@@ -347,7 +350,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await sessions.get(stranger.token)
     })
 
-    it('takes the place of those that ended, before it takes one that lives', async () => {
+    it('counts no ended session at the limit', async () => {
       const { sessions, userId, issue, advance } = await setUp({ limit: 3 })
       const expired = await issue(userId)
       advance(IDLE_SECONDS - 10)
@@ -361,7 +364,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.get(expired.token)).rejects.toMatchObject({ code: 'session_invalid' })
     })
 
-    it('ends no older one that was used while a younger one has expired', async () => {
+    it('counts no expired session at the limit, and so ends no older one that is still used', async () => {
       const { sessions, userId, issue, advance } = await setUp({ limit: 2 })
       const used = await issue(userId)
       advance(1)
@@ -373,7 +376,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([used.session.id, session.id])
     })
 
-    it('of 50 at once leaves as many as are allowed', async () => {
+    it('made 50 times at once leaves as many sessions as the limit allows', async () => {
       const { sessions, userId, issue } = await setUp({ limit: 20 })
       const issued = await Promise.all(Array.from({ length: 50 }, () => issue(userId)))
       const found = await Promise.allSettled(issued.map(({ token }) => sessions.get(token)))
@@ -382,7 +385,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect((await sessions.list(userId)).map(({ id }) => id).sort()).toEqual(alive.sort())
     })
 
-    it('replaces the one whose token came with the sign-in, and that one alone', async () => {
+    it('ends the session whose token came with the sign-in, and no other', async () => {
       const { sessions, userId, issue } = await setUp({ limit: 2 })
       const [other, old] = [await issue(userId), await issue(userId)]
       const { token } = await sessions.issue(userId, { appid: APPID, replaces: old.token })
@@ -400,7 +403,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       }
     })
 
-    it('ignores an old token that is none, unknown, expired or ended', async () => {
+    it('ignores an old token that is malformed, unknown, expired or of an ended session', async () => {
       const { sessions, userId, issue, advance } = await setUp()
       const expired = await issue(userId)
       advance(IDLE_SECONDS)
@@ -497,7 +500,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect(await store.claimCode('digest', nowMs() + 5_000)).toBe('used')
     })
 
-    it('is told from the same code of another mini-program', async () => {
+    it('is not mixed up with the same code of another mini-program', async () => {
       const { sessions } = await setUp()
       await sessions.spendCode('wx1', 'c', async () => 1)
       expect(await sessions.spendCode('wx2', 'c', async () => 2)).toBe(2)
@@ -530,7 +533,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     expect([...told].slice(4)).toEqual([fifth.session.id])
   })
 
-  it('that fails is unavailable and never answers that there is no session', async () => {
+  it('that fails is store_unavailable, and never answers that there is no session', async () => {
     const { store, sessions, userId, issue, breakDown, nowMs, moment } = await setUp()
     const { token, session } = await issue(userId)
     await store.ping()

@@ -62,7 +62,7 @@ describe('sessions in SQLite', () => {
     expect(claims).toEqual(['claimed', 'used', 'claimed'])
   })
 
-  it('forget what had expired an idle lifetime ago, as new ones come', async () => {
+  it('that expired an idle lifetime ago are deleted when new ones are made', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const store = createSqliteSessionStore({ file: ':memory:' })
@@ -84,7 +84,7 @@ describe('sessions in SQLite', () => {
     expect(await ids()).toEqual(['newer', 'newest'])
   })
 
-  it('are written to by one ping in 100 ms, however many there are', async () => {
+  it('are written to by one ping in 100 ms, however many are asked for', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const file = join(tempFolder(), 'sessions.sqlite')
@@ -110,7 +110,7 @@ describe('sessions in SQLite', () => {
     await createSqliteSessionStore({ file, world: 'emulated' }).close()
   })
 
-  it('are on the disk, and not only on their way to it, when a statement returns', () => {
+  it('are synced to the disk when a statement returns', () => {
     const db = openSqliteFile(join(tempFolder(), 'data.sqlite'))
     onTestFinished(() => db.close())
     // 2 is FULL: the write-ahead log is synced at each commit, so that a power cut takes nothing back.
@@ -123,7 +123,7 @@ describe('an embedded database', () => {
   it.each([
     ['sessions', (file: string) => createSqliteSessionStore({ file }).close],
     ['users', (file: string) => () => openSqliteUsers(file).destroy()],
-  ])('of %s is refused to a second process, by its name', async (_, open) => {
+  ])('of %s cannot be opened by a second process, and the error names the file', async (_, open) => {
     const file = join(tempFolder(), 'data.sqlite')
     const first = createSqliteSessionStore({ file })
     expect(() => open(file)()).toThrow(`${file} is in use by another process`)
@@ -131,7 +131,7 @@ describe('an embedded database', () => {
     await open(file)()
   })
 
-  it('in a folder that does not exist is refused by its name', () => {
+  it('in a folder that does not exist cannot be opened, and the error names the file', () => {
     const file = join(tempFolder(), 'missing', 'sessions.sqlite')
     expect(() => createSqliteSessionStore({ file })).toThrow(`cannot open the database ${file}: unable to open`)
   })

@@ -10,7 +10,7 @@ describe('a token', () => {
     expect(token.split('.')[1]).toBe(createHash('sha256').update('user').digest('hex').slice(0, 3))
   })
 
-  it('is stored as the SHA-256 of the whole of it', () => {
+  it('is stored as the SHA-256 of the whole token', () => {
     const token = createToken('user')
     const id = createHash('sha256').update(token).digest('base64url')
     expect(parseToken(token)).toEqual({ id, bucket: bucketOf('user') })

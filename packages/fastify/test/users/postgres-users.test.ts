@@ -47,7 +47,7 @@ async function administrate(statement: string): Promise<void> {
 describe.skipIf(url === null)('users in PostgreSQL', () => {
   userStoreContract(open, { connections: 5 })
 
-  it('that can only be read are unavailable before a code is spent, and can be read', async () => {
+  it('on a read-only server refuse a sign-in before the code is spent, and can still be read', async () => {
     const db = await open()
     await migrateUsers(db)
     const vault = createSessionKeyVault({ keys: generateVaultKey() })

@@ -143,7 +143,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toEqual([])
     })
 
-    it('learns a unionid and does not lose it again', async () => {
+    it('stores a unionid that comes later, and keeps it when it is missing again', async () => {
       const { users, signIn } = await setUp()
       const { user } = await signIn('o1')
       expect(await users.findIdentity(user.id, 'wx1')).toEqual({ openid: 'o1', unionid: null })
@@ -165,7 +165,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       for (const key of [first, second]) expect(stored).not.toContain(key)
     })
 
-    it('that WeChat did not rotate does not push out the one before', async () => {
+    it('that is the same as before leaves the previous one in place', async () => {
       const { signIn, sealedKeys } = await setUp()
       const [first, second] = [newKey(), newKey()]
       await signIn('o1', { sessionKey: first })
@@ -186,7 +186,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       expect(await users.findKeys(user.id, 'wx2')).toBeNull()
     })
 
-    it('survive a rotation of the ring, and are none when the ring has lost what sealed them', async () => {
+    it('survive a rotation of the ring, and are none when the ring lacks the key that sealed them', async () => {
       const db = await open()
       await migrateUsers(db)
       const [old, fresh] = [generateVaultKey(), generateVaultKey()]
@@ -204,7 +204,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       expect((await through(generateVaultKey()).findKeys(user.id, 'wx1'))?.sessionKeys).toEqual([])
     })
 
-    it('take the one that WeChat made when it was asked to', async () => {
+    it('include the session_key that WeChat made on request', async () => {
       const { users, signIn } = await setUp()
       const [first, second] = [newKey(), newKey()]
       const { user } = await signIn('o1', { sessionKey: first })
@@ -229,7 +229,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       expect(conflicts).toEqual([])
     })
 
-    it('that is learned late links whoever comes after', async () => {
+    it('that comes later links the identities that sign in after that', async () => {
       const { signIn, conflicts } = await setUp()
       const { user } = await signIn('o1', at('wx1'))
       await signIn('o1', at('wx1', 'u1'))
@@ -237,7 +237,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       expect(conflicts).toEqual([])
     })
 
-    it('that is learned too late merges nobody: the conflict is recorded and told once', async () => {
+    it('that comes too late merges no users: the conflict is recorded and told once', async () => {
       const { db, signIn, conflicts } = await setUp()
       const { user: old } = await signIn('o1', at('wx1'))
       const { user: other } = await signIn('o2', at('wx2', 'u1'))
@@ -281,7 +281,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
   describe('linking an identity to a user', () => {
     const identity = (openid: string, unionid: string | null = null) => ({ openid, unionid, sessionKey: newKey() })
 
-    it('gives them the openid, from then on their own', async () => {
+    it('makes a sign-in with this identity a sign-in of this user', async () => {
       const { users, signIn } = await setUp()
       const { user } = await signIn('o1')
       const result = await users.linkIdentity(user.id, 'wx2', identity('o2', 'u2'), 5)
@@ -291,7 +291,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       expect((await signIn('o3', { appid: 'wx3', unionid: 'u2' })).user).toEqual(user)
     })
 
-    it('twice is once', async () => {
+    it('done twice has the effect of one', async () => {
       const { users, signIn } = await setUp()
       const { user } = await signIn('o1')
       const result = { linked: true, identity: { openid: 'o1', unionid: null } }
@@ -299,7 +299,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       expect(await users.linkIdentity(user.id, 'wx1', identity('o1'), 5)).toEqual(result)
     })
 
-    it('is refused where it would take it from somebody, or be a second one', async () => {
+    it('is refused when another user has the identity, or the user has another one in the mini-program', async () => {
       const { db, users, signIn } = await setUp()
       const [{ user: alice }, { user: bob }] = [await signIn('o1'), await signIn('o2', { appid: 'wx2' })]
       expect(await users.linkIdentity(alice.id, 'wx2', identity('o2'), 5)).toEqual({
@@ -327,14 +327,14 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toHaveLength(2)
     })
 
-    it('whose unionid is another user’s keeps both users, and records it', async () => {
+    it('whose unionid belongs to another user keeps both users, and records a conflict', async () => {
       const { users, signIn, conflicts } = await setUp()
       const [{ user: alice }, { user: bob }] = [await signIn('o1'), await signIn('o2', { appid: 'wx2', unionid: 'u1' })]
       expect(await users.linkIdentity(alice.id, 'wx3', identity('o3', 'u1'), 5)).toMatchObject({ linked: true })
       expect(conflicts).toEqual([{ userId: alice.id, otherUserId: bob.id }])
     })
 
-    it('of nobody is null', async () => {
+    it('that does not exist is null', async () => {
       const { users } = await setUp()
       expect(await users.linkIdentity(randomUUID(), 'wx1', identity('o1'), 5)).toBeNull()
     })
@@ -350,7 +350,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     expect(await users.updateProfile(user.id, {})).toEqual({ ...user, profile })
   })
 
-  it('changes of different fields at once all stay', async () => {
+  it('changes of different fields at the same time are all kept', async () => {
     const { users, signIn } = await setUp()
     const { user } = await signIn('o1')
     for (let round = 0; round < 10; round++) {
@@ -368,7 +368,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     ['ß', 'ss'],
     ['👍', '👎'],
     ['o\u200b', 'o'],
-  ])('identifiers that differ in one byte are two: %j and %j', async (one, other) => {
+  ])('identifiers that differ in one byte belong to two users: %j and %j', async (one, other) => {
     const { users, signIn } = await setUp()
     const first = await signIn(one)
     const second = await signIn(other)
@@ -380,7 +380,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     expect((await signIn('p3', { appid: other })).isNew).toBe(true)
   })
 
-  it.each(HOSTILE_TEXTS)('a text is data in every field, and comes back as it was: %j', async (text) => {
+  it.each(HOSTILE_TEXTS)('a text is stored in every field and comes back unchanged: %j', async (text) => {
     const { users, signIn } = await setUp()
     const { user } = await signIn(text, { appid: text, unionid: text })
     expect(await users.findIdentity(user.id, text)).toEqual({ openid: text, unionid: text })
@@ -470,7 +470,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       expect((await users.findUser(user.id))?.profile).toMatchObject({ nickname: '29', city: 'x' })
     })
 
-  it('one ping serves all who ask at the same time, and none is needed soon after a write', async () => {
+  it('one write serves all pings at the same time, and none is made soon after another write', async () => {
     const { db, vault, signIn } = await setUp()
     const statements: string[] = []
     const counted = db.withPlugin({
@@ -542,7 +542,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     })
   })
 
-  it('an unknown user is null everywhere', async () => {
+  it('every method answers null for an unknown user', async () => {
     const { users, signIn } = await setUp()
     const { user } = await signIn('o1')
     const unknown = randomUUID()
@@ -609,7 +609,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     expect(await db.selectFrom('weapp_auth_users').selectAll().execute()).toEqual([])
   })
 
-  it('that is gone is unavailable and never answers that a user is unknown', async () => {
+  it('that is away is store_unavailable, and never answers that a user is unknown', async () => {
     const { db, users, signIn } = await setUp()
     const { user } = await signIn('o1')
     await users.ping()

@@ -164,7 +164,7 @@ describe('an exchange with WeChat', () => {
   }
 
   it.each(Object.entries(shapes))(
-    'that yields %s fails once, without a secret in the error',
+    'answered with %s fails without a retry, and without a secret in the error',
     async (_, [answer, code]) => {
       const { asked, baseUrl } = await upstream(answer)
       const error = await gatewayTo(baseUrl)
@@ -193,7 +193,7 @@ describe('an exchange with WeChat', () => {
     expect(asked).toHaveLength(results.length)
   })
 
-  it('with nobody listening is unreachable', async () => {
+  it('to an address where nothing listens is wechat_unreachable', async () => {
     const gone = createServer().listen(0, '127.0.0.1')
     await once(gone, 'listening')
     const { port } = gone.address() as AddressInfo
@@ -227,7 +227,7 @@ describe('an exchange with WeChat', () => {
     expect(tookMs).toBeLessThan(5_900)
   })
 
-  it('of an unknown appid asks nobody', async () => {
+  it('for an unknown appid is refused without asking WeChat', async () => {
     const { asked, baseUrl } = await upstream(json(SUCCESS))
     const gateway = gatewayTo(baseUrl)
     expect(gateway.hasApp('wx2')).toBe(false)

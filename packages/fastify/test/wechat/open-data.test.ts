@@ -54,7 +54,7 @@ describe('encrypted open data', () => {
     })
   })
 
-  it('opens with the key before a rotation too, and with none of somebody else', () => {
+  it('opens with the current and the previous session_key, and not with the key of another user', () => {
     const [previous, other] = [newKey(), newKey()]
     const data = encrypt(JSON.stringify({ openId: OPENID, steps: 5, watermark: WATERMARK }), previous)
     expect(open(data, { openid: OPENID, sessionKeys: [newKey(), previous] })).toEqual({ steps: 5 })
@@ -62,7 +62,7 @@ describe('encrypted open data', () => {
     expect(open(data, { openid: OPENID, sessionKeys: [] })).toBeNull()
   })
 
-  it('that names no openId is its key’s user’s', () => {
+  it('without an openId in it belongs to the user of the key', () => {
     expect(openJson({ phoneNumber: '+8613800000000', watermark: WATERMARK })).toEqual({ phoneNumber: '+8613800000000' })
   })
 
@@ -132,7 +132,7 @@ describe('encrypted open data', () => {
     }
   })
 
-  it('keeps a key called __proto__ what it is: data', () => {
+  it('with a field called __proto__ comes out with that field as data', () => {
     const data = open(encrypt(`{"__proto__":{"admin":true},"watermark":${JSON.stringify(WATERMARK)}}`))
     expect(Object.getPrototypeOf(data)).toBe(Object.prototype)
     expect((data as { admin?: boolean }).admin).toBeUndefined()
@@ -147,7 +147,7 @@ describe('signed open data', () => {
   const sessionKey = 'HyVFkGl5F5OQWJZZaNzBBg=='
   const signature = '75e81ceda165f4ffa64f4068af58c64b8f54b88c'
 
-  it('of the official example is WeChat’s', () => {
+  it('of the official example is valid', () => {
     expect(isSignedOpenData({ rawData, signature }, { openid: OPENID, sessionKeys: [sessionKey] })).toBe(true)
     expect(isSignedOpenData({ rawData, signature }, { openid: OPENID, sessionKeys: [newKey(), sessionKey] })).toBe(true)
   })
@@ -158,11 +158,11 @@ describe('signed open data', () => {
     ['half a signature', { rawData, signature: signature.slice(0, 20) }],
     ['no signature', { rawData, signature: '' }],
     ['a signature of its own making', { rawData, signature: hash('sha1', rawData) }],
-  ])('with %s is not', (_, data) => {
+  ])('with %s is not valid', (_, data) => {
     expect(isSignedOpenData(data, { openid: OPENID, sessionKeys: [sessionKey] })).toBe(false)
   })
 
-  it('is not without a key', () => {
+  it('is not valid without a session_key', () => {
     expect(isSignedOpenData({ rawData, signature: hash('sha1', rawData) }, { openid: '', sessionKeys: [] })).toBe(false)
   })
 })

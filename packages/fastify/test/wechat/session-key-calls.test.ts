@@ -64,7 +64,7 @@ function accessTokensFrom(baseUrl: string, store: AccessTokenStore) {
 }
 
 describe('the session_key', () => {
-  it('is alive until WeChat has another one', async () => {
+  it('is valid until WeChat has another one', async () => {
     const { world, gateway, signIn } = await setUp()
     const key = await signIn()
     expect(await gateway().isSessionKeyAlive(key)).toBe(true)
@@ -75,7 +75,7 @@ describe('the session_key', () => {
     expect(await gateway().isSessionKeyAlive(key)).toBe(false)
   })
 
-  it('is replaced on request; the old one is dead then', async () => {
+  it('is replaced on request, and the old one is invalid then', async () => {
     const { gateway, signIn } = await setUp()
     const key = await signIn()
     const fresh = await gateway().resetSessionKey(key)
@@ -84,7 +84,7 @@ describe('the session_key', () => {
     expect(await gateway().resetSessionKey(key)).toBeNull()
   })
 
-  it('that WeChat made must look like one', async () => {
+  it('that WeChat answers must have the form of a session_key', async () => {
     const { world, gateway, signIn } = await setUp()
     const key = await signIn()
     world.faults.set('resetusersessionkey', { body: JSON.stringify({ errcode: 0, session_key: 'short' }) })
@@ -139,7 +139,7 @@ describe('the access_token', () => {
     expect(await gateway.isSessionKeyAlive(await signIn())).toBe(true)
   })
 
-  it('comes to its end by the clock of whoever keeps it', async () => {
+  it('expires by the clock of the store that keeps it', async () => {
     const clock = createClock({ running: false })
     const store = createMemoryAccessTokenStore(clock.now)
     await store.save(APPID, { value: 't', ttlMs: 1_000 })
@@ -179,7 +179,7 @@ describe('the access_token', () => {
     { access_token: 't', expires_in: 0 },
     { access_token: 't', expires_in: 1e300 },
     { access_token: 't', expires_in: Number.MAX_SAFE_INTEGER },
-  ])('is not what WeChat sends with %o', async (body) => {
+  ])('is not taken from an answer with %o', async (body) => {
     const { world, baseUrl } = await setUp()
     world.faults.set('stable_token', { body: JSON.stringify(body) })
     const store = createMemoryAccessTokenStore()
@@ -187,7 +187,7 @@ describe('the access_token', () => {
     expect(await store.find(APPID)).toBeNull()
   })
 
-  it('is fetched in one flight for all who wait in a process', async () => {
+  it('is fetched once for all calls of a process that wait for it', async () => {
     const { baseUrl } = await setUp()
     let leases = 0
     const memory = createMemoryAccessTokenStore()
@@ -226,7 +226,7 @@ describe('the access_token', () => {
     expect(refreshes()).toBe(2)
   })
 
-  it('that a flight brought is not handed to a call for which WeChat has just refused it', async () => {
+  it('that WeChat has just refused for a call is not given to this call again', async () => {
     const { world, baseUrl, refreshes } = await setUp()
     const tokens = accessTokensFrom(baseUrl, createMemoryAccessTokenStore())
     const refused = await tokens.get(APPID)
@@ -236,7 +236,7 @@ describe('the access_token', () => {
     expect(refreshes()).toBe(2)
   })
 
-  it('is waited for no longer than the deadline while nobody brings one', async () => {
+  it('is waited for until the deadline of the call when no process brings one', async () => {
     const { world, baseUrl, gateway, signIn } = await setUp()
     const key = await signIn()
     world.faults.set('stable_token', { hang: true })
@@ -285,7 +285,7 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     expect(refreshes({ forced: true })).toBe(0)
   })
 
-  it.skipIf(!available)('that WeChat hands out and refuses are forced anew', async () => {
+  it.skipIf(!available)('that WeChat hands out but refuses are fetched with force_refresh', async () => {
     const { world, gateway, signIn, refreshes } = await setUp(open())
     const key = await signIn()
     world.faults.set('checksession', { errcode: 40001, times: 1 })
@@ -293,28 +293,31 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     expect([refreshes({ forced: undefined }), refreshes({ forced: true })]).toEqual([2, 1])
   })
 
-  it.skipIf(!available)('are forced once, whoever calls how often, where that does not help', async () => {
-    const { world, gateway, signIn, refreshes } = await setUp(open())
-    const key = await signIn()
-    const gateways = [gateway(), gateway(), gateway()]
-    world.faults.set('checksession', { errcode: 40001 })
-    for (let i = 0; i < 3; i++) {
-      for (const each of gateways) {
-        await expect(each.isSessionKeyAlive(key)).rejects.toMatchObject({ code: 'wechat_misconfigured' })
+  it.skipIf(!available)(
+    'are fetched with force_refresh once, however many calls follow, when that does not help',
+    async () => {
+      const { world, gateway, signIn, refreshes } = await setUp(open())
+      const key = await signIn()
+      const gateways = [gateway(), gateway(), gateway()]
+      world.faults.set('checksession', { errcode: 40001 })
+      for (let i = 0; i < 3; i++) {
+        for (const each of gateways) {
+          await expect(each.isSessionKeyAlive(key)).rejects.toMatchObject({ code: 'wechat_misconfigured' })
+        }
       }
-    }
-    expect(refreshes({ forced: true })).toBe(1)
-    world.faults.clear()
-    expect(await gateways[0]?.isSessionKeyAlive(key)).toBe(true)
-    // Another token that dies is another matter.
-    world.revokeAccessToken(APPID)
-    expect(await gateways[1]?.isSessionKeyAlive(key)).toBe(true)
-    world.faults.set('checksession', { errcode: 40001, times: 1 })
-    expect(await gateways[2]?.isSessionKeyAlive(key)).toBe(true)
-    expect(refreshes({ forced: true })).toBe(2)
-  })
+      expect(refreshes({ forced: true })).toBe(1)
+      world.faults.clear()
+      expect(await gateways[0]?.isSessionKeyAlive(key)).toBe(true)
+      // Another token that dies is another matter.
+      world.revokeAccessToken(APPID)
+      expect(await gateways[1]?.isSessionKeyAlive(key)).toBe(true)
+      world.faults.set('checksession', { errcode: 40001, times: 1 })
+      expect(await gateways[2]?.isSessionKeyAlive(key)).toBe(true)
+      expect(refreshes({ forced: true })).toBe(2)
+    },
+  )
 
-  it.skipIf(!available)('are forced once, whoever calls how often, where the forced refresh fails', async () => {
+  it.skipIf(!available)('are fetched with force_refresh once, however many calls follow, when that fails', async () => {
     const { world, gateway, signIn } = await setUp(open())
     const key = await signIn()
     world.faults.set('checksession', { errcode: 40001 })
@@ -330,7 +333,7 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     expect(forced).toBe(1)
   })
 
-  it.skipIf(!available)('of two mini-programs are two, at once and later', async () => {
+  it.skipIf(!available)('of two mini-programs are kept apart', async () => {
     const apps = [APPID, 'wx2'].map((appid) => ({ appid, secret: SECRET }))
     const world = createWorld({ apps })
     const { baseUrl, close } = await startWechat(world)
@@ -347,7 +350,7 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     expect(world.ledger.count('stable_token')).toBe(2)
   })
 
-  it.skipIf(!available)('are refreshed under a lease that its holder alone gives back', async () => {
+  it.skipIf(!available)('are refreshed under a lease that only its holder can give back', async () => {
     const store = open()()
     expect(await store.lease(APPID, 'a', 60_000)).toBe(true)
     expect(await store.lease('wx2', 'b', 60_000)).toBe(true)
@@ -365,7 +368,7 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     await vi.waitFor(async () => expect(await store.findForced(APPID)).toBeNull())
   })
 
-  it.skipIf(!available)('are fetched by the next when the first fails', async () => {
+  it.skipIf(!available)('are fetched by the next process when the first one fails', async () => {
     const { world, gateway, signIn, refreshes } = await setUp(open())
     const key = await signIn()
     world.faults.set('stable_token', { errcode: -1, times: 1 })
@@ -376,7 +379,7 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
 })
 
 describe.skipIf(redisUrl === null)('in Redis', () => {
-  it('an access_token is sealed: neither its text nor what is behind it is to be read there', async () => {
+  it('an access_token is sealed: its text cannot be read in Redis', async () => {
     const keyPrefix = `test-${randomUUID()}:`
     const redis = new Redis(redisUrl ?? '')
     onTestFinished(async () => {
@@ -393,7 +396,7 @@ describe.skipIf(redisUrl === null)('in Redis', () => {
     expect(await through(generateVaultKey()).find(APPID)).toBeNull()
   })
 
-  it('a store that is gone is unavailable', async () => {
+  it('a store that is away is store_unavailable', async () => {
     const redis = new Redis({ lazyConnect: true, enableOfflineQueue: false, port: 1, retryStrategy: () => null })
     redis.on('error', () => {})
     const store = createRedisAccessTokenStore({ redis, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
