@@ -3,6 +3,7 @@ import { fastifyUnderPressure } from '@fastify/under-pressure'
 import {
   type AccessTokenStore,
   ApiError,
+  type AvatarsOptions,
   type OutageLog,
   problems,
   type RateLimitsOptions,
@@ -34,6 +35,7 @@ export interface AppDeps {
    * access_tokens.
    */
   openSessions(redis: RedisClient | null): { sessions: SessionStore; accessTokens: AccessTokenStore | null }
+  avatars?: AvatarsOptions
   outageLog?: OutageLog
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
@@ -97,6 +99,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     sessions,
     users: deps.users,
     ...(accessTokens && { accessTokens }),
+    ...(deps.avatars && { avatars: deps.avatars }),
     sessionIdleSeconds: deps.sessionIdleSeconds,
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,
     sessionLimit: deps.sessionLimit,

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { APPID_PATTERN, createSessionKeyVault, DEFAULTS } from '@weapp-auth/fastify'
+import { APPID_PATTERN, createSessionKeyVault, DEFAULTS, parseS3Url } from '@weapp-auth/fastify'
 import { z } from 'zod'
 import { inLanguage, type Language, type Say } from './language.ts'
 import { parseRedisUrl } from './redis-url.ts'
@@ -11,7 +11,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 export interface Config {
   host: string
   port: number
-  /** Where the embedded databases stand. */
+  /** Where the embedded databases stand, and avatars that are in no bucket. */
   dataDir: string
   logLevel: (typeof LOG_LEVELS)[number]
   /** The mini-programs that sign in here. With the emulator on they need no secret. */
@@ -33,6 +33,10 @@ export interface Config {
   trustProxy: readonly string[]
   /** Key ring that seals the session_keys at rest, `kid:base64,kid:base64`; null: made once and kept in `dataDir`. */
   sessionKeyKeys: string | null
+  /** The bucket of avatars, with its credentials; null: they are kept in `dataDir`. */
+  avatarS3Url: string | null
+  /** What stands in front of a slash and the name of an avatar; null: the address that it was sent to, with `/avatars`. */
+  avatarPublicUrl: string | null
 }
 
 /** Everything that is wrong with the environment, one problem a line. */
@@ -91,6 +95,10 @@ const environment = (say: Say) =>
     SESSION_CACHE_MS: wholeNumber(say, 0, 60_000).default(2000),
     TRUST_PROXY: z.string().transform(parseAddresses(say)).optional(),
     SESSION_KEY_KEYS: z.string().transform(parseKeyRing(say)).optional(),
+    AVATAR_S3_URL: z.string().transform(parseBucket(say)).optional(),
+    AVATAR_PUBLIC_URL: url(say, ['https:', 'http:'], 'https://auth.example.com/avatars')
+      .refine(isBareAddress, say('must not have a user, a password or a query', '不能带用户名、密码或查询参数'))
+      .optional(),
   })
 
 /**
@@ -124,6 +132,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, l
     sessionCacheMs: e.SESSION_CACHE_MS,
     trustProxy: e.TRUST_PROXY ?? [],
     sessionKeyKeys: e.SESSION_KEY_KEYS ?? null,
+    avatarS3Url: e.AVATAR_S3_URL ?? null,
+    avatarPublicUrl: e.AVATAR_PUBLIC_URL ?? null,
   })
 }
 
@@ -249,6 +259,22 @@ const parseApps =
       : say(`must be JSON like ${example}`, `必须是这样的 JSON：${example}`)
     context.addIssue({ code: 'custom', message })
     return z.NEVER
+  }
+
+/** Nothing of the address is quoted: the credentials stand in it. */
+const parseBucket =
+  (say: Say) =>
+  (url: string, context: z.RefinementCtx): string => {
+    try {
+      parseS3Url(url)
+    } catch (error) {
+      const message = say(
+        (error as TypeError).message,
+        '必须形如 https://id:secret@bucket.cos.ap-guangzhou.myqcloud.com?region=ap-guangzhou：带有存储桶的密钥，除 region 外没有其他参数，密钥里的特殊字符要编码',
+      )
+      context.addIssue({ code: 'custom', message })
+    }
+    return url
   }
 
 /** Not a number of hops and not "everybody": a caller could then write any address into the header. */

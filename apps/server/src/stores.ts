@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type AccessTokenStore,
+  type AvatarsOptions,
   checkKeyRing,
+  createFolderAvatarStore,
   createOutageLog,
   createRedisAccessTokenStore,
   createRedisSessionStore,
+  createS3AvatarStore,
   createSessionKeyVault,
   createSqliteSessionStore,
   createSqlUserStore,
@@ -33,6 +36,7 @@ const FIRST_ATTEMPT_MS = 1_000
 
 export interface Stores {
   users: UserStore
+  avatars: AvatarsOptions
   /** For `@fastify/redis`, connected or about to be; null with the embedded sessions. */
   redis: Redis | Cluster | null
   /** With what names in Redis begin. */
@@ -60,6 +64,11 @@ export interface Sessions {
 export async function openStores(config: Config, log: FastifyBaseLogger): Promise<Stores> {
   if (config.redisUrl && !config.databaseUrl) {
     log.warn('sessions are in Redis but users are embedded: only one process may run; set DATABASE_URL for more')
+  }
+  if (config.databaseUrl && !config.avatarS3Url) {
+    log.warn(
+      `avatars are kept in ${join(config.dataDir, 'avatars')}: all processes must share that folder; set AVATAR_S3_URL for a bucket`,
+    )
   }
   if (!config.redisUrl || !config.databaseUrl) prepareDataDir(config.dataDir, (message) => log.warn(message))
   const vault = config.sessionKeyKeys
@@ -92,6 +101,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
       }),
       users,
     ),
+    avatars: await openAvatars(config),
     unusable: users.unusable,
     redis,
     keyPrefix,
@@ -109,6 +119,15 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
       redis?.disconnect()
       await Promise.all([opened?.close(), users.close()])
     },
+  }
+}
+
+async function openAvatars({ avatarS3Url, avatarPublicUrl, dataDir }: Config): Promise<AvatarsOptions> {
+  return {
+    store: avatarS3Url
+      ? await createS3AvatarStore({ url: avatarS3Url })
+      : createFolderAvatarStore({ folder: join(dataDir, 'avatars') }),
+    ...(avatarPublicUrl && { publicUrl: avatarPublicUrl }),
   }
 }
 

@@ -48,6 +48,8 @@ describe('parseConfig', () => {
       sessionCacheMs: 2000,
       trustProxy: [],
       sessionKeyKeys: null,
+      avatarS3Url: null,
+      avatarPublicUrl: null,
     })
   })
 
@@ -122,6 +124,8 @@ describe('parseConfig', () => {
     ['the emulator beside another WeChat', { WECHAT_EMULATOR: 'on', WECHAT_API_BASE_URL: 'http://127.0.0.1:1' }],
     ['an absolute lifetime below the idle one', { ...REAL_APP, SESSION_ABSOLUTE_SECONDS: '60' }],
     ['a shared database without a shared key ring', { ...REAL_APP, DATABASE_URL: 'postgres://a@b/c' }],
+    ['a bucket without credentials', { ...REAL_APP, AVATAR_S3_URL: 'https://pics.example.com' }],
+    ['an address of avatars with a query', { ...REAL_APP, AVATAR_PUBLIC_URL: 'https://cdn.example.com/a?b' }],
     ['a key of the wrong length', { ...REAL_APP, SESSION_KEY_KEYS: 'k1:c2hvcnQ=' }],
   ])('%s is refused', (_, env) => {
     expect(problemsOf(env)).toHaveLength(1)
@@ -170,7 +174,12 @@ describe('parseConfig', () => {
 
   test('a problem never shows the value of a secret', () => {
     const secret = 'canary-5e1f'
-    const problems = problemsOf({ WECHAT_SECRET: secret, SESSION_KEY_KEYS: secret, DATABASE_URL: `${secret}:x` })
+    const problems = problemsOf({
+      WECHAT_SECRET: secret,
+      SESSION_KEY_KEYS: secret,
+      DATABASE_URL: `${secret}:x`,
+      AVATAR_S3_URL: `https://id:${secret}@pics.example.com?${secret}`,
+    })
     expect(problems.length).toBeGreaterThan(1)
     expect(problems.join()).not.toContain(secret)
   })

@@ -1,4 +1,8 @@
 export { ApiError, type ApiErrorOptions, type LogFields } from './api-error.ts'
+export type { AvatarStore, KeptAvatar } from './avatar/avatar-store.ts'
+export { createFolderAvatarStore } from './avatar/folder-store.ts'
+export type { AvatarsOptions } from './avatar/open-avatars.ts'
+export { createS3AvatarStore, parseS3Url, type S3AvatarStoreOptions, type S3Bucket } from './avatar/s3-store.ts'
 export { createDeadlines, type Deadlines } from './deadlines.ts'
 export { APPID_PATTERN, DEFAULTS } from './defaults.ts'
 export { authenticate, type RequestAuth } from './http/plugins/authenticate.ts'

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import type { AvatarsOptions } from './avatar/open-avatars.ts'
 import { APPID_PATTERN, DEFAULTS } from './defaults.ts'
 import { guardedRequests } from './http/plugins/authenticate.ts'
 import { answerApiErrors, countedFailures, sendProblem } from './http/plugins/problems.ts'
@@ -48,6 +49,8 @@ export interface WeappAuthOptions {
    * nobody. What it throws refuses the sign-in: `new ApiError('user_disabled', 'banned')`, say.
    */
   onSignIn?(user: User, isNew: boolean, data: unknown): void | Promise<void>
+  /** Pictures that users send in place of an address. Default: none, and `POST /v1/me/avatar` is 404. */
+  avatars?: AvatarsOptions
   /** How often one address may sign in, and one user send open data. */
   rateLimits?: RateLimitsOptions
   /**
@@ -95,6 +98,16 @@ export const weappAuth = fp(
     })
     const limits = createRateLimits(rateLimits)
     const recentUsers = createRecentUsers({ users, now })
+    const avatar = options.avatars
+      ? await (await import('./avatar/open-avatars.ts')).openAvatars({
+          ...options.avatars,
+          users,
+          recentUsers,
+          limit: limits.avatar,
+          pathPrefix: options.prefix ?? '',
+          warn: (message) => app.log.warn(message),
+        })
+      : null
     const sessions = createSessions({ store, idleSeconds, absoluteSeconds, limit, hasApp: wechat.hasApp, now })
 
     await app.register(countedFailures, { outageLog: options.outageLog ?? createOutageLog() })
@@ -118,7 +131,8 @@ export const weappAuth = fp(
       await scope.register(countRequests, rateLimits)
       await scope.register(sessionsRoutes, { wechat, sessions, users, onSignIn, limit: limits.signIn, now })
       await scope.register(sessionRoutes, { sessions, recentUsers, now })
-      await scope.register(meRoutes, { users, recentUsers })
+      await scope.register(meRoutes, { users, recentUsers, avatars: avatar?.avatars ?? null })
+      if (avatar) await scope.register(avatar.upload)
       await scope.register(openDataRoutes, { users, limit: limits.openData, now })
       await scope.register(sessionKeyRoutes, { wechat, users, limit: limits.openData })
       await scope.register(verifyRoutes)
@@ -127,6 +141,7 @@ export const weappAuth = fp(
       scope.setErrorHandler(sendProblem)
       useStrictJson(scope)
       if (health) await scope.register(healthRoutes, { sessions: store, users })
+      if (avatar) await scope.register(avatar.files)
       await scope.register(v1)
     }
     await app.register(routes, { prefix: options.prefix ?? '' })

@@ -22,7 +22,7 @@ const TITLES: Record<ProblemCode, string> = {
   login_in_progress: 'This login code is being exchanged',
   session_key_stale: 'The data cannot be read with the current session key',
   payload_too_large: 'The request body is too large',
-  media_type_unsupported: 'The request body must be application/json',
+  media_type_unsupported: 'The media type of the request body is not supported',
   rate_limited: 'Too many requests',
   wechat_rate_limited: 'WeChat limits this user for a moment',
   internal: 'Something went wrong on the server',

@@ -1,5 +1,5 @@
 import { fastifyRateLimit, type RateLimitOptions } from '@fastify/rate-limit'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../api-error.ts'
 import type { RedisClient } from '../../redis.ts'
@@ -10,6 +10,8 @@ export interface RateLimitsOptions {
   signInsPerMinute?: number
   /** Open data requests of one user a minute, of each route. Default 600. 0: no limit. */
   openDataPerMinute?: number
+  /** Avatars one user may send an hour. Default 20. 0: no limit. */
+  avatarsPerHour?: number
   /** Counts for all processes together. Without it each process counts for itself. */
   redis?: RedisClient
   /** Default `weapp-auth:`. */
@@ -25,9 +27,12 @@ export interface RateLimits {
   signIn: RouteLimit
   /** By user: only for routes with the guard `authenticate`. */
   openData: RouteLimit
+  /** By user. */
+  avatar: RouteLimit
 }
 
-const WINDOW_MS = 60_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
 
 /** Lets the routes of a scope have limits. When the store that counts is gone, everybody passes. */
 export const countRequests = fp(
@@ -39,11 +44,10 @@ export const countRequests = fp(
       // No headers with the rest of the limit: no client of ours reads them. `Retry-After` comes with the problem.
       addHeaders: NO_HEADERS,
       addHeadersOnExceeding: NO_HEADERS,
-      errorResponseBuilder: (_request, { max, ttl }) =>
-        new ApiError('rate_limited', `more than ${max} requests a minute`, {
-          detail: `more than ${max} requests a minute`,
-          retryAfterSeconds: Math.max(1, Math.ceil(ttl / 1000)),
-        }),
+      errorResponseBuilder: ({ routeOptions: { config } }, { max, ttl }) => {
+        const detail = `more than ${max} requests ${windowOf(config.rateLimit) === HOUR_MS ? 'an hour' : 'a minute'}`
+        return new ApiError('rate_limited', detail, { detail, retryAfterSeconds: Math.max(1, Math.ceil(ttl / 1000)) })
+      },
     })
   },
   { name: '@weapp-auth/rate-limit', fastify: '5.x' },
@@ -57,16 +61,22 @@ const NO_HEADERS = {
 }
 
 /** @throws TypeError that names the option which is no whole number */
-export function createRateLimits({ signInsPerMinute = 600, openDataPerMinute = 600 }: RateLimitsOptions): RateLimits {
-  for (const [name, value] of Object.entries({ signInsPerMinute, openDataPerMinute })) {
+export function createRateLimits(options: RateLimitsOptions): RateLimits {
+  const { signInsPerMinute = 600, openDataPerMinute = 600, avatarsPerHour = 20 } = options
+  for (const [name, value] of Object.entries({ signInsPerMinute, openDataPerMinute, avatarsPerHour })) {
     if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`rateLimits.${name} must be a whole number`)
   }
   return {
-    signIn: signInsPerMinute > 0 && { max: signInsPerMinute, timeWindow: WINDOW_MS },
-    openData: openDataPerMinute > 0 && {
-      max: openDataPerMinute,
-      timeWindow: WINDOW_MS,
-      keyGenerator: ({ auth }) => auth.userId,
-    },
+    signIn: signInsPerMinute > 0 && { max: signInsPerMinute, timeWindow: MINUTE_MS },
+    openData: openDataPerMinute > 0 && { max: openDataPerMinute, timeWindow: MINUTE_MS, keyGenerator: userOf },
+    avatar: avatarsPerHour > 0 && { max: avatarsPerHour, timeWindow: HOUR_MS, keyGenerator: userOf },
   }
+}
+
+function userOf({ auth }: FastifyRequest): string {
+  return auth.userId
+}
+
+function windowOf(limit: RouteLimit | undefined): unknown {
+  return limit ? limit.timeWindow : undefined
 }

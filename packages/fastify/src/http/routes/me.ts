@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
+import type { Avatars } from '../../avatar/avatars.ts'
 import { parseProfileChanges } from '../../users/profile.ts'
 import type { RecentUsers } from '../../users/recent-users.ts'
 import type { UserStore } from '../../users/users.ts'
@@ -12,10 +13,12 @@ export interface MeRoutesOptions {
   users: UserStore
   /** Told of what is changed here. */
   recentUsers: RecentUsers
+  /** Null: this service keeps no pictures. */
+  avatars: Avatars | null
 }
 
 /** The caller's own user and profile. */
-export const meRoutes: FastifyPluginAsyncTypebox<MeRoutesOptions> = async (app, { users, recentUsers }) => {
+export const meRoutes: FastifyPluginAsyncTypebox<MeRoutesOptions> = async (app, { users, recentUsers, avatars }) => {
   app.get(ROUTES.me, { onRequest: authenticate, schema: { response: { 200: GetMeResponse } } }, async ({ auth }) => ({
     user: wireUser(present(await users.findUser(auth.userId))),
   }))
@@ -27,11 +30,14 @@ export const meRoutes: FastifyPluginAsyncTypebox<MeRoutesOptions> = async (app, 
       schema: { body: UpdateProfileRequest, response: { 200: UpdateProfileResponse } },
     },
     async ({ auth, body }) => {
+      const { userId } = auth
       const changes = parseProfileChanges(body)
+      const update = () => users.updateProfile(userId, changes)
+      const hasNewAvatar = avatars !== null && changes.avatarUrl !== undefined
       try {
-        return { user: wireUser(present(await users.updateProfile(auth.userId, changes))) }
+        return { user: wireUser(present(await (hasNewAvatar ? avatars.change(userId, update) : update()))) }
       } finally {
-        recentUsers.forget(auth.userId)
+        recentUsers.forget(userId)
       }
     },
   )

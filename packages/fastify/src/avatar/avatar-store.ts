@@ -1,0 +1,23 @@
+/**
+ * Where pictures are kept. `createFolderAvatarStore` and `createS3AvatarStore` are ours.
+ *
+ * Every method rejects with `ApiError('store_unavailable')` when the store does not answer, or is full. A name is never used
+ * for a second picture.
+ */
+export interface AvatarStore {
+  /** Keeps a JPEG. When it rejects, nothing can be found under the name. */
+  put(name: string, jpeg: Buffer): Promise<void>
+  /** Null when there is no such picture. */
+  find(name: string): Promise<Buffer | null>
+  /** A picture that is gone already is no error. */
+  remove(name: string): Promise<void>
+  /** Names that begin with `owner`. */
+  list(owner: string): Promise<KeptAvatar[]>
+}
+
+/** A picture in the store. */
+export interface KeptAvatar {
+  name: string
+  /** Milliseconds since 1970, by the clock of the store. */
+  keptAtMs: number
+}

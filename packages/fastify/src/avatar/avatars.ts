@@ -1,0 +1,82 @@
+import { ApiError } from '../api-error.ts'
+import { createTurns } from '../users/turns.ts'
+import type { User, UserStore } from '../users/users.ts'
+import type { AvatarStore } from './avatar-store.ts'
+import { nameIn, newAvatarName, ownerOf } from './names.ts'
+
+const TURN_MS = 4_000
+/** An upload that has kept its picture needs a moment until the profile shows it. */
+const UNCLAIMED_MS = 60_000
+
+/** The pictures of users, and the profiles that show them. */
+export interface Avatars {
+  /**
+   * Keeps a picture that was drawn anew, and has the user's profile show it.
+   *
+   * @param baseUrl what stands in front of a slash and the name
+   * @returns null when there is no such user
+   */
+  replace(userId: string, jpeg: Buffer, baseUrl: string): Promise<User | null>
+  /** Makes a change of a profile, and removes the picture that it showed before and shows no more. */
+  change(userId: string, update: () => Promise<User | null>): Promise<User | null>
+  /** Removes all pictures of a user whose account is erased. When it rejects, it can be called again. */
+  erase(userId: string): Promise<void>
+}
+
+/** What {@link createAvatars} is made of. */
+export interface AvatarsDeps {
+  store: AvatarStore
+  users: UserStore
+  /** Told that an old picture could not be removed. The user's next picture tries again. */
+  warn: (message: string) => void
+}
+
+/** Joins pictures and profiles. */
+export function createAvatars({ store, users, warn }: AvatarsDeps): Avatars {
+  // Otherwise two uploads at once would both replace the first picture, and one of theirs would stay.
+  const takeTurns = createTurns(TURN_MS, () => {
+    return new ApiError('store_unavailable', 'other changes of this profile take too long', { retryAfterSeconds: 1 })
+  })
+
+  return {
+    async replace(userId, jpeg, baseUrl) {
+      const name = newAvatarName(userId)
+      await store.put(name, jpeg)
+      // When this rejects the profile may show the picture or not, so the picture stays until the next one replaces it.
+      const user = await change(userId, () => users.updateProfile(userId, { avatarUrl: `${baseUrl}/${name}` }))
+      if (!user) await store.remove(name)
+      return user
+    },
+
+    change,
+
+    async erase(userId) {
+      for (const { name } of await store.list(ownerOf(userId))) await store.remove(name)
+    },
+  }
+
+  async function change(userId: string, update: () => Promise<User | null>): Promise<User | null> {
+    return takeTurns(userId, async () => {
+      const before = await users.findUser(userId)
+      const after = await update()
+      if (!before || !after) return after
+      const old = nameIn(before.profile.avatarUrl, userId)
+      const current = nameIn(after.profile.avatarUrl, userId)
+      // The answer does not wait for it.
+      if (old !== current) void removeOld(userId, old, current).catch(tell)
+      return after
+    })
+  }
+
+  /** Also what a process that was killed between keeping a picture and changing the profile has left. */
+  async function removeOld(userId: string, old: string | null, current: string | null): Promise<void> {
+    if (old !== null) await store.remove(old)
+    const kept = await store.list(ownerOf(userId))
+    const unclaimed = kept.filter(({ name, keptAtMs }) => name !== current && keptAtMs < Date.now() - UNCLAIMED_MS)
+    for (const { name } of unclaimed) await store.remove(name)
+  }
+
+  function tell(error: Error): void {
+    warn(`an old avatar could not be removed, and stays until its user changes the picture again: ${error.message}`)
+  }
+}

@@ -1,0 +1,87 @@
+import { ROUTES } from '@weapp-auth/shared'
+import type { FastifyPluginAsync } from 'fastify'
+import type { RouteLimit } from '../http/plugins/rate-limit.ts'
+import type { RecentUsers } from '../users/recent-users.ts'
+import type { UserStore } from '../users/users.ts'
+import type { AvatarStore } from './avatar-store.ts'
+import { type Avatars, createAvatars } from './avatars.ts'
+import { createRedraw } from './picture.ts'
+import { avatarFileRoutes, avatarRoutes } from './routes.ts'
+import { createUploads } from './upload.ts'
+
+/** The option `avatars`. Needs the packages `sharp` and `@fastify/busboy`. */
+export interface AvatarsOptions {
+  /** `createFolderAvatarStore`, `createS3AvatarStore` or one of your own. */
+  store: AvatarStore
+  /**
+   * The https address in front of a slash and the name of a picture: that of this service with `/avatars`, or that of the bucket
+   * or a CDN. Default: the address that the picture was sent to, which behind a proxy needs Fastify's `trustProxy`.
+   */
+  publicUrl?: string
+}
+
+/** What the plugin gives to avatars. */
+export interface AvatarsDeps extends AvatarsOptions {
+  users: UserStore
+  recentUsers: RecentUsers
+  limit: RouteLimit
+  /** The prefix of all routes of the plugin. */
+  pathPrefix: string
+  warn: (message: string) => void
+}
+
+/** Avatars, as the plugin registers them. */
+export interface OpenAvatars {
+  avatars: Avatars
+  /** `POST /v1/me/avatar`. */
+  upload: FastifyPluginAsync
+  /** `GET /avatars/:name`. */
+  files: FastifyPluginAsync
+}
+
+/** The libraries that nothing but avatars needs. */
+interface AvatarLibraries {
+  sharp: Parameters<typeof createRedraw>[0]
+  Busboy: Parameters<typeof createUploads>[0]
+}
+
+/**
+ * Loads what avatars need.
+ *
+ * @returns null, after a warning that says what to do, when a library is not installed
+ * @throws TypeError when `publicUrl` is no address
+ */
+export async function openAvatars(deps: AvatarsDeps, load = importLibraries): Promise<OpenAvatars | null> {
+  const { store, users, recentUsers, limit, pathPrefix, warn } = deps
+  const publicUrl = deps.publicUrl === undefined ? null : parsePublicUrl(deps.publicUrl)
+  const libraries = await load().catch((error: Error) => {
+    const reason = error.message.split('\n', 1)[0]
+    warn(
+      `POST ${ROUTES.avatar} is 404 because its libraries are missing: npm install sharp @fastify/busboy (${reason})`,
+    )
+  })
+  if (!libraries) return null
+  const uploads = createUploads(libraries.Busboy)
+  const redraw = createRedraw(libraries.sharp)
+  const avatars = createAvatars({ store, users, warn })
+  return {
+    avatars,
+    upload: async (scope) => {
+      await scope.register(avatarRoutes, { avatars, uploads, redraw, recentUsers, limit, publicUrl, pathPrefix })
+    },
+    files: async (scope) => {
+      await scope.register(avatarFileRoutes, { store })
+    },
+  }
+}
+
+async function importLibraries(): Promise<AvatarLibraries> {
+  const [{ default: sharp }, { Busboy }] = await Promise.all([import('sharp'), import('@fastify/busboy')])
+  return { sharp, Busboy }
+}
+
+function parsePublicUrl(text: string): string {
+  const url = URL.parse(text)
+  if (url && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') return url.href.replace(/\/+$/, '')
+  throw new TypeError('avatars.publicUrl must be an https address without a query')
+}

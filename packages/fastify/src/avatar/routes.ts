@@ -1,0 +1,99 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ROUTES } from '@weapp-auth/shared'
+import type { FastifyRequest } from 'fastify'
+import { ApiError } from '../api-error.ts'
+import { present } from '../http/bodies.ts'
+import { authenticate } from '../http/plugins/authenticate.ts'
+import type { RouteLimit } from '../http/plugins/rate-limit.ts'
+import { UpdateAvatarResponse } from '../http/schemas.ts'
+import type { RecentUsers } from '../users/recent-users.ts'
+import type { AvatarStore } from './avatar-store.ts'
+import type { Avatars } from './avatars.ts'
+import { AVATAR_NAME } from './names.ts'
+import type { Redraw } from './picture.ts'
+import type { Uploads } from './upload.ts'
+
+/** A name stands for one picture for ever. */
+const CACHE = 'public, max-age=31536000, immutable'
+
+/** What uploading a picture needs. */
+export interface AvatarRoutesOptions {
+  avatars: Avatars
+  uploads: Uploads
+  redraw: Redraw
+  recentUsers: RecentUsers
+  /** How often one user may send a picture. */
+  limit: RouteLimit
+  /** What stands in front of a slash and the name of a picture; null: the address of this service, as the request has it. */
+  publicUrl: string | null
+  /** The prefix of all routes of the plugin. */
+  pathPrefix: string
+}
+
+/** `POST /v1/me/avatar`. */
+export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = async (app, options) => {
+  const { avatars, uploads, redraw, recentUsers, limit, publicUrl, pathPrefix } = options
+
+  // The handler reads the form: only then is there somebody to read it for.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('multipart/form-data', (_request, _body, done) => done(null))
+  app.addContentTypeParser('*', (_request, _body, done) => done(noForm()))
+
+  app.post(
+    ROUTES.avatar,
+    {
+      onRequest: authenticate,
+      config: { rateLimit: limit },
+      schema: { response: { 200: UpdateAvatarResponse } },
+    },
+    async (request, reply) => {
+      const { userId } = request.auth
+      if (!request.headers['content-type']) throw noForm()
+      try {
+        return await uploads.read(request.raw, async (file) => {
+          const jpeg = await redraw(file)
+          const user = present(await avatars.replace(userId, jpeg, publicUrl ?? ownUrl(request, pathPrefix)))
+          return { avatarUrl: user.profile.avatarUrl }
+        })
+      } catch (error) {
+        // Nobody reads the rest.
+        if (!request.raw.readableEnded) reply.header('connection', 'close')
+        throw error
+      } finally {
+        recentUsers.forget(userId)
+      }
+    },
+  )
+}
+
+/** `GET /avatars/:name`, for everybody: an address that nobody can guess, of a picture that is shown to others anyway. */
+export const avatarFileRoutes: FastifyPluginAsyncTypebox<{ store: AvatarStore }> = async (app, { store }) => {
+  app.get<{ Params: { name: string } }>('/avatars/:name', async ({ params: { name } }, reply) => {
+    const jpeg = AVATAR_NAME.test(name) ? await store.find(name) : null
+    if (!jpeg) throw noSuchPicture()
+    return reply
+      .headers({
+        'content-type': 'image/jpeg',
+        'cache-control': CACHE,
+        'x-content-type-options': 'nosniff',
+        'content-security-policy': "default-src 'none'",
+        // Web pages of other origins may show it.
+        'cross-origin-resource-policy': 'cross-origin',
+      })
+      .send(jpeg)
+  })
+}
+
+function ownUrl({ protocol, host }: FastifyRequest, prefix: string): string {
+  return `${protocol}://${host}${prefix}/avatars`
+}
+
+function noForm(): ApiError {
+  const detail = 'send the picture as multipart/form-data, as wx.uploadFile does'
+  return new ApiError('media_type_unsupported', detail, { detail })
+}
+
+function noSuchPicture(): ApiError {
+  const detail = 'there is no such picture'
+  return new ApiError('not_found', detail, { detail })
+}

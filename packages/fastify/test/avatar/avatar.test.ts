@@ -1,0 +1,384 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import sharp from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { createAvatars } from '../../src/avatar/avatars.ts'
+import { newAvatarName, ownerOf } from '../../src/avatar/names.ts'
+import { openAvatars } from '../../src/avatar/open-avatars.ts'
+import { ApiError, type AvatarStore, type AvatarsOptions } from '../../src/index.ts'
+import { type ServiceOptions, startService } from '../service.ts'
+import { bomb, noise, twoColours } from './pictures.ts'
+
+interface MemoryStore extends AvatarStore {
+  pictures: Map<string, { jpeg: Buffer; keptAtMs: number }>
+}
+
+function memoryStore(): MemoryStore {
+  const pictures: MemoryStore['pictures'] = new Map()
+  return {
+    pictures,
+    put: async (name, jpeg) => void pictures.set(name, { jpeg, keptAtMs: Date.now() }),
+    find: async (name) => pictures.get(name)?.jpeg ?? null,
+    remove: async (name) => void pictures.delete(name),
+    list: async (owner) =>
+      [...pictures].filter(([name]) => name.startsWith(owner)).map(([name, { keptAtMs }]) => ({ name, keptAtMs })),
+  }
+}
+
+async function startWithAvatars({ publicUrl, ...options }: ServiceOptions & Partial<AvatarsOptions> = {}) {
+  const store = memoryStore()
+  const service = await startService({ ...options, avatars: { store, ...(publicUrl && { publicUrl }) } })
+  const upload = (headers: object, ...parts: Part[]) =>
+    service.app.inject({ method: 'POST', url: '/v1/me/avatar', ...form(headers, parts) })
+  const names = () => [...store.pictures.keys()]
+  return { ...service, store, upload, names }
+}
+
+type Part = Buffer | readonly [name: string, value: string] | undefined
+
+const BOUNDARY = '----wx-boundary'
+
+/** What `wx.uploadFile` sends: its `formData` first, then the file. */
+function form(headers: object, parts: readonly Part[]) {
+  const chunks = parts.flatMap((part) => {
+    if (part === undefined) return []
+    const [name, content] = Buffer.isBuffer(part) ? ['file"; filename="tmp_1.exe', part] : part
+    const head = `--${BOUNDARY}\r\ncontent-disposition: form-data; name="${name}"\r\ncontent-type: ${Buffer.isBuffer(part) ? 'application/x-msdownload' : 'text/plain'}\r\n\r\n`
+    return [Buffer.from(head), Buffer.from(content), Buffer.from('\r\n')]
+  })
+  return {
+    headers: { ...headers, 'content-type': `multipart/form-data; boundary=${BOUNDARY}` },
+    payload: Buffer.concat([...chunks, Buffer.from(`--${BOUNDARY}--\r\n`)]),
+  }
+}
+
+const jpeg = () => twoColours().jpeg().toBuffer()
+const pathOf = (avatarUrl: string) => new URL(avatarUrl).pathname
+
+describe('POST /v1/me/avatar', () => {
+  it('keeps the picture, and the profile shows its address, under which everybody finds it', async () => {
+    const { app, signIn, upload } = await startWithAvatars()
+    const { headers, userId } = await signIn()
+    await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload: { nickname: '小明' } })
+    const answer = await upload(headers, ['scene', '1001'], await jpeg())
+    expect([answer.statusCode, answer.headers['cache-control']]).toEqual([200, 'no-store'])
+    const { avatarUrl } = answer.json()
+    expect(avatarUrl).toMatch(/^http:\/\/localhost(:80)?\/avatars\/[0-9a-f]{24}-[0-9a-f]{32}\.jpg$/)
+    expect(avatarUrl).not.toContain(userId)
+    const { profile } = (await app.inject({ url: '/v1/me', headers })).json().user
+    expect(profile).toMatchObject({ nickname: '小明', avatarUrl })
+    expect((await app.inject({ url: '/v1/session', headers })).json().user.profile).toEqual(profile)
+
+    const picture = await app.inject({ url: pathOf(avatarUrl) })
+    expect(picture.headers).toMatchObject({
+      'content-type': 'image/jpeg',
+      'cache-control': 'public, max-age=31536000, immutable',
+      'x-content-type-options': 'nosniff',
+    })
+    expect(await sharp(picture.rawPayload).metadata()).toMatchObject({ format: 'jpeg', width: 80 })
+    expect((await app.inject({ method: 'HEAD', url: pathOf(avatarUrl) })).statusCode).toBe(200)
+  })
+
+  it('answers with the address that is configured, and below the prefix of the plugin', async () => {
+    const configured = await startWithAvatars({ publicUrl: 'https://cdn.example.com/pics/' })
+    const { headers } = await configured.signIn()
+    expect((await configured.upload(headers, await jpeg())).json().avatarUrl).toMatch(
+      /^https:\/\/cdn\.example\.com\/pics\/[0-9a-f]{24}-/,
+    )
+    const { app } = await startService({ prefix: '/auth', avatars: { store: memoryStore() } })
+    expect((await app.inject({ url: '/auth/avatars/x.jpg' })).json()).toMatchObject({ code: 'not_found' })
+    await expect(startWithAvatars({ publicUrl: 'cdn.example.com' })).rejects.toThrow('avatars.publicUrl must be')
+  })
+
+  it('needs a session', async () => {
+    const { upload, names } = await startWithAvatars()
+    expect((await upload({}, await jpeg())).json()).toMatchObject({ status: 401, code: 'session_missing' })
+    expect(names()).toEqual([])
+  })
+
+  it('is there 20 times an hour for one user', async () => {
+    const { signIn, upload } = await startWithAvatars()
+    const { headers } = await signIn()
+    for (let i = 0; i < 20; i++) expect((await upload(headers)).statusCode).toBe(400)
+    const refused = await upload(headers, await jpeg())
+    expect(refused.json()).toMatchObject({ code: 'rate_limited', detail: 'more than 20 requests an hour' })
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(3_500)
+    expect((await upload((await signIn('bob')).headers, await jpeg())).statusCode).toBe(200)
+  })
+})
+
+describe('the old picture', () => {
+  it('goes when another one takes its place', async () => {
+    const { signIn, upload, names } = await startWithAvatars()
+    const { headers } = await signIn()
+    await upload(headers, await jpeg())
+    const [first] = names()
+    await upload(headers, await jpeg())
+    await expect.poll(names).toHaveLength(1)
+    expect(names()).not.toEqual([first])
+  })
+
+  it('goes when the profile shows none, or one from elsewhere, and stays when another field changes', async () => {
+    const { app, signIn, upload, names } = await startWithAvatars()
+    const { headers } = await signIn()
+    const change = (payload: object) => app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
+    for (const avatarUrl of ['', 'https://example.com/a.png']) {
+      await upload(headers, await jpeg())
+      await change({ nickname: 'x' })
+      expect(names()).toHaveLength(1)
+      await change({ avatarUrl })
+      await expect.poll(names).toEqual([])
+    }
+  })
+
+  it('of somebody else stays, also for a profile that shows it', async () => {
+    const { app, signIn, upload, names } = await startWithAvatars({ publicUrl: 'https://x.example/avatars' })
+    const [alice, bob] = [await signIn(), await signIn('bob')]
+    const { avatarUrl } = (await upload(alice.headers, await jpeg())).json()
+    for (const payload of [{ avatarUrl }, { avatarUrl: '' }]) {
+      await app.inject({ method: 'POST', url: '/v1/me/profile', headers: bob.headers, payload })
+    }
+    await upload(bob.headers, await jpeg())
+    expect(names()).toHaveLength(2)
+    expect((await app.inject({ url: pathOf(avatarUrl) })).statusCode).toBe(200)
+  })
+
+  it('of eight uploads at the same time seven go, and the one that the profile shows stays', async () => {
+    const { app, signIn, upload, names } = await startWithAvatars()
+    const { headers } = await signIn()
+    const file = await jpeg()
+    const answers = await Promise.all(Array.from({ length: 8 }, () => upload(headers, file)))
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual(Array(8).fill(200))
+    await expect.poll(names).toHaveLength(1)
+    const { avatarUrl } = (await app.inject({ url: '/v1/me', headers })).json().user.profile
+    expect(avatarUrl.endsWith(`/${names()[0]}`)).toBe(true)
+  })
+
+  it('that a killed process left behind goes with the next one, and one that is just being uploaded does not', async () => {
+    const { signIn, upload, store, names } = await startWithAvatars()
+    const { headers, userId } = await signIn()
+    const [left, fresh] = [newAvatarName(userId), newAvatarName(userId)]
+    store.pictures.set(left, { jpeg: Buffer.from('x'), keptAtMs: Date.now() - 61_000 })
+    store.pictures.set(fresh, { jpeg: Buffer.from('x'), keptAtMs: Date.now() })
+    await upload(headers, await jpeg())
+    await expect.poll(names).not.toContain(left)
+    expect(names()).toHaveLength(2)
+    expect(names()).toContain(fresh)
+  })
+
+  it('that cannot be removed costs the new one nothing, and the log says so', async () => {
+    const lines: string[] = []
+    const { signIn, upload, store } = await startWithAvatars({
+      server: { logger: { stream: { write: (line: string) => void lines.push(line) } } },
+    })
+    const { headers } = await signIn()
+    await upload(headers, await jpeg())
+    store.remove = () => Promise.reject(new ApiError('store_unavailable', 'the bucket is away'))
+    expect((await upload(headers, await jpeg())).statusCode).toBe(200)
+    await expect.poll(() => lines.join('')).toContain('an old avatar could not be removed')
+  })
+})
+
+describe('an erased account', () => {
+  it('leaves no picture, also none that its profile does not show', async () => {
+    const { signIn, upload, store, users, names } = await startWithAvatars()
+    const [alice, bob] = [await signIn(), await signIn('bob')]
+    for (const { headers } of [alice, bob]) await upload(headers, await jpeg())
+    store.pictures.set(newAvatarName(alice.userId), { jpeg: Buffer.from('x'), keptAtMs: Date.now() })
+    await createAvatars({ store, users, warn: () => {} }).erase(alice.userId)
+    expect(names()).toEqual([expect.stringMatching(`^${ownerOf(bob.userId)}`)])
+  })
+
+  it('gets no picture from an upload that was under way', async () => {
+    const { signIn, upload, users, names } = await startWithAvatars()
+    const { headers } = await signIn()
+    users.updateProfile = async () => null
+    expect((await upload(headers, await jpeg())).json()).toMatchObject({ code: 'session_invalid' })
+    expect(names()).toEqual([])
+  })
+})
+
+describe('a fault', () => {
+  it('of the store of pictures (a full disk) is 503, and the profile keeps its picture', async () => {
+    const { app, signIn, upload, store } = await startWithAvatars()
+    const { headers } = await signIn()
+    const { avatarUrl } = (await upload(headers, await jpeg())).json()
+    store.put = () => Promise.reject(new ApiError('store_unavailable', 'ENOSPC', { retryAfterSeconds: 1 }))
+    const answer = await upload(headers, await jpeg())
+    expect(answer.json()).toMatchObject({ status: 503, code: 'store_unavailable' })
+    expect(answer.body).not.toContain('ENOSPC')
+    expect((await app.inject({ url: '/v1/me', headers })).json().user.profile.avatarUrl).toBe(avatarUrl)
+    expect((await app.inject({ url: pathOf(avatarUrl) })).statusCode).toBe(200)
+  })
+
+  it('of the user store leaves the picture, because the profile may show it all the same', async () => {
+    const { app, signIn, upload, users } = await startWithAvatars()
+    const { headers } = await signIn()
+    const { updateProfile } = users
+    users.updateProfile = async (...args) => {
+      await updateProfile(...args)
+      throw new ApiError('store_unavailable', 'the answer was lost')
+    }
+    expect((await upload(headers, await jpeg())).json()).toMatchObject({ code: 'store_unavailable' })
+    const { avatarUrl } = (await app.inject({ url: '/v1/me', headers })).json().user.profile
+    expect((await app.inject({ url: pathOf(avatarUrl) })).statusCode).toBe(200)
+  })
+})
+
+describe('a bad upload', () => {
+  const damaged = async () => (await noise(200, 200).toBuffer()).subarray(0, 5_000)
+  it.each([
+    ['no file', async () => [['a', 'b']], 400, 'the form has no file'],
+    ['an empty form', async () => [], 400, 'the form has no file'],
+    ['two files', async () => [await jpeg(), await jpeg()], 400, 'the form must have one file'],
+    ['0 bytes', async () => [Buffer.alloc(0)], 415, 'a picture must be JPEG, PNG, WebP or GIF'],
+    ['a program', async () => [Buffer.from('MZ\x90\0')], 415, 'a picture must be JPEG, PNG, WebP or GIF'],
+    ['a damaged picture', async () => [await damaged()], 400, 'the picture cannot be read: it is damaged or cut off'],
+    ['6 MB', async () => [Buffer.alloc(6 << 20)], 413, 'a picture must not have more than 5 MB'],
+    ['30 MB', async () => [Buffer.alloc(30 << 20)], 413, 'a picture must not have more than 5 MB'],
+    [
+      '2.5 billion pixels',
+      async () => [bomb(50_000, 50_000)],
+      413,
+      'a picture must not have more than 50 million pixels',
+    ],
+  ] satisfies [string, () => Promise<Part[]>, number, string][])(
+    'is refused: %s',
+    async (_what, parts, status, detail) => {
+      const { signIn, upload, names } = await startWithAvatars()
+      const { headers } = await signIn()
+      expect((await upload(headers, ...(await parts()))).json()).toMatchObject({ status, detail })
+      expect(names()).toEqual([])
+      expect((await upload(headers, await jpeg())).statusCode).toBe(200)
+    },
+  )
+
+  it.each([
+    ['JSON', { 'content-type': 'application/json' }, '{}'],
+    ['a picture without a form', { 'content-type': 'image/jpeg' }, 'x'],
+    ['nothing at all', {}, ''],
+  ])('is refused with what to send instead: %s', async (_what, type, payload) => {
+    const { app, signIn } = await startWithAvatars()
+    const { headers } = await signIn()
+    const answer = await app.inject({ method: 'POST', url: '/v1/me/avatar', headers: { ...headers, ...type }, payload })
+    expect(answer.json()).toMatchObject({ status: 415, detail: expect.stringContaining('wx.uploadFile') })
+  })
+
+  it('is refused: a form without a boundary, and one that is cut off', async () => {
+    const { app, signIn } = await startWithAvatars()
+    const { headers } = await signIn()
+    const post = (type: string, payload: Buffer) =>
+      app.inject({ method: 'POST', url: '/v1/me/avatar', headers: { ...headers, 'content-type': type }, payload })
+    expect((await post('multipart/form-data', Buffer.from('x'))).json()).toMatchObject({
+      detail: 'the form has no boundary',
+    })
+    const { payload } = form({}, [await jpeg()])
+    const cut = await post(`multipart/form-data; boundary=${BOUNDARY}`, payload.subarray(0, 300))
+    expect(cut.json()).toMatchObject({ status: 400, detail: 'the form is damaged or cut off' })
+  })
+})
+
+describe('over a real connection', () => {
+  async function open(service: Awaited<ReturnType<typeof startWithAvatars>>) {
+    await service.app.listen({ port: 0, host: '127.0.0.1' })
+    const { headers } = await service.signIn()
+    const { port } = service.app.server.address() as { port: number }
+    return { headers, port }
+  }
+
+  const head = (authorization: string, length: number) =>
+    `POST /v1/me/avatar HTTP/1.1\r\nhost: x\r\nauthorization: ${authorization}\r\ncontent-type: multipart/form-data; boundary=${BOUNDARY}\r\ncontent-length: ${length}\r\n\r\n`
+
+  it('a phone that goes away in the middle leaves nothing behind', async () => {
+    const service = await startWithAvatars()
+    const { headers, port } = await open(service)
+    const { payload } = form({}, [await jpeg()])
+    const socket = connect(port, '127.0.0.1')
+    socket.write(head(headers.authorization, payload.length))
+    socket.write(payload.subarray(0, 400))
+    await expect.poll(() => service.app.server.listening).toBe(true)
+    socket.destroy()
+    expect((await service.upload(headers, await jpeg())).statusCode).toBe(200)
+    expect(service.names()).toHaveLength(1)
+  })
+
+  it('a slow one holds nobody up', async () => {
+    const service = await startWithAvatars()
+    const { headers, port } = await open(service)
+    const file = await jpeg()
+    const { payload } = form({}, [file])
+    const sockets = Array.from({ length: 10 }, () => {
+      const socket = connect(port, '127.0.0.1')
+      socket.write(head(headers.authorization, payload.length))
+      socket.write(payload.subarray(0, 300))
+      return socket
+    })
+    expect((await service.upload((await service.signIn('bob')).headers, file)).statusCode).toBe(200)
+    const answers = sockets.map((socket) => once(socket, 'data'))
+    for (const socket of sockets) socket.write(payload.subarray(300))
+    for (const [answer] of await Promise.all(answers)) expect(String(answer)).toMatch(/^HTTP\/1\.1 200 /)
+    for (const socket of sockets) socket.destroy()
+  })
+
+  it('one that sends without an end loses its connection, after what would be four pictures', async () => {
+    const service = await startWithAvatars()
+    const { headers, port } = await open(service)
+    const socket = connect(port, '127.0.0.1')
+    // The answer may be lost: it comes while the phone still sends.
+    socket.on('error', () => {})
+    socket.resume()
+    socket.write(head(headers.authorization, 1e9))
+    socket.write(form({}, [Buffer.alloc(1)]).payload.subarray(0, 150))
+    const sending = setInterval(() => socket.write(Buffer.alloc(1 << 20)), 1)
+    await new Promise((resolve) => socket.on('close', resolve))
+    clearInterval(sending)
+    expect(socket.bytesWritten).toBeGreaterThan(20 << 20)
+    expect(socket.bytesWritten).toBeLessThan(100 << 20)
+    expect(service.names()).toEqual([])
+  })
+})
+
+describe('GET /avatars/:name', () => {
+  it.each([
+    'x.jpg',
+    '..%2f..%2fusers.sqlite',
+    `${'a'.repeat(24)}-${'b'.repeat(32)}.png`,
+    `${'a'.repeat(24)}-${'b'.repeat(32)}.jpg`,
+  ])('has nothing under %s, and does not let that be cached', async (name) => {
+    const { app, store } = await startWithAvatars()
+    const asked: string[] = []
+    store.find = async (name) => {
+      asked.push(name)
+      return null
+    }
+    const answer = await app.inject({ url: `/avatars/${name}` })
+    expect([answer.json().code, answer.headers['cache-control']]).toEqual(['not_found', 'no-store'])
+    expect(asked).toEqual(/-b+\.jpg$/.test(name) ? [name] : [])
+  })
+})
+
+describe('a service without avatars', () => {
+  it('has neither route', async () => {
+    const { app, signIn } = await startService()
+    const { headers } = await signIn()
+    const answer = await app.inject({ method: 'POST', url: '/v1/me/avatar', ...form(headers, [await jpeg()]) })
+    expect(answer.statusCode).toBe(404)
+    expect((await app.inject({ url: `/avatars/${newAvatarName('u')}` })).statusCode).toBe(404)
+  })
+
+  it('because a library is missing says at the start what to install', async () => {
+    const warnings: string[] = []
+    const load = () =>
+      Promise.reject(new Error('Could not load the "sharp" module using the linux-x64 runtime\nlong help'))
+    const deps = {
+      store: memoryStore(),
+      pathPrefix: '',
+      limit: false,
+      warn: (line: string) => void warnings.push(line),
+    } as const
+    expect(await openAvatars({ ...deps, users: {} as never, recentUsers: {} as never }, load)).toBeNull()
+    expect(warnings).toEqual([
+      'POST /v1/me/avatar is 404 because its libraries are missing: npm install sharp @fastify/busboy (Could not load the "sharp" module using the linux-x64 runtime)',
+    ])
+  })
+})
