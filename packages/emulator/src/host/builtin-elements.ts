@@ -54,6 +54,8 @@ export function createBuiltinElements(deps: BuiltinElementsDeps): BuiltinElement
         extraFields: { touches: [touch], changedTouches: [touch] },
       },
     )
+    // A handler may have taken it off the page; then there is nothing left to react.
+    if (!node.getBackendElement()) return
     const reacting = closest(node, (tag) => tag in reactions)
     if (reacting) reactions[tagOf(reacting)]?.(reacting)
   }

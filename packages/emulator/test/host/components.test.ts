@@ -291,3 +291,12 @@ describe('getCurrentPages', () => {
     expect(call(app, 'route_')).toBe('pages/home/home')
   })
 })
+
+test('a button that its handler takes off the page is tapped like any other', async () => {
+  const app = await launchSmallApp({
+    'pages/home/home.js': 'Page({ data: { isThere: true }, go() { this.setData({ isThere: false }) } })',
+    'pages/home/home.wxml': '<button wx:if="{{isThere}}" id="b" bindtap="go"/><view wx:else id="done"/>',
+  })
+  await app.tap('#b')
+  expect(app.exists('#done')).toBe(true)
+})
