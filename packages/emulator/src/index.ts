@@ -64,7 +64,8 @@ export type {
   UploadResult,
 } from './wx/request-options.ts'
 export type { SocketOptions, SocketTask } from './wx/socket.ts'
-export type { Connection, SocketEvents, SocketRequest, SocketTransport } from './wx/socket-transport.ts'
+export { unpackSocketHeaders } from './wx/socket-headers.ts'
 export type { DeviceStorage } from './wx/storage.ts'
 export type { Transport, TransportRequest, TransportResponse } from './wx/transport.ts'
 export type { UserChoices } from './wx/ui.ts'
+export type { Connection, SocketEvents, SocketRequest, SocketTransport } from './wx/web-socket.ts'

@@ -14,13 +14,14 @@ import { createNotPlayed } from './not-played.ts'
 import { createOpenButtons, type OpenButtons } from './open-buttons.ts'
 import { createRequestApi } from './request.ts'
 import { createSocketApi } from './socket.ts'
-import { type SocketTransport, webSocketTransport } from './socket-transport.ts'
+import { webSocketTransport } from './socket-transport.ts'
 import { createStorage, type DeviceStorage } from './storage.ts'
 import { createSubscribeApi } from './subscribe.ts'
 import { createSystemApi, refererVersion } from './system.ts'
 import type { Transport } from './transport.ts'
 import { createUiApi, type UserChoices } from './ui.ts'
 import { createUserInfoApi } from './user-info.ts'
+import type { SocketTransport } from './web-socket.ts'
 
 /** Options of `createDevice`. */
 export interface DeviceOptions {

@@ -4,7 +4,7 @@ import type { DeviceContext } from './context.ts'
 import { withFault } from './device-fault.ts'
 import { createListeners } from './listeners.ts'
 import { cronetFailure, NETWORK_ERRNO } from './network.ts'
-import type { Connection, SocketTransport } from './socket-transport.ts'
+import type { Connection, SocketTransport } from './web-socket.ts'
 
 /** Options of `wx.connectSocket`. */
 export interface SocketOptions extends Callbacks {
@@ -77,7 +77,12 @@ export function createSocketApi({ context, connect, resolve }: SocketDeps) {
       await withFault(context, 'wx.connectSocket', () => network.assertOnline())
       if (hasEnded) return
       connection = connect(
-        { url: resolve(new URL(options.url)).href, header: headerOf(options), protocols: options.protocols ?? [] },
+        // The app's own address may have been resolved to one of the service's.
+        {
+          url: resolve(new URL(options.url)).href.replace(/^http/, 'ws'),
+          header: headerOf(options),
+          protocols: options.protocols ?? [],
+        },
         {
           opened() {
             if (hasEnded) return
