@@ -27,9 +27,10 @@ export function closeGracefully(app: FastifyInstance): void {
       unused.delete(socket)
     })
   })
-  app.server.on('request', ({ socket }) => unused.delete(socket))
 
-  app.addHook('onRequest', (_request, _reply, done) => {
+  app.addHook('onRequest', ({ raw: { socket } }, _reply, done) => {
+    // Here and not at the server's event `request`, which there is not for an upgrade.
+    unused.delete(socket)
     if (isClosing) done(new ApiError('shutting_down', 'the service is stopping', { retryAfterSeconds: 1 }))
     else done()
   })
