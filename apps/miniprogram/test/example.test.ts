@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createDevice, type Device, launchApp, localLink, type RunningApp } from '@weapp-auth/emulator'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { AppDeps } from '../../server/src/app.ts'
 import { demo } from '../../server/src/demo.ts'
-import { COLUMNS, isAvailable, type Service, startService } from '../../server/test/service.ts'
+import { COLUMNS, environment, isAvailable, type Service, startService } from '../../server/test/service.ts'
 
 const FOLDER = join(import.meta.dirname, '..')
 const BUILT = join(FOLDER, 'dist')
@@ -191,6 +192,119 @@ describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) =>
   })
 })
 
+describe.each(COLUMNS.filter(isAvailable))('the page with the socket, stores %s', (column) => {
+  test('shows an order on both phones of the user, and that it is ready, by itself', async () => {
+    const service = await startDemo(column)
+    const [{ app }, { app: other }] = [await openOrders(service), await openOrders(service)]
+    expect(app.text('#empty')).toBe('还没有点茶')
+    await app.tap('#order')
+    await other.waitFor('#orders')
+    expect(other.text('#orders')).toMatch(/西湖龙井\s*泡茶中/)
+    for (const each of [app, other]) await each.waitFor(() => each.text('#orders').includes('请取茶'))
+    expect(app.text('#orders').match(/西湖龙井/g)).toHaveLength(1)
+    expect([...app.errors, ...other.errors]).toEqual([])
+  })
+
+  test('signed out by the other phone, says why and stays signed out', async () => {
+    const service = await startDemo(column)
+    const [{ app }, { app: other }] = [await openOrders(service), await open(service)]
+    await openProfile(other)
+    await other.tap('#to-devices')
+    await other.settled()
+    await other.tap('#sign-out-others')
+    await app.waitFor(() => app.exists('#signed-out') && app.text('#signed-out').startsWith('你在另一台设备上退出了'))
+    expect(service.world.ledger.count('wx.login')).toBe(2)
+    const sockets = service.world.ledger.count('wx.connectSocket', { open: true })
+    await app.settled()
+    await app.tap('#login >>> .login')
+    await app.waitFor('#empty')
+    await app.waitFor(() => app.text('#live').startsWith('茶泡好了'))
+    expect(service.world.ledger.count('wx.connectSocket', { open: true })).toBe(sockets + 1)
+  })
+
+  test('whose session expires signs in once and connects once, and nobody notices', async () => {
+    const service = await startDemo(column, { pingIntervalMs: 100 })
+    const { app } = await openOrders(service)
+    service.world.clock.advance(7_201_000)
+    const { ledger } = service.world
+    await expect.poll(() => ledger.count('wx.connectSocket', { open: true })).toBe(2)
+    await app.tap('#order')
+    await app.waitFor('#orders')
+    expect([ledger.count('wx.login'), ledger.count('wx.connectSocket', { closed: 4401 })]).toEqual([2, 1])
+    expect(app.errors).toEqual([])
+  })
+})
+
+describe('the page with the socket', () => {
+  test('comes back by itself when the service has restarted, and its list stays meanwhile', async () => {
+    const env = await environment('embedded')
+    const service = await startDemo(env)
+    let { baseUrl } = service
+    const { app } = await openOrders(
+      service,
+      createDevice({
+        link: localLink(service.world),
+        appid: service.world.apps[0]?.appid ?? '',
+        resolve: (url) => new URL(url.pathname + url.search, baseUrl),
+      }),
+    )
+    await app.tap('#order')
+    await app.waitFor('#orders')
+    await service.close()
+    await app.waitFor(() => app.text('#live').startsWith('连接断开'))
+    expect(service.world.ledger.count('wx.connectSocket', { closed: 1012 })).toBe(1)
+    expect(app.text('#orders')).toContain('西湖龙井')
+
+    const restarted = await startDemo(env)
+    baseUrl = restarted.baseUrl
+    // The orders of the demonstration were in the memory of the process that stopped.
+    await app.waitFor('#empty', { timeoutMs: 20_000 })
+    expect(app.text('#live')).toMatch(/^茶泡好了/)
+    expect(service.world.ledger.count('wx.login')).toBe(1)
+  })
+
+  test('says that there is no network, and a tap brings it back', async () => {
+    const service = await startDemo('embedded')
+    const { app, device } = await open(service)
+    device.network.setOnline(false)
+    await app.tap('#to-orders')
+    await app.waitFor('#offline')
+    await app.settled()
+    device.network.setOnline(true)
+    await app.tap('#retry')
+    await app.waitFor('#empty')
+  })
+
+  test('says that the service is in trouble, and an order that did not arrive', async () => {
+    const service = await startDemo('embedded')
+    const { app, device } = await open(service)
+    device.faults.set('wx.request', { status: 503 })
+    await app.tap('#to-orders')
+    await app.waitFor('#error')
+    await app.settled()
+    expect(app.text('#error')).toContain('服务暂时不可用，请稍后重试')
+    device.faults.clear()
+    await app.tap('#retry')
+    await app.waitFor('#empty')
+    device.faults.set('wx.request', { status: 503 })
+    await app.tap('#order')
+    await app.settled()
+    expect(app.text('#message')).toBe('服务暂时不可用，请稍后重试')
+  })
+
+  test('holds no socket while it is hidden, or after it was left', async () => {
+    const service = await startDemo('embedded')
+    const { app } = await openOrders(service)
+    const { ledger } = service.world
+    await app.hide()
+    expect(ledger.count('wx.connectSocket', { closed: 1000 })).toBe(1)
+    await app.show()
+    await expect.poll(() => ledger.count('wx.connectSocket', { open: true })).toBe(2)
+    await app.navigateBack()
+    expect(ledger.count('wx.connectSocket', { closed: 1000 })).toBe(2)
+  })
+})
+
 describe('the example whose first sign-in waits for a tap', () => {
   test('asks nobody at WeChat before the tap, shows what needs no sign-in, and is silent from then on', async () => {
     const service = await startDemo('embedded')
@@ -244,10 +358,17 @@ describe('the built folder', () => {
   })
 })
 
-async function startDemo(column: (typeof COLUMNS)[number]): Promise<Service> {
-  return startService(column, async (app) => {
-    await app.register(demo)
-  })
+async function startDemo(
+  column: Parameters<typeof startService>[0],
+  sockets: AppDeps['sockets'] = {},
+): Promise<Service> {
+  return startService(
+    column,
+    async (app) => {
+      await app.register(demo)
+    },
+    { ...(sockets && { sockets }) },
+  )
 }
 
 function createDeviceOf({ world, baseUrl }: Service): Device {
@@ -261,6 +382,13 @@ function createDeviceOf({ world, baseUrl }: Service): Device {
 async function openProfile(app: RunningApp): Promise<void> {
   await app.switchTab('pages/profile/profile')
   await app.settled()
+}
+
+async function openOrders(service: Service, device?: Device): Promise<{ app: RunningApp; device: Device }> {
+  const opened = await open(service, device)
+  await opened.app.tap('#to-orders')
+  await opened.app.waitFor(() => opened.app.exists('#live') && opened.app.text('#live').startsWith('茶泡好了'))
+  return opened
 }
 
 async function open(

@@ -9,6 +9,7 @@ import {
   type RateLimitsOptions,
   type RedisClient,
   type SessionStore,
+  type SocketOptions,
   sendProblem,
   type UserStore,
   type WechatApp,
@@ -42,6 +43,8 @@ export interface AppDeps {
   sessionLimit: number
   trustProxy: readonly string[]
   rateLimits?: RateLimitsOptions
+  /** Default: the service has no WebSockets. */
+  sockets?: SocketOptions
   /** From which delay of the event loop on requests are `overloaded`, in milliseconds; 0: never. Default 1 000. */
   maxEventLoopDelayMs?: number
   log: FastifyBaseLogger
@@ -104,6 +107,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,
     sessionLimit: deps.sessionLimit,
     rateLimits: { keyPrefix: deps.keyPrefix, ...rateLimits, ...(redis && { redis: app.redis }) },
+    ...(deps.sockets && { sockets: deps.sockets }),
     ...(deps.outageLog && { outageLog: deps.outageLog }),
     ...(deps.now && { now: deps.now }),
   })

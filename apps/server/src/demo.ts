@@ -1,5 +1,6 @@
 import { authenticate } from '@weapp-auth/fastify'
 import type { FastifyInstance } from 'fastify'
+import { demoOrders } from './demo-orders.ts'
 
 const PRODUCTS = [
   { id: 'tea', name: '西湖龙井', note: '明前特级 · 50 克', priceCents: 12_800 },
@@ -14,7 +15,7 @@ const STORY = [
   '下雨天不打烊。',
 ]
 
-/** A host application in ten lines: a page for everybody, and a guarded route with the openid at hand on the server. */
+/** A host application: a page for everybody, a guarded route with the openid at hand on the server, and orders that are pushed. */
 export async function demo(app: FastifyInstance): Promise<void> {
   app.get('/story', () => ({ paragraphs: STORY }))
   app.get('/products', { onRequest: authenticate }, async (request) => {
@@ -24,4 +25,5 @@ export async function demo(app: FastifyInstance): Promise<void> {
     request.log.debug({ userId, hasIdentity: identity !== null }, 'products for a WeChat user')
     return { products: PRODUCTS, canPay: identity !== null }
   })
+  await app.register(demoOrders)
 }

@@ -5,8 +5,10 @@ import {
   type FaultPoint,
   isLoopbackHost,
   startWechat,
+  unpackSocketHeaders,
   type World,
 } from '@weapp-auth/emulator'
+import type { SocketOptions } from '@weapp-auth/fastify'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import { demo } from './demo.ts'
@@ -24,6 +26,8 @@ export interface Emulation {
   now: () => number
   /** None: the phones of the demonstration run in this process, which is late because of them on a slow machine. */
   maxEventLoopDelayMs: 0
+  /** The demonstration's orders are told of over a WebSocket. */
+  sockets: SocketOptions
   /** Which `Host` headers are answered: without `exposed` only this machine's own, against DNS rebinding. */
   allowHost: (host: string | undefined) => boolean
   /** The same stores, with what the service asks them in the ledger. */
@@ -48,10 +52,12 @@ export async function startEmulation(config: Config): Promise<Emulation> {
     // The emulator's clock is the service's too, so that a session's lifetime can be made to pass.
     now: () => world.clock.now(),
     maxEventLoopDelayMs: 0,
+    sockets: {},
     allowHost: (host) => config.emulatorExposed || isLoopbackHost(host),
     watch: stores.watch,
     mount: async (app) => {
       stores.follow(app.server)
+      app.addHook('onRequest', async ({ headers }) => unpackSocketHeaders(headers))
       await app.register(controlApi, { prefix: '/emulator', world, exposed: config.emulatorExposed })
       await app.register(stores.routes, { prefix: '/emulator' })
       await app.register(demo)

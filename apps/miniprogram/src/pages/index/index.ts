@@ -33,6 +33,10 @@ Page({
     wx.stopPullDownRefresh()
   },
 
+  openOrders() {
+    wx.navigateTo({ url: '/pages/orders/orders' })
+  },
+
   /** No login in sight: the request waits for one when there is none, and comes back after one when it has ended. */
   async load() {
     try {
