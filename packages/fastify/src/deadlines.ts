@@ -28,7 +28,7 @@ export function createDeadlines(): Deadlines {
     if (atMs >= timerAtMs) return
     clearTimeout(timer)
     timerAtMs = atMs
-    timer = setTimeout(wake, Math.ceil(atMs - performance.now()))
+    timer = setTimeout(wake, Math.max(0, Math.ceil(atMs - performance.now())))
     // A call that is under way keeps the process alive by its connection.
     timer.unref()
   }

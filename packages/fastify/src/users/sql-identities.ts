@@ -55,26 +55,27 @@ export function createSqlIdentities(o: {
   vault: SessionKeyVault
 }): SqlIdentities {
   const { db, statements, vault } = o
+  const sealed = new WeakMap<Proven, Key>()
 
   return {
     async signInKnown(identity) {
       const { appid, openid, unionid } = identity
       if (statements.signInKnown) {
-        const [row] = await statements.signInKnown(db, { appid, openid, unionid, ...sealKey(vault, identity) })
+        const [row] = await statements.signInKnown(db, { appid, openid, unionid, ...keyOf(identity) })
         return row ? { row, isNew: false, conflict: null, wrote: true } : null
       }
       const [row] = await statements.findKnown(db, { appid, openid })
       if (!row || (unionid !== null && textOf(row.unionid) !== unionid)) return null
       const [fingerprint] = vault.fingerprints(identity.sessionKey, identity)
       const isNewKey = fingerprint !== row.session_key_fingerprint
-      if (isNewKey) await statements.replaceKey(db, { appid, openid, ...sealKey(vault, identity) })
+      if (isNewKey) await statements.replaceKey(db, { appid, openid, ...keyOf(identity) })
       return { row, isNew: false, conflict: null, wrote: isNewKey }
     },
 
     async signIn(identity) {
       const candidate = newUserRow(identity.nowMs)
       const { appid, openid, unionid } = identity
-      const values = { appid, openid, unionid, user_id: candidate.id, ...sealKey(vault, identity) }
+      const values = { appid, openid, unionid, user_id: candidate.id, ...keyOf(identity) }
       const [made] = (await statements.signInNew?.(db, values)) ?? []
       if (made) return { row: candidate, isNew: true, conflict: null, wrote: true }
       return db.transaction().execute(async (tx) => {
@@ -106,10 +107,17 @@ export function createSqlIdentities(o: {
       }),
   }
 
+  /** Sealed once, however many statements a sign-in takes. */
+  function keyOf(identity: Proven): Key {
+    const key = sealed.get(identity) ?? sealKey(vault, identity)
+    sealed.set(identity, key)
+    return key
+  }
+
   /** Inserts an identity for a user unless it is somebody's already, and answers what is there. */
   async function insertOrHold(tx: Tx, userId: string, identity: Proven): Promise<SavedIdentity> {
     const { appid, openid, unionid } = identity
-    const values = { appid, openid, unionid, user_id: userId, ...sealKey(vault, identity) }
+    const values = { appid, openid, unionid, user_id: userId, ...keyOf(identity) }
     const row = one(await statements.insertOrHoldIdentity(tx, values))
     return { userId: row.user_id, unionid: textOf(row.unionid) }
   }
@@ -117,7 +125,7 @@ export function createSqlIdentities(o: {
   /** Takes what is new about an identity that was there. */
   async function update(tx: Tx, identity: Proven, saved: SavedIdentity): Promise<void> {
     const { appid, openid, unionid } = identity
-    await statements.replaceKey(tx, { appid, openid, ...sealKey(vault, identity) })
+    await statements.replaceKey(tx, { appid, openid, ...keyOf(identity) })
     if (unionid !== null && unionid !== saved.unionid) await statements.learnUnionid(tx, { appid, openid, unionid })
   }
 
