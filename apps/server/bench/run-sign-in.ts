@@ -17,8 +17,9 @@ import { makeRoomForTargets, startTarget, type Target } from './target.ts'
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
-    'sign-ins': { type: 'string', default: '1500' },
-    users: { type: 'string', default: '2000' },
+    'sign-ins': { type: 'string', default: '1000' },
+    // Each signs in fewer times than SESSION_LIMIT, beyond which a sign-in has to end a session as well.
+    users: { type: 'string', default: '1000' },
     columns: { type: 'string', default: 'SQLite,Redis + PostgreSQL,Redis + MySQL' },
     out: { type: 'string', default: join(import.meta.dirname, 'results') },
   },
@@ -29,29 +30,41 @@ const users = Number(options.users)
 /** Sign-ins whose round trips are counted. */
 const COUNTED = 100
 
-/** One of the ways to run the service, with what is compared in it: a name, and the file of the target. */
+/** A program that signs users in. */
+interface Program {
+  file: string
+  env?: Record<string, string>
+  /** It answers `GET /v1/me`. */
+  canRead?: true
+}
+
+/** One of the ways to run the service, with what is compared in it. */
 interface Column {
   name: string
   sql: 'none' | 'postgres' | 'mysql'
-  targets: Record<string, string>
+  targets: Record<string, Program>
 }
 
+const BAREST: Program = { file: 'barest', canRead: true }
+const OURS: Program = { file: 'service', canRead: true }
+
 const COLUMNS: Column[] = [
-  { name: 'SQLite', sql: 'none', targets: { 'the barest': 'barest', 'weapp-auth': 'service' } },
+  { name: 'SQLite', sql: 'none', targets: { 'the barest': BAREST, 'weapp-auth': OURS } },
   {
     name: 'Redis + PostgreSQL',
     sql: 'postgres',
     targets: {
-      'the barest': 'barest',
-      'weapp-auth': 'service',
-      'Express + pg + ioredis + axios': 'tutorial',
-      '@fastify/session': 'fastify-session-sign-in',
+      'the barest': BAREST,
+      'weapp-auth': OURS,
+      'weapp-auth, with its log and limit': { ...OURS, env: { AS_DEPLOYED: 'on' } },
+      'Express + pg + ioredis + axios': { file: 'tutorial' },
+      '@fastify/session': { file: 'fastify-session-sign-in' },
     },
   },
   {
     name: 'Redis + MySQL',
     sql: 'mysql',
-    targets: { 'the barest': 'barest', 'weapp-auth': 'service', 'Express + mysql2 + ioredis + axios': 'tutorial' },
+    targets: { 'the barest': BAREST, 'weapp-auth': OURS, 'Express + mysql2 + ioredis + axios': { file: 'tutorial' } },
   },
 ]
 
@@ -103,8 +116,9 @@ async function measureColumn(
   servers: Servers,
 ): Promise<ColumnReport> {
   const targets: Target[] = []
-  for (const [name, file] of Object.entries(column.targets)) {
-    const target = await startTarget(name, file, await environment(column, wechat.url, wechat, servers))
+  for (const [name, { file, env }] of Object.entries(column.targets)) {
+    const given = { ...(await environment(column, wechat.url, wechat, servers)), ...env }
+    const target = await startTarget(name, file, given)
     closers.push(target.stop)
     targets.push(target)
     await makeUsersKnown(upstream, target, users)
@@ -113,7 +127,8 @@ async function measureColumn(
   for (let round = 0; round < rounds; round++) {
     const results = new Map<string, SignInRound>()
     for (const target of rotate(targets, round)) {
-      const result = await measureSignIns(upstream, target, signIns)
+      const canRead = column.targets[target.name]?.canRead === true
+      const result = await measureSignIns(upstream, target, { count: signIns, canRead })
       results.set(target.name, result)
       progress(
         `${column.name} ${round + 1}/${rounds}`,
@@ -124,8 +139,8 @@ async function measureColumn(
   }
   await Promise.all(targets.map((target) => target.stop()))
   const trips: Record<string, Trips> = {}
-  for (const [name, file] of Object.entries(column.targets)) {
-    trips[name] = await countTrips(column, file, upstream, wechat, servers)
+  for (const [name, program] of Object.entries(column.targets)) {
+    trips[name] = await countTrips(column, program, upstream, wechat, servers)
     progress(column.name, `${name}: ${JSON.stringify(trips[name])}`)
   }
   return { name: column.name, targets: summarize(measured, trips), every: measured }
@@ -134,7 +149,7 @@ async function measureColumn(
 /** How often each server is asked for one sign-in of a known user: counted by proxies, in a run of its own. */
 async function countTrips(
   column: Column,
-  file: string,
+  { file, env }: Program,
   upstream: Upstream,
   wechat: Target,
   servers: Servers,
@@ -152,9 +167,10 @@ async function countTrips(
       postgres: counted.postgres.url,
       mysql: counted.mysql.url,
     }
-    const env = await environment(column, counted.wechat.url, wechat, proxies)
-    const target = await startTarget(file, file, env)
+    const given = { ...(await environment(column, counted.wechat.url, wechat, proxies)), ...env }
+    const target = await startTarget(file, file, given)
     try {
+      // Known are those whose turn is next.
       await makeUsersKnown(upstream, target, users)
       const counts = () => [
         counted.wechat.count(),

@@ -12,6 +12,8 @@ export interface Trips {
 export interface TargetReport extends SignInRound {
   /** Sign-ins a CPU second, of those of the barest target, round by round. */
   ofBarest: number
+  /** The same of `GET /v1/me`; null where the target has no such route. */
+  readsOfBarest: number | null
   trips: Trips
 }
 
@@ -41,8 +43,14 @@ export function summarize(rounds: readonly SignInRound[][], trips: Record<string
   return targets.map((target) => {
     const own = rounds.flatMap((round) => round.filter((result) => result.target === target))
     const of = (pick: (round: SignInRound) => number) => median(own.map(pick))
-    const rate = (round: SignInRound[], name: string) =>
-      round.find((result) => result.target === name)?.perCpuSecond ?? Number.NaN
+    const canRead = own.every(({ readsPerCpuSecond }) => readsPerCpuSecond !== null)
+    const share = (pick: (round: SignInRound) => number | null) =>
+      median(
+        rounds.map((round) => {
+          const [one, barest] = [target, BAREST].map((name) => round.find((result) => result.target === name))
+          return ((one && pick(one)) ?? Number.NaN) / ((barest && pick(barest)) ?? Number.NaN)
+        }),
+      )
     return {
       target,
       perSecond: of((round) => round.perSecond),
@@ -51,7 +59,9 @@ export function summarize(rounds: readonly SignInRound[][], trips: Record<string
       addedAloneMs: of((round) => round.addedAloneMs),
       addedMs: of((round) => round.addedMs),
       p99Ms: of((round) => round.p99Ms),
-      ofBarest: median(rounds.map((round) => rate(round, target) / rate(round, BAREST))),
+      readsPerCpuSecond: canRead ? of((round) => round.readsPerCpuSecond ?? Number.NaN) : null,
+      ofBarest: share((round) => round.perCpuSecond),
+      readsOfBarest: canRead ? share((round) => round.readsPerCpuSecond) : null,
       trips: trips[target] ?? { wechat: Number.NaN, redis: Number.NaN, sql: Number.NaN },
     }
   })
@@ -74,6 +84,7 @@ export function toSignInTable({ machine, rounds, signIns, columns, refused, star
       }),
     )
   }
+  lines.push('', ...toReadsTable(columns))
   const ours = columns.find(({ name }) => name === 'Redis + PostgreSQL')?.targets.find(({ target }) => target === OURS)
   if (ours) {
     lines.push(
@@ -97,4 +108,16 @@ export function toSignInTable({ machine, rounds, signIns, columns, refused, star
   if (refused > 0)
     lines.push('', `The machine was busy: ${whole(refused)} sign-ins were refused with a 503, which are not counted.`)
   return `${lines.join('\n')}\n`
+}
+
+/** `GET /v1/me`: the session and its user are read. */
+function toReadsTable(columns: readonly ColumnReport[]): string[] {
+  const rows = columns.flatMap(({ name, targets }) =>
+    targets.flatMap(({ target, readsPerCpuSecond, readsOfBarest }) =>
+      readsPerCpuSecond === null || readsOfBarest === null
+        ? []
+        : `| ${name} | ${target} | ${Math.round(readsPerCpuSecond).toLocaleString('en')} | ${readsOfBarest.toFixed(2)} |`,
+    ),
+  )
+  return ['| `GET /v1/me` | | a CPU second | of the barest |', '| --- | --- | ---: | ---: |', ...rows]
 }

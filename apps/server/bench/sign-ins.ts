@@ -5,7 +5,9 @@ import type { Target } from './target.ts'
 
 const CALLERS = 20
 /** So many for a latency one at a time. */
-const ALONE = 150
+const ALONE = 100
+/** So many users read themselves, in turns. */
+const READERS = 100
 
 /** How often a target answered 503; none of these is counted as a sign-in. */
 export const refused = { count: 0 }
@@ -22,6 +24,8 @@ export interface SignInRound {
   addedAloneMs: number
   addedMs: number
   p99Ms: number
+  /** `GET /v1/me`, by the CPU time of the target's own process; null where the target has no such route. */
+  readsPerCpuSecond: number | null
 }
 
 /** The upstream, and the users who log in to it. */
@@ -29,6 +33,10 @@ export interface Upstream {
   /** Codes of users: each is good for one sign-in. */
   codes(count: number, kind: 'known' | 'new'): Promise<string[]>
   signIn(target: Target, codes: readonly string[], callers: number): Promise<number[]>
+  /** Signs in with each code, and gives the tokens. */
+  tokens(target: Target, codes: readonly string[]): Promise<string[]>
+  /** `GET /v1/me` with each token; the latencies in milliseconds. */
+  readMe(target: Target, tokens: readonly string[], callers: number): Promise<number[]>
   /** Asks the upstream alone, as a target does; the latencies in milliseconds. */
   exchange(codes: readonly string[], callers: number): Promise<number[]>
   close(): void
@@ -39,16 +47,28 @@ export function createUpstream(wechat: Target): Upstream {
   const agent = new Agent({ keepAlive: true, maxSockets: CALLERS })
   return {
     codes: async (count, kind) => (await fetch(`${codes}?count=${count}&kind=${kind}`)).json() as Promise<string[]>,
-    signIn: (target, each, callers) =>
-      run(each, callers, (code) =>
-        send(agent, 'POST', `${target.url}/v1/sessions`, 201, JSON.stringify({ appid, code })),
-      ),
+    signIn: (target, each, callers) => run(each, callers, (code) => send(agent, signInOf(target, code))),
+    tokens: async (target, each) => {
+      const answers = await Promise.all(each.map((code) => sendOnce(agent, signInOf(target, code))))
+      return answers.flatMap(({ status, text }) => (status === 201 ? String(JSON.parse(text).token) : []))
+    },
+    readMe: (target, tokens, callers) =>
+      run(tokens, callers, (token) => {
+        const headers = { authorization: `Bearer ${token}` }
+        return send(agent, { method: 'GET', url: `${target.url}/v1/me`, status: 200, headers })
+      }),
     exchange: (each, callers) =>
       run(each, callers, (code) => {
         const query = new URLSearchParams({ appid, secret, js_code: code, grant_type: 'authorization_code' })
-        return send(agent, 'GET', `${wechat.url}/sns/jscode2session?${query}`, 200)
+        return send(agent, { method: 'GET', url: `${wechat.url}/sns/jscode2session?${query}`, status: 200 })
       }),
     close: () => agent.destroy(),
+  }
+
+  function signInOf(target: Target, code: string): Request {
+    const body = JSON.stringify({ appid, code })
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+    return { method: 'POST', url: `${target.url}/v1/sessions`, status: 201, headers, body }
   }
 }
 
@@ -57,12 +77,20 @@ export async function makeUsersKnown(upstream: Upstream, target: Target, users: 
   await upstream.signIn(target, await upstream.codes(users, 'known'), CALLERS)
 }
 
-export async function measureSignIns(upstream: Upstream, target: Target, count: number): Promise<SignInRound> {
+/** @param canRead the target answers `GET /v1/me` */
+export async function measureSignIns(
+  upstream: Upstream,
+  target: Target,
+  { count, canRead }: { count: number; canRead: boolean },
+): Promise<SignInRound> {
   const alone = percentile(await upstream.signIn(target, await upstream.codes(ALONE, 'known'), 1), 0.5)
   const upstreamAlone = percentile(await upstream.exchange(await upstream.codes(ALONE, 'known'), 1), 0.5)
-  const many = await counted(upstream, target, await upstream.codes(count, 'known'))
+  const known = await upstream.codes(count, 'known')
+  const many = await counted(target, () => upstream.signIn(target, known, CALLERS))
   const upstreamMany = await upstream.exchange(await upstream.codes(count, 'known'), CALLERS)
-  const fresh = await counted(upstream, target, await upstream.codes(Math.ceil(count / 2), 'new'))
+  const unknown = await upstream.codes(Math.ceil(count / 2), 'new')
+  const fresh = await counted(target, () => upstream.signIn(target, unknown, CALLERS))
+  const reads = canRead ? await measureReads(upstream, target, count) : null
   return {
     target: target.name,
     perSecond: many.perSecond,
@@ -71,31 +99,38 @@ export async function measureSignIns(upstream: Upstream, target: Target, count: 
     addedAloneMs: alone - upstreamAlone,
     addedMs: percentile(many.latencies, 0.5) - percentile(upstreamMany, 0.5),
     p99Ms: percentile(many.latencies, 0.99),
+    readsPerCpuSecond: reads?.perCpuSecond ?? null,
   }
 }
 
-async function counted(upstream: Upstream, target: Target, codes: readonly string[]) {
+async function measureReads(upstream: Upstream, target: Target, count: number) {
+  const tokens = await upstream.tokens(target, await upstream.codes(READERS, 'known'))
+  const inTurns = Array.from({ length: count }, (_, index) => tokens[index % tokens.length] ?? '')
+  return counted(target, () => upstream.readMe(target, inTurns, CALLERS))
+}
+
+async function counted(target: Target, load: () => Promise<number[]>) {
   const cpuSeconds = await target.cpuSeconds()
   const startMs = performance.now()
-  const latencies = await upstream.signIn(target, codes, CALLERS)
+  const latencies = await load()
   const seconds = (performance.now() - startMs) / 1000
   const cpuSecondsTaken = (await target.cpuSeconds()) - cpuSeconds
   return { latencies, perSecond: latencies.length / seconds, perCpuSecond: latencies.length / cpuSecondsTaken }
 }
 
-/** Every code once, by so many callers at a time; the latencies in milliseconds of those that were served. */
+/** Each once, by so many callers at a time; the latencies in milliseconds of those that were served. */
 async function run(
-  codes: readonly string[],
+  each: readonly string[],
   callers: number,
-  ask: (code: string) => Promise<boolean>,
+  ask: (one: string) => Promise<boolean>,
 ): Promise<number[]> {
   const latencies: number[] = []
-  const left = codes.values()
+  const left = each.values()
   await Promise.all(
     Array.from({ length: callers }, async () => {
-      for (const code of left) {
+      for (const one of left) {
         const startMs = performance.now()
-        if (await ask(code)) latencies.push(performance.now() - startMs)
+        if (await ask(one)) latencies.push(performance.now() - startMs)
         else refused.count++
       }
     }),
@@ -103,18 +138,28 @@ async function run(
   return latencies
 }
 
-/** False when the target said that it cannot serve now: its machine is busy with something else. */
-async function send(agent: Agent, method: string, url: string, status: number, body?: string): Promise<boolean> {
-  const answer = await sendOnce(agent, method, url, body)
-  if (answer.status === status) return true
-  if (answer.status === 503) return false
-  throw new Error(`${method} ${new URL(url).pathname} was answered ${answer.status}: ${answer.text}`)
+interface Request {
+  method: string
+  url: string
+  /** What the answer must have. */
+  status: number
+  headers?: Record<string, string | number>
+  body?: string
 }
 
-function sendOnce(agent: Agent, method: string, url: string, body?: string): Promise<{ status: number; text: string }> {
+/** False when the target said that it cannot serve now: its machine is busy with something else. */
+async function send(agent: Agent, asked: Request): Promise<boolean> {
+  const answer = await sendOnce(agent, asked)
+  if (answer.status === asked.status) return true
+  if (answer.status === 503) return false
+  throw new Error(`${asked.method} ${new URL(asked.url).pathname} was answered ${answer.status}: ${answer.text}`)
+}
+
+function sendOnce(
+  agent: Agent,
+  { method, url, headers = {}, body }: Request,
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const headers =
-      body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
     request(url, { agent, method, headers }, (response) => {
       text(response).then((body) => resolve({ status: response.statusCode ?? 0, text: body }), reject)
     })

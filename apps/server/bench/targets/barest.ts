@@ -1,6 +1,7 @@
 // The barest sign-in that is still safe, written for speed: the body checked, the code claimed, one call of WeChat over a
 // kept connection, one prepared statement that writes identity and sealed session_key and gives the user, the session
-// written, the same answer as ours. No outage is handled, nothing is limited, nothing is logged.
+// written, the same answer as ours. No outage is handled, nothing is limited, nothing is logged. `GET /v1/me` is one read of
+// the session and one bare prepared SELECT.
 import { createCipheriv, createSecretKey, hash, randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -31,16 +32,24 @@ interface Stores {
   claim(digest: string): Promise<boolean>
   signIn(identity: Identity): Promise<User>
   saveSession(id: string, record: string): Promise<unknown>
+  findSession(id: string): Promise<string | null>
+  findUser(userId: string): Promise<User>
 }
+
+type SqlStatements = Pick<Stores, 'signIn' | 'findUser'>
 
 const TABLE = (text: string, bytes: string) =>
   `create table identities (appid ${text} not null, openid ${text} not null, unionid ${text}, sealed_key ${bytes} not null,
    user_id ${text} not null, sign_ins integer not null default 1, profile ${text} not null default '{}',
    primary key (appid, openid))`
+const INDEX = 'create index identities_of_user on identities (user_id)'
 const COLUMNS = '(appid, openid, unionid, sealed_key, user_id)'
 const RETURNING = 'returning user_id, sign_ins, profile'
 const ON_CONFLICT = `on conflict (appid, openid) do update set unionid = excluded.unionid,
    sealed_key = excluded.sealed_key, sign_ins = identities.sign_ins + 1 ${RETURNING}`
+
+const findUser = (placeholder: string) =>
+  `select user_id, sign_ins, profile from identities where user_id = ${placeholder}`
 
 const valuesOf = ({ appid, openid, unionid, sealedKey }: Identity) => [appid, openid, unionid, sealedKey, randomUUID()]
 const toUser = (row: Record<string, unknown>): User => ({
@@ -111,6 +120,16 @@ app.post('/v1/sessions', { schema: SCHEMA }, async ({ body: { appid, code } }: S
     user: { id: user.id, isNew: user.signIns === 1, profile: JSON.parse(user.profile) },
   }
 })
+
+app.get('/v1/me', async ({ headers: { authorization } }: { headers: { authorization: string } }, reply: Reply) => {
+  const record = await stores.findSession(hash('sha256', authorization.slice('Bearer '.length), 'base64url'))
+  if (record === null) {
+    reply.code(401)
+    return { code: 'session_invalid' }
+  }
+  const user = await stores.findUser(JSON.parse(record).userId)
+  return { user: { id: user.id, profile: JSON.parse(user.profile) } }
+})
 serve({ url: await app.listen({ port: 0, host: '127.0.0.1' }), users: [] })
 
 async function exchange(code: string): Promise<Identity | null> {
@@ -141,39 +160,55 @@ async function openStores(): Promise<Stores> {
   return {
     claim: async (digest) => (await redis.set(`barest:code:${digest}`, '1', 'EX', CLAIM_SECONDS, 'NX')) === 'OK',
     saveSession: (id, record) => redis.set(`barest:${id}`, record, 'EX', IDLE_SECONDS),
-    signIn: await (DATABASE_URL.startsWith('mysql') ? openMysql(DATABASE_URL) : openPostgres(DATABASE_URL)),
+    findSession: (id) => redis.get(`barest:${id}`),
+    ...(await (DATABASE_URL.startsWith('mysql') ? openMysql(DATABASE_URL) : openPostgres(DATABASE_URL))),
   }
 }
 
-async function openPostgres(connectionString: string): Promise<Stores['signIn']> {
+async function openPostgres(connectionString: string): Promise<SqlStatements> {
   const pool = new pg.Pool({ connectionString, max: 10 })
   await pool.query(TABLE('text', 'bytea'))
+  await pool.query(INDEX)
   const statement = `insert into identities ${COLUMNS} values ($1, $2, $3, $4, $5) ${ON_CONFLICT}`
-  return async (identity) =>
-    toUser((await pool.query({ name: 'sign-in', text: statement, values: valuesOf(identity) })).rows[0])
+  const one = async (name: string, text: string, values: unknown[]) =>
+    toUser((await pool.query({ name, text, values })).rows[0])
+  return {
+    signIn: (identity) => one('sign-in', statement, valuesOf(identity)),
+    findUser: (userId) => one('find-user', findUser('$1'), [userId]),
+  }
 }
 
 /** RETURNING is MariaDB's; MySQL would need a second statement. */
-async function openMysql(uri: string): Promise<Stores['signIn']> {
+async function openMysql(uri: string): Promise<SqlStatements> {
   const pool = requirePeer('mysql2/promise').createPool({ uri, connectionLimit: 10 })
   await pool.query(TABLE('varchar(190)', 'blob'))
+  await pool.query(INDEX)
   const statement = `insert into identities ${COLUMNS} values (?, ?, ?, ?, ?) on duplicate key update
     unionid = values(unionid), sealed_key = values(sealed_key), sign_ins = sign_ins + 1 ${RETURNING}`
-  return async (identity) => toUser((await pool.execute(statement, valuesOf(identity)))[0][0])
+  const one = async (text: string, values: unknown[]) => toUser((await pool.execute(text, values))[0][0])
+  return {
+    signIn: (identity) => one(statement, valuesOf(identity)),
+    findUser: (userId) => one(findUser('?'), [userId]),
+  }
 }
 
 function openSqlite(file: string): Stores {
   const db = new DatabaseSync(file)
   db.exec('pragma journal_mode = wal; pragma synchronous = full')
   db.exec(TABLE('text', 'blob'))
+  db.exec(INDEX)
   db.exec('create table codes (digest text primary key, until integer not null) without rowid')
   db.exec('create table sessions (id text primary key, record text not null) without rowid')
   const claim = db.prepare('insert or ignore into codes (digest, until) values (?, ?)')
   const save = db.prepare('insert into sessions (id, record) values (?, ?)')
+  const find = db.prepare('select record from sessions where id = ?')
+  const user = db.prepare(findUser('?'))
   const signIn = db.prepare(`insert into identities ${COLUMNS} values (?, ?, ?, ?, ?) ${ON_CONFLICT}`)
   return {
     claim: async (digest) => claim.run(digest, Date.now() + CLAIM_SECONDS * 1000).changes === 1,
     signIn: async (identity) => toUser(signIn.get(...valuesOf(identity)) as Record<string, unknown>),
     saveSession: async (id, record) => save.run(id, record),
+    findSession: async (id) => (find.get(id)?.record as string | undefined) ?? null,
+    findUser: async (userId) => toUser(user.get(userId) as Record<string, unknown>),
   }
 }
