@@ -29,7 +29,7 @@ export interface AppDeps {
   users: UserStore
   /** The client behind `app.redis`; null where the sessions are embedded. */
   redis: Redis | Cluster | null
-  /** With what names in Redis begin. */
+  /** How all keys in Redis begin. */
   keyPrefix: string
   /**
    * Opens what is kept in Redis; given null, the embedded sessions. Where `accessTokens` is null, each process keeps its own
@@ -45,7 +45,9 @@ export interface AppDeps {
   rateLimits?: RateLimitsOptions
   /** Default: the service has no WebSockets. */
   sockets?: SocketOptions
-  /** From which delay of the event loop on requests are `overloaded`, in milliseconds; 0: never. Default 1 000. */
+  /**
+   * Requests are answered `overloaded` while the event loop is late by more than so many milliseconds. 0: never. Default 1 000.
+   */
   maxEventLoopDelayMs?: number
   log: FastifyBaseLogger
   now?: () => number
@@ -65,7 +67,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: deps.log,
     trustProxy: deps.trustProxy.length > 0 && [...deps.trustProxy],
-    // One id wherever a request is looked for. A caller's own could be anything, twice.
+    // One id in the log, the header and the problem. An id from the caller could be anything, and could come twice.
     genReqId: () => randomUUID(),
     requestTimeout: REQUEST_TIMEOUT_MS,
     // By default Node looks for late requests only every 30 s: one could then take a minute.
@@ -93,7 +95,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       if (url !== '/livez') throw new ApiError('overloaded', 'the event loop is late', { retryAfterSeconds: 1 })
     },
   })
-  // Loaded on demand, and with it the driver.
+  // Loaded on demand, together with the driver.
   if (redis) await app.register((await import('./redis-plugin.ts')).redisPlugin, { client: redis })
   const { sessions, accessTokens } = deps.openSessions(redis && app.redis)
   await app.register(weappAuth, {

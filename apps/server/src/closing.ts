@@ -34,7 +34,7 @@ export function closeGracefully(app: FastifyInstance): void {
     if (isClosing) done(new ApiError('shutting_down', 'the service is stopping', { retryAfterSeconds: 1 }))
     else done()
   })
-  // Kept open, a connection would hold the service up once its request is answered.
+  // A connection that is kept open would delay the stop after its request is answered.
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (isClosing) reply.header('connection', 'close')
     done(null, payload)

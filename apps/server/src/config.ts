@@ -19,7 +19,7 @@ export interface Config {
   wechatApiBaseUrl: string
   /** WeChat played by this process: whoever asks is signed in as whomever they name. */
   emulator: boolean
-  /** Whether the emulator answers under any name and on any address, not only on this machine's own. */
+  /** Whether the emulator answers under any `Host` and on any address, not only on the loopback ones. */
   emulatorExposed: boolean
   redisUrl: string | null
   databaseUrl: string | null
@@ -29,7 +29,7 @@ export interface Config {
   sessionLimit: number
   /** How long, in milliseconds, a process may trust a cached session before it asks Redis again. 0: asks for each request. */
   sessionCacheMs: number
-  /** Whose word about the caller's address counts: addresses and ranges of the proxies in front. */
+  /** The proxies in front whose `X-Forwarded-For` is believed: addresses and ranges. */
   trustProxy: readonly string[]
   /** Key ring that seals the session_keys at rest, `kid:base64,kid:base64`; null: made once and kept in `dataDir`. */
   sessionKeyKeys: string | null
@@ -137,7 +137,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, l
   })
 }
 
-/** What no single variable shows. */
+/** Problems of several variables together. */
 function* findContradictions(e: Readonly<Record<string, string | undefined>>, say: Say): Generator<string> {
   if ((e.WECHAT_EMULATOR ?? 'off') === 'off') {
     if (e.WECHAT_APPID && !e.WECHAT_SECRET)
@@ -221,7 +221,7 @@ function url(say: Say, protocols: readonly string[], ...examples: string[]) {
   return z.string().refine(isWellFormed, addressLike(say, ...examples))
 }
 
-/** It is also printed at the start, where nothing secret may stand. */
+/** The address is printed at the start, so that nothing secret may be in it. */
 function isBareAddress(text: string): boolean {
   const { username, password, search, hash } = URL.parse(text) ?? {}
   return !username && !password && !search && !hash

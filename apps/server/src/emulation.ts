@@ -20,17 +20,17 @@ import { watchStores } from './watched-stores.ts'
 /** WeChat played by this process. Loaded only when the configuration asks for it. */
 export interface Emulation {
   world: World
-  /** What the service is given in place of the configuration's. */
+  /** The mini-programs that the service is given in place of those of the configuration. */
   apps: { appid: string; secrets: string[] }[]
   wechatApiBaseUrl: string
   now: () => number
-  /** None: the phones of the demonstration run in this process, which is late because of them on a slow machine. */
+  /** No limit: the phones of the demonstration run in this process, and make it late on a slow machine. */
   maxEventLoopDelayMs: 0
   /** The demonstration's orders are told of over a WebSocket. */
   sockets: SocketOptions
   /** Which `Host` headers are answered: without `exposed` only this machine's own, against DNS rebinding. */
   allowHost: (host: string | undefined) => boolean
-  /** The same stores, with what the service asks them in the ledger. */
+  /** The same stores; each call of the service is written to the ledger. */
   watch: (stores: Stores) => Stores
   /** Puts the emulator's switches under `/emulator`, and the demo's page and business route, into the service. */
   mount(app: FastifyInstance): Promise<void>

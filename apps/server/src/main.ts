@@ -9,7 +9,7 @@ import { createLog } from './log.ts'
 import { explainStartError } from './start-error.ts'
 import { openStores } from './stores.ts'
 
-/** Whatever is still open then, the process ends: an orchestrator's own deadline is usually ten seconds. */
+/** The process ends after this time, whatever is still open: an orchestrator's own deadline is usually ten seconds. */
 const STOP_TIMEOUT_MS = 9_000
 
 let language: Language = 'en'
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const texts = DEMO_TEXTS[language]
   const config = parseConfig(process.env, language)
   const log = createLog(config.logLevel)
-  // What the embedded stores write holds openids and keys: it is for this user alone.
+  // Files of the embedded stores hold openids and keys: only this user may read them.
   process.umask(0o077)
 
   const closers: (() => Promise<void>)[] = []

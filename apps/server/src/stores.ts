@@ -31,7 +31,9 @@ import type { SqlServer } from './sql-server.ts'
 import { openUserDatabase, type UserDatabase } from './user-database.ts'
 import { limitUserStore } from './user-deadline.ts'
 
-/** Servers that are there answer within this, so that whoever calls as soon as the service listens is served. */
+/**
+ * How long the start waits for the servers. Those that are up answer in this time, so that the first request finds them ready.
+ */
 const FIRST_ATTEMPT_MS = 1_000
 
 export interface Stores {
@@ -39,11 +41,11 @@ export interface Stores {
   avatars: AvatarsOptions
   /** For `@fastify/redis`, connected or about to be; null with the embedded sessions. */
   redis: Redis | Cluster | null
-  /** With what names in Redis begin. */
+  /** How all keys in Redis begin. */
   keyPrefix: string
   /** Opens what is kept in Redis, with `app.redis` as the client; given null, the embedded sessions. */
   openSessions(redis: RedisClient | null): Sessions
-  /** Where the stores say that they are away; whoever says the same of a request that failed shares its line. */
+  /** The log in which the stores say that they are away; requests that fail because of that share its one line a second. */
   outageLog: OutageLog
   /** Settles when a database answers and cannot be used: the service has to end, and says why. */
   unusable: Promise<Error>
@@ -52,7 +54,7 @@ export interface Stores {
 
 export interface Sessions {
   sessions: SessionStore
-  /** Null: every process keeps its own. */
+  /** Null: every process keeps its own access_tokens. */
   accessTokens: AccessTokenStore | null
 }
 

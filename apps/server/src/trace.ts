@@ -1,7 +1,7 @@
 import type { LedgerEntry } from '@weapp-auth/emulator'
 import type { DemoTexts } from './demo-texts.ts'
 
-/** The user, the clock and the emulator's switches begin a new scene. */
+/** An act of the user, a change of the clock or a switch of the emulator begins a new scene. */
 const BEGINNING = /^(app\.launch|ui\.)/
 
 const ACTOR_WIDTH = 9
@@ -19,7 +19,7 @@ export function createTrace(print: (line: string) => void, texts: DemoTexts): (e
   }
 }
 
-/** Null for what a reader does not need. */
+/** Null for entries that the trace leaves out. */
 function renderEntry(entry: LedgerEntry, texts: DemoTexts): string | null {
   const [action, outcome] = describe(entry, texts) ?? []
   if (!action) return null
@@ -27,7 +27,7 @@ function renderEntry(entry: LedgerEntry, texts: DemoTexts): string | null {
   return outcome ? `${pad(line, ACTION_END)} → ${outcome}` : line
 }
 
-/** Nobody is named for what happens to everybody, such as the clock. */
+/** Entries about everybody, such as the clock, name no phone. */
 function actorOf({ side, device }: LedgerEntry, texts: DemoTexts): string {
   if (side === 'device') return String(device)
   return side === 'wechat' ? texts.wechat : ''

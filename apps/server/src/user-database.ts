@@ -17,7 +17,7 @@ import type { SqlServer } from './sql-server.ts'
 const ANSWER_MS = 500
 const ANSWER_STEP_MS = 50
 const RETRY_DELAY_MS = 250
-/** What queries still under way get when the service stops; by then nobody waits for their answers. */
+/** How long queries under way may still take when the service stops; by then nobody waits for their answers. */
 const CLOSE_TIMEOUT_MS = 400
 
 export interface UserDatabase {
@@ -57,7 +57,7 @@ export function openUserDatabase(options: UserDatabaseOptions): UserDatabase {
     giveUp = resolve
   })
   let isReady = false
-  /** One question at a time, however many want to know. Null: none is under way. */
+  /** The question that is under way, shared by all who ask at the same time. Null: none is. */
   let asking: Promise<boolean> | null = null
   void prepareUntilReady()
 
@@ -79,7 +79,7 @@ export function openUserDatabase(options: UserDatabaseOptions): UserDatabase {
   }
 
   async function prepareUntilReady(): Promise<void> {
-    /** The reason that was told last. It is told once: the database may be away for hours. */
+    /** The reason that was logged last. Each reason is logged once in a row: the database may be away for hours. */
     let told: string | null = null
     const say = (line: () => void) => outageLog.tell('store_unavailable', line)
     for (; !stopping.signal.aborted; await sleep(RETRY_DELAY_MS, undefined, { ref: false })) {
@@ -116,7 +116,7 @@ export function openUserDatabase(options: UserDatabaseOptions): UserDatabase {
     return error instanceof Error && (server.isAway(error) || isAway(error.cause))
   }
 
-  /** All connections break at the same time when the server restarts. */
+  /** Counted: all connections break at the same time when the server restarts. */
   function tellBroken(error: Error): void {
     outageLog.repeat('store_unavailable', (counted) =>
       log.warn({ reason: error.message, ...counted }, `a connection to the user store (${name}) broke`),
@@ -129,7 +129,7 @@ async function askServer(server: SqlServer): Promise<boolean> {
   const close = server.greet(() => {
     hasAnswered = true
   })
-  // In steps: where this process is what is late, each of them lets in what has arrived meanwhile.
+  // Waits in steps: when this process itself is late, each step lets in the answers that have arrived meanwhile.
   for (let waitedMs = 0; waitedMs < ANSWER_MS && !hasAnswered; waitedMs += ANSWER_STEP_MS) await sleep(ANSWER_STEP_MS)
   close()
   return hasAnswered

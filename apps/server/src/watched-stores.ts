@@ -30,7 +30,7 @@ export function watchStores(ledger: Ledger) {
     return new Proxy(store, {
       get(target, method) {
         const value: unknown = Reflect.get(target, method)
-        // A remembered session asks nobody, and closing is no question.
+        // `findRemembered` and `close` ask the store nothing.
         if (typeof value !== 'function' || typeof method !== 'string' || QUIET.has(method)) return value
         return (...args: unknown[]) => observe(name, method, args, () => value.apply(target, args))
       },
@@ -63,7 +63,7 @@ export function watchStores(ledger: Ledger) {
       users: watch('users', stores.users),
     }),
 
-    /** Everything that follows from a request belongs to the phone that sent it. */
+    /** Calls of the stores that a request causes belong to the phone that sent the request. */
     follow(server: Server): void {
       server.prependListener('request', ({ headers }: IncomingMessage) => {
         const phone = headers[PHONE_HEADER]

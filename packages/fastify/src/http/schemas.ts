@@ -5,7 +5,7 @@ import { type Static, type TSchema, Type } from 'typebox'
  * the way in and cannot leave on the way out: what a response schema does not name is cut off.
  */
 
-/** What the phone is; every field may be missing. */
+/** The device data of a phone; every field may be missing. */
 export const Device = Type.Object({
   platform: Type.Optional(Type.String()),
   model: Type.Optional(Type.String()),
@@ -16,7 +16,7 @@ export const Device = Type.Object({
 
 const Gender = Type.Union([Type.Literal(0), Type.Literal(1), Type.Literal(2)])
 
-/** What users say of themselves. */
+/** What users fill in about themselves. */
 export const UserProfile = Type.Object({
   nickname: Type.String(),
   avatarUrl: Type.String(),

@@ -9,7 +9,7 @@ export type TakeTurns = <T>(key: string, work: () => Promise<T>) => Promise<T>
  * @param late what it fails with
  */
 export function createTurns(maxWaitMs: number, late: () => Error): TakeTurns {
-  /** Settles, and never rejects, when everything with this key is over; an absent key is free. */
+  /** By key: settles, and never rejects, when all work with this key is over. No entry: nothing with this key is under way. */
   const busy = new Map<string, Promise<unknown>>()
   return (key, work) => {
     const before = busy.get(key)
@@ -17,7 +17,7 @@ export function createTurns(maxWaitMs: number, late: () => Error): TakeTurns {
     const free = () => {
       if (busy.get(key) === over) busy.delete(key)
     }
-    // What gave up waiting must not let the next one overtake those that still run.
+    // A call that gave up waiting must not let the next one start before the work that still runs.
     const over: Promise<unknown> = before ? Promise.allSettled([before, mine]).then(free) : mine.then(free, free)
     busy.set(key, over)
     return mine

@@ -19,7 +19,7 @@ async function markWorld(db: Kysely<UsersDatabase>, world: World): Promise<strin
   try {
     await db.insertInto('weapp_auth_store').values({ id: ONLY_ROW, world }).execute()
   } catch (error) {
-    // Another process was faster.
+    // Another process has marked the database first.
     if (faultOf(error) !== 'constraint') throw error
   }
   return (await find())?.world ?? world

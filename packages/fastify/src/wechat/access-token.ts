@@ -27,10 +27,10 @@ export interface AccessToken {
  * @throws ApiError `store_unavailable` when it does not answer
  */
 export interface AccessTokenStore {
-  /** Null when there is none, or it has come to its end. */
+  /** Null when there is none, or it has expired. */
   find(appid: string): Promise<string | null>
   save(appid: string, token: AccessToken): Promise<void>
-  /** Takes the right to refresh for so long: one caller alone gets it. */
+  /** Takes the lease to refresh for so many milliseconds: only one caller gets it. */
   lease(appid: string, leaseId: string, leaseMs: number): Promise<boolean>
   release(appid: string, leaseId: string): Promise<void>
   /** The digest that `saveForced` was given last, while it is kept; null otherwise. */
@@ -71,7 +71,7 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
           const token = await flight
           if (token !== refused) return token
         } catch (error) {
-          // The flight began earlier than this call, and so did its deadline.
+          // The request that this call shares began earlier, and its deadline is earlier too.
           if (!isTimeout(error) || performance.now() >= giveUpAtMs) throw error
         }
       }
@@ -95,7 +95,7 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
       if (performance.now() >= giveUpAtMs) throw timeout()
     }
     try {
-      // Another one may have been faster between the last look and the lease.
+      // Another process may have saved a token between the last look and the lease.
       const found = await store.find(appid)
       if (found !== null && found !== refused) return found
       const asked = await ask(appid, { isForced: false, giveUpAtMs })
@@ -119,7 +119,7 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
         'WeChat refuses the access_token, and a forced refresh did not help; there is a pause before the next one'
       throw new ApiError('wechat_misconfigured', message)
     }
-    // Before it is asked: no answer, or an error, is remembered as well.
+    // Saved before WeChat is asked, so that a refresh without an answer, or with an error, counts too.
     await store.saveForced(appid, digestOf(refused), FORCED_REFRESH_PAUSE_MS)
     const token = await ask(appid, { isForced: true, giveUpAtMs })
     await store.saveForced(appid, digestOf(token.value), FORCED_REFRESH_PAUSE_MS)

@@ -9,7 +9,7 @@ export interface WechatApp {
   secrets: readonly string[]
 }
 
-/** The appSecrets of our mini-programs; they do not leave this object but in a call of WeChat. */
+/** The appSecrets of our mini-programs; they leave this object only in calls to WeChat. */
 export interface AppSecrets {
   has(appid: string): boolean
   /**

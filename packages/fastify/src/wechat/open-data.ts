@@ -25,22 +25,22 @@ export interface SignedData {
   signature: string
 }
 
-/** Whom the data must be about, where and when. */
+/** What the data must match: the user, the mini-program and the time. */
 export interface OpenDataContext {
   appid: string
   nowMs: number
 }
 
 /**
- * Opens data that WeChat encrypted for this user of this mini-program within the last hour: AES-128-CBC under the
- * session_key, PKCS#7. Null for every reason why it is anything else. All keys are always tried, so that the time it
- * takes tells none of them apart.
+ * Opens data that WeChat encrypted for this user of this mini-program within the last hour: AES-128-CBC under the session_key,
+ * PKCS#7. Null when the data is anything else, for whatever reason. All keys are always tried, so that the time it takes tells
+ * none of them apart.
  *
- * CBC has no authenticity: whoever alters the bytes alters the text behind them, and nothing in the format shows it. The
- * appid, the time and the openId are checked; what else is in the data must be checked by whoever acts on it.
+ * CBC has no authenticity: whoever alters the bytes alters the text behind them, and nothing in the format shows it. The appid,
+ * the time and the openId are checked; what else is in the data must be checked by whoever acts on it.
  *
- * The identifiers and the watermark are checked and left out. Some data names no openId (a phone number, steps); the
- * session_key itself is that user's alone.
+ * The identifiers and the watermark are checked and left out. Some data names no openId (a phone number, steps); the session_key
+ * itself is that user's alone.
  *
  * @throws ApiError `request_invalid` for what is not base64
  * @see https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html
@@ -104,7 +104,7 @@ function isMarked({ watermark }: Record<string, unknown>, { appid, nowMs }: Open
   return isSame(watermark.appid, appid) && ageMs <= MAX_AGE_MS && ageMs >= -MAX_AHEAD_MS
 }
 
-/** In a time that says nothing about where two texts part. */
+/** Compares two texts in a time that does not depend on where they differ. */
 function isSame(a: string, b: string): boolean {
   return timingSafeEqual(hash('sha256', a, 'buffer'), hash('sha256', b, 'buffer'))
 }

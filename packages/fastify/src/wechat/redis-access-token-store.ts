@@ -30,7 +30,7 @@ return 0
 export function createRedisAccessTokenStore(options: RedisAccessTokenStoreOptions): AccessTokenStore {
   const { redis, vault, keyPrefix = 'weapp-auth:' } = options
   const guarded = guardStore('the store of access_tokens (Redis)')
-  // No user has an empty openid, so this is nobody's session_key.
+  // The vault seals for an owner. No user has an empty openid, so no session_key can be taken for an access_token.
   const owner = (appid: string) => ({ appid, openid: '' })
   const leaseKey = (appid: string) => `${keyPrefix}tl:${appid}`
   const forcedKey = (appid: string) => `${keyPrefix}tf:${appid}`
@@ -55,7 +55,7 @@ export function createRedisAccessTokenStore(options: RedisAccessTokenStoreOption
     }),
   }
 
-  /** One that was sealed under a key the ring has lost is fetched anew. */
+  /** An access_token that was sealed under a key that the ring lacks is fetched anew. */
   function findOpened(sealed: string, appid: string): string | null {
     try {
       return vault.open(sealed, owner(appid))

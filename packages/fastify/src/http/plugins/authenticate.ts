@@ -48,7 +48,7 @@ export async function authenticate(request: FastifyRequest, reply: FastifyReply)
   }
   try {
     const found = sessions.getRecord(parseBearer(request.headers.authorization))
-    // A remembered session is no promise: the guard then waits for nothing.
+    // A remembered session comes without a promise, so that the guard does not wait for it.
     const { id: sessionId, userId, appid } = found instanceof Promise ? await found : found
     ;(request as WithAuth)[kAuth] = { userId, sessionId, appid }
   } catch (error) {
@@ -74,12 +74,12 @@ export const guardedRequests = fp(
   { name: '@weapp-auth/guarded-requests', fastify: '5.x' },
 )
 
-/** The live session of a request. Throws at once without a token to look for. */
+/** The live session of a request. Throws at once when the request has no well-formed token. */
 export function getSession(request: FastifyRequest, sessions: Sessions): Promise<Session> {
   return sessions.get(parseBearer(request.headers.authorization))
 }
 
-/** The token in a header that nobody asked for: null for none, and for anything that is not sent as one. */
+/** The token of an Authorization header that a request may have; null when it has no bearer token. */
 export function findBearer(header: string | undefined): string | null {
   return /^bearer +(.+)$/i.exec(header ?? '')?.[1] ?? null
 }

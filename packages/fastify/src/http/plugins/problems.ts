@@ -91,7 +91,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   return send(reply, body)
 }
 
-/** For an error of the host, or of another plugin, that says "not now" and leaves it to us to say when. */
+/** The Retry-After for an error of the host, or of another plugin, that has none. */
 function findRetryAfter(statusCode: number, reply: FastifyReply): number | undefined {
   const seconds: Readonly<Record<number, number>> = { 429: 60, 503: 1 }
   return reply.hasHeader('retry-after') ? undefined : seconds[statusCode]
@@ -114,7 +114,8 @@ function logFailure(request: FastifyRequest, { code, message, logFields }: ApiEr
     try {
       request.log.error({ err, ...logFields, ...counted }, message)
     } catch {
-      // The logger marks the error while it prints it, which a frozen one refuses; or a getter of the error throws.
+      // The logger writes a mark on the error while it prints it, and a frozen error refuses that; or a getter of the error
+      // throws.
       request.log.error({ reason: readReason(err), ...counted }, message)
     }
   }
@@ -130,7 +131,7 @@ function readReason(error: unknown): string {
   }
 }
 
-/** As text, so that no response schema of the route it happened in takes fields away. */
+/** Sends the problem as text, because a response schema of the route would remove fields. */
 function send(reply: FastifyReply, body: Partial<Problem> & { status: number }): FastifyReply {
   return reply
     .code(body.status)
@@ -215,7 +216,7 @@ function classify(error: unknown): ApiError {
   return fromStatus(statusCode, code) ?? new ApiError('internal', 'an unexpected error', { cause: error })
 }
 
-/** Code without types may have given it a code, or a time, that does not exist. */
+/** JavaScript without types may have given the error a code that does not exist, or a time that is no number. */
 function parseApiError(error: ApiError): ApiError {
   const { code, message, detail, reason, retryAfterSeconds, logFields } = error
   if (!Object.hasOwn(PROBLEM_STATUS, code)) return new ApiError('internal', `an ApiError has the code ${code}`)
@@ -276,7 +277,7 @@ function describe(validation: readonly unknown[], context: unknown): string {
     .slice(1)
     .replaceAll('/', '.')
   if (keyword === 'required') {
-    // The former of our validator, the latter of Ajv, Fastify's default.
+    // `requiredProperties` comes from our validator, `missingProperty` from Ajv, Fastify's default.
     const { requiredProperties, missingProperty } = Object(params) as Record<string, unknown>
     const missing = [requiredProperties ?? missingProperty].flat()
     return missing.map((name) => `${path ? `${path}.${name}` : name} is missing`).join(', ')

@@ -34,14 +34,14 @@ export interface RateLimits {
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-/** Lets the routes of a scope have limits. When the store that counts is gone, everybody passes. */
+/** Applies the limits of the routes of a scope. While the store of the counters is away, no request is limited. */
 export const countRequests = fp(
   async (scope: FastifyInstance, { redis, keyPrefix = 'weapp-auth:' }: RateLimitsOptions) => {
     await scope.register(fastifyRateLimit, {
       global: false,
       skipOnError: true,
       ...(redis && { redis, nameSpace: `${keyPrefix}l:` }),
-      // No headers with the rest of the limit: no client of ours reads them. `Retry-After` comes with the problem.
+      // Sends no headers about what is left of the limit: our client does not read them. `Retry-After` comes with the problem.
       addHeaders: NO_HEADERS,
       addHeadersOnExceeding: NO_HEADERS,
       errorResponseBuilder: ({ routeOptions: { config } }, { max, ttl }) => {

@@ -50,7 +50,7 @@ function createPicker(schema: object): Picker {
     const pick = createPicker(schema.items as object)
     return (value) => (Array.isArray(value) ? value.map(pick) : value)
   }
-  // A record names no properties: whatever it holds may leave.
+  // A record names no properties: all of them are sent.
   if (!('properties' in schema)) return (value) => value
   const picks = Object.entries(schema.properties as Record<string, object>).map(
     ([name, property]) => [name, createPicker(property)] as const,

@@ -11,7 +11,7 @@ import { GetMeResponse, UpdateProfileRequest, UpdateProfileResponse } from '../s
 /** Where the user is read and changed. */
 export interface MeRoutesOptions {
   users: UserStore
-  /** Told of what is changed here. */
+  /** Is told which users have changed, and reads them anew. */
   recentUsers: RecentUsers
   /** Null: this service keeps no pictures. */
   avatars: Avatars | null

@@ -58,7 +58,7 @@ export const openDataRoutes: FastifyPluginAsyncTypebox<OpenDataRoutesOptions> = 
 /** A user who signed in another way than through WeChat. */
 const NO_KEYS: WechatKeys = { openid: '', sessionKeys: [] }
 
-/** One answer whatever was wrong: anything more would help whoever probes for a key, and a new login mends most of it. */
+/** The same answer for every failure: details would help an attacker who tries keys, and a new login mends most failures. */
 function stale(): ApiError {
   return new ApiError('session_key_stale', 'open data could not be opened or verified')
 }

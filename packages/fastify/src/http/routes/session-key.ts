@@ -6,7 +6,7 @@ import { authenticate } from '../plugins/authenticate.ts'
 import type { RouteLimit } from '../plugins/rate-limit.ts'
 import { CheckSessionKeyResponse } from '../schemas.ts'
 
-/** Where the session_keys are, and who knows whether they live. */
+/** Where the session_keys are, and how WeChat is asked about them. */
 export interface SessionKeyRoutesOptions {
   wechat: WechatGateway
   users: UserStore
@@ -14,7 +14,7 @@ export interface SessionKeyRoutesOptions {
   limit: RouteLimit
 }
 
-/** WeChat's session_key of the caller, which has a life of its own beside the session. */
+/** Routes about WeChat's session_key of the caller, whose lifetime does not depend on that of the session. */
 export const sessionKeyRoutes: FastifyPluginAsyncTypebox<SessionKeyRoutesOptions> = async (app, options) => {
   const { wechat, users, limit } = options
 

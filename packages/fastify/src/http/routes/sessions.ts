@@ -30,7 +30,7 @@ export interface SessionsRoutesOptions {
   now: () => number
 }
 
-/** Signing in with a code of `wx.login`; the sessions of the user, and their ends. */
+/** Routes to sign in with a code of `wx.login`, to list the sessions of the user, and to end them. */
 export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = async (app, options) => {
   const { wechat, sessions, users, onSignIn, limit, now } = options
 
@@ -91,7 +91,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
       const { userId, sessionId } = request.auth
       const others = await sessions.revokeAll(userId, 'signed_out_elsewhere', sessionId)
       if (request.query.scope === 'others') return { revoked: others }
-      // This one last: while it lives, the caller can ask again if anything fails.
+      // Ends the caller's own session last: while it lives, the caller can ask again if anything fails.
       const own = await sessions.revoke(userId, sessionId, 'signed_out')
       return { revoked: others + Number(own) }
     },
@@ -112,7 +112,7 @@ function checkData(data: unknown): void {
   throw invalid(`data must not have more than ${MAX_DATA_BYTES} bytes as JSON`)
 }
 
-/** JSON.parse reads what is nested deeper than JSON.stringify can write; so much of it is too long in any case. */
+/** JSON.stringify fails on data that is nested too deeply, which JSON.parse has read; such data is too long in any case. */
 function jsonBytes(data: unknown): number {
   try {
     return Buffer.byteLength(JSON.stringify(data))
