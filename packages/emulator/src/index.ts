@@ -46,14 +46,19 @@ export {
   type World,
   type WorldOptions,
 } from './world.ts'
+export type { Answer, Answers } from './wx/answers.ts'
 export type { Callbacks, Failure } from './wx/api-call.ts'
+export type { AppUpdate } from './wx/app-services.ts'
 export type { AppThread } from './wx/app-thread.ts'
+export type { Canvases, Drawing } from './wx/canvas.ts'
+export type { UserChoices } from './wx/choices.ts'
 export { createDevice, type Device, type DeviceOptions, type Wx } from './wx/device.ts'
 export type { DeviceFiles } from './wx/files.ts'
 export type { LaunchOptions, Lifecycle } from './wx/lifecycle.ts'
 export { localLink, remoteLink, type WechatLink } from './wx/link.ts'
 export type { Network, NetworkType } from './wx/network.ts'
 export type { ButtonDetail, OpenButtons } from './wx/open-buttons.ts'
+export type { Privacy } from './wx/permissions.ts'
 export type { ReceivedHeaders, RequestTask, TransferProgress, TransferTask } from './wx/request.ts'
 export type {
   DownloadOptions,
@@ -67,5 +72,5 @@ export type { SocketOptions, SocketTask } from './wx/socket.ts'
 export { unpackSocketHeaders } from './wx/socket-headers.ts'
 export type { DeviceStorage } from './wx/storage.ts'
 export type { Transport, TransportRequest, TransportResponse } from './wx/transport.ts'
-export type { UserChoices } from './wx/ui.ts'
+export type { TabBar } from './wx/ui.ts'
 export type { Connection, SocketEvents, SocketRequest, SocketTransport } from './wx/web-socket.ts'

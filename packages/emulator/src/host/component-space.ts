@@ -27,6 +27,8 @@ export interface AppComponentsDeps {
   thread: AppThread
   /** The component whose module runs right now, or '': one that another module requires registers itself. */
   currentModule: () => string
+  /** The custom tab bar of the page whose root this is, or null. */
+  tabBarOf: (root: glassEasel.GeneralComponent) => unknown
   problems: TemplateProblems & { onScriptError(error: Error): void }
 }
 
@@ -42,7 +44,7 @@ type Template = glassEasel.template.ComponentTemplate['content']
 const WXS_GLOBALS = `const getDate = (...args) => new Date(...args), getRegExp = (...args) => new RegExp(...args);`
 
 export function createAppComponents(deps: AppComponentsDeps): AppComponents {
-  const { app, realm, thread, currentModule, problems } = deps
+  const { app, realm, thread, currentModule, tabBarOf, problems } = deps
   const { glassEasel, MiniProgramEnv } = realm.adapter
   const env = new MiniProgramEnv()
   const codeSpace = env.createCodeSpace('app', true)
@@ -109,8 +111,10 @@ export function createAppComponents(deps: AppComponentsDeps): AppComponents {
     const behavior = codeSpace.getComponentSpace().defineBehavior({
       lifetimes: {
         created() {
+          const component = this as unknown as { _$: glassEasel.GeneralComponent; getTabBar?: unknown }
           // Libraries ask which of WeChat's two renderers shows them.
-          Object.assign(this, { renderer: 'webview' })
+          Object.assign(component, { renderer: 'webview' })
+          component.getTabBar ??= () => tabBarOf(rootOf(component._$))
         },
         attached() {
           const component = (this as unknown as { _$: glassEasel.GeneralComponent })._$
@@ -175,4 +179,11 @@ function createTemplates({
     if (!template) throw new Error(`${path}.wxml was not compiled`)
     return template
   }
+}
+
+/** The page that a component is on. */
+function rootOf(component: glassEasel.GeneralComponent): glassEasel.GeneralComponent {
+  let at = component
+  while (at.ownerShadowRoot) at = at.ownerShadowRoot.getHostNode()
+  return at
 }

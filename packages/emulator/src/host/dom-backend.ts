@@ -42,12 +42,19 @@ export interface DomBackend {
   updateModel(element: DomElement, attribute: string, value: unknown): void
 }
 
-/** @param afterRender calls back once what was set is on the screen */
-export function createDomBackend(document: DomDocument, afterRender: (callback: () => void) => void): DomBackend {
+export interface DomBackendDeps {
+  document: DomDocument
+  /** Calls back once what was set is on the screen. */
+  afterRender: (callback: () => void) => void
+  /** What a query's `context` and `node` are of an element. */
+  contextOf: (element: DomElement) => object | null
+}
+
+export function createDomBackend({ document, afterRender, contextOf }: DomBackendDeps): DomBackend {
   const root = document.body
   const models = new WeakMap<DomElement, Map<string, (value: unknown) => void>>()
 
-  const context: Pick<Context, RequiredOfContext> = {
+  const context: Pick<Context, RequiredOfContext | 'getContext'> = {
     mode: 3 as Context['mode'],
     document: {
       createElement: (tagName: string) => document.createElement(tagName),
@@ -67,6 +74,7 @@ export function createDomBackend(document: DomDocument, afterRender: (callback: 
     associateValue(element, node) {
       element.__wxElement = node
     },
+    getContext: (element, answer) => afterRender(() => answer(contextOf(element as unknown as DomElement))),
     // Gestures and input come from the host, which knows what WeChat's own elements make of them.
     onEvent() {},
     setListenerStats() {},

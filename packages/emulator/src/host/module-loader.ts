@@ -17,6 +17,8 @@ export interface ModuleLoaderDeps {
   strict?: boolean
   /** Makes the part of the app a file belongs to ready before `require.async` runs it. */
   beforeAsync?: (path: string) => void
+  /** The independent sub-package a file is in, or ''. Its modules and all others do not know each other. */
+  isolationOf?: (path: string) => string
   /** `requirePlugin`: what a plugin exports. */
   requirePlugin: (name: string) => unknown
 }
@@ -48,6 +50,7 @@ export function createModuleLoader({
   realm,
   strict = true,
   beforeAsync,
+  isolationOf = () => '',
   requirePlugin,
 }: ModuleLoaderDeps): ModuleLoader {
   const modules = new Map<string, Module>()
@@ -95,16 +98,22 @@ export function createModuleLoader({
   /** A package may have to be fetched first, so it is never synchronous. */
   function loadLater(path: string, reference: unknown): Promise<unknown> {
     return new realm.Promise((done) => done(undefined)).then(() => {
-      const found = resolve(path, reference)
+      const found = resolve(path, reference, () => true)
       beforeAsync?.(found)
       return load(found)
     })
   }
 
-  function resolve(path: string, reference: unknown): string {
+  function resolve(path: string, reference: unknown, isReachable = reachableFrom(path)): string {
     if (typeof reference !== 'string') throw new TypeError('require args must be a string')
-    const found = find(folderOf(path), reference)
+    const found = find(folderOf(path), reference, isReachable)
     if (found !== null) return found
+    const hidden = find(folderOf(path), reference, () => true)
+    if (hidden !== null) {
+      throw new Error(
+        `module '${hidden}' is not defined, require args is '${reference}': ${path} and it are not both in the same independent sub-package`,
+      )
+    }
     const place = resolvePath(folderOf(path), reference)
     throw new Error(`module '${place}.js' is not defined, require args is '${reference}'`)
   }
@@ -120,12 +129,17 @@ export function createModuleLoader({
     }
   }
 
-  function find(folder: string, reference: string): string | null {
+  function reachableFrom(path: string): (found: string) => boolean {
+    const isolation = isolationOf(path)
+    return (found) => isolationOf(found) === isolation
+  }
+
+  function find(folder: string, reference: string, isReachable: (path: string) => boolean): string | null {
     const beside = resolvePath(folder, reference)
     const places = /^[./]/.test(reference) ? [beside] : [...npmCandidates(folder, reference), beside]
     for (const place of places) {
       for (const path of /\.(js|json)$/.test(place) ? [place, `${place}.js`] : [`${place}.js`, `${place}/index.js`]) {
-        if (files.read(path) !== null) return path
+        if (files.read(path) !== null && isReachable(path)) return path
       }
     }
     return null

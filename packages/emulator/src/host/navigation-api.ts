@@ -4,7 +4,7 @@ import type { PageStack } from './page-stack.ts'
 
 type Options = Callbacks & { url?: unknown; delta?: unknown; events?: Parameters<PageStack['navigateTo']>[1] }
 
-/** The part of `wx` that needs pages: moving between them and looking into them. */
+/** The part of `wx` that moves between pages. */
 export function createNavigationApi(pages: PageStack, thread: AppThread): Record<string, unknown> {
   const api = (name: string, run: (options: Options) => object | undefined) => ({
     [name]: (options: Options = {}) =>
@@ -31,11 +31,6 @@ export function createNavigationApi(pages: PageStack, thread: AppThread): Record
       return undefined
     }),
     ...api('pageScrollTo', () => undefined),
-    createSelectorQuery() {
-      const page = pages.current()
-      if (!page) throw new Error('createSelectorQuery: no page is open')
-      return (page.instance.createSelectorQuery as () => unknown).call(page.instance)
-    },
   }
 }
 

@@ -23,6 +23,8 @@ export interface OpenPage {
 export interface PageStack {
   current(): OpenPage | null
   pages(): readonly OpenPage[]
+  /** The custom tab bar of the page whose root this is, or null. */
+  tabBarOf(root: ReturnType<Root['getComponent']>): unknown
   navigateTo(url: string, listeners?: Record<string, (...args: unknown[]) => void>): { eventChannel: EventChannel }
   redirectTo(url: string): void
   navigateBack(delta: number): void
@@ -98,7 +100,7 @@ export function createPageStack({
     stack.push(page)
     if (app.tabPages.has(path)) {
       tabs.set(path, page)
-      page.tabBar = openTabBar(instance)
+      page.tabBar = openTabBar()
     }
     type Parent = Parameters<Root['attach']>[0]
     root.attach(screen as unknown as Parent, place as unknown as Parent)
@@ -108,15 +110,14 @@ export function createPageStack({
     thread.post(() => call(page, 'onReady'))
   }
 
-  /** Every tab page has a tab bar of its own, which its `getTabBar()` answers. */
-  function openTabBar(page: PageInstance): Root | null {
+  /** Every tab page has a tab bar of its own, which `getTabBar()` answers on it and in its components. */
+  function openTabBar(): Root | null {
     if (app.customTabBar === null) return null
     const root = backend.createRoot('custom-tab-bar', codeSpace, app.customTabBar)
     const place = createElement('custom-tab-bar')
     screen.append(place)
     type Parent = Parameters<Root['attach']>[0]
     root.attach(screen as unknown as Parent, place as unknown as Parent)
-    page.getTabBar = () => root.get()
     return root
   }
 
@@ -158,6 +159,8 @@ export function createPageStack({
   return {
     current,
     pages: () => stack,
+    tabBarOf: (root) =>
+      [...stack, ...tabs.values()].find((page) => page.root.getComponent() === root)?.tabBar?.get() ?? null,
     call,
     closeAll,
     navigateTo(url, listeners) {

@@ -8,6 +8,7 @@ import { createModuleLoader } from './module-loader.ts'
 import { createNavigationApi } from './navigation-api.ts'
 import { createPageStack } from './page-stack.ts'
 import { joinUrl, type Query, resolvePath, splitUrl } from './paths.ts'
+import { contextOf, createQueries } from './queries.ts'
 import type { Realm } from './realm.ts'
 import { createRunningApp, type RunningApp } from './running-app.ts'
 import { createAppTimers } from './timers.ts'
@@ -71,6 +72,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     realm,
     strict: options.strict ?? true,
     beforeAsync: (module) => loadPackage(module),
+    isolationOf,
     requirePlugin(name) {
       warn(`requirePlugin("${name}"): plugins cannot be run here, it exports nothing`)
       return {}
@@ -83,13 +85,18 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     realm,
     thread,
     currentModule: () => modules.current(),
+    tabBarOf: (root) => pages.tabBarOf(root),
     problems: {
       onWarning: warn,
       onError: (message) => device.reportError(new TemplateError(message)),
       onScriptError: (error) => device.reportError(error),
     },
   })
-  const dom = createDomBackend(document, thread.post)
+  const dom = createDomBackend({
+    document,
+    afterRender: thread.post,
+    contextOf: (element) => contextOf(element, device.canvases.node),
+  })
   const pages = createPageStack({
     app,
     codeSpace: components.codeSpace,
@@ -97,7 +104,10 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     screen: dom.root,
     createElement: (tagName) => document.createElement(tagName),
     thread,
-    beforeOpen: (page) => ready(componentsReachedFrom(app, page)),
+    beforeOpen(page) {
+      if (isolationOf(page) === '') startMain()
+      ready(componentsReachedFrom(app, page))
+    },
     onOpen: (page) => device.record('page.open', { path: page.path }),
     onShown: (page) => options.onPageShown?.({ path: page.path, depth: pages.pages().length }),
   })
@@ -105,6 +115,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     ...ofRealm(device.wx),
     cloud: createCloud(device, realm.Promise),
     ...ofRealm(createNavigationApi(pages, thread)),
+    ...createQueries({ adapter: realm.adapter, thread, currentPage: () => pages.current()?.instance ?? null }),
     canIUse: (schema: string) => (schema.split('.')[0] ?? '') in wx || device.wx.canIUse(schema),
   }
   const elements = createBuiltinElements({
@@ -120,6 +131,8 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
   const timers = createAppTimers(device.clock, thread)
 
   let instance: AppInstance | undefined
+  /** What `getApp({ allowDefault: true })` answers while there is no app: the app takes it over. */
+  let placeholder: AppInstance | undefined
   function callApp(method: string, argument: unknown): void {
     const handler = instance?.[method]
     if (typeof handler === 'function') thread.run(() => handler.call(instance, argument))
@@ -127,14 +140,20 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
 
   function App(definition: AppInstance): void {
     if (instance) throw new Error('App() may be called only once')
-    instance = definition
+    instance = placeholder ? Object.assign(placeholder, definition) : definition
     device.wx.onError((message) => callApp('onError', message))
     device.wx.onUnhandledRejection((rejection) => callApp('onUnhandledRejection', rejection))
   }
 
+  function getApp(how?: { allowDefault?: boolean }): AppInstance | undefined {
+    if (instance || !how?.allowDefault) return instance
+    placeholder ??= realm.compile('return {}', [], 'app')() as AppInstance
+    return placeholder
+  }
+
   realm.defineGlobals({
     App,
-    getApp: (how?: { allowDefault?: boolean }) => instance ?? (how?.allowDefault ? {} : undefined),
+    getApp,
     getCurrentPages: () => pages.pages().map((page) => page.instance),
     ...components.globals,
     ...timers.globals,
@@ -145,11 +164,25 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
   })
 
   function start(): void {
+    if (isolationOf(path) === '') startMain(() => lifecycle.show())
+    else lifecycle.show()
+    thread.run(() => openFirstPage())
+  }
+
+  let hasMain = false
+  /** The main package: of an app that was opened in an independent sub-package it comes later, or never. */
+  function startMain(show: () => unknown = device.wx.getEnterOptionsSync): void {
+    if (hasMain) return
+    hasMain = true
     thread.run(() => modules.load('app'))
     callApp('onLaunch', launched)
-    callApp('onShow', lifecycle.show())
+    callApp('onShow', show())
     loadPackage('')
-    thread.run(() => openFirstPage())
+  }
+
+  function isolationOf(file: string): string {
+    const part = subPackageOf(app, file)
+    return part?.independent ? part.root : ''
   }
 
   const loadedPackages = new Set<string>()

@@ -1,17 +1,25 @@
 import { type Clock, createClock } from '../clock.ts'
 import { createFaults, DEVICE_FAULT_POINTS, type Faults } from '../faults.ts'
 import { createLedger, type Ledger, type LedgerDetail } from '../ledger.ts'
+import { createAnimation } from './animation.ts'
+import { type Answers, createAnswers } from './answers.ts'
 import { createAppErrors } from './app-errors.ts'
+import { type AppUpdate, createAppServices, createCacheManagers } from './app-services.ts'
 import { type AppThread, createAppThread } from './app-thread.ts'
+import { type Canvases, createCanvases } from './canvas.ts'
+import { createChoices, type UserChoices } from './choices.ts'
 import { type DeviceContext, SINGLE_PAGE_SCENE } from './context.ts'
+import { createFileSystem } from './file-system.ts'
 import { createFiles, type DeviceFiles } from './files.ts'
 import { httpTransport } from './http-transport.ts'
 import { createLifecycle, type Lifecycle } from './lifecycle.ts'
 import type { WechatLink } from './link.ts'
 import { createLoginApi } from './login.ts'
+import { createMediaApi } from './media.ts'
 import { createNetwork, type Network } from './network.ts'
 import { createNotPlayed } from './not-played.ts'
 import { createOpenButtons, type OpenButtons } from './open-buttons.ts'
+import { createPermissions, type Privacy } from './permissions.ts'
 import { createRequestApi } from './request.ts'
 import { createSocketApi } from './socket.ts'
 import { webSocketTransport } from './socket-transport.ts'
@@ -19,7 +27,8 @@ import { createStorage, type DeviceStorage } from './storage.ts'
 import { createSubscribeApi } from './subscribe.ts'
 import { createSystemApi, refererVersion } from './system.ts'
 import type { Transport } from './transport.ts'
-import { createUiApi, type UserChoices } from './ui.ts'
+import { TYPED_NAMES } from './typed-names.ts'
+import { createUiApi, type TabBar } from './ui.ts'
 import { createUserInfoApi } from './user-info.ts'
 import type { SocketTransport } from './web-socket.ts'
 
@@ -48,6 +57,8 @@ export interface DeviceOptions {
   bodies?: boolean
   /** How the app is opened unless a launch says otherwise. Default 1001, the list of recent mini-programs. */
   scene?: number
+  /** What `wx.getExtConfigSync` answers: the `ext` of a mini-program made from a template. Default `{}`. */
+  extConfig?: object
 }
 
 /** The `wx` object of a device: what is emulated of it. */
@@ -75,6 +86,12 @@ export interface Device {
   readonly thread: AppThread
   /** What the user answers when asked. */
   readonly choices: UserChoices
+  /** What the tester answers to calls that are not played. */
+  readonly answers: Answers
+  readonly privacy: Privacy
+  readonly update: AppUpdate
+  readonly tabBar: TabBar
+  readonly canvases: Canvases
   /** For a host: what the app's `<button open-type="…">` do. */
   readonly buttons: OpenButtons
   /** Adds an entry to the ledger under the phone's name. */
@@ -127,6 +144,11 @@ export function createDevice(options: DeviceOptions): Device {
     files: parts.files,
     thread,
     choices: parts.choices,
+    answers: parts.answers,
+    privacy: parts.privacy,
+    update: parts.update,
+    tabBar: parts.tabBar,
+    canvases: parts.canvases,
     buttons: parts.buttons,
     record,
     onError: errors.onError,
@@ -154,6 +176,7 @@ function createWx({ options, base, errors }: WxDeps) {
     envVersion = 'develop',
     bodies = false,
     scene: defaultScene = 1001,
+    extConfig = {},
   } = options
   const { network, api: networkApi, clear: clearNetworkListeners } = createNetwork(base.thread)
   const {
@@ -170,6 +193,8 @@ function createWx({ options, base, errors }: WxDeps) {
     onRestart() {
       requests.interrupt()
       sockets.interrupt()
+      sockets.clear()
+      caches.clear()
       clearNetworkListeners()
       errors.clear()
       base.thread.restart()
@@ -182,11 +207,16 @@ function createWx({ options, base, errors }: WxDeps) {
   const ordinary = createStorage(context)
   const singlePage = createStorage(context)
   const storage = () => (scene() === SINGLE_PAGE_SCENE ? singlePage : ordinary)
-  const { api: uiApi, choices } = createUiApi(context)
-  const buttons = createOpenButtons({ context, choices, files })
+  const choices = createChoices()
+  const { api: permissionApi, privacy, check } = createPermissions(context, choices)
+  const { api: uiApi, tabBar } = createUiApi(context, { choices, check })
+  const { api: serviceApi, update } = createAppServices(context, extConfig)
+  const { api: canvasApi, canvases } = createCanvases(context, files)
+  const caches = createCacheManagers(context)
+  const buttons = createOpenButtons({ context, choices, files, privacy, check })
 
   const played = {
-    ...createLoginApi(context),
+    ...createLoginApi(context, caches.answersLogin),
     ...createUserInfoApi(context),
     ...requests.api,
     ...sockets.api,
@@ -196,16 +226,26 @@ function createWx({ options, base, errors }: WxDeps) {
     ...errors.api,
     ...createSystemApi(context),
     ...uiApi,
+    ...permissionApi,
+    ...serviceApi,
+    ...caches.api,
+    ...canvasApi,
+    ...createMediaApi(context, { files, choices, check }),
+    getFileSystemManager: createFileSystem(context, files),
+    createAnimation,
     ...createSubscribeApi(context, choices),
     /** Knows what is played, and components, by name; of their parameters and attributes it assumes the best. */
     canIUse(schema: string): boolean {
       const [name = ''] = schema.split('.')
-      return name in played || COMPONENTS.has(name)
+      return name in played || answers.has(name) || COMPONENTS.has(name)
     },
   }
-  const wx = Object.assign(createNotPlayed(context) as object, played)
+  const unplayed = TYPED_NAMES.callbacks.filter((name) => !(name in played))
+  const answers = createAnswers(new Set(unplayed))
+  const wx = Object.assign(createNotPlayed({ context, answers, check }) as object, played)
 
-  return { wx, lifecycle, network, choices, buttons, files, storage: () => storage().storage }
+  const tester = { choices, answers, privacy, update, tabBar, canvases }
+  return { wx, lifecycle, network, ...tester, buttons, files, storage: () => storage().storage }
 }
 
 const COMPONENTS = new Set(

@@ -5,6 +5,8 @@ export interface DeviceFiles {
   /** Puts a file at `path`, and answers that. */
   write(path: string, content: string | Uint8Array): string
   read(path: string): Uint8Array | null
+  remove(path: string): void
+  paths(): string[]
 }
 
 export function createFiles(): DeviceFiles {
@@ -20,5 +22,7 @@ export function createFiles(): DeviceFiles {
     create: (content, extension = '') => write(`wxfile://tmp_${++made}${extension}`, content),
     write,
     read: (path) => files.get(path) ?? null,
+    remove: (path) => void files.delete(path),
+    paths: () => [...files.keys()],
   }
 }

@@ -25,13 +25,14 @@ export interface LoginApi {
   checkSession(options?: Callbacks<{ fromCache?: boolean }>): Promise<{ errMsg: string }> | undefined
 }
 
-export function createLoginApi(context: DeviceContext): LoginApi {
+/** @param answersFromCache whether the app has a cache manager and the network is weak */
+export function createLoginApi(context: DeviceContext, answersFromCache: () => boolean): LoginApi {
   const { clock, ledger, thread } = context
   /** The last code this phone was given; it outlives a restart of the app, as WeChat's cache does. */
   let lastCode: string | null = null
 
   async function login(): Promise<LoginResult> {
-    const result = await getCode(context, lastCode)
+    const result = await getCode(context, lastCode, answersFromCache())
     lastCode = result.code
     return result
   }
@@ -51,7 +52,7 @@ export function createLoginApi(context: DeviceContext): LoginApi {
       const check = recorded(
         context,
         'wx.checkSession',
-        () => checkSessionKey(context),
+        () => checkSessionKey(context, answersFromCache()),
         (result) => result,
       )
       return callEitherStyle(thread, 'checkSession', options, check)
@@ -59,8 +60,9 @@ export function createLoginApi(context: DeviceContext): LoginApi {
   }
 }
 
-async function getCode(context: DeviceContext, lastCode: string | null): Promise<LoginResult> {
+async function getCode(context: DeviceContext, lastCode: string | null, isCached: boolean): Promise<LoginResult> {
   const { link, ledger, user, appid } = context
+  if (isCached && lastCode !== null) return { code: lastCode, fromCache: true }
   assertLoginCanAnswer(context, 'wx.login')
   return withFault(context, 'wx.login', async (fault) => {
     if (fault?.fromCache) return { code: lastCode ?? UNKNOWN_CODE, fromCache: true }
@@ -74,8 +76,9 @@ async function getCode(context: DeviceContext, lastCode: string | null): Promise
 /** Looks like a code, and is as good as one that has expired. */
 const UNKNOWN_CODE = '0emulator-code-from-the-cache-00'
 
-async function checkSessionKey(context: DeviceContext): Promise<{ fromCache?: boolean }> {
+async function checkSessionKey(context: DeviceContext, isCached: boolean): Promise<{ fromCache?: boolean }> {
   const { link, user, appid } = context
+  if (isCached) return { fromCache: true }
   assertLoginCanAnswer(context, 'wx.checkSession')
   return withFault(context, 'wx.checkSession', async (fault) => {
     if (fault?.fromCache) return { fromCache: true }

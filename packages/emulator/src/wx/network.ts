@@ -9,6 +9,10 @@ export type NetworkType = 'wifi' | '2g' | '3g' | '4g' | '5g' | 'unknown' | 'none
 export interface Network {
   readonly online: boolean
   setOnline(online: boolean, type?: NetworkType): void
+  /** Whether it is as bad as none: offline, or 2g. */
+  readonly isWeak: boolean
+  /** Calls `listener` when it becomes weak, or good again. */
+  onWeak(listener: (isWeak: boolean) => void): void
   /** Calls `listener` when the connection is lost. */
   onLost(listener: () => void): () => void
   /** @throws WxFailure when the phone is offline */
@@ -35,6 +39,8 @@ export function cronetFailure(code: number, name: string): WxFailure {
 export function createNetwork(thread: AppThread) {
   const changed = createListeners<NetworkChange>(thread)
   const lost = new Set<() => void>()
+  const weak = new Set<(isWeak: boolean) => void>()
+  const isWeak = (type: NetworkType) => type === 'none' || type === '2g'
   let networkType: NetworkType = 'wifi'
 
   const network: Network = {
@@ -46,8 +52,15 @@ export function createNetwork(thread: AppThread) {
       networkType = online ? type : 'none'
       if (networkType === before) return
       if (!online) for (const listener of [...lost]) listener()
+      if (isWeak(before) !== isWeak(networkType)) for (const listener of weak) listener(isWeak(networkType))
       const change = { isConnected: online, networkType }
       thread.post(() => changed.emit(change))
+    },
+    get isWeak() {
+      return isWeak(networkType)
+    },
+    onWeak(listener) {
+      weak.add(listener)
     },
     onLost(listener) {
       lost.add(listener)

@@ -1,3 +1,4 @@
+import type { Answers } from './answers.ts'
 import { type Callbacks, callEitherStyle, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import { TYPED_NAMES } from './typed-names.ts'
@@ -7,14 +8,20 @@ const EVENT = 'wx.notPlayed'
 
 export type NotPlayedContext = Pick<DeviceContext, 'record' | 'thread'>
 
+export interface NotPlayedDeps {
+  context: NotPlayedContext
+  answers: Answers
+  /** @throws WxFailure when the user does not let the app do this */
+  check: (api: string) => Promise<void>
+}
+
 /**
  * Calls that only change how the phone looks or feels. They succeed, and the ledger tells that nothing was drawn.
  */
 const UNSEEN = new Set(
   (
     'setNavigationBarColor setBackgroundColor setBackgroundTextStyle setTopBarText setKeepScreenOn setScreenBrightness ' +
-    'setTabBarItem setTabBarStyle setTabBarBadge removeTabBarBadge showTabBarRedDot hideTabBarRedDot showTabBar ' +
-    'hideTabBar hideHomeButton hideKeyboard vibrateShort vibrateLong showShareMenu hideShareMenu updateShareMenu ' +
+    'setTabBarItem setTabBarStyle hideHomeButton hideKeyboard vibrateShort vibrateLong showShareMenu hideShareMenu updateShareMenu ' +
     'loadFontFace setInnerAudioOption setEnableDebug enableAlertBeforeUnload disableAlertBeforeUnload ' +
     'setBackgroundFetchToken'
   ).split(' '),
@@ -28,12 +35,19 @@ const PLAIN: Record<string, unknown> = { reportEvent: undefined, reportAnalytics
  * fails, what takes a listener never calls it, what answers with an object answers with one whose methods do the same.
  * The ledger names each call.
  */
-export function createNotPlayed(context: NotPlayedContext): Record<string, unknown> {
+export function createNotPlayed({ context, answers, check }: NotPlayedDeps): Record<string, unknown> {
   const { record, thread } = context
 
   const tell = (api: string) => record(EVENT, { api })
 
   function withCallbacks(api: string, options: unknown): Promise<{ errMsg: string }> | undefined {
+    if (answers.has(api)) {
+      record('wx.answered', { api })
+      return callEitherStyle(thread, api, asCallbacks(options), async () => {
+        await check(api)
+        return answers.give(api, asCallbacks(options))
+      })
+    }
     tell(api)
     return callEitherStyle(thread, api, asCallbacks(options), () => {
       if (UNSEEN.has(api)) return {}

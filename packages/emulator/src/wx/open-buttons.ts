@@ -1,9 +1,10 @@
 import { WechatError } from '../wechat-error.ts'
 import { failureOf, WxFailure } from './api-call.ts'
+import type { UserChoices } from './choices.ts'
 import type { DeviceContext } from './context.ts'
 import { withFault } from './device-fault.ts'
 import type { DeviceFiles } from './files.ts'
-import type { UserChoices } from './ui.ts'
+import type { Privacy } from './permissions.ts'
 import { overNetwork, recorded } from './wechat-call.ts'
 
 /** What a handler of a button's event gets as `event.detail`. */
@@ -19,12 +20,15 @@ export interface OpenButtonsDeps {
   context: DeviceContext
   choices: UserChoices
   files: DeviceFiles
+  privacy: Privacy
+  /** @throws WxFailure when the user does not let the app do this */
+  check: (api: string) => Promise<void>
 }
 
 /** The quota of phone numbers is used up: 手机号快速验证组件. */
 const QUOTA_USED_UP = 1400001
 
-export function createOpenButtons({ context, choices, files }: OpenButtonsDeps): OpenButtons {
+export function createOpenButtons({ context, choices, files, privacy, check }: OpenButtonsDeps): OpenButtons {
   const { link, ledger, network, thread, user, appid } = context
 
   /**
@@ -36,6 +40,7 @@ export function createOpenButtons({ context, choices, files }: OpenButtonsDeps):
   async function getPhoneNumber(): Promise<ButtonDetail> {
     const ask = () =>
       withFault(context, 'getPhoneNumber', async () => {
+        await check('getPhoneNumber')
         if (!choices.allow) throw new WxFailure('user deny')
         network.assertOnline()
         const { alias, ...given } = await overNetwork(context, () => link.phoneNumber(user, appid).catch(refuse))
@@ -54,19 +59,30 @@ export function createOpenButtons({ context, choices, files }: OpenButtonsDeps):
 
   /** Who closes the panel without a choice causes no event. */
   async function chooseAvatar(): Promise<ButtonDetail | null> {
+    const isAgreed = await check('chooseAvatar').then(
+      () => true,
+      () => false,
+    )
+    if (!isAgreed) return null
     return choices.allow ? { avatarUrl: files.create(choices.picture, '.png') } : null
+  }
+
+  async function agree(): Promise<ButtonDetail> {
+    privacy.needed = false
+    return {}
   }
 
   const events: Record<string, { event: string; detail: () => Promise<ButtonDetail | null> }> = {
     chooseAvatar: { event: 'chooseavatar', detail: chooseAvatar },
+    agreePrivacyAuthorization: { event: 'agreeprivacyauthorization', detail: agree },
     getPhoneNumber: { event: 'getphonenumber', detail: getPhoneNumber },
     getRealtimePhoneNumber: { event: 'getrealtimephonenumber', detail: getPhoneNumber },
   }
 
   return {
     press(openType, deliver) {
-      // `getPhoneNumber|agreePrivacyAuthorization` asks for both in one tap.
-      for (const part of openType.split('|')) {
+      // `getPhoneNumber|agreePrivacyAuthorization` is both in one tap, the agreement first.
+      for (const part of openType.split('|').sort()) {
         const button = events[part]
         if (!button) continue
         const comeBack = thread.open()

@@ -133,12 +133,16 @@ export function createSocketApi({ context, connect, resolve }: SocketDeps) {
     }
   }
 
+  const global = createGlobalSocket(thread, connectSocket)
+
   network.onLost(() => {
     for (const end of [...living]) end(ABNORMAL, cronetFailure(-21, 'ERR_NETWORK_CHANGED').message)
   })
 
   return {
-    api: { connectSocket },
+    api: global.api,
+    /** The app's process is new. */
+    clear: global.clear,
     /** The app is suspended or gone: its sockets are closed. */
     interrupt(): void {
       for (const end of [...living]) end(ABNORMAL, 'interrupted')
@@ -148,4 +152,54 @@ export function createSocketApi({ context, connect, resolve }: SocketDeps) {
 
 function headerOf({ header = {} }: SocketOptions): Record<string, string> {
   return Object.fromEntries(Object.entries(header).map(([name, value]) => [name.toLowerCase(), String(value)]))
+}
+
+/**
+ * The older form: listeners of `wx` itself, and calls that mean the socket that was opened last.
+ *
+ * @see https://developers.weixin.qq.com/miniprogram/dev/api/network/websocket/wx.sendSocketMessage.html
+ */
+function createGlobalSocket(thread: DeviceContext['thread'], connectSocket: (options: SocketOptions) => SocketTask) {
+  const opened = createListeners<{ header: Record<string, string> }>(thread)
+  const received = createListeners<{ data: string | ArrayBuffer }>(thread)
+  const failed = createListeners<{ errMsg: string }>(thread)
+  const closed = createListeners<{ code: number; reason: string }>(thread)
+  let latest: SocketTask | null = null
+
+  function withLatest(api: string, options: Callbacks, call: (task: SocketTask) => void): void {
+    if (latest) {
+      call(latest)
+      return
+    }
+    const comeBack = thread.open()
+    const failure = failureOf(api, new WxFailure('WebSocket is not connected'))
+    comeBack(() => conclude(thread, options, { failure }))
+  }
+
+  const api = {
+    connectSocket(options: SocketOptions): SocketTask {
+      const task = connectSocket(options)
+      latest = task
+      task.onOpen(opened.emit)
+      task.onMessage(received.emit)
+      task.onError(failed.emit)
+      task.onClose(closed.emit)
+      return task
+    },
+    sendSocketMessage: (options: Callbacks & { data: string | ArrayBuffer }) =>
+      withLatest('sendSocketMessage', options, (task) => task.send(options)),
+    closeSocket: (options: Callbacks & { code?: number; reason?: string } = {}) =>
+      withLatest('closeSocket', options, (task) => task.close(options)),
+    onSocketOpen: opened.on,
+    onSocketMessage: received.on,
+    onSocketError: failed.on,
+    onSocketClose: closed.on,
+  }
+  return {
+    api,
+    clear() {
+      latest = null
+      for (const listeners of [opened, received, failed, closed]) listeners.clear()
+    },
+  }
 }

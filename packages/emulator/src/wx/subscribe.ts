@@ -1,6 +1,6 @@
 import { type Callbacks, callEitherStyle, WxFailure } from './api-call.ts'
+import type { UserChoices } from './choices.ts'
 import type { DeviceContext } from './context.ts'
-import type { UserChoices } from './ui.ts'
 import { overNetwork } from './wechat-call.ts'
 
 /** `accept` or `reject` by template id, beside `errMsg`. */

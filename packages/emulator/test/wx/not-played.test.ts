@@ -17,7 +17,7 @@ test('what only changes how the phone looks succeeds', async () => {
 test('callbacks are called later, fail before complete', async () => {
   const { wx, device } = anyApi()
   const calls: string[] = []
-  wx.getSetting?.({ fail: () => calls.push('fail'), complete: () => calls.push('complete') })
+  wx.getBatteryInfo?.({ fail: () => calls.push('fail'), complete: () => calls.push('complete') })
   calls.push('returned')
   await device.idle()
   expect(calls).toEqual(['returned', 'fail', 'complete'])
