@@ -8,15 +8,15 @@ const EVERYTHING = ['{packages,apps}/*/test/**/*.test.ts', 'scripts/test/**/*.te
 const SHARING = ['packages/{client,fastify}/test/**/*.test.ts', 'apps/server/test/**/*.test.ts']
 /** What takes long by its nature: whole races, failovers, browsers, other languages. `npm run test:long` runs them. */
 const LONG = '**/*.long.test.ts'
-/** Servers are broken in these and the time until the service has answered is measured: nothing else runs beside them. */
-const TIMED = [
-  'apps/server/test/{embedded-,postgres-,redis-,wechat-,}outages.test.ts',
-  'apps/server/test/{instances,main,redis,redis-silence,revocation,storm,walkthrough}.test.ts',
-  'apps/miniprogram/test/**/*.test.ts',
+/**
+ * Servers are broken in these and the time until the service has answered is measured, or several processes keep two cores busy:
+ * nothing else runs beside them, in the normal run and in the long one.
+ */
+const TIMED = ['apps/server/test/{outages,embedded-outages,instances,revocation}.test.ts']
+const TIMED_LONG = [
+  'apps/server/test/*-{outages,instances}.long.test.ts',
+  'apps/server/test/{lost-connections,on-call,redis-cluster,redis-failover,redis-silence,revocation,storm}.long.test.ts',
 ]
-/** A shared machine may stand still for a second in the middle of a deadline: a broken promise fails each time. */
-const RETRIES = 2
-const TIMED_LONG = 'apps/server/test/**/*.long.test.ts'
 /** Random schedules: some hundreds of them in every run, as many as the files say in the long one. */
 const SCHEDULES = '**/{invariants,races}.test.ts'
 const RUNS = process.env.WEAPP_AUTH_RUNS
@@ -46,15 +46,14 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'here, timed', include: TIMED, maxWorkers: 1, retry: RETRIES, sequence: { groupOrder: 1 } },
+        test: { name: 'here, timed', include: TIMED, maxWorkers: 1, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
         test: {
           name: 'long',
           include: [LONG, SCHEDULES].map((name) => `{packages,apps,scripts}/${name}`),
-          exclude: [...configDefaults.exclude, TIMED_LONG],
-          retry: RETRIES,
+          exclude: [...configDefaults.exclude, ...TIMED_LONG],
           // A guard against a hang, not a promise.
           testTimeout: 120_000,
         },
@@ -63,9 +62,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'long, timed',
-          include: [TIMED_LONG],
+          include: TIMED_LONG,
           maxWorkers: 1,
-          retry: RETRIES,
           sequence: { groupOrder: 2 },
         },
       },

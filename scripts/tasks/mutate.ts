@@ -41,7 +41,7 @@ const SIDES: Record<string, Side> = {
   server: {
     mutate: ['packages/fastify/src/**/*.ts', 'apps/server/src/*.ts', '!**/index.ts', '!**/*texts.ts'],
     tests: ['packages/fastify/test/**/*.test.ts', 'apps/server/test/*.test.ts'],
-    withoutTests: ['**/{main,instances,storm,readme,walkthrough,nginx}.test.ts', '**/*-outages.test.ts'],
+    withoutTests: ['**/{main,instances,outages,readme,walkthrough}.test.ts'],
     runs: 60,
     needsServers: true,
   },

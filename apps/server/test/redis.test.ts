@@ -1,45 +1,13 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createRedisSessionStore } from '@weapp-auth/fastify'
-import {
-  type Server,
-  startOneNodeCluster,
-  startRedis,
-  startRedisCluster,
-  startSentinelGroup,
-} from '@weapp-auth/test-servers'
+import { startOneNodeCluster, startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
-import { sessionStoreContract } from '../../../packages/fastify/test/sessions/session-store.contract.ts'
+import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { connectRedis } from '../src/redis.ts'
-
-/** A master that a busy machine holds up for a moment is not to be replaced here. */
-const CALM = { nodeTimeoutMs: 30_000 }
-
-const GROUPS = [
-  { form: 'redis+sentinel://', start: () => startSentinelGroup(CALM) },
-  { form: 'redis+cluster://', start: () => startRedisCluster(CALM) },
-]
-
-describe.skipIf(inject('redisUrl') === null).each(GROUPS)('sessions in a Redis named by $form', ({ start }) => {
-  let group: Server
-  beforeAll(async () => {
-    group = await start()
-  })
-  afterAll(() => group?.stop())
-
-  sessionStoreContract(async () => {
-    const { redis } = connectRedis(group.url, pino({ level: 'silent' }))
-    onTestFinished(() => redis.disconnect())
-    await vi.waitFor(() => expect(redis.status).toBe('ready'), 10_000)
-    return {
-      store: createRedisSessionStore({ redis, keyPrefix: `test-${randomUUID()}:` }),
-      breakDown: async () => redis.disconnect(),
-    }
-  })
-})
+import { createNetwork } from './network.ts'
 
 async function connect(url: string) {
   const { redis } = connectRedis(url, pino({ level: 'silent' }))
@@ -65,15 +33,6 @@ describe.skipIf(inject('redisUrl') === null)('what stands in REDIS_URL beside th
     const reader = new Redis({ port: Number(port), username: 'app', password: 'p:/w', db })
     onTestFinished(() => reader.disconnect())
     expect(await reader.get('key')).toBe('value')
-  })
-
-  test('redis+sentinel://: user, password and database are those of the master', async () => {
-    const group = await startSentinelGroup(CALM)
-    onTestFinished(() => group.stop())
-    const admin = await connect(group.url)
-    await admin.acl('SETUSER', 'app', 'on', '>p:/w', 'allkeys', 'allchannels', '+@all')
-    const redis = await connect(`${group.url.replace(/(?<=\/\/).*@/, 'app:p%3A%2Fw@')}/3`)
-    expect(await redis.client('INFO')).toMatch(/ db=3 .* user=app /)
   })
 })
 
@@ -108,5 +67,38 @@ test.skipIf(inject('redisUrl') === null)(
     await vi.waitFor(() => expect(lines).toEqual([away]), 10_000)
     await server.start()
     await vi.waitFor(() => expect(lines).toEqual([away, 'the session store (Redis) is back']), 10_000)
+  },
+)
+
+test.skipIf(inject('redisUrl') === null)(
+  'the connection that hears of ended sessions may be lost without a word: it is given up, and another one hears',
+  async () => {
+    const url = inject('redisUrl') ?? ''
+    // A host application's, without the `socketTimeout` that would end it too.
+    const redis = new Redis(url)
+    onTestFinished(() => redis.disconnect())
+    const network = await createNetwork(url)
+    const { duplicate } = redis
+    // What asks goes on, so that nothing but its own silence tells of the loss.
+    Object.assign(redis, {
+      duplicate: (o: object) => duplicate.call(redis, { ...o, port: Number(new URL(network.url).port) }),
+    })
+    const store = createRedisSessionStore({ redis, keyPrefix: `test-${randomUUID()}:`, cacheMs: 60_000 })
+    onTestFinished(() => store.close())
+    const nowMs = Date.now()
+    const [id, userId] = [randomUUID(), 'alice']
+    await store.create(
+      { id, userId, appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs },
+      { nowMs, expiresAtMs: nowMs + 60_000, idleMs: 60_000 },
+    )
+    const ref = { id, bucket: createHash('sha256').update(userId).digest('hex').slice(0, 3) }
+    const isRemembered = async () => {
+      await store.find(ref)
+      return store.findRemembered?.(ref) != null
+    }
+    await vi.waitFor(async () => expect(await isRemembered()).toBe(true), 5_000)
+    network.lose()
+    await vi.waitFor(async () => expect(await isRemembered()).toBe(false), 5_000)
+    await vi.waitFor(async () => expect(await isRemembered()).toBe(true), 5_000)
   },
 )

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createOutageLog, createSessionKeyVault, generateVaultKey } from '@weapp-auth/fastify'
-import type { OwnServer } from '@weapp-auth/test-servers'
 import { pino } from 'pino'
-import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { findServer } from '../src/stores.ts'
 import { openUserDatabase, type UserDatabase } from '../src/user-database.ts'
 import { startLoaded } from './load.ts'
@@ -10,55 +9,30 @@ import { createNetwork } from './network.ts'
 import { call, startProcess } from './process.ts'
 import { environment } from './service.ts'
 import { type Admin, connectTo, type SqlEngine } from './sql.ts'
+import { type BreakableStore, GUARDED, READS_USERS, sharedServer, UNAVAILABLE } from './store-outages.ts'
 
-const UNAVAILABLE = { status: 503, code: 'store_unavailable', retryAfter: '1' }
-const GUARDED = '/v1/verify'
-const READS_USERS = '/v1/me'
+/** A server of users, as any other store is looked at. */
+export function usersIn(engine: SqlEngine): BreakableStore {
+  return {
+    name: `the user store (${engine.name})`,
+    start: engine.start,
+    stopSignal: engine.stopSignal,
+    environment: (url) => environment('shared', url),
+    variable: 'DATABASE_URL',
+    paths: [READS_USERS, GUARDED],
+    readyStatus: 200,
+    stores: { sessions: 'up', users: 'down' },
+    // The server still answers others, so the statement may wait for a lock: its own 4 s, then the farewell to connections.
+    stopMs: 7_000,
+  }
+}
 
-/** What happens when the server of the users is in trouble, the same for every engine. */
+/** What happens when the server of the users is in trouble beside that, the same for every engine. */
 export function sqlOutages(engine: SqlEngine): void {
-  let server: OwnServer
-  beforeAll(async () => {
-    server = await engine.start()
-    return () => server.stop()
-  })
-
-  test('down under load: whoever is signed in notices nothing, users are 503, and all is back within a second', async () => {
-    const service = await startLoaded(await environment('shared', server.url), [READS_USERS, GUARDED])
-    await server.kill()
-    expect(await service.seen(503, READS_USERS)).toMatchObject(UNAVAILABLE)
-    const [login, ready] = await Promise.all([service.signIn(), service.ask('/readyz')])
-    expect(login).toMatchObject(UNAVAILABLE)
-    expect(ready.status).toBe(200)
-    // A code that cannot become a user is not spent.
-    expect(login.exchanges).toBe(0)
-    await server.start()
-    await service.recovered()
-    await service.settle()
-    expect(service.answers.filter(({ path, status }) => path === GUARDED && status !== 204)).toEqual([])
-  })
-
-  test('restarted under load: the same, and no connection that broke ends the process', async () => {
-    const service = await startLoaded(await environment('shared', server.url), [READS_USERS, GUARDED])
-    await server.kill(engine.stopSignal)
-    await service.seen(503, READS_USERS)
-    await server.start()
-    await service.recovered()
-    await service.settle()
-    expect(service.answers.filter(({ path, status }) => path === GUARDED && status !== 204)).toEqual([])
-  })
-
-  test('gone without a word: 503 within a second, and the guard as fast as ever', async () => {
-    const network = await createNetwork(server.url)
-    const service = await startLoaded(await environment('shared', network.url), [READS_USERS, GUARDED])
-    network.vanish()
-    expect(await service.seen(503, READS_USERS)).toMatchObject(UNAVAILABLE)
-    await service.settle()
-    expect(service.answers.filter(({ path, status }) => path === GUARDED && status !== 204)).toEqual([])
-  })
+  const server = sharedServer(engine)
 
   test('gone while WeChat answers: 503 within a second of it, and their code was sent once', async () => {
-    const network = await createNetwork(server.url)
+    const network = await createNetwork(server().url)
     const service = await startLoaded(await environment('shared', network.url), [GUARDED])
     service.world.ledger.onEntry(({ event }) => {
       if (event === 'jscode2session') network.vanish()
@@ -69,7 +43,7 @@ export function sqlOutages(engine: SqlEngine): void {
   })
 
   test('held up by a lock while somebody signs in: they wait for it', async () => {
-    const variables = await environment('shared', server.url)
+    const variables = await environment('shared', server().url)
     const service = await startLoaded(variables, [GUARDED])
     const admin = await connectTo(variables.DATABASE_URL ?? '')
     const [lock, unlock] = engine.lock
@@ -81,7 +55,7 @@ export function sqlOutages(engine: SqlEngine): void {
   })
 
   test('a slow service process does not report a working database as down', async () => {
-    const { answers, close } = await openUsers(server.url)
+    const { answers, close } = await openUsers(server().url)
     onTestFinished(close)
     const heard = answers()
     const end = performance.now() + 1_000
@@ -89,20 +63,9 @@ export function sqlOutages(engine: SqlEngine): void {
     expect(await heard).toBe(true)
   })
 
-  test('50 ms away: slower, and nothing else', async () => {
-    const network = await createNetwork(server.url)
-    const service = await startLoaded(await environment('shared', network.url), [READS_USERS, GUARDED])
-    // In each direction.
-    network.delay(25)
-    await expect.poll(() => service.answers.findLast(({ path }) => path === READS_USERS)?.ms).toBeGreaterThan(50)
-    expect((await service.signIn()).status).toBe(201)
-    await service.settle()
-    expect(service.answers.filter(({ status }) => status >= 300)).toEqual([])
-  })
-
   test('out of connections: users are 503, the guard is not, and a connection that is free again is used', async () => {
-    const service = await startLoaded(await environment('shared', server.url), [READS_USERS, GUARDED])
-    const release = await takeAllConnections(engine, server.url)
+    const service = await startLoaded(await environment('shared', server().url), [READS_USERS, GUARDED])
+    const release = await takeAllConnections(engine, server().url)
     expect(await service.seen(503, READS_USERS)).toMatchObject(UNAVAILABLE)
     expect(await service.signIn()).toMatchObject(UNAVAILABLE)
     await release()
@@ -111,46 +74,8 @@ export function sqlOutages(engine: SqlEngine): void {
     expect(service.answers.filter(({ path, status }) => path === GUARDED && status !== 204)).toEqual([])
   })
 
-  test('away when the service starts: it listens, says what is missing, and goes on by itself', async () => {
-    const variables = await environment('shared', server.url)
-    await server.kill()
-    const service = startProcess({ ...variables, WECHAT_EMULATOR: 'on' })
-    const address = await service.listening
-    expect(service.output()).toMatch(
-      new RegExp(`"reason":"[^"]*ECONNREFUSED[^"]*","msg":"the user store \\(${engine.name}\\) cannot be reached`),
-    )
-    expect((await call(`${address}/livez`)).status).toBe(200)
-    expect(await call(`${address}/readyz`)).toEqual({
-      status: 503,
-      data: { status: 'unavailable', stores: { sessions: 'up', users: 'down' } },
-    })
-    const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
-    const refused = await call(`${address}/v1/sessions`, { body: login })
-    expect(refused).toMatchObject({ status: 503, data: { code: 'store_unavailable' } })
-    await server.start()
-    await service.address
-    expect((await call(`${address}/v1/sessions`, { body: login })).status).toBe(201)
-  })
-
-  test('gone without a word when the service is told to stop: it stops soon, with exit code 0', async () => {
-    const variables = await environment('shared', server.url)
-    const network = await createNetwork(variables.DATABASE_URL ?? '')
-    const service = startProcess({ ...variables, WECHAT_EMULATOR: 'on', DATABASE_URL: network.url })
-    const address = await service.address
-    const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
-    network.lose()
-    const answer = call(`${address}/v1/sessions`, { body: login })
-    await vi.waitFor(() => expect(service.output()).toContain('/v1/sessions'))
-    const startMs = performance.now()
-    service.child.kill('SIGTERM')
-    expect(await service.ended).toBe(0)
-    // The server still answers others, so the statement may wait for a lock: its own 4 s, then the farewell to connections.
-    expect(performance.now() - startMs).toBeLessThan(7_000)
-    expect((await answer).status).toBe(503)
-  })
-
   test('refusing the service: the log says why, and the process stays to be let in', async () => {
-    const url = new URL(server.url)
+    const url = new URL(server().url)
     url.username = 'nobody_like_that'
     const service = startProcess({ ...(await environment('shared')), DATABASE_URL: url.href, WECHAT_EMULATOR: 'on' })
     const address = await service.listening
@@ -163,7 +88,7 @@ export function sqlOutages(engine: SqlEngine): void {
   })
 
   test('with a table of our name that is not ours: one line says so, and the service ends', async () => {
-    const variables = await environment('shared', server.url)
+    const variables = await environment('shared', server().url)
     const admin = await connectTo(variables.DATABASE_URL ?? '')
     for (const table of ['users', 'weapp_auth_users']) await admin.query(`create table ${table} (name char(3))`)
     const service = startProcess({ ...variables, WECHAT_EMULATOR: 'on' })
@@ -179,7 +104,7 @@ export function sqlOutages(engine: SqlEngine): void {
   })
 
   test('that does not let the service make tables: one line says so, and the service ends', async () => {
-    const variables = await environment('shared', server.url)
+    const variables = await environment('shared', server().url)
     const admin = await connectTo(variables.DATABASE_URL ?? '')
     const url = new URL(variables.DATABASE_URL ?? '')
     url.username = await engine.makeReader(admin, url.pathname.slice(1))
@@ -189,7 +114,7 @@ export function sqlOutages(engine: SqlEngine): void {
   })
 
   test('whose session_keys another key of the same name sealed: one line says so, and the service ends', async () => {
-    const variables = await environment('shared', server.url)
+    const variables = await environment('shared', server().url)
     const first = startProcess({ ...variables, WECHAT_EMULATOR: 'on' })
     await first.address
     const other = generateVaultKey().replace(/^[^:]+/, 'k1')

@@ -1,13 +1,18 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import { createClock, createDevice, createWorld, DEMO_APP, localLink } from '@weapp-auth/emulator'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkSyntaxAndGlobals } from '../build.mts'
 import type * as client from '../src/index.ts'
 import { createFakeService } from './fake-service.ts'
 
-const DIST = join(import.meta.dirname, '..', 'miniprogram_dist')
+const PACKAGE = join(import.meta.dirname, '..')
+const DIST = join(PACKAGE, 'miniprogram_dist')
 
 /** What came after ES2015: none of it may be needed. */
 const OLD_ENGINE = `
@@ -114,4 +119,39 @@ describe('the check of the built file', () => {
       expect(() => checkSyntaxAndGlobals(source)).toThrow(SyntaxError)
     },
   )
+})
+
+describe('the build', () => {
+  /** Builds a copy of the package with `line` at the end of what is bundled. */
+  async function buildWith(line: string): Promise<{ code: number; stderr: string }> {
+    const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-build-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const copy = join(folder, 'client')
+    for (const name of ['build.mts', 'package.json', 'src'])
+      cpSync(join(PACKAGE, name), join(copy, name), { recursive: true })
+    for (const name of ['client/dist', 'client/node_modules', 'shared']) {
+      symlinkSync(join(PACKAGE, '..', name), join(folder, name))
+    }
+    symlinkSync(join(PACKAGE, '../../node_modules'), join(folder, 'node_modules'))
+    appendFileSync(join(copy, 'src/index.ts'), `\n${line}\n`)
+    return promisify(execFile)(process.execPath, [join(copy, 'build.mts')]).then(
+      ({ stderr }) => ({ code: 0, stderr }),
+      ({ code, stderr }) => ({ code, stderr }),
+    )
+  }
+  /** Takes about three quarters of itself when gzipped. */
+  const noise = (bytes: number) => randomBytes(bytes).toString('base64')
+
+  test.each([
+    ['a global that WeChat may not have', "fetch('https://example.com')", /globals WeChat may not have: fetch/],
+    ['more bytes than the limit', `wx.more = '${noise(9_000)}'`, /is \d+\.\d+ kB minified and gzipped \(limit/],
+  ])('fails over %s', async (_, line, message) => {
+    const { code, stderr } = await buildWith(line)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(message)
+  })
+
+  test('succeeds otherwise', async () => {
+    expect(await buildWith("wx.more = 'little'")).toMatchObject({ code: 0 })
+  })
 })

@@ -7,9 +7,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createWorld, startWechat } from '@weapp-auth/emulator'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { generateVaultKey } from '../src/index.ts'
 import { APP_SECRET, APPID } from './service.ts'
+
+/** The body of `POST /v1/sessions`, which the client's `loginWith` expects of any way in. */
+export const SESSION = {
+  token: expect.stringMatching(/^wxs1\.[0-9a-f]{3}\.[\w-]{43}$/),
+  tokenType: 'Bearer',
+  expiresIn: 7_200,
+  absoluteExpiresIn: 2_592_000,
+  session: { id: expect.any(String), createdAt: expect.any(String) },
+  user: { id: expect.any(String), isNew: expect.any(Boolean), profile: expect.objectContaining({ nickname: '' }) },
+}
 
 /** Runs an example as its reader does, with WeChat emulated. */
 export async function runExample(example: string, env: Record<string, string> = {}) {

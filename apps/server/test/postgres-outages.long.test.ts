@@ -4,9 +4,11 @@ import { CompiledQuery } from 'kysely'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { environment, isAvailable } from './service.ts'
 import { POSTGRES } from './sql.ts'
-import { openUsers, sqlOutages } from './sql-outages.ts'
+import { openUsers, sqlOutages, usersIn } from './sql-outages.ts'
+import { storeOutages } from './store-outages.ts'
 
 describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
+  storeOutages(usersIn(POSTGRES))
   sqlOutages(POSTGRES)
 
   test('is asked for nothing at the start that PgBouncer refuses, and ends a statement nobody waits for', async () => {

@@ -2,27 +2,20 @@ import { type OwnServer, startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startLoaded } from './load.ts'
-import { createNetwork } from './network.ts'
-import { call, startProcess } from './process.ts'
+import { call } from './process.ts'
+import { SESSIONS } from './redis-outages.ts'
 import { environment, isAvailable } from './service.ts'
-
-const UNAVAILABLE = { status: 503, code: 'store_unavailable', retryAfter: '1' }
+import { storeOutages, UNAVAILABLE } from './store-outages.ts'
 
 interface Outage {
   name: string
-  /** What the server is started with. */
-  args?: readonly string[]
   break(redis: OwnServer, admin: Redis): Promise<unknown>
   mend(redis: OwnServer, admin: Redis): Promise<unknown>
   /** Reading works, so that whoever is signed in goes on. */
   reads?: true
 }
 
-/** Sessions have to be there again, so that nobody is signed out by the outage. */
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
-
 const OUTAGES: Outage[] = [
-  { name: 'killed', args: DURABLE, break: (redis) => redis.kill(), mend: (redis) => redis.start() },
   {
     name: 'frozen',
     break: async (redis) => redis.signal('SIGSTOP'),
@@ -43,8 +36,10 @@ const OUTAGES: Outage[] = [
 ]
 
 describe.skipIf(!isAvailable('shared'))('Redis', () => {
+  storeOutages(SESSIONS)
+
   test.each(OUTAGES)('$name under load: 503 within its deadline, and back within a second', async (outage) => {
-    const { redis, admin } = await open(outage.args)
+    const { redis, admin } = await open()
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: redis.url })
     await outage.break(redis, admin)
     if (!outage.reads) expect(await service.seen(503)).toMatchObject(UNAVAILABLE)
@@ -61,7 +56,7 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
   })
 
   test.each(OUTAGES)('$name when the service stops: it stops within 1.5 s', async (outage) => {
-    const { redis, admin } = await open(outage.args)
+    const { redis, admin } = await open()
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: redis.url })
     await outage.break(redis, admin)
     await expect.poll(() => service.signIns.at(-1)).toMatchObject(UNAVAILABLE)
@@ -100,17 +95,6 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
     expect(service.answers.filter(({ status }) => status !== 204)).toEqual([])
   })
 
-  test('50 ms away: slower, and nothing else', async () => {
-    const { redis } = await open()
-    const network = await createNetwork(redis.url)
-    const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: network.url })
-    network.delay(50)
-    await vi.waitFor(() => expect(service.answers.at(-1)?.ms).toBeGreaterThan(50))
-    expect((await service.signIn()).status).toBe(201)
-    await service.settle()
-    expect(service.answers.filter(({ status }) => status !== 204)).toEqual([])
-  })
-
   test('with a user who may use our keys and neither KEYS, SCAN, CONFIG nor FLUSHALL: all works', async () => {
     const { redis, admin } = await open()
     const rules = [
@@ -137,41 +121,6 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
     expect((await ask('/v1/session')).status).toBe(200)
     await settle()
     expect(await admin.acl('LOG')).toEqual([])
-  })
-
-  test('away when the service starts: it listens, says what is missing, and goes on by itself', async () => {
-    const { redis } = await open()
-    await redis.kill()
-    const service = startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: 'on', REDIS_URL: redis.url })
-    const address = await service.listening
-    expect(service.output()).toContain('the session store (Redis) cannot be reached, trying again')
-    expect((await call(`${address}/livez`)).status).toBe(200)
-    expect(await call(`${address}/readyz`)).toEqual({
-      status: 503,
-      data: { status: 'unavailable', stores: { sessions: 'down', users: 'up' } },
-    })
-    const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
-    const refused = await call(`${address}/v1/sessions`, { body: login })
-    expect(refused).toMatchObject({ status: 503, data: { code: 'store_unavailable' } })
-    await redis.start()
-    await service.address
-    expect((await call(`${address}/v1/sessions`, { body: login })).status).toBe(201)
-  })
-
-  test('frozen when the process is told to stop: it stops soon, with exit code 0', async () => {
-    const { redis } = await open()
-    const service = startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: 'on', REDIS_URL: redis.url })
-    const address = await service.address
-    const { data: login } = await call(`${address}/emulator/wx-login`, { body: { user: 'alice' } })
-    redis.signal('SIGSTOP')
-    const answer = call(`${address}/v1/sessions`, { body: login })
-    await vi.waitFor(() => expect(service.output()).toContain('/v1/sessions'))
-    const startMs = performance.now()
-    service.child.kill('SIGTERM')
-    expect(await service.ended).toBe(0)
-    // The caller keeps its connection open, and is not waited for.
-    expect(performance.now() - startMs).toBeLessThan(5_000)
-    expect((await answer).status).toBe(503)
   })
 })
 
