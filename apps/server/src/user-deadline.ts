@@ -55,11 +55,19 @@ export function limitUserStore(users: UserStore, database: Pick<UserDatabase, 'i
     findUser: limited(unlessLate, users.findUser),
     findIdentity: limited(unlessLate, users.findIdentity),
     findKeys: limited(unlessLate, users.findKeys),
+    findUserByExternalId: limited(unlessLate, users.findUserByExternalId),
+    listUsers: limited(unlessLate, users.listUsers),
+    findErasing: limited(unlessLate, users.findErasing),
     updateProfile: limited(unlessLate, users.updateProfile),
     signIn: limited(unlessGone, users.signIn),
     createUser: limited(unlessGone, users.createUser),
     linkIdentity: limited(unlessGone, users.linkIdentity),
     replaceKey: limited(unlessGone, users.replaceKey),
+    setExternalId: limited(unlessGone, users.setExternalId),
+    disableUser: limited(unlessGone, users.disableUser),
+    enableUser: limited(unlessGone, users.enableUser),
+    beginErasure: limited(unlessGone, users.beginErasure),
+    eraseUser: limited(unlessGone, users.eraseUser),
   }
 }
 

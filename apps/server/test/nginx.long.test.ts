@@ -14,6 +14,7 @@ describe('docs/deploy/nginx.conf', () => {
     const { service, nginx, backend } = await start()
     const { auth } = createAuthOnPhone({ ...service, baseUrl: nginx.url })
     const { user, id } = await auth.ensureLogin()
+    await service.app.weappAuth.setExternalId(user.id, 'crm-7')
     const { statusCode, data } = await auth.request<Seen>({
       url: '/api/orders?page=2',
       method: 'POST',
@@ -25,6 +26,7 @@ describe('docs/deploy/nginx.conf', () => {
       'x-auth-user-id': user.id,
       'x-auth-session-id': id,
       'x-auth-appid': service.world.apps[0]?.appid,
+      'x-auth-external-id': 'crm-7',
       'x-forwarded-for': '127.0.0.1',
       'x-forwarded-proto': 'https',
     })

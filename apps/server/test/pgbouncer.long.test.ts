@@ -51,7 +51,11 @@ test.skipIf(program === null || inject('databaseUrl') === null)(
     const users = createSqlUserStore({ db: database.db, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
     const signIn = (i: number) => {
       const sessionKey = Buffer.alloc(16, i).toString('base64')
-      return users.signIn('wx1', { openid: `o${i % 40}`, unionid: i % 2 ? `u${i % 40}` : null, sessionKey }, 1)
+      const identity = { openid: `o${i % 40}`, unionid: i % 2 ? `u${i % 40}` : null, sessionKey }
+      return users.signIn('wx1', identity, 1).then((signedIn) => {
+        if ('erasing' in signedIn) throw new Error('the user is being erased')
+        return signedIn
+      })
     }
     const first = await Promise.all(Array.from({ length: 40 }, (_, i) => signIn(i)))
     expect(new Set(first.map(({ user }) => user.id)).size).toBe(40)

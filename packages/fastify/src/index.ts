@@ -1,3 +1,4 @@
+export type { DisableOptions, SignInAnswer } from './accounts.ts'
 export { ApiError, type ApiErrorOptions, type LogFields } from './api-error.ts'
 export type { AvatarStore, KeptAvatar } from './avatar/avatar-store.ts'
 export { createFolderAvatarStore } from './avatar/folder-store.ts'
@@ -13,6 +14,7 @@ export { type WeappAuthOptions, weappAuth } from './plugin.ts'
 export type { RedisClient, RedisClusterClient, RedisServerClient } from './redis.ts'
 export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
 export type {
+  ChangeLifetime,
   CodeClaim,
   Lifetime,
   Moment,
@@ -50,7 +52,17 @@ export {
 export type { IdentityConflict } from './users/sql-identities.ts'
 export { createSqlUserStore, type SqlUserStoreOptions } from './users/sql-users.ts'
 export { openSqliteUsers } from './users/sqlite-users.ts'
-export type { LinkedIdentity, LinkResult, User, UserStore } from './users/users.ts'
+export {
+  type Disabled,
+  type ExternalIdResult,
+  isDisabled,
+  type LinkedIdentity,
+  type LinkResult,
+  type SignedInUser,
+  type User,
+  type UserPage,
+  type UserStore,
+} from './users/users.ts'
 export type { IssueOptions, WeappAuth } from './weapp-auth.ts'
 export type { AccessToken, AccessTokenStore } from './wechat/access-token.ts'
 export type { WechatApp } from './wechat/app-secrets.ts'

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { type Accounts, createAccounts, type SignInAnswer } from './accounts.ts'
 import type { AvatarsOptions } from './avatar/open-avatars.ts'
 import { APPID_PATTERN, DEFAULTS } from './defaults.ts'
 import { guardedRequests } from './http/plugins/authenticate.ts'
@@ -17,12 +18,15 @@ import { createOutageLog, type OutageLog } from './outage-log.ts'
 import type { SessionStore } from './sessions/session-store.ts'
 import { createSessions } from './sessions/sessions.ts'
 import type { SocketOptions } from './sockets/socket-options.ts'
+import { reasonOf } from './store-failure.ts'
 import { createRecentUsers } from './users/recent-users.ts'
 import type { User, UserStore } from './users/users.ts'
 import { createWeappAuth } from './weapp-auth.ts'
 import type { AccessTokenStore } from './wechat/access-token.ts'
 import type { WechatApp } from './wechat/app-secrets.ts'
 import { createWechatGateway } from './wechat/gateway.ts'
+
+const RESUME_ERASURES_MS = 10 * 60_000
 
 /** Options of {@link weappAuth}. */
 export interface WeappAuthOptions {
@@ -46,9 +50,11 @@ export interface WeappAuthOptions {
   sessionLimit?: number
   /**
    * Runs at every sign-in, before there is a session. `data` is free JSON of the caller, at most 4 kB, checked by
-   * nobody. What it throws refuses the sign-in: `new ApiError('user_disabled', 'banned')`, say.
+   * nobody. What it throws refuses the sign-in: `new ApiError('user_disabled', 'banned')`, say. It may answer
+   * `{ externalId }`, your own id for this user, of 1 to 128 visible ASCII characters, which is kept unless the user has one
+   * or another user has this one. A conflict is logged and does not stop the sign-in.
    */
-  onSignIn?(user: User, isNew: boolean, data: unknown): void | Promise<void>
+  onSignIn?(user: User, isNew: boolean, data: unknown): SignInAnswer | Promise<SignInAnswer>
   /** Pictures that users send in place of an address. Default: none, and `POST /v1/me/avatar` is 404. */
   avatars?: AvatarsOptions
   /** How often one address may sign in, and one user send open data. */
@@ -120,7 +126,17 @@ export const weappAuth = fp(
           now,
         })
       : null
-    app.decorate('weappAuth', createWeappAuth({ wechat, sessions, users, sockets, now }))
+    const accounts = createAccounts({
+      sessions,
+      users,
+      recentUsers,
+      onSignIn,
+      erasureSteps: avatar ? [avatar.avatars.erase] : [],
+      warn: (fields, message) => app.log.warn(fields, message),
+      now,
+    })
+    resumeErasuresOf(app, accounts)
+    app.decorate('weappAuth', createWeappAuth({ wechat, sessions, users, accounts, sockets, now }))
     app.addHook('onRoute', answerApiErrors)
 
     const v1: FastifyPluginAsync = async (scope) => {
@@ -129,9 +145,9 @@ export const weappAuth = fp(
         done()
       })
       await scope.register(countRequests, rateLimits)
-      await scope.register(sessionsRoutes, { wechat, sessions, users, onSignIn, limit: limits.signIn, now })
+      await scope.register(sessionsRoutes, { wechat, sessions, users, accounts, limit: limits.signIn })
       await scope.register(sessionRoutes, { sessions, recentUsers, now })
-      await scope.register(meRoutes, { users, recentUsers, avatars: avatar?.avatars ?? null })
+      await scope.register(meRoutes, { users, accounts, recentUsers, avatars: avatar?.avatars ?? null })
       if (avatar) await scope.register(avatar.upload)
       await scope.register(openDataRoutes, { users, limit: limits.openData, now })
       await scope.register(sessionKeyRoutes, { wechat, users, limit: limits.openData })
@@ -148,6 +164,16 @@ export const weappAuth = fp(
   },
   { name: '@weapp-auth/fastify', fastify: '5.x' },
 )
+
+/** An erasure that a fault has cut off, and that nobody asks for again, is finished by whichever process looks first. */
+function resumeErasuresOf(app: FastifyInstance, accounts: Accounts): void {
+  const timer = setInterval(() => {
+    accounts
+      .resumeErasures()
+      .catch((error) => app.log.warn({ reason: reasonOf(error) }, 'an erasure was not finished yet'))
+  }, RESUME_ERASURES_MS).unref()
+  app.addHook('onClose', async () => clearInterval(timer))
+}
 
 function checkApps(apps: readonly WechatApp[]): void {
   if (apps.length === 0) throw new TypeError('apps must name at least one mini-program')

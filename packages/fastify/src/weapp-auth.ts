@@ -1,10 +1,11 @@
 import type { CreateSessionResponse, Device, RevocationReason } from '@weapp-auth/shared'
 import type { FastifyRequest } from 'fastify'
+import type { Accounts, DisableOptions } from './accounts.ts'
 import { createdSession } from './http/bodies.ts'
 import { findBearer } from './http/plugins/authenticate.ts'
 import type { Session, Sessions } from './sessions/sessions.ts'
 import type { GuardedSockets, ServerSocket } from './sockets/guarded-sockets.ts'
-import type { LinkedIdentity, LinkResult, User, UserStore } from './users/users.ts'
+import type { ExternalIdResult, LinkedIdentity, LinkResult, User, UserPage, UserStore } from './users/users.ts'
 import type { WechatGateway } from './wechat/gateway.ts'
 
 /** How a session is started for a user who did not sign in with a code of `wx.login`. */
@@ -31,6 +32,7 @@ export interface WeappAuth {
    * returns the body of `POST /v1/sessions`, which is what a phone keeps.
    *
    * @throws RangeError when there is no such user, or the appid is not one of the option `apps`
+   * @throws ApiError `user_disabled` or `store_unavailable`
    */
   issue(userId: string, about: IssueOptions): Promise<CreateSessionResponse>
   /** False when the user has no such session. `reason` is told to the device; default `admin`. */
@@ -47,8 +49,8 @@ export interface WeappAuth {
    *
    * @param code from `wx.login` on the user's phone; single use, valid for five minutes
    * @throws RangeError when there is no such user
-   * @throws ApiError `request_invalid` (not what wx.login returns), `appid_unknown`, `code_*`, `login_in_progress`,
-   * `wechat_*` or `store_unavailable`
+   * @throws ApiError `request_invalid` (not what wx.login returns), `appid_unknown`, `user_disabled`, `code_*`,
+   * `login_in_progress`, `wechat_*` or `store_unavailable`
    */
   linkIdentity(userId: string, appid: string, code: string): Promise<LinkResult>
   /**
@@ -75,6 +77,39 @@ export interface WeappAuth {
    * @throws ApiError `store_unavailable` when only the sockets of this process may have got it
    */
   push(userId: string, text: string): Promise<void>
+  findUser(userId: string): Promise<User | null>
+  findUserByExternalId(externalId: string): Promise<User | null>
+  /**
+   * A page of users in the order of their ids. The next page begins `after` the last one of this page; a page with fewer than
+   * `limit` users is the last one. `limit`: 1 to 1 000, default 100.
+   */
+  listUsers(page?: Partial<UserPage>): Promise<User[]>
+  /**
+   * Gives a user your own id for them, or takes it away with null: guarded routes read it as `request.auth.externalId`. It
+   * replaces the one the user has, in all live sessions too. The result says when another user has it. Asked again after a
+   * failure it completes what was begun.
+   *
+   * @param externalId 1 to 128 visible ASCII characters
+   * @throws TypeError for any other text; RangeError when there is no such user
+   * @throws ApiError `store_unavailable`
+   */
+  setExternalId(userId: string, externalId: string | null): Promise<ExternalIdResult>
+  /**
+   * Ends the user's sessions (`admin`) and refuses sign-ins with `user_disabled`, until a time or until {@link enableUser}.
+   * False when there is no such user. Asked again after a failure it completes what was begun.
+   *
+   * @throws RangeError for a reason that is too long or a date that is none; ApiError `store_unavailable`
+   */
+  disableUser(userId: string, options: DisableOptions): Promise<boolean>
+  /** Lets a disabled user sign in again. False when there is no such user, or the user was not disabled. */
+  enableUser(userId: string): Promise<boolean>
+  /**
+   * Removes a user for ever, with identities, keys and profile, and ends the sessions (`erased`). False when there is no such
+   * user. An erasure that fails is gone on with when it is asked for again, when the user signs in, and by itself after a while.
+   *
+   * @throws ApiError `store_unavailable`
+   */
+  eraseUser(userId: string): Promise<boolean>
 }
 
 declare module 'fastify' {
@@ -88,23 +123,27 @@ export interface WeappAuthDeps {
   wechat: WechatGateway
   sessions: Sessions
   users: UserStore
+  accounts: Accounts
   /** Null: the application has none. */
   sockets: GuardedSockets | null
   /** Milliseconds since 1970. */
   now: () => number
 }
 
+const MAX_PAGE = 1_000
+
 /** Makes `app.weappAuth`. */
-export function createWeappAuth({ wechat, sessions, users, sockets, now }: WeappAuthDeps): WeappAuth {
+export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
+  const { wechat, sessions, users, accounts, sockets, now } = deps
   return {
     createUser: () => users.createUser(now()),
 
     async issue(userId, { appid, device, isNew = false, authorization }) {
       if (!wechat.hasApp(appid)) throw new RangeError('this appid is not one of the option apps')
-      const user = await users.findUser(userId)
-      if (!user) throw noSuchUser()
-      const replaces = findBearer(authorization)
-      return createdSession(await sessions.issue(userId, { appid, ...(device && { device }), replaces }), user, isNew)
+      const read = async () => ({ user: await getUser(userId) })
+      const about = { appid, ...(device && { device }), replaces: findBearer(authorization) }
+      const { issued, user } = await accounts.startSession(read, about)
+      return createdSession(issued, user, isNew)
     },
 
     revoke: (userId, sessionId, reason = 'admin') => sessions.revoke(userId, sessionId, reason),
@@ -118,7 +157,7 @@ export function createWeappAuth({ wechat, sessions, users, sockets, now }: Weapp
     async linkIdentity(userId, appid, code) {
       wechat.checkCode(code)
       // Before the code is spent: there is somebody to link, and the store takes what will be written.
-      if (!(await users.findUser(userId))) throw noSuchUser()
+      accounts.refuseDisabled(await getUser(userId))
       await users.ping()
       const identity = await sessions.spendCode(appid, code, () => wechat.code2Session(appid, code))
       const result = await users.linkIdentity(userId, appid, identity, now())
@@ -145,6 +184,34 @@ export function createWeappAuth({ wechat, sessions, users, sockets, now }: Weapp
       if (!sockets) throw noSockets()
       await sockets.push(userId, text)
     },
+    findUser: (userId) => users.findUser(userId),
+
+    findUserByExternalId: (externalId) => users.findUserByExternalId(externalId),
+
+    async listUsers({ after = null, limit = 100 } = {}) {
+      if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_PAGE) {
+        throw new RangeError(`limit must be a whole number from 1 to ${MAX_PAGE}`)
+      }
+      return users.listUsers({ after, limit })
+    },
+
+    async setExternalId(userId, externalId) {
+      const result = await accounts.setExternalId(userId, externalId, true)
+      if (!result) throw noSuchUser()
+      return result
+    },
+
+    disableUser: (userId, options) => accounts.disable(userId, options),
+
+    enableUser: (userId) => accounts.enable(userId),
+
+    eraseUser: (userId) => accounts.erase(userId),
+  }
+
+  async function getUser(userId: string): Promise<User> {
+    const user = await users.findUser(userId)
+    if (!user) throw noSuchUser()
+    return user
   }
 }
 

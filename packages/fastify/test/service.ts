@@ -18,6 +18,7 @@ export interface Service {
   app: FastifyInstance
   /** The WeChat that the service talks to over TCP; its app is `APPID`. */
   world: World
+  wechatBaseUrl: string
   sessions: SessionStore
   users: UserStore
   /** Moves the service's clock on. */
@@ -72,6 +73,7 @@ export async function startService({ server, early, host, ...options }: ServiceO
   return {
     app,
     world,
+    wechatBaseUrl: wechat.baseUrl,
     sessions,
     users,
     advance: (ms) => {

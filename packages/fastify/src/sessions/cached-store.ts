@@ -16,7 +16,7 @@ export interface CachedSessionStoreOptions {
 }
 
 /**
- * A session store that remembers live sessions. What ends one anywhere is heard as it happens; while it cannot be heard,
+ * A session store that remembers live sessions. What ends or changes one anywhere is heard as it happens; while it cannot be heard,
  * nothing is remembered. So a session that was ended is answered as alive for as long as the message takes, and for
  * `maxAgeMs` at most, should a message be lost.
  */
@@ -33,7 +33,10 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
     forgotten++
     for (const id of ids) records.delete(id)
   }
+  const forgetAllOf = (userId: string) =>
+    forget([...records.values()].flatMap(({ record }) => (record.userId === userId ? record.id : [])))
   messages.listen({
+    onChanged: forget,
     onEnded: forget,
     onLost: () => forget([...records.keys()]),
   })
@@ -72,16 +75,16 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
     async touch(record, lifetime) {
       const askedAtMs = now()
       const isCurrent = mayRemember()
-      const isAlive = await store.touch(record, lifetime)
-      if (isAlive && isCurrent()) remember(record, askedAtMs)
+      const touched = await store.touch(record, lifetime)
+      if (touched && isCurrent()) remember(touched, askedAtMs)
       else records.delete(record.id)
-      return isAlive
+      return touched
     },
-    // Forgets a session as soon as this process ends it, without waiting for the message from Redis. The two revocations
-    // also when the call failed: the session may have ended although its answer was lost.
+    // Forgets a session as soon as this process ends or changes it, without waiting for the message from Redis. All but the
+    // first also when the call failed: the session may have ended although its answer was lost.
     async create(...args) {
       const ended = await store.create(...args)
-      forget(ended)
+      if (ended) forget(ended)
       return ended
     },
     async revoke(userId, sessionId, revocation) {
@@ -95,7 +98,14 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
       try {
         return await store.revokeAll(userId, revocation)
       } finally {
-        forget([...records.values()].flatMap(({ record }) => (record.userId === userId ? record.id : [])))
+        forgetAllOf(userId)
+      }
+    },
+    async setExternalId(userId, ...args) {
+      try {
+        await store.setExternalId(userId, ...args)
+      } finally {
+        forgetAllOf(userId)
       }
     },
   }

@@ -9,6 +9,9 @@ const PING_MS = 1_000
 /** Together with {@link PING_MS} less than the 1.5 s within which a lost connection is to be noticed. */
 const PING_TIMEOUT_MS = 350
 
+/** Stands before the id of a session that has changed and goes on. No id begins with it. */
+const CHANGED = '~'
+
 /** Messages through Redis, and what only their store does with them. */
 export interface RedisMessages extends LocalMessages {
   /** The channel on which the scripts publish the ids of sessions that end. */
@@ -80,7 +83,8 @@ export function createRedisMessages(o: {
     }
     subscriber.on('error', () => {})
     subscriber.on('message', (channel, message: string) => {
-      if (channel === endedChannel) tellEnded(message.split(' '))
+      if (channel === endedChannel && message.startsWith(CHANGED)) tellChanged(message.slice(CHANGED.length))
+      else if (channel === endedChannel) tellEnded(message.split(' '))
       else if (!message.startsWith(self)) tellText(message.slice(self.length + 1))
     })
     // Once, however it came about: the connection does not come back by itself, so that nothing is heard only in part.
@@ -131,6 +135,10 @@ export function createRedisMessages(o: {
     if (!isHeard) return
     isHeard = false
     for (const { onLost } of listeners) onLost?.()
+  }
+
+  function tellChanged(id: string): void {
+    for (const { onChanged } of listeners) onChanged?.([id])
   }
 
   function tellEnded(ids: readonly string[]): void {

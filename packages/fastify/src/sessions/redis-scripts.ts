@@ -63,22 +63,24 @@ end
 `
 
 /**
- * KEYS session, index, session that is replaced (optional). ARGV id, value, ttlMs, expiresAtMs, nowMs, idleMs, hasEvicted,
- * owner, channel, id that is replaced.
+ * KEYS session, index, mark of the user, session that is replaced (optional). ARGV id, value, ttlMs, expiresAtMs, nowMs, idleMs,
+ * hasEvicted, owner, channel, the mark with which the session agrees, id that is replaced.
  *
  * Returns how many ids the index has, 1 when the replaced session ended, else 0, and up to 20 ids that have expired by the
- * caller's clock. NX: the client sends the command again when the connection breaks before the answer, and the session may have
- * been ended in between.
+ * caller's clock. -1 alone: nothing was made, because the mark is another one. NX: the client sends the command again when the
+ * connection breaks before the answer, and the session may have been ended in between.
  */
 const CREATE = `${FINISH}${INDEX_FUNCTIONS}
-local id, ttlMs, expiresAtMs, nowMs, idleMs, replaced = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[10]
+local id, ttlMs, expiresAtMs, nowMs, idleMs, replaced = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[11]
+local mark = redis.call('GET', KEYS[3])
+if mark and mark ~= ARGV[10] then return { -1 } end
 local didReplace = 0
 if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ttlMs) then
   local isIncomplete = ARGV[7] == '1' and redis.call('EXISTS', KEYS[2]) == 0
-  if KEYS[3] then
+  if KEYS[4] then
     local endsAtMs = redis.call('ZSCORE', KEYS[2], replaced)
-    local didFinish = finish(KEYS[3], replaced, ARGV[8], 'replaced',
-      endsAtMs or nowMs + math.max(0, redis.call('PTTL', KEYS[3])), ARGV[9])
+    local didFinish = finish(KEYS[4], replaced, ARGV[8], 'replaced',
+      endsAtMs or nowMs + math.max(0, redis.call('PTTL', KEYS[4])), ARGV[9])
     if didFinish then didReplace = 1 end
     if didFinish and not endsAtMs then isIncomplete = true end
     redis.call('ZREM', KEYS[2], replaced)
@@ -106,9 +108,15 @@ const MARK = `${INDEX_FUNCTIONS}
 markIncomplete(KEYS[1], ARGV[1], ARGV[2])
 `
 
-/** KEYS session, index (optional). ARGV id, value, ttlMs, expiresAtMs, nowMs, idleMs. Returns 1, or 0 when the session has ended. */
+/**
+ * KEYS session, index (optional). ARGV id, value, ttlMs, expiresAtMs, nowMs, idleMs, head. Returns 1, or 0 when the session has
+ * ended. `head` is how the value begins, up to and with the externalId: when that was changed since, the script writes nothing
+ * and returns 2.
+ */
 const TOUCH = `${IS_ENDED}${INDEX_FUNCTIONS}
-if isEnded(redis.call('GET', KEYS[1])) then return 0 end
+local value, head = redis.call('GET', KEYS[1]), ARGV[7]
+if isEnded(value) then return 0 end
+if string.sub(value, 1, #head) ~= head then return 2 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if KEYS[2] and addToIndex(KEYS[2], ARGV[1], ARGV[4], ARGV[3]) then markIncomplete(KEYS[2], ARGV[5], ARGV[6]) end
 return 1
@@ -129,6 +137,34 @@ local didEnd = finish(KEYS[1], id, ARGV[2], ARGV[3], expiresAtMs, ARGV[6])
 if KEYS[2] and didEnd and not indexed then markIncomplete(KEYS[2], nowMs, ARGV[5]) end
 if KEYS[2] and isEnded(redis.call('GET', KEYS[1])) then redis.call('ZREM', KEYS[2], id) end
 return didEnd and expiresAtMs > tonumber(nowMs) and 1 or 0
+`
+
+/** KEYS mark of the user. ARGV mark, ttlMs. Leaves a mark, but not in the place of a block. */
+const MARK_USER = `
+local before = redis.call('GET', KEYS[1])
+if not before or string.sub(before, 1, 2) ~= 'b:' then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+`
+
+/** KEYS mark of the user. ARGV mark. Takes this mark away; another one stays. */
+const UNMARK_USER = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+`
+
+/**
+ * KEYS sessions. ARGV channel, then id, value and new value of each. Writes the new values and publishes each id with a ~ before it. Returns how many
+ * were left out, because another command has changed their values since they were read.
+ */
+const REWRITE = `
+local left = 0
+for i, key in ipairs(KEYS) do
+  if redis.call('GET', key) == ARGV[3 * i] then
+    redis.call('SET', key, ARGV[3 * i + 1], 'XX', 'KEEPTTL')
+    redis.pcall('PUBLISH', ARGV[1], '~' .. ARGV[3 * i - 1])
+  else
+    left = left + 1
+  end
+end
+return left
 `
 
 /** KEYS index. Returns id, expiresAtMs, id, expiresAtMs, in the order of expiry. The answer of ZRANGE itself differs between RESP2 and RESP3. */
@@ -170,6 +206,9 @@ export interface SessionScripts {
   weappAuthMark(index: string, nowMs: number, idleMs: number): Promise<null>
   weappAuthTouch(...parameters: Parameters): Promise<number>
   weappAuthEnd(...parameters: Parameters): Promise<number>
+  weappAuthMarkUser(key: string, mark: string, ttlMs: number): Promise<null>
+  weappAuthUnmarkUser(key: string, mark: string): Promise<null>
+  weappAuthRewrite(...parameters: Parameters): Promise<number>
   weappAuthEntries(index: string): Promise<string[]>
   weappAuthClaimCode(
     key: string,
@@ -187,6 +226,9 @@ export function defineSessionScripts(redis: RedisClient): SessionScripts {
   redis.defineCommand('weappAuthMark', { numberOfKeys: 1, lua: MARK })
   redis.defineCommand('weappAuthTouch', { lua: TOUCH })
   redis.defineCommand('weappAuthEnd', { lua: END })
+  redis.defineCommand('weappAuthMarkUser', { numberOfKeys: 1, lua: MARK_USER })
+  redis.defineCommand('weappAuthUnmarkUser', { numberOfKeys: 1, lua: UNMARK_USER })
+  redis.defineCommand('weappAuthRewrite', { lua: REWRITE })
   redis.defineCommand('weappAuthEntries', { numberOfKeys: 1, lua: ENTRIES })
   redis.defineCommand('weappAuthClaimCode', { numberOfKeys: 1, lua: CLAIM_CODE })
   return redis as unknown as SessionScripts

@@ -11,6 +11,7 @@ import { checkWhole, type IndexEntry, indexWasEvicted, readIndex } from './redis
 import { createRedisMessages } from './redis-messages.ts'
 import { defineSessionScripts, INCOMPLETE } from './redis-scripts.ts'
 import {
+  type ChangeLifetime,
   CODE_CLAIM_MS,
   CODE_IN_PROGRESS_MS,
   type Lifetime,
@@ -21,6 +22,7 @@ import {
   type Tombstone,
 } from './session-store.ts'
 import { bucketOf } from './token.ts'
+import { markOfBlock, markOfExternalId } from './user-mark.ts'
 
 /** Options of {@link createRedisSessionStore}. */
 export interface RedisSessionStoreOptions {
@@ -46,6 +48,8 @@ export interface RedisSessionStoreOptions {
 
 /** How many sessions of one user are ended at once, so that a user with thousands does not hold up everybody else. */
 const END_AT_ONCE = 100
+/** A session that is used by others at the same moment is read again, and surely not so often. */
+const REWRITE_ATTEMPTS = 20
 
 /**
  * Sessions in Redis or Valkey, 6.2 or newer, for any number of processes.
@@ -72,6 +76,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   // With the default prefix 60 characters: one more, and Redis takes 16 bytes more for each session.
   const recordKey = (userId: string, id: string) => `${keyPrefix}{${bucketOf(userId)}}:${id}`
   const indexKey = (userId: string) => `${keyPrefix}u{${bucketOf(userId)}}:${userId}`
+  const markKey = (userId: string) => `${keyPrefix}m{${bucketOf(userId)}}:${userId}`
   const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
   const messages = createRedisMessages({
     redis,
@@ -90,7 +95,9 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       // Not in the script: its key lies on another slot. Sent in the same turn, both are one round trip. Nobody waits for the
       // answer, because a claim that stays unsettled becomes a used one by itself.
       if (settles !== undefined) settle(settles).catch(() => {})
-      const { count, ended, expired } = await create(record, lifetime, replaces)
+      const created = await create(record, lifetime, replaces)
+      if (!created) return null
+      const { count, ended, expired } = created
       // The session is there, and the sign-in succeeds: what cannot be tidied up now is tidied up by the next one.
       await forgetExpired(userId, expired).catch(() => {})
       messages.tellEnded(ended)
@@ -102,22 +109,15 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       return value === null ? null : parse(id, value)
     }),
     touch: guarded(async (record, lifetime) => {
-      const { id, userId } = record
-      const { nowMs, idleMs, expiresAtMs } = lifetime
-      const [session, index] = [recordKey(userId, id), indexKey(userId)]
-      const ttlMs = ttlOf(lifetime)
-      const rest = [id, format(record), ttlMs, expiresAtMs, nowMs, idleMs] as const
-      const isAlive = await inStepsWhereSlotMoves(
-        () => scripts.weappAuthTouch(2, session, index, ...rest),
-        async () => {
-          // The index first: it must not expire before the session.
-          const [, wasMissing] = await addToIndex(index, id, lifetime)
-          const isAlive = await scripts.weappAuthTouch(1, session, ...rest)
-          if (isAlive && wasMissing) await scripts.weappAuthMark(index, nowMs, idleMs)
-          return isAlive
-        },
-      )
-      return isAlive === 1
+      for (let current = record; ; ) {
+        const answer = await touch(current, lifetime)
+        if (answer !== 2) return answer === 1 ? current : null
+        const value = await read(recordKey(record.userId, record.id))
+        const found = value === null ? null : parse(record.id, value)
+        if (!found || 'revoked' in found) return null
+        const { externalId: _, ...rest } = current
+        current = { ...rest, ...(found.externalId !== undefined && { externalId: found.externalId }) }
+      }
     }),
     revoke: guarded((userId, sessionId, revocation) => end(userId, { id: sessionId }, revocation)),
     revokeAll: guarded(async (userId, { except, ...revocation }) => {
@@ -138,6 +138,20 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       checkWhole(index, moment)
       const sessions = await readSessions(userId, index.entries)
       return sessions.flatMap(({ record }) => record ?? []).sort((a, b) => a.createdAtMs - b.createdAtMs)
+    }),
+    block: guarded(async (userId, blockId, until) => {
+      await redis.set(markKey(userId), markOfBlock(blockId), 'PX', ttlOf(until))
+    }),
+    unblock: guarded(async (userId, blockId) => {
+      await scripts.weappAuthUnmarkUser(markKey(userId), markOfBlock(blockId))
+    }),
+    setExternalId: guarded(async (userId, externalId, lifetime) => {
+      // The mark first: whatever session is made after it has the new externalId, and those made before are rewritten.
+      await scripts.weappAuthMarkUser(markKey(userId), markOfExternalId(externalId), ttlOf(lifetime))
+      for (let attempt = 0; attempt < REWRITE_ATTEMPTS; attempt++) {
+        if ((await rewriteExternalId(userId, externalId)) === 0) return
+      }
+      throw new ApiError('store_unavailable', "the user's sessions were in use all the time", { retryAfterSeconds: 1 })
     }),
     claimCode: guarded(async (digest, nowMs) => {
       const [key, claimant] = [codeKey(digest), randomUUID()]
@@ -164,19 +178,67 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     await redis.set(codeKey(digest), 'used', 'KEEPTTL', 'XX')
   }
 
-  /** Writes a session and its index entry; `count` is how many entries the index has then. */
+  /** 1: written; 0: the session has ended; 2: it has another externalId by now. */
+  function touch(record: SessionRecord, lifetime: Lifetime): Promise<number> {
+    const { id, userId } = record
+    const { nowMs, idleMs, expiresAtMs } = lifetime
+    const [session, index] = [recordKey(userId, id), indexKey(userId)]
+    const ttlMs = ttlOf(lifetime)
+    const rest = [id, format(record), ttlMs, expiresAtMs, nowMs, idleMs, headOf(record)] as const
+    return inStepsWhereSlotMoves(
+      () => scripts.weappAuthTouch(2, session, index, ...rest),
+      async () => {
+        // The index first: it must not expire before the session.
+        const [, wasMissing] = await addToIndex(index, id, lifetime)
+        const answer = await scripts.weappAuthTouch(1, session, ...rest)
+        if (answer !== 0 && wasMissing) await scripts.weappAuthMark(index, nowMs, idleMs)
+        return answer
+      },
+    )
+  }
+
+  /** How many sessions were left out, because they were used between the two commands. */
+  async function rewriteExternalId(userId: string, externalId: string | null): Promise<number> {
+    const keys: string[] = []
+    const changes: string[] = []
+    for (const { id } of (await readIndex(scripts, indexKey(userId))).entries) {
+      const key = recordKey(userId, id)
+      const value = await read(key)
+      const found = value === null ? null : parse(id, value)
+      if (value === null || !found || 'revoked' in found || found.userId !== userId) continue
+      const { externalId: before = null, ...record } = found
+      if (before === externalId) continue
+      keys.push(key)
+      changes.push(id, value, format({ ...record, ...(externalId !== null && { externalId }) }))
+    }
+    if (keys.length === 0) return 0
+    return inStepsWhereSlotMoves(
+      () => scripts.weappAuthRewrite(keys.length, ...keys, channel, ...changes),
+      async () => {
+        const left = keys.map((key, i) => scripts.weappAuthRewrite(1, key, channel, ...changes.slice(3 * i, 3 * i + 3)))
+        return (await Promise.all(left)).reduce((sum, each) => sum + each, 0)
+      },
+    )
+  }
+
+  /**
+   * Writes a session and its index entry; `count` is how many entries the index has then. Null: the user's mark is another one
+   * than the session agrees with.
+   */
   async function create(record: SessionRecord, lifetime: Lifetime, replaces?: string) {
     const { id, userId } = record
     const { nowMs, idleMs, expiresAtMs } = lifetime
     const [session, index, value] = [recordKey(userId, id), indexKey(userId), format(record)]
+    const [markedBy, agreesWith] = [markKey(userId), markOfExternalId(record.externalId)]
     const ttlMs = ttlOf(lifetime)
-    const keys = [session, index, ...(replaces === undefined ? [] : [recordKey(userId, replaces)])]
+    const keys = [session, index, markedBy, ...(replaces === undefined ? [] : [recordKey(userId, replaces)])]
     const times = [ttlMs, expiresAtMs, nowMs, idleMs] as const
-    const rest = [hasEvicted(lifetime), ownerOf(userId), channel, replaces ?? ''] as const
+    const rest = [hasEvicted(lifetime), ownerOf(userId), channel, agreesWith, replaces ?? ''] as const
     return inStepsWhereSlotMoves(
       async () => {
         const answer = await scripts.weappAuthCreate(keys.length, ...keys, id, value, ...times, ...rest)
         const [count, didReplace, ...expired] = answer
+        if (count < 0) return null
         return { count, ended: didReplace && replaces !== undefined ? [replaces] : [], expired }
       },
       async () => {
@@ -185,6 +247,12 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
           throw new ApiError('store_unavailable', 'the session was made by an earlier attempt and may have ended since')
         }
         const [count] = await addToIndex(index, id, lifetime)
+        // After the index: who leaves a mark ends what is in the index then.
+        const mark = await redis.get(markedBy)
+        if (mark !== null && mark !== agreesWith) {
+          await end(userId, { id }, { nowMs, idleMs, reason: 'admin' })
+          return null
+        }
         const didReplace =
           replaces !== undefined && (await end(userId, { id: replaces }, { nowMs, idleMs, reason: 'replaced' }))
         return { count: count - Number(didReplace), ended: didReplace ? [replaces] : [], expired: [] }
@@ -314,7 +382,7 @@ function createWorldCheck(redis: RedisClient, keyPrefix: string, world: World) {
   return Object.assign(check, { isDone: () => isDone })
 }
 
-function ttlOf({ nowMs, expiresAtMs }: Lifetime): number {
+function ttlOf({ nowMs, expiresAtMs }: ChangeLifetime): number {
   return Math.max(1, expiresAtMs - nowMs)
 }
 
@@ -343,12 +411,12 @@ const DEVICE_FIELDS = ['platform', 'model', 'system', 'wechatVersion', 'sdkVersi
 
 /**
  * Short names, because a million sessions hold them a million times. A session not used yet needs no second time. The user is
- * first: see {@link ownerOf}.
+ * first, and the externalId second: see {@link ownerOf} and {@link headOf}.
  */
-function format({ userId, appid, createdAtMs, lastSeenMs, device }: SessionRecord): string {
+function format({ userId, externalId, appid, createdAtMs, lastSeenMs, device }: SessionRecord): string {
   const l = lastSeenMs === createdAtMs ? undefined : lastSeenMs
   const d = device && DEVICE_FIELDS.map((field) => device[field] ?? 0)
-  return JSON.stringify({ u: userId, a: appid, c: createdAtMs, l, d })
+  return JSON.stringify({ u: userId, x: externalId, a: appid, c: createdAtMs, l, d })
 }
 
 /** How the value of every live session of a user begins, as {@link format} writes it. */
@@ -356,10 +424,23 @@ function ownerOf(userId: string): string {
   return `{"u":${JSON.stringify(userId)},`
 }
 
+/** How the value of a live session begins that has this user and this externalId, or none. */
+function headOf({ userId, externalId }: SessionRecord): string {
+  return `${JSON.stringify({ u: userId, x: externalId }).slice(0, -1)},"a":`
+}
+
 function parse(id: string, value: string): SessionRecord | Tombstone {
-  const { r, e, u, a, c, l = c, d } = JSON.parse(value)
+  const { r, e, u, x, a, c, l = c, d } = JSON.parse(value)
   if (r !== undefined) return { userId: u, revoked: r as RevocationReason, expiresAtMs: e }
-  return { id, userId: u, appid: a, createdAtMs: c, lastSeenMs: l, ...(d && { device: parseDevice(d) }) }
+  return {
+    id,
+    userId: u,
+    appid: a,
+    createdAtMs: c,
+    lastSeenMs: l,
+    ...(x !== undefined && { externalId: x }),
+    ...(d && { device: parseDevice(d) }),
+  }
 }
 
 function parseDevice(texts: unknown[]): Device {

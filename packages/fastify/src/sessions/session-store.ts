@@ -6,6 +6,11 @@ import type { SessionRef } from './token.ts'
 export const CODE_CLAIM_MS = 600_000
 /** The exchange with WeChat takes no longer; an older claim belongs to a sign-in that died, its code spent. */
 export const CODE_IN_PROGRESS_MS = 5_000
+/**
+ * How long a store knows that a user was changed. A sign-in that has read the user before makes its session within this time,
+ * or reads the user again.
+ */
+export const USER_CHANGE_MS = 60_000
 
 /** A session as it is stored. Nothing in it lets anybody in: the id is a hash of the token. */
 export interface SessionRecord {
@@ -16,6 +21,8 @@ export interface SessionRecord {
   createdAtMs: number
   /** When use was last written down, not each time it was used. */
   lastSeenMs: number
+  /** The host's own id for the user; absent: none was given. */
+  externalId?: string
   device?: Device
 }
 
@@ -36,6 +43,12 @@ export interface Moment {
 
 /** When a write happens, and until when what it writes is needed. */
 export interface Lifetime extends Moment {
+  expiresAtMs: number
+}
+
+/** How long a store remembers that a user was changed. */
+export interface ChangeLifetime {
+  nowMs: number
   expiresAtMs: number
 }
 
@@ -73,13 +86,19 @@ export type CodeClaim = 'claimed' | 'in_progress' | 'used'
  * "no such session"
  */
 export interface SessionStore {
-  /** The ids of those that gave way. */
-  create(record: SessionRecord, lifetime: Lifetime, options?: CreateOptions): Promise<readonly string[]>
+  /**
+   * The ids of those that gave way. Null: nothing was made, because the user was blocked, or got another externalId than the
+   * record has, since the caller read the user; see `block` and `setExternalId`.
+   */
+  create(record: SessionRecord, lifetime: Lifetime, options?: CreateOptions): Promise<readonly string[] | null>
   find(ref: SessionRef): Promise<SessionRecord | Tombstone | null>
   /** What `find` would answer without asking anybody, and without a promise; null says nothing about the session. */
   findRemembered?(ref: SessionRef): SessionRecord | null
-  /** Writes down use and the new expiry. False when the session is gone or was ended. */
-  touch(record: SessionRecord, lifetime: Lifetime): Promise<boolean>
+  /**
+   * Writes down use and the new expiry, and answers the record as it is stored then: its externalId may have changed since
+   * it was read. Null when the session is gone or was ended.
+   */
+  touch(record: SessionRecord, lifetime: Lifetime): Promise<SessionRecord | null>
   /** False when there is no such session of this user. */
   revoke(userId: string, sessionId: string, revocation: Revocation): Promise<boolean>
   /**
@@ -91,6 +110,18 @@ export interface SessionStore {
    * The user's sessions that have not been ended, oldest first. A store that may have lost track of some of them throws.
    */
   list(userId: string, moment: Moment): Promise<SessionRecord[]>
+  /**
+   * Lets `create` make no session of this user until the time is over, or `unblock` was called with the same `blockId`. It is
+   * for sign-ins that are under way while the user is disabled or erased, and ends no session.
+   */
+  block(userId: string, blockId: string, until: ChangeLifetime): Promise<void>
+  /** Ends the block of this id. One that came after it stays. */
+  unblock(userId: string, blockId: string): Promise<void>
+  /**
+   * Writes an externalId, or none, into all live sessions of a user. Until the time is over `create` makes no session with
+   * another one, so that none is left out.
+   */
+  setExternalId(userId: string, externalId: string | null, until: ChangeLifetime): Promise<void>
   /** Takes a login code, named by its digest, for {@link CODE_CLAIM_MS}: one caller alone gets `claimed`. */
   claimCode(digest: string, nowMs: number): Promise<CodeClaim>
   /** Notes that WeChat answered, whatever it said: from now on the code is `used`. A claim that stays unsettled becomes so by itself. */

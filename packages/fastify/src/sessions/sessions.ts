@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import { ApiError, type LogFields } from '../api-error.ts'
 import { toStoredDevice } from './device.ts'
-import type { SessionRecord, SessionStore, Tombstone } from './session-store.ts'
+import { type SessionRecord, type SessionStore, type Tombstone, USER_CHANGE_MS } from './session-store.ts'
 import { createToken, parseToken, type SessionRef } from './token.ts'
 
 /** A live session. */
@@ -20,6 +20,11 @@ export interface IssuedSession {
   absoluteExpiresInSeconds: number
 }
 
+/** The user was blocked, or given another externalId, since the caller read the user: read again. */
+export class UserChangedError extends Error {
+  override readonly name = 'UserChangedError'
+}
+
 /** A login code that this process alone may exchange, as {@link Sessions.spendCode} hands it out. */
 export interface ClaimedCode {
   digest: string
@@ -31,6 +36,8 @@ export interface ClaimedCode {
 export interface IssueAbout {
   appid: string
   device?: Device
+  /** The host's own id for the user, as it was read. Default null: none. */
+  externalId?: string | null
   /** The token of a session that ends with this one's start if it still lives, as far as the store lets us. */
   replaces?: string | null
   /** Saves the sign-in a round trip of its own: the code is settled together with the session. */
@@ -57,6 +64,7 @@ export interface Sessions {
    * Starts a session.
    *
    * @throws RangeError for an appid that is not configured
+   * @throws UserChangedError where the user has to be read again
    */
   issue(userId: string, about: IssueAbout): Promise<IssuedSession>
   /**
@@ -87,6 +95,14 @@ export interface Sessions {
   /** The user's live sessions, oldest first. */
   list(userId: string): Promise<Session[]>
   /**
+   * Keeps sign-ins that are under way from making a session of this user, until `untilMs` or for as long as one may be under way.
+   */
+  block(userId: string, blockId: string, untilMs: number | null): Promise<void>
+  /** Ends the block of this id. */
+  unblock(userId: string, blockId: string): Promise<void>
+  /** Writes the host's own id for this user, or none, into all live sessions. */
+  setExternalId(userId: string, externalId: string | null): Promise<void>
+  /**
    * Runs `exchange` unless the code was seen before, here or in another process. Where it goes on to a session, it hands the
    * claimed code to `issue`.
    *
@@ -105,7 +121,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const moment = () => ({ nowMs: now(), idleMs })
 
   return {
-    async issue(userId, { appid, device, replaces, code }) {
+    async issue(userId, { appid, device, replaces, code, externalId = null }) {
       if (!hasApp(appid)) throw new RangeError(`the mini-program ${appid} is not configured`)
       const token = createToken(userId)
       const nowMs = now()
@@ -116,11 +132,13 @@ export function createSessions(options: SessionsOptions): Sessions {
         appid,
         createdAtMs: nowMs,
         lastSeenMs: nowMs,
+        ...(externalId !== null && { externalId }),
         ...(device && { device: toStoredDevice(device) }),
       })
       const old = replaces ? parseToken(replaces) : null
       const rest = { limit, ...(old && { replaces: old.id }), ...(code && { settles: code.digest }) }
-      await store.create(recordOf(session), { nowMs, idleMs, expiresAtMs: session.expiresAtMs }, rest)
+      const made = await store.create(recordOf(session), { nowMs, idleMs, expiresAtMs: session.expiresAtMs }, rest)
+      if (made === null) throw new UserChangedError('the user was changed since it was read')
       if (code) code.isSettled = true
       // That ended it if it was this user's. Another user's, who signed in on this device before, lies elsewhere.
       if (old) await endReplaced(old).catch(() => {})
@@ -155,6 +173,15 @@ export function createSessions(options: SessionsOptions): Sessions {
       return records.map(live).filter(({ expiresAtMs }) => expiresAtMs > nowMs)
     },
 
+    block(userId, blockId, untilMs) {
+      const { nowMs, expiresAtMs } = changeLifetime()
+      return store.block(userId, blockId, { nowMs, expiresAtMs: Math.min(expiresAtMs, untilMs ?? expiresAtMs) })
+    },
+
+    unblock: (userId, blockId) => store.unblock(userId, blockId),
+
+    setExternalId: (userId, externalId) => store.setExternalId(userId, externalId, changeLifetime()),
+
     async spendCode(appid, code, exchange) {
       const digest = hash('sha256', JSON.stringify([appid, code]), 'base64url')
       const claim = await store.claimCode(digest, now())
@@ -184,9 +211,15 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (found !== null && !('revoked' in found) && !isTouchDue(found)) return session
     const nowMs = now()
     const used = live({ ...session, lastSeenMs: nowMs })
-    if (await store.touch(recordOf(used), { nowMs, idleMs, expiresAtMs: used.expiresAtMs })) return used
+    const touched = await store.touch(recordOf(used), { nowMs, idleMs, expiresAtMs: used.expiresAtMs })
+    if (touched) return { ...touched, expiresAtMs: used.expiresAtMs }
     // It ended between the two calls: reading again tells why.
     return judge(await store.find(ref), ref.id)
+  }
+
+  function changeLifetime() {
+    const nowMs = now()
+    return { nowMs, expiresAtMs: nowMs + USER_CHANGE_MS }
   }
 
   async function endReplaced(ref: SessionRef): Promise<void> {

@@ -3,8 +3,16 @@ import type { Device, RevocationReason } from '@weapp-auth/shared'
 import { openSqliteFile } from '../sqlite-file.ts'
 import { guardStore, WRITABLE_MS } from '../store-failure.ts'
 import { explainOtherWorld, type World } from '../world.ts'
-import { CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, type SessionRecord, type SessionStore } from './session-store.ts'
+import {
+  type ChangeLifetime,
+  CODE_CLAIM_MS,
+  CODE_IN_PROGRESS_MS,
+  type SessionRecord,
+  type SessionStore,
+  USER_CHANGE_MS,
+} from './session-store.ts'
 import { createLocalMessages } from './store-messages.ts'
+import { isBlock, markOfBlock, markOfExternalId } from './user-mark.ts'
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS sessions (
@@ -15,7 +23,8 @@ const SCHEMA = `
     last_seen_ms INTEGER NOT NULL,
     expires_at_ms INTEGER NOT NULL,
     device TEXT,
-    revoked TEXT
+    revoked TEXT,
+    external_id TEXT
   ) STRICT;
   CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id) WHERE revoked IS NULL;
   CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires_at_ms);
@@ -25,11 +34,22 @@ const SCHEMA = `
     used INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX IF NOT EXISTS code_claims_by_time ON code_claims (claimed_at_ms);
+  CREATE TABLE IF NOT EXISTS user_marks (
+    user_id TEXT PRIMARY KEY,
+    mark TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT;
   CREATE TABLE IF NOT EXISTS store (world TEXT NOT NULL, pinged INTEGER NOT NULL DEFAULT 0) STRICT;
 `
 
 /** Rows that expired are removed a few at a time, by the sign-ins that add new ones. */
 const PURGE_ROWS = 20
+
+/**
+ * A mark that seems to end later than this comes from a wrong clock. It is a multiple of what a mark lasts, because a session may
+ * have been asked for before the mark was made.
+ */
+const LATEST_MARK_MS = 60 * USER_CHANGE_MS
 
 /** Options of {@link createSqliteSessionStore}. */
 export interface SqliteSessionStoreOptions {
@@ -47,6 +67,7 @@ export interface SqliteSessionStoreOptions {
 export function createSqliteSessionStore({ file, world = 'real' }: SqliteSessionStoreOptions): SessionStore {
   const db = openSqliteFile(file)
   db.exec(SCHEMA)
+  addExternalId(db)
   refuseOtherWorld(db, file, world)
   const sql = prepare(db)
   const findPurgeable = createPurgeClock()
@@ -57,7 +78,9 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
   return {
     create: guarded((record, { nowMs, expiresAtMs }, { limit = 0, replaces, settles } = {}) => {
       const ended = inTransaction(db, () => {
-        const { id, userId, appid, createdAtMs, lastSeenMs, device } = record
+        const { id, userId, appid, createdAtMs, lastSeenMs, device, externalId } = record
+        const mark = findMark(userId, nowMs)
+        if (mark !== null && mark !== markOfExternalId(externalId)) return null
         if (settles !== undefined) sql.settle.run(settles)
         // Only a wrong clock can have written a session that lives longer than this new one.
         sql.mendFuture.run(nowMs, nowMs, expiresAtMs, expiresAtMs, PURGE_ROWS)
@@ -66,10 +89,11 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
         if (replaces !== undefined && sql.revoke.run('replaced', replaces, userId, nowMs).changes === 1)
           ended.push(replaces)
         if (limit > 0) ended.push(...sql.makeRoom.all(userId, nowMs, limit - 1).map(({ id }) => String(id)))
-        sql.create.run(id, userId, appid, createdAtMs, lastSeenMs, expiresAtMs, device ? JSON.stringify(device) : null)
+        const storedDevice = device ? JSON.stringify(device) : null
+        sql.create.run(id, userId, appid, createdAtMs, lastSeenMs, expiresAtMs, storedDevice, externalId ?? null)
         return ended
       })
-      messages.tellEnded(ended)
+      if (ended) messages.tellEnded(ended)
       return ended
     }),
     find: guarded(({ id }) => {
@@ -79,10 +103,10 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
       const expiresAtMs = Number(row.expires_at_ms)
       return { userId: String(row.user_id), revoked: row.revoked as RevocationReason, expiresAtMs }
     }),
-    touch: guarded(
-      ({ id, createdAtMs, lastSeenMs }, { expiresAtMs }) =>
-        sql.touch.run(createdAtMs, lastSeenMs, expiresAtMs, id).changes === 1,
-    ),
+    touch: guarded(({ id, createdAtMs, lastSeenMs }, { expiresAtMs }) => {
+      const row = sql.touch.get(createdAtMs, lastSeenMs, expiresAtMs, id)
+      return row ? parseRow(row) : null
+    }),
     revoke: guarded((userId, sessionId, { nowMs, reason }) => {
       const didEnd = sql.revoke.run(reason, sessionId, userId, nowMs).changes === 1
       if (didEnd) messages.tellEnded([sessionId])
@@ -94,6 +118,18 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
       return ended.length
     }),
     list: guarded((userId) => sql.list.all(userId).map(parseRow)),
+    block: guarded((userId, blockId, lifetime) => mark(userId, markOfBlock(blockId), lifetime)),
+    unblock: guarded((userId, blockId) => {
+      sql.unmark.run(userId, markOfBlock(blockId))
+    }),
+    setExternalId: guarded((userId, externalId, lifetime) =>
+      inTransaction(db, () => {
+        // A block stays: it refuses more.
+        const before = findMark(userId, lifetime.nowMs)
+        if (before === null || !isBlock(before)) mark(userId, markOfExternalId(externalId), lifetime)
+        sql.setExternalId.run(externalId, userId)
+      }),
+    ),
     claimCode: guarded((digest, nowMs) => {
       sql.purgeClaims.run(nowMs - CODE_CLAIM_MS)
       if (sql.claim.run(digest, nowMs).changes === 1) return 'claimed'
@@ -116,13 +152,23 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
       if (db.isOpen) db.close()
     },
   }
+
+  function findMark(userId: string, nowMs: number): string | null {
+    const row = sql.findMark.get(userId, nowMs, nowMs + LATEST_MARK_MS)
+    return row ? String(row.mark) : null
+  }
+
+  function mark(userId: string, text: string, { nowMs, expiresAtMs }: ChangeLifetime): void {
+    sql.purgeMarks.run(nowMs)
+    sql.mark.run(userId, text, expiresAtMs)
+  }
 }
 
 function prepare(db: DatabaseSync) {
   return {
     create: db.prepare(
-      `INSERT INTO sessions (id, user_id, appid, created_at_ms, last_seen_ms, expires_at_ms, device)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO sessions (id, user_id, appid, created_at_ms, last_seen_ms, expires_at_ms, device, external_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     mendFuture: db.prepare(
       `UPDATE sessions SET created_at_ms = min(created_at_ms, ?), last_seen_ms = min(last_seen_ms, ?), expires_at_ms = ?
@@ -133,8 +179,14 @@ function prepare(db: DatabaseSync) {
     ),
     find: db.prepare('SELECT * FROM sessions WHERE id = ?'),
     touch: db.prepare(
-      'UPDATE sessions SET created_at_ms = ?, last_seen_ms = ?, expires_at_ms = ? WHERE id = ? AND revoked IS NULL',
+      `UPDATE sessions SET created_at_ms = ?, last_seen_ms = ?, expires_at_ms = ? WHERE id = ? AND revoked IS NULL
+       RETURNING *`,
     ),
+    setExternalId: db.prepare('UPDATE sessions SET external_id = ? WHERE user_id = ? AND revoked IS NULL'),
+    findMark: db.prepare('SELECT mark FROM user_marks WHERE user_id = ? AND expires_at_ms > ? AND expires_at_ms <= ?'),
+    mark: db.prepare('INSERT OR REPLACE INTO user_marks (user_id, mark, expires_at_ms) VALUES (?, ?, ?)'),
+    unmark: db.prepare('DELETE FROM user_marks WHERE user_id = ? AND mark = ?'),
+    purgeMarks: db.prepare('DELETE FROM user_marks WHERE expires_at_ms <= ?'),
     revoke: db.prepare(
       'UPDATE sessions SET revoked = ? WHERE id = ? AND user_id = ? AND revoked IS NULL AND expires_at_ms > ?',
     ),
@@ -156,6 +208,12 @@ function prepare(db: DatabaseSync) {
     // Another value each time: SQLite does not write what is there already.
     ping: db.prepare('UPDATE store SET pinged = 1 - pinged'),
   }
+}
+
+/** A file of an earlier version has no such column. */
+function addExternalId(db: DatabaseSync): void {
+  const columns = db.prepare("SELECT name FROM pragma_table_info('sessions')").all()
+  if (columns.every(({ name }) => name !== 'external_id')) db.exec('ALTER TABLE sessions ADD COLUMN external_id TEXT')
 }
 
 function refuseOtherWorld(db: DatabaseSync, file: string, world: World): void {
@@ -189,6 +247,7 @@ function parseRow(row: Record<string, SQLOutputValue>): SessionRecord {
     appid: String(row.appid),
     createdAtMs: Number(row.created_at_ms),
     lastSeenMs: Number(row.last_seen_ms),
+    ...(typeof row.external_id === 'string' && { externalId: row.external_id }),
     ...(typeof row.device === 'string' && { device: JSON.parse(row.device) as Device }),
   }
 }

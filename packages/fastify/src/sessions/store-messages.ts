@@ -19,6 +19,8 @@ export interface StoreMessages {
 export interface StoreListener {
   /** These sessions ended, in this process or in another. A session may be told twice. */
   onEnded(ids: readonly string[]): void
+  /** These sessions got another externalId. */
+  onChanged?(ids: readonly string[]): void
   /** From here on messages are missed, until `onHeard`. */
   onLost?(): void
   /** From here on messages are heard. The first call comes when listening has begun. */

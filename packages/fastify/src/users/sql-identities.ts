@@ -95,7 +95,7 @@ export function createSqlIdentities(o: {
         const { appid, openid } = identity
         // Of two links for one user at the same time, the second sees what the first did.
         const [held] = await statements.holdUser(tx, { id: userId })
-        if (!held) return { result: null, conflict: null }
+        if (!held || held.erasing_at !== null) return { result: null, conflict: null }
         const [own] = await statements.findIdentity(tx, { user_id: userId, appid })
         if (own && textOf(own.openid) !== openid) return refused({ linked: false, reason: 'occupied' })
         const saved = await insertOrHold(tx, userId, identity)

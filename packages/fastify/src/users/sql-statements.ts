@@ -141,6 +141,9 @@ export function prepareStatements(db: Kysely<UsersDatabase>, ringSize: number) {
     findUser: prepare(selectUser),
     /** Until the end of the transaction nobody else changes or deletes the user. SQLite runs one transaction at a time. */
     holdUser: prepare((p: { id: string }) => (engine === 'sqlite' ? selectUser(p) : selectUser(p).forUpdate())),
+    findExternalId: prepare((p: { external_id: string }) =>
+      db.selectFrom('weapp_auth_users').selectAll().where('external_id', '=', p.external_id),
+    ),
     insertUser: prepare((p: { id: string; now: number }) => {
       const { avatarUrl: avatar_url, ...others } = EMPTY_PROFILE
       return db.insertInto('weapp_auth_users').values({ id: p.id, created_at: p.now, avatar_url, ...others })

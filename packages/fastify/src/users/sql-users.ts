@@ -2,8 +2,10 @@ import type { Kysely } from 'kysely'
 import { guardStore, storeUnavailable, WRITABLE_MS } from '../store-failure.ts'
 import type { UsersDatabase } from './database.ts'
 import { faultOf } from './engine.ts'
+import { isExternalId } from './external-id.ts'
 import { checkText } from './prepared.ts'
 import type { KeyOwner, SessionKeyVault } from './session-key-vault.ts'
+import { createSqlAccounts, toDisabled } from './sql-accounts.ts'
 import { createSqlIdentities, type IdentityConflict, newUserRow, sealKey, textOf } from './sql-identities.ts'
 import { prepareStatements, type UserRow } from './sql-statements.ts'
 import { createTurns } from './turns.ts'
@@ -31,6 +33,7 @@ const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUserStoreOptions): UserStore {
   const statements = prepareStatements(db, vault.ring.length)
   const identities = createSqlIdentities({ db, statements, vault })
+  const accounts = createSqlAccounts({ db, statements })
   const takeTurns = createTurns(TURN_MS, () => storeUnavailable(STORE, 'other calls about the same user take too long'))
   const guarded = guardStore(STORE, (error) => {
     const refusal = findRefusal(error)
@@ -50,7 +53,8 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
       )
       if (signedIn.wrote) wrote()
       if (signedIn.conflict) onConflict(signedIn.conflict)
-      return { user: toUser(signedIn.row), isNew: signedIn.isNew }
+      const { row, isNew } = signedIn
+      return row.erasing_at === null ? { user: toUser(row), isNew } : { erasing: row.id }
     },
 
     linkIdentity: async (userId, appid, identity, nowMs) => {
@@ -79,6 +83,24 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
 
     findUser: (userId) => ask(() => findUser(userId)),
 
+    findUserByExternalId: (externalId) =>
+      ask(async () => {
+        if (!isExternalId(externalId)) return null
+        const [row] = await statements.findExternalId(db, { external_id: externalId })
+        return row && row.erasing_at === null ? toUser(row) : null
+      }),
+
+    listUsers: ({ after, limit }) =>
+      ask(async () => {
+        const users = db.selectFrom('weapp_auth_users').selectAll().where('erasing_at', 'is', null)
+        const rows = await users
+          .where('id', '>', after ?? '')
+          .orderBy('id')
+          .limit(limit)
+          .execute()
+        return rows.map(toUser)
+      }),
+
     findIdentity: (userId, appid) =>
       ask(async () => {
         const found = await findIdentity(userId, appid)
@@ -104,6 +126,27 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
       })
     },
 
+    setExternalId: async (userId, externalId, mayReplace) => {
+      if (!USER_ID.test(userId)) return null
+      return change(userId, () => accounts.setExternalId(userId, externalId, mayReplace))
+    },
+
+    disableUser: async (userId, disabled) =>
+      USER_ID.test(userId) && change(userId, () => accounts.disable(userId, disabled)),
+
+    enableUser: async (userId) => (USER_ID.test(userId) ? change(userId, () => accounts.enable(userId)) : null),
+
+    beginErasure: async (userId, nowMs) =>
+      USER_ID.test(userId) && change(userId, () => accounts.beginErasure(userId, nowMs)),
+
+    eraseUser: (userId) => change(userId, () => accounts.erase(userId)),
+
+    findErasing: (limit) =>
+      ask(async () => {
+        const erasing = db.selectFrom('weapp_auth_users').select('id').where('erasing_at', 'is not', null)
+        return (await erasing.limit(limit).execute()).map(({ id }) => id)
+      }),
+
     ping: async () => {
       if (performance.now() - wroteAtMs < WRITABLE_MS) return
       pinging ??= ask(() => statements.write(db, {}))
@@ -118,7 +161,7 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
   async function findUser(userId: string): Promise<User | null> {
     if (!USER_ID.test(userId)) return null
     const [row] = await statements.findUser(db, { id: userId })
-    return row ? toUser(row) : null
+    return row && row.erasing_at === null ? toUser(row) : null
   }
 
   async function findIdentity(userId: string, appid: string) {
@@ -166,6 +209,8 @@ function toUser(row: UserRow): User {
     id: row.id,
     createdAtMs: Number(row.created_at),
     profile: { nickname, avatarUrl, gender, country, province, city, language },
+    externalId: row.external_id,
+    disabled: toDisabled(row),
   }
 }
 

@@ -6,6 +6,46 @@ export interface User {
   id: string
   createdAtMs: number
   profile: UserProfile
+  /** The host's own id for this user; null: none was given. */
+  externalId: string | null
+  /** Null: never disabled, or enabled since. See {@link isDisabled}. */
+  disabled: Disabled | null
+}
+
+/** That a user may not sign in. */
+export interface Disabled {
+  atMs: number
+  /** From when on the user may sign in again; null: not by time. */
+  untilMs: number | null
+  /** For operators, never shown to the user. */
+  reason: string
+}
+
+/** Whether a user may not sign in at this moment. */
+export function isDisabled({ disabled }: Pick<User, 'disabled'>, nowMs: number): boolean {
+  return disabled !== null && (disabled.untilMs === null || nowMs < disabled.untilMs)
+}
+
+/**
+ * Whom a WeChat identity belongs to. `erasing` is the id of a user whose erasure was begun and has not ended: finish it, and
+ * sign in again, which makes a new user.
+ */
+export type SignedInUser = { user: User; isNew: boolean } | { erasing: string }
+
+/** How giving a user an externalId ended. */
+export type ExternalIdResult =
+  | { set: true }
+  /** Another user has it. */
+  | { set: false; reason: 'taken'; userId: string }
+  /** The user has another one, and it was not to be replaced. */
+  | { set: false; reason: 'different' }
+
+/** A page of users. */
+export interface UserPage {
+  /** The id of the last user of the page before; null: the first page. */
+  after: string | null
+  /** The most users on this page. */
+  limit: number
 }
 
 /** Who a user is at WeChat, in one mini-program. For the server alone: WeChat Pay and messages need it. */
@@ -40,10 +80,14 @@ export interface UserStore {
    * `identity.sessionKey` is WeChat's key for that user and may change at every sign-in. Keep the current and the
    * previous one, encrypted, or neither; it must not leave the server. A unionid that was known stays known.
    */
-  signIn(appid: string, identity: WechatIdentity, nowMs: number): Promise<{ user: User; isNew: boolean }>
+  signIn(appid: string, identity: WechatIdentity, nowMs: number): Promise<SignedInUser>
   /** A user without a WeChat identity, for a host application that has ways in of its own. */
   createUser(nowMs: number): Promise<User>
+  /** Null also for a user whose erasure has begun, as in every method that reads or changes a user. */
   findUser(userId: string): Promise<User | null>
+  findUserByExternalId(externalId: string): Promise<User | null>
+  /** In the order of their ids, which never change: a user who is there all the time is on exactly one page. */
+  listUsers(page: UserPage): Promise<User[]>
   findIdentity(userId: string, appid: string): Promise<LinkedIdentity | null>
   /** The session_keys that `signIn` was given, current one first; none when none are kept or they cannot be opened. */
   findKeys(userId: string, appid: string): Promise<WechatKeys | null>
@@ -56,6 +100,24 @@ export interface UserStore {
    * One statement merges them: of two calls at once with different fields both stay.
    */
   updateProfile(userId: string, changes: Partial<UserProfile>): Promise<User | null>
+  /**
+   * Gives a user the host's own id, which no other user has, or takes it away; null when there is no such user. Without
+   * `mayReplace` an id that is there stays.
+   */
+  setExternalId(userId: string, externalId: string | null, mayReplace: boolean): Promise<ExternalIdResult | null>
+  /** Writes down that a user may not sign in. False when there is no such user. */
+  disableUser(userId: string, disabled: Disabled): Promise<boolean>
+  /** Takes that back, and answers what was taken back; null when there was nothing. */
+  enableUser(userId: string): Promise<Disabled | null>
+  /**
+   * Marks a user as being erased, for ever: from then on the user is found by nobody but `signIn` and `findErasing`. False when
+   * there is no such user; true also for one who was marked before.
+   */
+  beginErasure(userId: string, nowMs: number): Promise<boolean>
+  /** Removes a marked user with everything that belongs to it. Nothing happens where that is done already. */
+  eraseUser(userId: string): Promise<void>
+  /** Users whose erasure was begun and has not ended, at most `limit` of them. */
+  findErasing(limit: number): Promise<string[]>
   /** Resolves when the store takes writes: a sign-in asks before it spends its code, and writes after. */
   ping(): Promise<void>
 }

@@ -85,7 +85,7 @@ describe('the guard', () => {
     users.findUser = () => Promise.reject(new Error('not asked'))
     users.ping = () => Promise.reject(new Error('not asked'))
     const answer = await app.inject({ url: '/mine', headers })
-    expect(answer.json()).toEqual({ userId, sessionId, appid: 'wx0123456789abcdef' })
+    expect(answer.json()).toEqual({ userId, sessionId, appid: 'wx0123456789abcdef', externalId: null })
     await sessions.close()
     const down = await app.inject({ url: '/mine', headers })
     expect(down.json()).toMatchObject({ status: 503, code: 'store_unavailable' })
@@ -126,7 +126,7 @@ describe.each(Object.entries(ORDERS))('in a host application with %s', (_, when)
       const { app, signIn } = await startService({ [when]: (app: FastifyInstance) => place(app, {}) })
       const { headers, userId, sessionId } = await signIn()
       const answer = await app.inject({ url: '/mine', headers })
-      expect(answer.json()).toEqual({ userId, sessionId, appid: APPID })
+      expect(answer.json()).toEqual({ userId, sessionId, appid: APPID, externalId: null })
     })
 
     it('answers a problem where the host has no error handler, whatever the schemas of the route', async () => {

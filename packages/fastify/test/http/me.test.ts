@@ -71,7 +71,13 @@ describe('a user who is gone', () => {
 it('fields that an answer leaves out stay in the user object of a custom store', async () => {
   const { app, signIn, users } = await startService()
   const { headers, userId } = await signIn()
-  const kept = { id: userId, createdAtMs: 0, profile: { ...(PROFILE as UserProfile), phone: '123' } }
+  const kept = {
+    id: userId,
+    createdAtMs: 0,
+    profile: { ...(PROFILE as UserProfile), phone: '123' },
+    externalId: null,
+    disabled: null,
+  }
   users.findUser = async () => kept
   expect((await app.inject({ url: '/v1/me', headers })).json().user.profile).toEqual(PROFILE)
   expect(kept.profile.phone).toBe('123')

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { createRedisSessionStore, createSqliteSessionStore, type SessionStore } from '../../src/index.ts'
-import { createSessions, type Sessions } from '../../src/sessions/sessions.ts'
+import { createSessions, type Sessions, UserChangedError } from '../../src/sessions/sessions.ts'
 import { bucketOf } from '../../src/sessions/token.ts'
 
 /** Against each store, a fifth of it command by command; they take some twenty seconds. `WEAPP_AUTH_RUNS` for another number. */
@@ -18,6 +18,8 @@ type Action =
   | { do: 'login'; user: number; replaces: number }
   | { do: 'use' | 'revoke'; session: number }
   | { do: 'revokeAll'; user: number; keep: number }
+  | { do: 'disable' | 'enable'; user: number }
+  | { do: 'setExternalId'; user: number; externalId: string | null }
 
 const user = fc.nat({ max: 1 })
 const session = fc.nat({ max: 5 })
@@ -31,6 +33,15 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('revokeAll' as const), user, keep: fc.integer({ min: -6, max: 5 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('disable' as const, 'enable' as const), user }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('setExternalId' as const),
+      user,
+      externalId: fc.constantFrom(null, 'e1', 'e"2\\'),
+    }),
   },
 )
 
@@ -51,6 +62,10 @@ async function play(
   const options = { idleSeconds: IDLE_SECONDS, absoluteSeconds: 10 * IDLE_SECONDS, limit: LIMIT, now: () => nowMs }
   const sessions = createSessions({ store: interleave(store, scheduler), ...options })
   const users = [randomUUID(), randomUUID()] as const
+  /** What the store of users has. */
+  const rows = users.map(() => ({ externalId: null as string | null, blockId: null as string | null }))
+  /** One change of a user after the other, as an operator makes them. */
+  const changes = users.map(() => Promise.resolve())
   const issued: Issued[] = []
   const ended = new Set<string>()
 
@@ -59,24 +74,53 @@ async function play(
     if (action.do === 'login') {
       const user = users[action.user] ?? ''
       const replaces = issued[action.replaces]
-      const { token, session } = await sessions.issue(user, {
-        appid: 'wx1',
-        ...(replaces && { replaces: replaces.token }),
-      })
-      issued.push({ user, id: session.id, token })
-      if (replaces) ended.add(replaces.id)
+      const row = rows[action.user]
+      for (let isChanged = true; isChanged && row?.blockId === null; ) {
+        try {
+          const { token, session } = await sessions.issue(user, {
+            appid: 'wx1',
+            externalId: row.externalId,
+            ...(replaces && { replaces: replaces.token }),
+          })
+          issued.push({ user, id: session.id, token })
+          if (replaces) ended.add(replaces.id)
+          isChanged = false
+        } catch (error) {
+          if (!(error instanceof UserChangedError)) throw error
+        }
+      }
+    } else if (action.do === 'disable' || action.do === 'enable' || action.do === 'setExternalId') {
+      const change = changes[action.user]?.then(() => changeUser(action))
+      if (change) changes[action.user] = change
+      await change
     } else if (action.do === 'revokeAll') {
       const user = users[action.user] ?? ''
       const kept = issued[action.keep]?.id
       const before = issued.filter((each) => each.user === user && each.id !== kept)
       await sessions.revokeAll(user, 'admin', kept)
       for (const { id } of before) ended.add(id)
-    } else {
+    } else if (action.do === 'use' || action.do === 'revoke') {
       const one = issued[action.session]
       if (!one) return
       const isOver = ended.has(one.id)
       if (action.do === 'use' && (await isAlive(sessions, one))) expect(isOver).toBe(false)
       if (action.do === 'revoke' && (await sessions.revoke(one.user, one.id, 'admin'))) ended.add(one.id)
+    }
+  }
+  const changeUser = async (action: Extract<Action, { do: 'disable' | 'enable' | 'setExternalId' }>) => {
+    const [user, row] = [users[action.user], rows[action.user]]
+    if (user === undefined || !row) return
+    if (action.do === 'setExternalId') {
+      row.externalId = action.externalId
+      await sessions.setExternalId(user, action.externalId)
+    } else if (action.do === 'disable') {
+      row.blockId = randomUUID()
+      await sessions.block(user, row.blockId, null)
+      await sessions.revokeAll(user, 'admin')
+    } else if (row.blockId !== null) {
+      const { blockId } = row
+      row.blockId = null
+      await sessions.unblock(user, blockId)
     }
   }
   // In groups, so that later actions find sessions that earlier ones made.
@@ -90,8 +134,11 @@ async function play(
   const states = await Promise.all(issued.map(async (one) => ({ ...one, alive: await isAlive(direct, one) })))
   const alive = states.filter(({ alive }) => alive)
   expect(alive.filter(({ id }) => ended.has(id))).toEqual([])
-  for (const user of users) {
-    const listed = (await direct.list(user)).map(({ id }) => id)
+  for (const [i, user] of users.entries()) {
+    const live = await direct.list(user)
+    if (rows[i]?.blockId !== null) expect(live).toEqual([])
+    for (const { externalId = null } of live) expect(externalId).toBe(rows[i]?.externalId)
+    const listed = live.map(({ id }) => id)
     expect(listed.sort()).toEqual(alive.flatMap((one) => (one.user === user ? one.id : [])).sort())
     expect(listed.length).toBeLessThanOrEqual(LIMIT)
   }
@@ -118,7 +165,7 @@ function interleave(store: SessionStore, scheduler: fc.Scheduler): SessionStore 
       return answer
     }
   }
-  const { create, find, touch, revoke, revokeAll } = store
+  const { create, find, touch, revoke, revokeAll, block, unblock, setExternalId } = store
   return {
     ...store,
     create: hold(create),
@@ -126,12 +173,16 @@ function interleave(store: SessionStore, scheduler: fc.Scheduler): SessionStore 
     touch: hold(touch),
     revoke: hold(revoke),
     revokeAll: hold(revokeAll),
+    block: hold(block),
+    unblock: hold(unblock),
+    setExternalId: hold(setExternalId),
   }
 }
 
 /** Scripts of several keys: refused while the slot of these keys moves. */
-const OF_SEVERAL_KEYS = ['weappAuthCreate', 'weappAuthTouch', 'weappAuthEnd']
-const COMMANDS = ['get', 'mget', 'set', 'zrem', 'weappAuthIndex', 'weappAuthEntries', ...OF_SEVERAL_KEYS]
+const OF_SEVERAL_KEYS = ['weappAuthCreate', 'weappAuthTouch', 'weappAuthEnd', 'weappAuthRewrite']
+const OF_ONE_KEY = ['weappAuthIndex', 'weappAuthEntries', 'weappAuthMark', 'weappAuthMarkUser', 'weappAuthUnmarkUser']
+const COMMANDS = ['get', 'mget', 'set', 'zrem', ...OF_ONE_KEY, ...OF_SEVERAL_KEYS]
 
 /** Holds every command back, and its answer; `isMoving` says of each script of several keys whether it is refused. */
 function interleaveCommands(redis: Redis, held: { scheduler: fc.Scheduler | null; isMoving: () => boolean }): Redis {
@@ -181,7 +232,12 @@ describe('in every interleaving no ended session comes back, and every live sess
         fc.asyncProperty(...plays, async (actions, scheduler) => {
           const { users, issued, direct } = await play(store, actions, scheduler)
           const index = (user: string) => `${keyPrefix}u{${bucketOf(user)}}:${user}`
-          const keys = [...issued.map(({ user, id }) => `${keyPrefix}{${bucketOf(user)}}:${id}`), ...users.map(index)]
+          const mark = (user: string) => `${keyPrefix}m{${bucketOf(user)}}:${user}`
+          const keys = [
+            ...issued.map(({ user, id }) => `${keyPrefix}{${bucketOf(user)}}:${id}`),
+            ...users.map(index),
+            ...users.map(mark),
+          ]
           // -2: there is no such key.
           for (const ttlMs of await Promise.all(keys.map((key) => redis.pttl(key)))) expect(ttlMs).not.toBe(-1)
           for (const user of users) await direct.revokeAll(user, 'admin')

@@ -5,7 +5,7 @@ import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { createRedisSessionStore } from '../../src/index.ts'
 import { createSessions, type IssuedSession } from '../../src/sessions/sessions.ts'
 import { bucketOf } from '../../src/sessions/token.ts'
-import { neighbourOf } from './session-store.contract.ts'
+import { neighbourOf } from './opened-session-store.ts'
 
 const sharedUrl = inject('redisUrl')
 const IDLE_SECONDS = 60

@@ -1,26 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { ApiError, type Session, type SessionStore } from '../../src/index.ts'
+import { ApiError, type Session } from '../../src/index.ts'
 import { createSessions } from '../../src/sessions/sessions.ts'
-import { bucketOf } from '../../src/sessions/token.ts'
-
-export interface OpenedSessionStore {
-  store: SessionStore
-  /** Makes the store fail from now on. */
-  breakDown(): Promise<void>
-}
+import { neighbourOf, type OpenedSessionStore } from './opened-session-store.ts'
+import { userChangesContract } from './user-changes.contract.ts'
 
 const IDLE_SECONDS = 1_000
 const ABSOLUTE_SECONDS = 3_000
 const APPID = 'wx1'
-
-/** Another user whose sessions lie in the same bucket. */
-export function neighbourOf(userId: string): string {
-  for (;;) {
-    const neighbour = randomUUID()
-    if (bucketOf(neighbour) === bucketOf(userId)) return neighbour
-  }
-}
 
 /** Text that one of two parsers, a query or a cut in the wrong place might not survive. */
 const HOSTILE = {
@@ -64,6 +51,8 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       issue: (userId: string) => sessions.issue(userId, { appid: APPID }),
     }
   }
+
+  userChangesContract(open)
 
   describe('a session', () => {
     it('is found by its token, with its device', async () => {
@@ -303,7 +292,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       advance(IDLE_SECONDS / 2)
       const { expiresAtMs, ...record } = session
       await sessions.revoke(userId, session.id, 'signed_out')
-      expect(await store.touch({ ...record, lastSeenMs: nowMs() }, { ...moment(), expiresAtMs })).toBe(false)
+      expect(await store.touch({ ...record, lastSeenMs: nowMs() }, { ...moment(), expiresAtMs })).toBeNull()
       await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked' })
       expect(await sessions.list(userId)).toEqual([])
     })
@@ -325,7 +314,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     it('does not let a touch create a session that never was', async () => {
       const { store, userId, nowMs, moment } = await setUp()
       const record = { id: 'x', userId, appid: APPID, createdAtMs: nowMs(), lastSeenMs: nowMs() }
-      expect(await store.touch(record, { ...moment(), expiresAtMs: nowMs() + 1000 })).toBe(false)
+      expect(await store.touch(record, { ...moment(), expiresAtMs: nowMs() + 1000 })).toBeNull()
       expect(await store.list(userId, moment())).toEqual([])
     })
   })
@@ -545,6 +534,9 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       () => sessions.revokeAll(userId, 'admin'),
       () => sessions.list(userId),
       () => store.touch(session, { ...moment(), expiresAtMs: nowMs() + 1000 }),
+      () => store.block(userId, 'b1', { nowMs: nowMs(), expiresAtMs: nowMs() + 1000 }),
+      () => store.unblock(userId, 'b1'),
+      () => store.setExternalId(userId, 'e1', { nowMs: nowMs(), expiresAtMs: nowMs() + 1000 }),
       () => sessions.spendCode(APPID, 'c', async () => 1),
       () => store.settleCode('digest'),
       () => store.ping(),

@@ -3,11 +3,13 @@ import { EMPTY_PROFILE } from '../../src/users/profile.ts'
 import { createRecentUsers } from '../../src/users/recent-users.ts'
 import type { User, UserStore } from '../../src/users/users.ts'
 
+const NEW = { profile: EMPTY_PROFILE, externalId: null, disabled: null }
+
 function open() {
   const clock = { nowMs: 1_000_000 }
   const asked: string[] = []
   const store: { find: (userId: string) => Promise<User | null> } = {
-    find: async (id) => ({ id, createdAtMs: 0, profile: EMPTY_PROFILE }),
+    find: async (id) => ({ id, createdAtMs: 0, ...NEW }),
   }
   const users = {
     findUser: (userId: string) => {
@@ -38,8 +40,8 @@ it('a user that was changed is read anew, also when an older answer is still und
   const before = recent.find('u1')
   recent.forget('u1')
   const after = recent.find('u1')
-  answers[1]?.({ id: 'u1', createdAtMs: 2, profile: EMPTY_PROFILE })
-  answers[0]?.({ id: 'u1', createdAtMs: 1, profile: EMPTY_PROFILE })
+  answers[1]?.({ id: 'u1', createdAtMs: 2, ...NEW })
+  answers[0]?.({ id: 'u1', createdAtMs: 1, ...NEW })
   expect([await before, await after]).toMatchObject([{ createdAtMs: 1 }, { createdAtMs: 2 }])
   expect(await recent.find('u1')).toMatchObject({ createdAtMs: 2 })
   expect(asked).toHaveLength(2)

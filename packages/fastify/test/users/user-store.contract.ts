@@ -8,8 +8,10 @@ import {
   generateVaultKey,
   type IdentityConflict,
   migrateUsers,
+  type SignedInUser,
   type UsersDatabase,
 } from '../../src/index.ts'
+import { accountCases } from '../../src/testing/account-cases.ts'
 
 const PROFILE = {
   nickname: '小明👍',
@@ -42,6 +44,12 @@ const HOSTILE_TEXTS = [
 /** Texts that some engines store as another text, or not at all. */
 const UNSTORABLE_TEXTS = ['\0', 'a\0b', '\ud83d', 'a\ude00b']
 
+/** Nobody is being erased in these tests. */
+function getUser(signedIn: SignedInUser) {
+  if ('erasing' in signedIn) throw new Error('the user is being erased')
+  return signedIn
+}
+
 /**
  * What the SQL UserStore does in every engine.
  *
@@ -59,11 +67,13 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       openid: string,
       o: { appid?: string; sessionKey?: string; unionid?: string | null; at?: number } = {},
     ) =>
-      users.signIn(
-        o.appid ?? 'wx1',
-        { openid, unionid: o.unionid ?? null, sessionKey: o.sessionKey ?? newKey() },
-        o.at ?? 1_700_000_000_000,
-      )
+      users
+        .signIn(
+          o.appid ?? 'wx1',
+          { openid, unionid: o.unionid ?? null, sessionKey: o.sessionKey ?? newKey() },
+          o.at ?? 1_700_000_000_000,
+        )
+        .then(getUser)
     const sealedKeys = async (openid: string) => {
       const { session_key, previous_session_key } = await db
         .selectFrom('weapp_auth_identities')
@@ -78,6 +88,8 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     }
     return { db, vault, users, conflicts, signIn, sealedKeys }
   }
+
+  it.each(accountCases)('$title', async ({ run }) => run((await setUp()).users))
 
   it('creates a user who has no WeChat identity, and is found by id', async () => {
     const { users, db } = await setUp()
@@ -98,6 +110,8 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
           id: expect.stringMatching(/^[0-9a-f-]{36}$/),
           createdAtMs: 1_700_000_000_123,
           profile: { nickname: '', avatarUrl: '', gender: 0, country: '', province: '', city: '', language: '' },
+          externalId: null,
+          disabled: null,
         },
       })
       expect(await signIn('o1', { at: 1_800_000_000_000 })).toEqual({ isNew: false, user: first.user })
@@ -127,7 +141,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       for (let round = 0; round < 5; round++) {
         const identity = { openid: `o${round}`, unionid: round % 2 ? `u${round}` : null }
         const results = await Promise.all(
-          stores.map((store) => store.signIn('wx1', { ...identity, sessionKey: newKey() }, 1)),
+          stores.map((store) => store.signIn('wx1', { ...identity, sessionKey: newKey() }, 1).then(getUser)),
         )
         expect(new Set(results.map(({ user }) => user.id)).size).toBe(1)
         expect(results.filter(({ isNew }) => isNew)).toHaveLength(1)
@@ -193,7 +207,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       const through = (keys: string) => createSqlUserStore({ db, vault: createSessionKeyVault({ keys }) })
       const [first, second] = [newKey(), newKey()]
       const signIn = (keys: string, sessionKey: string) =>
-        through(keys).signIn('wx1', { openid: 'o1', unionid: null, sessionKey }, 1)
+        through(keys).signIn('wx1', { openid: 'o1', unionid: null, sessionKey }, 1).then(getUser)
       const { user } = await signIn(old, first)
       await signIn(old, second)
       const rotated = `${fresh},${old}`
@@ -264,11 +278,9 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       const onConflict = (conflict: IdentityConflict) => void conflicts.push(conflict)
       const results = await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
-          createSqlUserStore({ db, vault, onConflict }).signIn(
-            `wx${i % 10}`,
-            { openid: `o${i % 10}`, unionid: 'u1', sessionKey: newKey() },
-            1,
-          ),
+          createSqlUserStore({ db, vault, onConflict })
+            .signIn(`wx${i % 10}`, { openid: `o${i % 10}`, unionid: 'u1', sessionKey: newKey() }, 1)
+            .then(getUser),
         ),
       )
       expect(new Set(results.map(({ user }) => user.id)).size).toBe(1)
@@ -599,7 +611,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     await migrateUsers(db)
     const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
     const identity = { openid: 'o1', unionid: 'u1', sessionKey: newKey() }
-    expect((await users.signIn('wx1', identity, 1)).isNew).toBe(true)
+    expect(getUser(await users.signIn('wx1', identity, 1)).isNew).toBe(true)
   })
 
   it('migrations run once, however many processes start', async () => {
@@ -622,6 +634,14 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
       () => users.replaceKey(user.id, 'wx1', newKey(), 1),
       () => users.linkIdentity(user.id, 'wx1', { openid: 'o1', unionid: null, sessionKey: newKey() }, 1),
       () => users.updateProfile(user.id, PROFILE),
+      () => users.findUserByExternalId('e1'),
+      () => users.listUsers({ after: null, limit: 1 }),
+      () => users.setExternalId(user.id, 'e1', true),
+      () => users.disableUser(user.id, { atMs: 1, untilMs: null, reason: '' }),
+      () => users.enableUser(user.id),
+      () => users.beginErasure(user.id, 1),
+      () => users.eraseUser(user.id),
+      () => users.findErasing(1),
       () => users.ping(),
     ]
     for (const call of calls) {

@@ -9,6 +9,8 @@ export interface RequestAuth {
   userId: string
   sessionId: string
   appid: string
+  /** The host's own id for the user; null: none was given. */
+  externalId: string | null
 }
 
 declare module 'fastify' {
@@ -49,8 +51,8 @@ export async function authenticate(request: FastifyRequest, reply: FastifyReply)
   try {
     const found = sessions.getRecord(parseBearer(request.headers.authorization))
     // A remembered session comes without a promise, so that the guard does not wait for it.
-    const { id: sessionId, userId, appid } = found instanceof Promise ? await found : found
-    ;(request as WithAuth)[kAuth] = { userId, sessionId, appid }
+    const { id: sessionId, userId, appid, externalId = null } = found instanceof Promise ? await found : found
+    ;(request as WithAuth)[kAuth] = { userId, sessionId, appid, externalId }
   } catch (error) {
     answerUnhandled(error, request, reply)
     throw error

@@ -1,16 +1,18 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
+import type { Accounts } from '../../accounts.ts'
 import type { Avatars } from '../../avatar/avatars.ts'
 import { parseProfileChanges } from '../../users/profile.ts'
 import type { RecentUsers } from '../../users/recent-users.ts'
 import type { UserStore } from '../../users/users.ts'
 import { present, wireUser } from '../bodies.ts'
 import { authenticate } from '../plugins/authenticate.ts'
-import { GetMeResponse, UpdateProfileRequest, UpdateProfileResponse } from '../schemas.ts'
+import { GetMeResponse, NoContent, UpdateProfileRequest, UpdateProfileResponse } from '../schemas.ts'
 
 /** Where the user is read and changed. */
 export interface MeRoutesOptions {
   users: UserStore
+  accounts: Accounts
   /** Is told which users have changed, and reads them anew. */
   recentUsers: RecentUsers
   /** Null: this service keeps no pictures. */
@@ -18,10 +20,21 @@ export interface MeRoutesOptions {
 }
 
 /** The caller's own user and profile. */
-export const meRoutes: FastifyPluginAsyncTypebox<MeRoutesOptions> = async (app, { users, recentUsers, avatars }) => {
+export const meRoutes: FastifyPluginAsyncTypebox<MeRoutesOptions> = async (app, options) => {
+  const { users, accounts, recentUsers, avatars } = options
+
   app.get(ROUTES.me, { onRequest: authenticate, schema: { response: { 200: GetMeResponse } } }, async ({ auth }) => ({
     user: wireUser(present(await users.findUser(auth.userId))),
   }))
+
+  app.delete(
+    ROUTES.me,
+    { onRequest: authenticate, schema: { response: { 204: NoContent } } },
+    async ({ auth }, reply) => {
+      await accounts.erase(auth.userId)
+      return reply.code(204).send(null)
+    },
+  )
 
   app.post(
     ROUTES.profile,

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
+import type { Accounts } from '../../accounts.ts'
 import { ApiError } from '../../api-error.ts'
 import type { Sessions } from '../../sessions/sessions.ts'
-import type { User, UserStore } from '../../users/users.ts'
+import type { UserStore } from '../../users/users.ts'
 import type { WechatGateway } from '../../wechat/gateway.ts'
 import { createdSession, listedSession } from '../bodies.ts'
 import { authenticate, findBearer } from '../plugins/authenticate.ts'
@@ -24,15 +25,14 @@ export interface SessionsRoutesOptions {
   wechat: WechatGateway
   sessions: Sessions
   users: UserStore
-  onSignIn(user: User, isNew: boolean, data: unknown): void | Promise<void>
+  accounts: Accounts
   /** How often one address may sign in. */
   limit: RouteLimit
-  now: () => number
 }
 
 /** Routes to sign in with a code of `wx.login`, to list the sessions of the user, and to end them. */
 export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = async (app, options) => {
-  const { wechat, sessions, users, onSignIn, limit, now } = options
+  const { wechat, sessions, users, accounts, limit } = options
 
   app.post(
     ROUTES.sessions,
@@ -50,11 +50,8 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
       await users.ping()
       const { issued, user, isNew } = await sessions.spendCode(appid, code, async (claimed) => {
         const identity = await wechat.code2Session(appid, code)
-        const { user, isNew } = await users.signIn(appid, identity, now())
-        await onSignIn(user, isNew, data)
         const replaces = findBearer(request.headers.authorization)
-        const issued = await sessions.issue(user.id, { appid, ...(device && { device }), replaces, code: claimed })
-        return { issued, user, isNew }
+        return accounts.signIn(identity, { appid, ...(device && { device }), replaces, code: claimed }, data)
       })
       request.log.info({ userId: user.id, sessionId: issued.session.id, appid, isNew }, 'signed in')
       reply.code(201)

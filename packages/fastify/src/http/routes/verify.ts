@@ -23,6 +23,7 @@ export const verifyRoutes: FastifyPluginAsyncTypebox = async (app) => {
           'x-auth-user-id': auth.userId,
           'x-auth-session-id': auth.sessionId,
           'x-auth-appid': auth.appid,
+          ...(auth.externalId !== null && { 'x-auth-external-id': auth.externalId }),
         })
         .send(null),
   )

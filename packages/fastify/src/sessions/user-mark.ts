@@ -1,0 +1,19 @@
+/*
+ * What a store keeps for a moment about a user who was changed. `create` compares it with the session that it is to make, so
+ * that a sign-in which has read the user before the change makes none.
+ */
+
+/** No session agrees with this one. */
+export function markOfBlock(blockId: string): string {
+  return `b:${blockId}`
+}
+
+/** A session agrees with this one when it has the same externalId, or none where this says none. */
+export function markOfExternalId(externalId: string | null | undefined): string {
+  return `x:${externalId ?? ''}`
+}
+
+/** Whether a mark was made by {@link markOfBlock}. */
+export function isBlock(mark: string): boolean {
+  return mark.startsWith('b:')
+}

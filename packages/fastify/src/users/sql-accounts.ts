@@ -1,0 +1,96 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { UsersDatabase } from './database.ts'
+import { faultOf } from './engine.ts'
+import { checkText } from './prepared.ts'
+import type { Statements, UserRow } from './sql-statements.ts'
+import type { Disabled, ExternalIdResult } from './users.ts'
+
+type Tx = Transaction<UsersDatabase>
+
+/** The part of the user store that changes whether, and under which id, a user is there. */
+export interface SqlAccounts {
+  setExternalId(userId: string, externalId: string | null, mayReplace: boolean): Promise<ExternalIdResult | null>
+  disable(userId: string, disabled: Disabled): Promise<boolean>
+  enable(userId: string): Promise<Disabled | null>
+  beginErasure(userId: string, nowMs: number): Promise<boolean>
+  erase(userId: string): Promise<void>
+}
+
+/**
+ * The tables of which an erased user's rows go, in the order in which a sign-in locks them, so that no two wait for each
+ * other. A table with a foreign key to the users need not stand here: its rows go with the user.
+ */
+const TABLES_OF_A_USER = ['weapp_auth_identities', 'weapp_auth_unionids'] as const
+
+/** How accounts change in the database. Each method is one transaction. */
+export function createSqlAccounts(o: { db: Kysely<UsersDatabase>; statements: Statements }): SqlAccounts {
+  const { db, statements } = o
+
+  return {
+    async setExternalId(userId, externalId, mayReplace) {
+      try {
+        return await changeUser(userId, null, async (tx, user) => {
+          if (user.external_id === externalId) return { set: true }
+          if (user.external_id !== null && !mayReplace) return { set: false, reason: 'different' }
+          await update(tx, userId, { external_id: externalId })
+          return { set: true }
+        })
+      } catch (error) {
+        if (externalId === null || faultOf(error) !== 'constraint') throw error
+        const [holder] = await statements.findExternalId(db, { external_id: externalId })
+        // Nobody any more: the caller tries once more.
+        if (!holder) throw error
+        return { set: false, reason: 'taken', userId: holder.id }
+      }
+    },
+
+    disable: (userId, { atMs, untilMs, reason }) =>
+      changeUser(userId, false, async (tx) => {
+        const change = { disabled_at: atMs, disabled_until: untilMs, disabled_reason: checkText(reason) }
+        await update(tx, userId, change)
+        return true
+      }),
+
+    enable: (userId) =>
+      changeUser(userId, null, async (tx, user) => {
+        const disabled = toDisabled(user)
+        if (disabled) await update(tx, userId, { disabled_at: null, disabled_until: null, disabled_reason: null })
+        return disabled
+      }),
+
+    beginErasure: (userId, nowMs) =>
+      db.transaction().execute(async (tx) => {
+        const [user] = await statements.holdUser(tx, { id: userId })
+        if (user && user.erasing_at === null) await update(tx, userId, { erasing_at: nowMs })
+        return user !== undefined
+      }),
+
+    erase: (userId) =>
+      db.transaction().execute(async (tx) => {
+        for (const table of TABLES_OF_A_USER) await tx.deleteFrom(table).where('user_id', '=', userId).execute()
+        await statements.deleteUser(tx, { id: userId })
+      }),
+  }
+
+  /** Runs a change of a user whom nobody else changes meanwhile; answers `none` when there is no such user. */
+  function changeUser<T>(userId: string, none: T, change: (tx: Tx, user: UserRow) => Promise<T>): Promise<T> {
+    return db.transaction().execute(async (tx) => {
+      const [user] = await statements.holdUser(tx, { id: userId })
+      return !user || user.erasing_at !== null ? none : change(tx, user)
+    })
+  }
+}
+
+/** What a row says about signing in. */
+export function toDisabled({ disabled_at, disabled_until, disabled_reason }: UserRow): Disabled | null {
+  if (disabled_at === null) return null
+  return {
+    atMs: Number(disabled_at),
+    untilMs: disabled_until === null ? null : Number(disabled_until),
+    reason: disabled_reason ?? '',
+  }
+}
+
+async function update(tx: Tx, userId: string, change: Partial<UserRow>): Promise<void> {
+  await tx.updateTable('weapp_auth_users').set(change).where('id', '=', userId).execute()
+}

@@ -1,0 +1,177 @@
+import { describe, expect, it, vi } from 'vitest'
+import { authenticate } from '../src/index.ts'
+import { OTHER_APPID, startService } from './service.ts'
+
+const UNTIL = () => new Date(Date.now() + 60_000)
+
+describe('a disabled user', () => {
+  it('is signed out as by the operator, and refused until enabled again', async () => {
+    const { app, signIn } = await startService()
+    const { headers, userId } = await signIn()
+    expect(await app.weappAuth.disableUser(userId, { reason: 'spam' })).toBe(true)
+    const answer = await app.inject({ url: '/v1/verify', headers })
+    expect(answer.json()).toMatchObject({ status: 401, code: 'session_revoked', reason: 'admin' })
+    await expect(signIn()).rejects.toThrow('"code":"user_disabled"')
+    await expect(signIn()).rejects.not.toThrow('spam')
+    expect((await signIn('bob')).userId).not.toBe(userId)
+    expect(await app.weappAuth.enableUser(userId)).toBe(true)
+    expect((await signIn()).userId).toBe(userId)
+    expect(await app.weappAuth.enableUser(userId)).toBe(false)
+  })
+
+  it('until a time may sign in from then on, without anybody doing anything', async () => {
+    const { app, signIn, advance } = await startService()
+    const { userId } = await signIn()
+    await app.weappAuth.disableUser(userId, { reason: 'x', until: UNTIL() })
+    advance(59_000)
+    await expect(signIn()).rejects.toThrow('"code":"user_disabled"')
+    advance(1_001)
+    expect((await signIn()).userId).toBe(userId)
+  })
+
+  it('is refused by issue and linkIdentity as well, the latter before the code is spent', async () => {
+    const { app, signIn, world } = await startService()
+    const { userId } = await signIn()
+    await app.weappAuth.disableUser(userId, { reason: 'x' })
+    const refused = { code: 'user_disabled', statusCode: 403 }
+    await expect(app.weappAuth.issue(userId, { appid: OTHER_APPID })).rejects.toMatchObject(refused)
+    const { code } = world.login('carol', world.apps[0]?.appid ?? '')
+    const appid = world.apps[0]?.appid ?? ''
+    await expect(app.weappAuth.linkIdentity(userId, appid, code)).rejects.toMatchObject(refused)
+    const user = await app.weappAuth.createUser()
+    expect(await app.weappAuth.linkIdentity(user.id, appid, code)).toMatchObject({ linked: true })
+  })
+
+  it('needs a date that is one, and a reason that fits', async () => {
+    const { app, signIn } = await startService()
+    const { userId, headers } = await signIn()
+    for (const wrong of [{ reason: 'x', until: new Date('never') }, { reason: 'x'.repeat(257) }]) {
+      await expect(app.weappAuth.disableUser(userId, wrong)).rejects.toThrow(RangeError)
+    }
+    expect((await app.inject({ url: '/v1/verify', headers })).statusCode).toBe(204)
+  })
+})
+
+describe('a list of users', () => {
+  it('goes on after the last one of the page before', async () => {
+    const { app, signIn } = await startService()
+    const ids = await Promise.all(['a', 'b', 'c'].map(async (name) => (await signIn(name)).userId))
+    const first = await app.weappAuth.listUsers({ limit: 2 })
+    const second = await app.weappAuth.listUsers({ limit: 2, after: first.at(-1)?.id ?? null })
+    expect([...first, ...second].map(({ id }) => id)).toEqual(ids.sort())
+    for (const limit of [0, -1, 1.5, 1_001]) {
+      await expect(app.weappAuth.listUsers({ limit })).rejects.toThrow('limit must be a whole number from 1 to 1000')
+    }
+  })
+})
+
+describe('an externalId', () => {
+  it('is what the hook answers at a sign-in, and reaches guarded routes, proxies and other devices at once', async () => {
+    let answer: { externalId?: string } | undefined
+    const { app, signIn } = await startService({
+      onSignIn: async () => answer,
+      host: (app) => app.get('/own', { onRequest: authenticate }, async ({ auth }) => auth),
+    })
+    const before = await signIn()
+    answer = { externalId: 'crm-7' }
+    const after = await signIn()
+    for (const { headers } of [before, after]) {
+      expect((await app.inject({ url: '/own', headers })).json()).toMatchObject({ externalId: 'crm-7' })
+      expect((await app.inject({ url: '/v1/verify', headers })).headers['x-auth-external-id']).toBe('crm-7')
+    }
+    expect(await app.weappAuth.findUserByExternalId('crm-7')).toMatchObject({ id: before.userId })
+  })
+
+  it('is absent where there is none', async () => {
+    const { app, signIn } = await startService()
+    const { headers } = await signIn()
+    expect((await app.inject({ url: '/v1/verify', headers })).headers).not.toHaveProperty('x-auth-external-id')
+  })
+
+  it.each([
+    ['another user has it', 'taken'],
+    ['the user has a different one', 'other'],
+    ['not 1 to 128 visible ASCII characters', 'with space'],
+    ['not 1 to 128 visible ASCII characters', 'x'.repeat(129)],
+    ['not 1 to 128 visible ASCII characters', ''],
+    ['not 1 to 128 visible ASCII characters', '用户'],
+  ])('that cannot be taken from the hook is logged and stops no sign-in: %s (%j)', async (why, externalId) => {
+    const lines: string[] = []
+    let answer = {}
+    const { app, signIn } = await startService({
+      onSignIn: () => answer,
+      server: { logger: { level: 'warn', stream: { write: (line: string) => void lines.push(line) } } },
+    })
+    const { userId, headers } = await signIn()
+    await app.weappAuth.setExternalId(userId, 'mine')
+    const bob = await signIn('bob')
+    await app.weappAuth.setExternalId(bob.userId, 'taken')
+    if (why.startsWith('another')) await app.weappAuth.setExternalId(userId, null)
+    answer = { externalId }
+    expect((await signIn()).userId).toBe(userId)
+    expect(lines.join('')).toContain(why)
+    const own = why.startsWith('another') ? undefined : 'mine'
+    expect((await app.inject({ url: '/v1/verify', headers })).headers['x-auth-external-id']).toBe(own)
+  })
+
+  it('is changed by the host, who is told when another user has it', async () => {
+    const { app, signIn } = await startService()
+    const [alice, bob] = [await signIn(), await signIn('bob')]
+    expect(await app.weappAuth.setExternalId(alice.userId, 'a')).toEqual({ set: true })
+    expect(await app.weappAuth.setExternalId(alice.userId, 'b')).toEqual({ set: true })
+    const taken = { set: false, reason: 'taken', userId: alice.userId }
+    expect(await app.weappAuth.setExternalId(bob.userId, 'b')).toEqual(taken)
+    await expect(app.weappAuth.setExternalId(bob.userId, 'a b')).rejects.toThrow(TypeError)
+    await expect(app.weappAuth.setExternalId('nobody', 'x')).rejects.toThrow('there is no such user')
+  })
+
+  it('set twice at the same time is in all sessions what the store of users has', async () => {
+    const { app, signIn, sessions } = await startService()
+    const { userId, headers } = await signIn()
+    const { setExternalId } = sessions
+    let release = () => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    // The first one's sessions are written last.
+    sessions.setExternalId = async (...args) => {
+      if (args[1] === 'first') await held
+      return setExternalId(...args)
+    }
+    const first = app.weappAuth.setExternalId(userId, 'first')
+    await vi.waitFor(async () => expect(await app.weappAuth.findUserByExternalId('first')).not.toBeNull())
+    await app.weappAuth.setExternalId(userId, 'second')
+    release()
+    await first
+    expect((await app.inject({ url: '/v1/verify', headers })).headers['x-auth-external-id']).toBe('second')
+  })
+})
+
+describe('an erased user', () => {
+  it('is gone, signed out on every device as erased, and comes back as a new user', async () => {
+    const { app, signIn } = await startService()
+    const [own, other] = [await signIn(), await signIn()]
+    expect((await app.inject({ method: 'DELETE', url: '/v1/me', headers: own.headers })).statusCode).toBe(204)
+    for (const { headers } of [own, other]) {
+      const answer = await app.inject({ method: 'DELETE', url: '/v1/me', headers })
+      expect(answer.json()).toMatchObject({ code: 'session_revoked', reason: 'erased' })
+    }
+    expect(await app.weappAuth.findUser(own.userId)).toBeNull()
+    expect(await app.weappAuth.eraseUser(own.userId)).toBe(false)
+    expect((await signIn()).userId).not.toBe(own.userId)
+  })
+
+  it('whose erasure was cut off is finished by itself after a while', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      const { app, signIn, users } = await startService()
+      const { userId } = await signIn()
+      await users.beginErasure(userId, Date.now())
+      await vi.advanceTimersByTimeAsync(10 * 60_000)
+      await vi.waitFor(async () => expect(await users.findErasing(1)).toEqual([]))
+      await app.close()
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+})
