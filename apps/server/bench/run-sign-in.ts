@@ -78,13 +78,14 @@ try {
   const [redis, postgres, mariaDb] = [await startRedis(), await startPostgres(), await startMariaDb()]
   closers.push(redis.stop, postgres.stop, mariaDb.stop)
   const servers = { redis: redis.url, postgres: postgres.url, mysql: mariaDb.url, dataDir }
+  const pids = { redis: redis.pid, postgres: postgres.pid, mysql: mariaDb.pid }
   const wechat = await startTarget('the upstream', 'wechat', { KNOWN_USERS: options.users })
   closers.push(wechat.stop)
   const upstream = createUpstream(wechat)
   closers.push(upstream.close)
   const columns = COLUMNS.filter(({ name }) => options.columns.split(',').includes(name))
   const reports: ColumnReport[] = []
-  for (const column of columns) reports.push(await measureColumn(column, upstream, wechat, servers))
+  for (const column of columns) reports.push(await measureColumn(column, { upstream, wechat, servers, pids }))
   const report: SignInReport = {
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`,
     measuredAt: new Date().toISOString(),
@@ -109,12 +110,15 @@ interface Servers {
   dataDir: string
 }
 
-async function measureColumn(
-  column: Column,
-  upstream: Upstream,
-  wechat: Target,
-  servers: Servers,
-): Promise<ColumnReport> {
+interface Surroundings {
+  upstream: Upstream
+  wechat: Target
+  servers: Servers
+  pids: Record<'redis' | 'postgres' | 'mysql', number>
+}
+
+async function measureColumn(column: Column, { upstream, wechat, servers, pids }: Surroundings): Promise<ColumnReport> {
+  const behind = column.sql === 'none' ? null : { redis: pids.redis, sql: pids[column.sql] }
   const targets: Target[] = []
   for (const [name, { file, env }] of Object.entries(column.targets)) {
     const given = { ...(await environment(column, wechat.url, wechat, servers)), ...env }
@@ -128,7 +132,7 @@ async function measureColumn(
     const results = new Map<string, SignInRound>()
     for (const target of rotate(targets, round)) {
       const canRead = column.targets[target.name]?.canRead === true
-      const result = await measureSignIns(upstream, target, { count: signIns, canRead })
+      const result = await measureSignIns(upstream, target, { count: signIns, canRead, servers: behind })
       results.set(target.name, result)
       progress(
         `${column.name} ${round + 1}/${rounds}`,

@@ -8,10 +8,17 @@ import { findFaults, runStorm, type Storm } from './storm.ts'
 const { values: options } = parseArgs({
   options: {
     phones: { type: 'string', default: '10000' },
-    period: { type: 'string', default: '20' },
+    period: { type: 'string', default: '10' },
     out: { type: 'string', default: join(import.meta.dirname, 'results') },
   },
 })
+const CPU_OF: Record<string, string> = {
+  phones: 'the phones, their proxy and WeChat',
+  service: 'the service',
+  redis: 'Redis',
+  postgres: 'PostgreSQL',
+}
+
 const storm = await runStorm({
   phones: Number(options.phones),
   periodMs: Number(options.period) * 1000,
@@ -45,6 +52,7 @@ function toTable(machine: string, storm: Storm): string {
     ['a phone is back after its first request, p50', seconds(storm.backP50Ms)],
     ['a phone is back after its first request, p99', seconds(storm.backP99Ms)],
     ['every phone is back after', seconds(storm.normalAfterMs)],
+    ...Object.entries(storm.cpuSeconds).map(([name, taken]) => [`CPU of ${CPU_OF[name]}`, seconds(taken * 1000)]),
   ]
   return `${[machine, '', '| everybody signs in again | |', '| --- | ---: |', ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n')}\n`
 }

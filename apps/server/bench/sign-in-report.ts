@@ -43,6 +43,10 @@ export function summarize(rounds: readonly SignInRound[][], trips: Record<string
   return targets.map((target) => {
     const own = rounds.flatMap((round) => round.filter((result) => result.target === target))
     const of = (pick: (round: SignInRound) => number) => median(own.map(pick))
+    const ofServer = (pick: (round: SignInRound) => number | null) => {
+      const values = own.map(pick).filter((value) => value !== null)
+      return values.length > 0 ? median(values) : null
+    }
     const canRead = own.every(({ readsPerCpuSecond }) => readsPerCpuSecond !== null)
     const share = (pick: (round: SignInRound) => number | null) =>
       median(
@@ -59,6 +63,8 @@ export function summarize(rounds: readonly SignInRound[][], trips: Record<string
       addedAloneMs: of((round) => round.addedAloneMs),
       addedMs: of((round) => round.addedMs),
       p99Ms: of((round) => round.p99Ms),
+      redisMicroseconds: ofServer((round) => round.redisMicroseconds),
+      sqlMicroseconds: ofServer((round) => round.sqlMicroseconds),
       readsPerCpuSecond: canRead ? of((round) => round.readsPerCpuSecond ?? Number.NaN) : null,
       ofBarest: share((round) => round.perCpuSecond),
       readsOfBarest: canRead ? share((round) => round.readsPerCpuSecond) : null,
@@ -74,13 +80,16 @@ export function toSignInTable({ machine, rounds, signIns, columns, refused, star
   for (const { name, targets } of columns) {
     lines.push(
       '',
-      `| ${name} | a CPU second | of the barest | new users a CPU second | added, one caller | added, 20 callers | p99, 20 callers | asks WeChat, Redis, SQL |`,
-      '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+      `| ${name} | a CPU second | of the barest | new users a CPU second | added, one caller | added, 20 callers | p99, 20 callers | asks WeChat, Redis, SQL | CPU of Redis, SQL |`,
+      '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
       ...targets.map((target) => {
         const { trips } = target
         const asks = [trips.wechat, trips.redis, trips.sql].map((count) => count.toFixed(1)).join(', ')
+        const servers = [target.redisMicroseconds, target.sqlMicroseconds]
+          .map((value) => (value === null ? '–' : `${whole(value)} µs`))
+          .join(', ')
         const latencies = [target.addedAloneMs, target.addedMs, target.p99Ms].map(ms).join(' | ')
-        return `| ${target.target} | ${whole(target.perCpuSecond)} | ${target.ofBarest.toFixed(2)} | ${whole(target.newUsersPerCpuSecond)} | ${latencies} | ${asks} |`
+        return `| ${target.target} | ${whole(target.perCpuSecond)} | ${target.ofBarest.toFixed(2)} | ${whole(target.newUsersPerCpuSecond)} | ${latencies} | ${asks} | ${servers} |`
       }),
     )
   }

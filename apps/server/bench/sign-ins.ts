@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { cpuSecondsBetween, readServerCpu } from './server-cpu.ts'
 import { percentile } from './statistics.ts'
 import type { Target } from './target.ts'
 
@@ -26,6 +27,15 @@ export interface SignInRound {
   p99Ms: number
   /** `GET /v1/me`, by the CPU time of the target's own process; null where the target has no such route. */
   readsPerCpuSecond: number | null
+  /** CPU that the servers take for one sign-in of a known user, in microseconds; null where there is none. */
+  redisMicroseconds: number | null
+  sqlMicroseconds: number | null
+}
+
+/** The processes of the servers behind a target. */
+export interface Servers {
+  redis: number
+  sql: number
 }
 
 /** The upstream, and the users who log in to it. */
@@ -81,12 +91,17 @@ export async function makeUsersKnown(upstream: Upstream, target: Target, users: 
 export async function measureSignIns(
   upstream: Upstream,
   target: Target,
-  { count, canRead }: { count: number; canRead: boolean },
+  { count, canRead, servers }: { count: number; canRead: boolean; servers: Servers | null },
 ): Promise<SignInRound> {
   const alone = percentile(await upstream.signIn(target, await upstream.codes(ALONE, 'known'), 1), 0.5)
   const upstreamAlone = percentile(await upstream.exchange(await upstream.codes(ALONE, 'known'), 1), 0.5)
   const known = await upstream.codes(count, 'known')
+  const pids = servers ? [servers.redis, servers.sql] : []
+  const before = pids.map(readServerCpu)
   const many = await counted(target, () => upstream.signIn(target, known, CALLERS))
+  const [redis = null, sql = null] = pids.map(
+    (pid, index) => (1e6 * cpuSecondsBetween(before[index] ?? null, readServerCpu(pid))) / count,
+  )
   const upstreamMany = await upstream.exchange(await upstream.codes(count, 'known'), CALLERS)
   const unknown = await upstream.codes(Math.ceil(count / 2), 'new')
   const fresh = await counted(target, () => upstream.signIn(target, unknown, CALLERS))
@@ -100,6 +115,8 @@ export async function measureSignIns(
     addedMs: percentile(many.latencies, 0.5) - percentile(upstreamMany, 0.5),
     p99Ms: percentile(many.latencies, 0.99),
     readsPerCpuSecond: reads?.perCpuSecond ?? null,
+    redisMicroseconds: redis,
+    sqlMicroseconds: sql,
   }
 }
 

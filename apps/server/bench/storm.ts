@@ -12,6 +12,7 @@ import { createAuth, isAuthError } from '@weapp-auth/client'
 import { createDevice, createWorld, localLink, startWechat, type Transport, type World } from '@weapp-auth/emulator'
 import { startPostgres, startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
+import { cpuSecondsBetween, readServerCpu } from './server-cpu.ts'
 import { percentile } from './statistics.ts'
 
 export interface StormOptions {
@@ -38,6 +39,8 @@ export interface Storm {
   backP99Ms: number
   /** From emptying Redis to the moment when every phone has had a good answer. */
   normalAfterMs: number
+  /** CPU seconds that each program took from then to then: the phones with WeChat and the proxy, and what serves them. */
+  cpuSeconds: Record<'phones' | 'service' | 'redis' | 'postgres', number>
 }
 
 /** Longer than any call of the client can take. */
@@ -77,14 +80,17 @@ export async function runStorm({ phones: count, periodMs, progress }: StormOptio
     await signInAll(phones, progress)
     const admin = new Redis(redis.url)
     closers.push(() => admin.disconnect())
-    return await empty(world, phones, { periodMs, progress, flush: () => admin.flushall() })
+    const pids = { service: service.pid, redis: redis.pid, postgres: postgres.pid }
+    return await empty(world, phones, { periodMs, progress, pids, flush: () => admin.flushall() })
   } finally {
     for (const close of closers.reverse()) await close()
   }
 }
 
 /** The built service, as an operator starts it behind a proxy. */
-async function startService(env: Record<string, string>): Promise<{ url: string; stop(): Promise<unknown> }> {
+async function startService(
+  env: Record<string, string>,
+): Promise<{ url: string; pid: number; stop(): Promise<unknown> }> {
   const child = spawn(process.execPath, [join(import.meta.dirname, '../dist/main.js')], {
     env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'silent', ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -98,7 +104,7 @@ async function startService(env: Record<string, string>): Promise<{ url: string;
     const url = /^weapp-auth: .*\bon (http:\S+)$/.exec(line)?.[1]
     if (!url) continue
     while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(100)
-    return { url, stop }
+    return { url, pid: child.pid as number, stop }
   }
   throw new Error(`the service ended (${await ended}) before it served`)
 }
@@ -166,10 +172,12 @@ async function signInAll(phones: readonly Phone[], progress: StormOptions['progr
   )
 }
 
+type Pids = Record<Exclude<keyof Storm['cpuSeconds'], 'phones'>, number>
+
 async function empty(
   world: World,
   phones: readonly Phone[],
-  { periodMs, progress, flush }: Omit<StormOptions, 'phones'> & { flush(): Promise<unknown> },
+  { periodMs, progress, pids, flush }: Omit<StormOptions, 'phones'> & { pids: Pids; flush(): Promise<unknown> },
 ): Promise<Storm> {
   const failures: Record<string, number> = {}
   const backMs: number[] = []
@@ -204,6 +212,8 @@ async function empty(
   await flush()
   progress('Redis is empty')
   const emptiedMs = performance.now()
+  const ownCpuBefore = process.cpuUsage()
+  const cpuBefore = readCpu(pids)
   await each(async (phone) => {
     const startMs = performance.now()
     while (!(await ask(phone)) && performance.now() - emptiedMs < GIVE_UP_MS) await sleep(periodMs)
@@ -211,6 +221,9 @@ async function empty(
     if (backMs.length % 1000 === 0) progress(`${backMs.length} phones are back`)
   })
   const normalAfterMs = performance.now() - emptiedMs
+  const { user, system } = process.cpuUsage(ownCpuBefore)
+  const cpuAfter = readCpu(pids)
+  const cpuSecondsOf = (name: keyof Pids) => cpuSecondsBetween(cpuBefore[name], cpuAfter[name])
 
   const exchanges = exchangesByUser(world, before)
   return {
@@ -224,6 +237,20 @@ async function empty(
     backP50Ms: percentile(backMs, 0.5),
     backP99Ms: percentile(backMs, 0.99),
     normalAfterMs,
+    cpuSeconds: {
+      phones: (user + system) / 1e6,
+      service: cpuSecondsOf('service'),
+      redis: cpuSecondsOf('redis'),
+      postgres: cpuSecondsOf('postgres'),
+    },
+  }
+}
+
+function readCpu({ service, redis, postgres }: Pids) {
+  return {
+    service: readServerCpu(service),
+    redis: readServerCpu(redis),
+    postgres: readServerCpu(postgres),
   }
 }
 

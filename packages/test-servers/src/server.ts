@@ -17,6 +17,8 @@ export interface Server {
 
 /** A server that a test may break. */
 export interface OwnServer extends Server {
+  /** Of its process at the moment; another one after `start`. */
+  readonly pid: number
   /** SIGSTOP freezes it, SIGCONT lets it go on. */
   signal(signal: NodeJS.Signals): void
   /** Ends the process and leaves what it wrote. */
@@ -55,6 +57,9 @@ export async function ownServer(o: OwnServerOptions): Promise<OwnServer> {
   })
   return {
     url: o.url,
+    get pid() {
+      return child.pid as number
+    },
     signal: (signal) => void child.kill(signal),
     kill: (signal = 'SIGKILL') => stopProcess(child, signal),
     start: async () => {
