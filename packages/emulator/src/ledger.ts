@@ -1,3 +1,5 @@
+import { createAliases } from './aliases.ts'
+
 /** What an entry may say besides its event. Secrets appear as aliases only, see `Ledger.alias`. */
 export type LedgerDetail = Record<string, string | number | boolean | null | undefined>
 
@@ -56,8 +58,6 @@ export interface Ledger {
   count(event: string, where?: LedgerDetail): number
 }
 
-const PREFIX: Record<SecretKind, string> = { code: 'c', token: '#', key: 'k', accessToken: 'a', phoneCode: 'p' }
-
 /** Options of `createLedger`. */
 export interface LedgerOptions {
   /** How many entries, and how many aliases of each kind, are kept. Default 100 000. */
@@ -72,14 +72,7 @@ export function createLedger({ limit = 100_000 }: LedgerOptions = {}): Ledger {
   let calls = 0
   const listeners = new Set<(entry: LedgerEntry) => void>()
   const beginListeners = new Set<(start: LedgerStart) => void>()
-  const lastNumber: Record<SecretKind, number> = { code: 0, token: 0, key: 0, accessToken: 0, phoneCode: 0 }
-  const aliases: Record<SecretKind, Map<string, string>> = {
-    code: new Map(),
-    token: new Map(),
-    key: new Map(),
-    accessToken: new Map(),
-    phoneCode: new Map(),
-  }
+  const aliases = createAliases(limit)
 
   return {
     add(entry) {
@@ -100,29 +93,10 @@ export function createLedger({ limit = 100_000 }: LedgerOptions = {}): Ledger {
     get dropped() {
       return added - entries.length
     },
-    alias(kind, value, known) {
-      const named = aliases[kind]
-      const alias = named.get(value) ?? known ?? `${PREFIX[kind]}${lastNumber[kind] + 1}`
-      named.set(value, alias)
-      if (named.size > limit) named.delete(named.keys().next().value ?? '')
-      // A name that was taken over is not given out again.
-      lastNumber[kind] = Math.max(lastNumber[kind], Number(alias.slice(1)) || 0)
-      return alias
-    },
-    redact(text) {
-      let redacted = text
-      for (const named of Object.values(aliases)) {
-        for (const [value, alias] of named) if (value !== '') redacted = redacted.replaceAll(value, alias)
-      }
-      return redacted
-    },
-    secretsIn(text) {
-      const found: { kind: SecretKind; alias: string }[] = []
-      for (const [kind, named] of Object.entries(aliases) as [SecretKind, Map<string, string>][]) {
-        for (const [value, alias] of named) if (value !== '' && text.includes(value)) found.push({ kind, alias })
-      }
-      return found
-    },
+    alias: (kind, value, known) => aliases.name(kind, value, known),
+    redact: (text) =>
+      aliases.findIn(text).reduce((redacted, { value, alias }) => redacted.replaceAll(value, alias), text),
+    secretsIn: (text) => aliases.findIn(text).map(({ kind, alias }) => ({ kind, alias })),
     onEntry(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -32,6 +32,15 @@ test('redact puts aliases in the place of secrets', () => {
   expect(ledger.redact('invalid code 0aBcDeF (0aBcDeF)')).toBe('invalid code c1 (c1)')
 })
 
+test('redact finds secrets of any length anywhere in a text, and of two that overlap replaces the longer one', () => {
+  const ledger = createLedger()
+  for (const code of ['ab', 'abcdefgh', 'abcdefghij', '']) ledger.alias('code', code)
+  ledger.alias('token', 'wxs1.0f3.secret')
+  expect(ledger.redact('x abcdefghij, abcdefgh; ab wxs1.0f3.secret')).toBe('x c3, c2; c1 #1')
+  expect(ledger.secretsIn('"wxs1.0f3.secret"')).toEqual([{ kind: 'token', alias: '#1' }])
+  expect(ledger.alias('code', '')).toBe('c4')
+})
+
 test('count compares the details it is given', () => {
   const ledger = createLedger()
   ledger.add({ side: 'wechat', event: 'jscode2session', code: 'c1', errcode: 0 })
