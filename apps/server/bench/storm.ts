@@ -165,11 +165,25 @@ async function signInAll(phones: readonly Phone[], progress: StormOptions['progr
   await Promise.all(
     Array.from({ length: SIGN_INS_AT_A_TIME }, async () => {
       for (const phone of left) {
-        await phone.signIn()
+        await signInPatiently(phone)
         if (++done % 1000 === 0) progress(`${done} phones have signed in`)
       }
     }),
   )
+}
+
+/** Before anything is measured. A machine that has more to do refuses some of so many at once. */
+async function signInPatiently(phone: Phone): Promise<void> {
+  const startMs = performance.now()
+  for (;;) {
+    try {
+      await phone.signIn()
+      return
+    } catch (error) {
+      if (!isAuthError(error) || !error.retryable || performance.now() - startMs > GIVE_UP_MS) throw error
+      await sleep(1_000)
+    }
+  }
 }
 
 type Pids = Record<Exclude<keyof Storm['cpuSeconds'], 'phones'>, number>
