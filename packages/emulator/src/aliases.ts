@@ -1,4 +1,5 @@
-import type { SecretKind } from './ledger.ts'
+/** What is a secret and appears under an alias only. */
+export type SecretKind = 'code' | 'token' | 'key' | 'accessToken' | 'phoneCode'
 
 /** A secret that has a name. */
 export interface NamedSecret {

@@ -1,4 +1,6 @@
-import { createAliases } from './aliases.ts'
+import { createAliases, type SecretKind } from './aliases.ts'
+
+export type { SecretKind } from './aliases.ts'
 
 /** What an entry may say besides its event. Secrets appear as aliases only, see `Ledger.alias`. */
 export type LedgerDetail = Record<string, string | number | boolean | null | undefined>
@@ -21,9 +23,6 @@ export type LedgerStart = LedgerEvent & { call: number; startedAtMs: number } & 
 
 /** One line of the record: `seq` counts from 1, `atMs` is the real time at which the event ended. */
 export type LedgerEntry = LedgerEvent & { seq: number; atMs: number } & LedgerDetail
-
-/** What is a secret and appears under an alias only. */
-export type SecretKind = 'code' | 'token' | 'key' | 'accessToken' | 'phoneCode'
 
 /**
  * The record of what happened on both sides: the proof of "this code was sent once". It holds no secret. It keeps the
