@@ -356,6 +356,51 @@ export const SCENARIOS: readonly Scenario[] = [
     ],
     checks: [logins(1), products],
   },
+  {
+    id: 'socket',
+    title: { zh: 'WebSocket：随会话一起结束', en: 'A WebSocket that ends with its session' },
+    steps: [
+      OPEN,
+      {
+        say: {
+          zh: '打开“今日茶”：页面连上 WebSocket，握手时带着 token。',
+          en: 'The page of today’s tea opens a WebSocket; its upgrade carries the token.',
+        },
+        actions: [
+          { do: 'tap', ...A, target: '#to-orders' },
+          { do: 'wait', ms: 1_000 },
+        ],
+      },
+      {
+        say: {
+          zh: '点一杯茶。泡好的时候，服务端把消息推到手机上，不用轮询。',
+          en: 'A cup is ordered. When it is ready the server pushes that to the phone; nobody polls.',
+        },
+        actions: [
+          { do: 'tap', ...A, target: '#order' },
+          { do: 'wait', ms: 3_500 },
+        ],
+      },
+      {
+        say: {
+          zh: '第二台手机退出其他设备：连接立刻以 4401 关闭，SDK 问明原因，不再重连。',
+          en: 'A second phone signs out everywhere else: the socket closes with 4401 at once. The SDK asks why, and does not come back.',
+        },
+        actions: [
+          { do: 'open', ...B },
+          { do: 'sign-out-others', ...B },
+          { do: 'wait', ms: 1_000 },
+        ],
+      },
+    ],
+    checks: [
+      logins(2),
+      { count: 'wx.connectSocket', where: { open: true }, is: 1 },
+      { count: 'wx.onSocketMessage', is: 2 },
+      { count: 'wx.connectSocket', where: { closed: 4401 }, is: 1 },
+      { ...A, shows: '#signed-out' },
+    ],
+  },
 ]
 
 export function findScenario(id: string): Scenario | null {

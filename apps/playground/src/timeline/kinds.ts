@@ -27,6 +27,7 @@ const PAGES = {
   flow: `${WECHAT}/framework/open-ability/login.html`,
   storage: `${WECHAT}/api/storage/wx.setStorage.html`,
   request: `${WECHAT}/api/network/request/wx.request.html`,
+  socket: `${WECHAT}/api/network/websocket/wx.connectSocket.html`,
   lifecycle: `${WECHAT}/framework/runtime/operating-mechanism.html`,
 }
 
@@ -38,6 +39,8 @@ const SOURCES = {
   pipeline: { file: `${CLIENT}/pipeline.ts`, find: 'export function createPipeline' },
   attempt: { file: `${CLIENT}/pipeline.ts`, find: 'async function attempt(' },
   question: { file: `${CLIENT}/session-check.ts`, find: 'export function createSessionCheck' },
+  socket: { file: `${CLIENT}/socket.ts`, find: 'export function createConnectSocket' },
+  guardedSocket: { file: `${SERVICE}/sockets/guarded-sockets.ts`, find: 'export function createGuardedSockets' },
   storage: { file: `${CLIENT}/storage.ts`, find: 'export function createSessionStorage' },
   signIn: { file: `${SERVICE}/http/routes/sessions.ts`, find: 'app.post(' },
   session: { file: `${SERVICE}/http/routes/session.ts`, find: 'app.get(' },
@@ -82,6 +85,11 @@ export type KindId =
   | 'request.outage'
   | 'request.refused'
   | 'request.lost'
+  | 'socket.open'
+  | 'socket.message'
+  | 'socket.left'
+  | 'socket.closed'
+  | 'socket.lost'
   | 'storage.read'
   | 'storage.write'
   | 'storage.remove'
@@ -337,6 +345,47 @@ export const KINDS: Record<KindId, Kind> = {
     },
     source: SOURCES.attempt,
     wechat: PAGES.request,
+  },
+  'socket.open': {
+    name: { zh: 'WebSocket 连上了', en: 'A WebSocket opens' },
+    why: {
+      zh: '握手请求带着 token，服务端像守护其他路由一样守护它：没有有效会话就回答 401。连上以后，它和会话共存亡。',
+      en: 'The upgrade carries the token, and the guard stands on it as on any route: without a live session it is answered 401. Once open, it lives as long as the session.',
+    },
+    source: SOURCES.socket,
+    wechat: PAGES.socket,
+  },
+  'socket.message': {
+    name: { zh: '推送', en: 'A push' },
+    why: {
+      zh: '服务端把消息发给这个用户所有连着的手机，不管连在哪个进程上。最多送达一次，所以页面连上后总是先读一遍列表。',
+      en: 'The server sends to all phones of the user that are connected, on whichever process. At most once: so a page that has connected reads its list first.',
+    },
+    source: SOURCES.guardedSocket,
+  },
+  'socket.left': {
+    name: { zh: '页面断开连接', en: 'The page leaves' },
+    why: {
+      zh: '页面被隐藏或离开时自己断开：几秒后微信反正会断掉后台的连接。',
+      en: 'Hidden or left, the page closes its socket by itself: WeChat would do so to an app in the background a few seconds later.',
+    },
+    wechat: PAGES.socket,
+  },
+  'socket.closed': {
+    name: { zh: '服务端关闭了连接', en: 'The server closes' },
+    why: {
+      zh: '4401 表示会话结束了，SDK 像对待 401 一样处理：先问服务端，该登录的登录一次、重连一次，被别处退出的就停下。1012 表示服务在重启，页面稍后重连。',
+      en: '4401 says that the session ended. The SDK treats it like a 401: it asks the service, then logs in and connects once more, or stops when another phone signed it out. 1012 says that the service restarts, and the page comes back a little later.',
+    },
+    source: SOURCES.guardedSocket,
+  },
+  'socket.lost': {
+    name: { zh: '连接断了', en: 'The connection is lost' },
+    why: {
+      zh: '没有任何一方说再见：网络断了，或者微信挂起了小程序。这和会话无关，不会登录。',
+      en: 'Nobody said goodbye: the network is gone, or WeChat has suspended the app. That says nothing about the session, so nobody logs in.',
+    },
+    source: SOURCES.socket,
   },
   'storage.read': {
     name: { zh: '读本地存储', en: 'The storage is read' },

@@ -124,6 +124,7 @@ function showCall(entry: LedgerEntry, phase: LedgerEvent['phase']): Shown | null
     if (phase === 'begun') return { kind: `${event}.call`, from: 'phone', to: 'wechat', label: event, shape: 'arrow' }
     return showWechatAnswer(entry)
   }
+  if (event === 'wx.connectSocket' || event === 'wx.onSocketMessage') return showSocket(entry)
   if (event !== 'wx.request' && event !== 'wx.uploadFile') return null
   const target = `${entry.method} ${pathOf(entry)}`
   const isSignIn = /^POST .*\/sessions$/.test(target)
@@ -134,6 +135,22 @@ function showCall(entry: LedgerEntry, phase: LedgerEvent['phase']): Shown | null
     return { kind, from: 'phone', to: 'service', label: `${target}${token}`, shape: 'arrow' }
   }
   return showAnswer(entry, { isSignIn, isQuestion })
+}
+
+function showSocket(entry: LedgerEntry): Shown | null {
+  const path = pathOf(entry)
+  if (entry.event === 'wx.onSocketMessage') {
+    return { kind: 'socket.message', from: 'service', to: 'phone', label: path, shape: 'arrow' }
+  }
+  if (entry.open) {
+    const token = entry.bearer ? `, ${entry.bearer}` : ''
+    return { kind: 'socket.open', from: 'phone', to: 'service', label: `${path}${token}`, shape: 'there-and-back' }
+  }
+  // The app itself closes with 1000.
+  if (entry.closed === 1000) return { kind: 'socket.left', from: 'phone', to: 'service', label: path, shape: 'arrow' }
+  const [from, to] = ['service', 'phone'] as const
+  if (entry.closed === 1006) return { kind: 'socket.lost', from, to, label: path, shape: 'lost', isTrouble: true }
+  return { kind: 'socket.closed', from, to, label: `close ${entry.closed}`, shape: 'arrow', isTrouble: true }
 }
 
 function showWechatAnswer(entry: LedgerEntry): Shown {

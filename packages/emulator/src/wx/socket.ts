@@ -90,7 +90,10 @@ export function createSocketApi({ context, connect, resolve }: SocketDeps) {
             record('wx.connectSocket', { ...address(options), open: true })
             thread.post(() => opened.emit({ header: {} }))
           },
-          message: (data) => thread.post(() => received.emit({ data })),
+          message(data) {
+            record('wx.onSocketMessage', { url: address(options).url })
+            thread.post(() => received.emit({ data }))
+          },
           closed: end,
           failed: () => end(ABNORMAL, 'the connection failed'),
         },
