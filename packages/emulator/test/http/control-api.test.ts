@@ -54,6 +54,7 @@ test.each([
   ['/clock', { advanceMs: '5' }, 'advanceMs must be a number'],
   ['/clock', { advanceMs: -1 }, 'a clock only moves forward'],
   ['/clock', { advanceMs: 1e308 }, 'advanceMs must be from 0 to 31622400000'],
+  ['/clock', { advanceMs: 31_622_400_001 }, 'advanceMs must be from 0 to 31622400000 '],
   ['/clock', { advanceMs: null }, 'advanceMs must be a number'],
   ['/faults', { point: 'nowhere', hang: true }, 'there is no fault point "nowhere"'],
   ['/faults', { point: 'jscode2session', explode: true }, 'a fault has no "explode"'],
