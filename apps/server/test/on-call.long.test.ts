@@ -90,7 +90,8 @@ describe('docs/on-call.md', () => {
     expect([status, data.code]).toEqual([401, 'session_revoked'])
     await expectTold(service, mark, 'the session was ended: signed_out_elsewhere', 'session_revoked')
     const lines = service.output().slice(mark).split('\n')
-    expect(lines.some((line) => line.includes(data.requestId) && line.includes('the session was ended'))).toBe(true)
+    const refusals = lines.filter((line) => line.includes(data.requestId) && line.includes('the session was ended'))
+    expect(refusals).toEqual([expect.stringContaining(first.userId)])
     expect(lines.some((line) => line.includes(first.userId) && line.includes('"msg":"signed in"'))).toBe(true)
   })
 
@@ -129,7 +130,19 @@ describe('docs/on-call.md', () => {
     await admin.config('SET', 'maxmemory', '0')
     await isBack()
 
-    const mark = service.output().length
+    const phone = await signIn(service.address, 'bob')
+    for (const index of await admin.keys('*:u{*')) await admin.del(index)
+    const signOutOthers = () =>
+      call(`${service.address}/v1/sessions?scope=others`, { method: 'DELETE', token: phone.token })
+    let mark = service.output().length
+    const isTold = async () => {
+      expect(await signOutOthers()).toMatchObject({ status: 503, data: { code: 'store_unavailable' } })
+      return service.output().slice(mark).includes('evicted')
+    }
+    await expect.poll(isTold, { interval: 200 }).toBe(true)
+    await expectTold(service, mark, 'sessions was evicted from Redis', 'store_unavailable')
+
+    mark = service.output().length
     await admin.flushall()
     expect((await call(`${service.address}/v1/me`, { token })).data).toMatchObject({ code: 'session_invalid' })
     await expectTold(service, mark, 'no live session has this token', 'session_invalid')
