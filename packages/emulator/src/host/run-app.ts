@@ -111,12 +111,15 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     onOpen: (page) => device.record('page.open', { path: page.path }),
     onShown: (page) => options.onPageShown?.({ path: page.path, depth: pages.pages().length }),
   })
-  const wx: Record<string, unknown> = {
-    ...ofRealm(device.wx),
-    cloud: createCloud(device, realm.Promise),
+  const hosted: Record<string, unknown> = {
     ...ofRealm(createNavigationApi(pages, thread)),
     ...createQueries({ adapter: realm.adapter, thread, currentPage: () => pages.current()?.instance ?? null }),
-    canIUse: (schema: string) => (schema.split('.')[0] ?? '') in wx || device.wx.canIUse(schema),
+  }
+  const wx: Record<string, unknown> = {
+    ...ofRealm(device.wx),
+    ...hosted,
+    cloud: createCloud(device, realm.Promise),
+    canIUse: (schema: string) => (schema.split('.')[0] ?? '') in hosted || device.wx.canIUse(schema),
   }
   const elements = createBuiltinElements({
     glassEasel: realm.adapter.glassEasel,

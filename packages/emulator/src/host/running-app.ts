@@ -5,6 +5,7 @@ import { type DomElement, elementOf, type Node } from './dom-backend.ts'
 import type { ModuleLoader } from './module-loader.ts'
 import type { OpenPage, PageInstance, PageStack } from './page-stack.ts'
 import type { Query } from './paths.ts'
+import { snapshotOf } from './snapshot.ts'
 import type { AppTimers } from './timers.ts'
 
 /** The page the user sees. */
@@ -60,8 +61,10 @@ export interface RunningApp {
    * @throws Error after `timeoutMs` (default 5000), with the page's HTML in the message
    */
   waitFor(condition: string | (() => boolean), options?: { timeoutMs?: number }): Promise<void>
-  /** What the current page shows. */
+  /** What the current page shows, as HTML. */
   html(): string
+  /** What the current page shows as plain lines, for a snapshot of a test: `expect(app.snapshot()).toMatchSnapshot()`. */
+  snapshot(): string
   /** What `App.onError` and `App.onUnhandledRejection` got. */
   readonly errors: readonly Error[]
   /** What WeChat would only remark, one line each with the file: something missing, or that the framework cannot use. */
@@ -175,6 +178,7 @@ export function createRunningApp(deps: RunningAppDeps): RunningApp {
       }
     },
     html,
+    snapshot: () => snapshotOf(current().element),
     errors,
     get warnings() {
       return [...warnings]

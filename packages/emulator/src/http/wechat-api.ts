@@ -18,13 +18,7 @@ const FAMILIES = ['/sns', '/cgi-bin', '/wxa', '/wxaapi'] as const
  * long as it begins like one of WeChat's; others are left to the server this is registered in.
  */
 export const wechatApi: FastifyPluginCallback<{ world: World }> = (app, { world }, done) => {
-  const routes: ApiRoute[] = [
-    jscode2session(world),
-    ...accessTokenCalls(world),
-    ...sessionKeyCalls(world),
-    phoneNumberCall(world),
-    ...contentCalls(world),
-  ]
+  const routes = apiRoutes(world)
 
   // WeChat does not look at the content type.
   app.removeAllContentTypeParsers()
@@ -54,6 +48,17 @@ export const wechatApi: FastifyPluginCallback<{ world: World }> = (app, { world 
     })
   }
   done()
+}
+
+/** Every call that is played. */
+export function apiRoutes(world: World): ApiRoute[] {
+  return [
+    jscode2session(world),
+    ...accessTokenCalls(world),
+    ...sessionKeyCalls(world),
+    phoneNumberCall(world),
+    ...contentCalls(world),
+  ]
 }
 
 /** Says that there is no such call, without a word of what was sent: a query may hold a secret. */

@@ -18,7 +18,7 @@ export interface NotPlayedDeps {
 /**
  * Calls that only change how the phone looks or feels. They succeed, and the ledger tells that nothing was drawn.
  */
-const UNSEEN = new Set(
+export const UNSEEN: ReadonlySet<string> = new Set(
   (
     'setNavigationBarColor setBackgroundColor setBackgroundTextStyle setTopBarText setKeepScreenOn setScreenBrightness ' +
     'setTabBarItem setTabBarStyle hideHomeButton hideKeyboard vibrateShort vibrateLong showShareMenu hideShareMenu updateShareMenu ' +
@@ -28,7 +28,11 @@ const UNSEEN = new Set(
 )
 
 /** Answers at once that are not objects. */
-const PLAIN: Record<string, unknown> = { reportEvent: undefined, reportAnalytics: undefined, reportMonitor: undefined }
+export const PLAIN: Readonly<Record<string, unknown>> = {
+  reportEvent: undefined,
+  reportAnalytics: undefined,
+  reportMonitor: undefined,
+}
 
 /**
  * Every function of the official typings that no other part of the device plays. A program goes on: what takes callbacks

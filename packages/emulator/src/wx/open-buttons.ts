@@ -12,6 +12,8 @@ export type ButtonDetail = Record<string, unknown>
 
 /** What a `<button open-type="…">` does at WeChat when it is tapped. */
 export interface OpenButtons {
+  /** The values of `open-type` that do something. */
+  readonly openTypes: readonly string[]
   /** Gives each event of `openType` to `deliver`, later and on the app's thread. An unknown one has none. */
   press(openType: string, deliver: (event: string, detail: ButtonDetail) => void): void
 }
@@ -80,6 +82,7 @@ export function createOpenButtons({ context, choices, files, privacy, check }: O
   }
 
   return {
+    openTypes: Object.keys(events),
     press(openType, deliver) {
       // `getPhoneNumber|agreePrivacyAuthorization` is both in one tap, the agreement first.
       for (const part of openType.split('|').sort()) {
