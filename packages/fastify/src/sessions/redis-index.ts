@@ -26,7 +26,7 @@ export async function readIndex(scripts: SessionScripts, key: string): Promise<S
 }
 
 /** @throws ApiError `store_unavailable` when the index may lack sessions */
-export function checkWhole({ incompleteUntilMs }: SessionIndex, { nowMs }: Moment): void {
+export function checkWhole({ incompleteUntilMs }: SessionIndex, { nowMs }: Pick<Moment, 'nowMs'>): void {
   if (incompleteUntilMs > nowMs) throw indexWasEvicted()
 }
 

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import type { Device, RevocationReason } from '@weapp-auth/shared'
 import { ApiError } from '../api-error.ts'
 import { isCluster, type RedisClient } from '../redis.ts'
 import { type GuardMethod, guardStore, reasonOf } from '../store-failure.ts'
-import { explainOtherWorld, type World } from '../world.ts'
+import type { World } from '../world.ts'
 import { batchReads } from './batch-reads.ts'
 import { cacheSessionStore } from './cached-store.ts'
 import { watchEvictions } from './redis-eviction.ts'
 import { checkWhole, type IndexEntry, indexWasEvicted, readIndex } from './redis-index.ts'
 import { createRedisMessages } from './redis-messages.ts'
+import { formatRecord, headOf, ownerOf, parseRecord } from './redis-record.ts'
 import { defineSessionScripts, INCOMPLETE } from './redis-scripts.ts'
+import { createWorldCheck } from './redis-world.ts'
 import {
   type ChangeLifetime,
   CODE_CLAIM_MS,
@@ -19,7 +20,6 @@ import {
   type Revocation,
   type SessionRecord,
   type SessionStore,
-  type Tombstone,
 } from './session-store.ts'
 import { bucketOf } from './token.ts'
 import { markOfBlock, markOfExternalId } from './user-mark.ts'
@@ -106,14 +106,14 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     }),
     find: guarded(async ({ id, bucket }) => {
       const value = await read(`${keyPrefix}{${bucket}}:${id}`)
-      return value === null ? null : parse(id, value)
+      return value === null ? null : parseRecord(id, value)
     }),
     touch: guarded(async (record, lifetime) => {
       for (let current = record; ; ) {
         const answer = await touch(current, lifetime)
         if (answer !== 2) return answer === 1 ? current : null
         const value = await read(recordKey(record.userId, record.id))
-        const found = value === null ? null : parse(record.id, value)
+        const found = value === null ? null : parseRecord(record.id, value)
         if (!found || 'revoked' in found) return null
         const { externalId: _, ...rest } = current
         current = { ...rest, ...(found.externalId !== undefined && { externalId: found.externalId }) }
@@ -149,7 +149,8 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       // The mark first: whatever session is made after it has the new externalId, and those made before are rewritten.
       await scripts.weappAuthMarkUser(markKey(userId), markOfExternalId(externalId), ttlOf(lifetime))
       for (let attempt = 0; attempt < REWRITE_ATTEMPTS; attempt++) {
-        if ((await rewriteExternalId(userId, externalId)) === 0) return
+        if ((await rewriteExternalId(userId, externalId)) > 0) continue
+        return checkWhole(await readIndex(scripts, indexKey(userId)), lifetime)
       }
       throw new ApiError('store_unavailable', "the user's sessions were in use all the time", { retryAfterSeconds: 1 })
     }),
@@ -184,7 +185,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     const { nowMs, idleMs, expiresAtMs } = lifetime
     const [session, index] = [recordKey(userId, id), indexKey(userId)]
     const ttlMs = ttlOf(lifetime)
-    const rest = [id, format(record), ttlMs, expiresAtMs, nowMs, idleMs, headOf(record)] as const
+    const rest = [id, formatRecord(record), ttlMs, expiresAtMs, nowMs, idleMs, headOf(record)] as const
     return inStepsWhereSlotMoves(
       () => scripts.weappAuthTouch(2, session, index, ...rest),
       async () => {
@@ -204,12 +205,12 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     for (const { id } of (await readIndex(scripts, indexKey(userId))).entries) {
       const key = recordKey(userId, id)
       const value = await read(key)
-      const found = value === null ? null : parse(id, value)
+      const found = value === null ? null : parseRecord(id, value)
       if (value === null || !found || 'revoked' in found || found.userId !== userId) continue
       const { externalId: before = null, ...record } = found
       if (before === externalId) continue
       keys.push(key)
-      changes.push(id, value, format({ ...record, ...(externalId !== null && { externalId }) }))
+      changes.push(id, value, formatRecord({ ...record, ...(externalId !== null && { externalId }) }))
     }
     if (keys.length === 0) return 0
     return inStepsWhereSlotMoves(
@@ -228,7 +229,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   async function create(record: SessionRecord, lifetime: Lifetime, replaces?: string) {
     const { id, userId } = record
     const { nowMs, idleMs, expiresAtMs } = lifetime
-    const [session, index, value] = [recordKey(userId, id), indexKey(userId), format(record)]
+    const [session, index, value] = [recordKey(userId, id), indexKey(userId), formatRecord(record)]
     const [markedBy, agreesWith] = [markKey(userId), markOfExternalId(record.externalId)]
     const ttlMs = ttlOf(lifetime)
     const keys = [session, index, markedBy, ...(replaces === undefined ? [] : [recordKey(userId, replaces)])]
@@ -345,7 +346,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     return Promise.all(
       entries.map(async (entry) => {
         const value = await read(recordKey(userId, entry.id))
-        const found = value === null ? null : parse(entry.id, value)
+        const found = value === null ? null : parseRecord(entry.id, value)
         return { entry, record: found && !('revoked' in found) ? found : null }
       }),
     )
@@ -362,24 +363,6 @@ function checkClient(redis: RedisClient, warn: (message: string) => void): void 
     throw new TypeError("redis must read from masters: leave out the option scaleReads, or set it to 'master'")
   if (enableAutoPipelining)
     warn('requests will fail while a slot moves: create the Cluster client without enableAutoPipelining')
-}
-
-/** Resolves when the keys of this prefix belong to `world`, which the first store to use them has marked. */
-function createWorldCheck(redis: RedisClient, keyPrefix: string, world: World) {
-  const key = `${keyPrefix}world`
-  let isDone = false
-  const check = async () => {
-    // Written only where nothing is yet: a server that takes no writes lets those who are signed in through.
-    let found = await redis.get(key)
-    if (found === null) {
-      await redis.set(key, world, 'NX')
-      found = await redis.get(key)
-    }
-    isDone = found === world
-    if (isDone || found === null) return
-    throw new ApiError('store_unavailable', explainOtherWorld(`Redis (${keyPrefix}*)`, found, world))
-  }
-  return Object.assign(check, { isDone: () => isDone })
 }
 
 function ttlOf({ nowMs, expiresAtMs }: ChangeLifetime): number {
@@ -404,45 +387,4 @@ async function inStepsWhereSlotMoves<T>(atOnce: () => Promise<T>, inSteps: () =>
 /** As the script of a claim reads it. */
 function formatClaim(nowMs: number, claimant: string): string {
   return `${nowMs} ${claimant}`
-}
-
-/** Stored by position to save memory. Only append. */
-const DEVICE_FIELDS = ['platform', 'model', 'system', 'wechatVersion', 'sdkVersion'] as const
-
-/**
- * Short names, because a million sessions hold them a million times. A session not used yet needs no second time. The user is
- * first, and the externalId second: see {@link ownerOf} and {@link headOf}.
- */
-function format({ userId, externalId, appid, createdAtMs, lastSeenMs, device }: SessionRecord): string {
-  const l = lastSeenMs === createdAtMs ? undefined : lastSeenMs
-  const d = device && DEVICE_FIELDS.map((field) => device[field] ?? 0)
-  return JSON.stringify({ u: userId, x: externalId, a: appid, c: createdAtMs, l, d })
-}
-
-/** How the value of every live session of a user begins, as {@link format} writes it. */
-function ownerOf(userId: string): string {
-  return `{"u":${JSON.stringify(userId)},`
-}
-
-/** How the value of a live session begins that has this user and this externalId, or none. */
-function headOf({ userId, externalId }: SessionRecord): string {
-  return `${JSON.stringify({ u: userId, x: externalId }).slice(0, -1)},"a":`
-}
-
-function parse(id: string, value: string): SessionRecord | Tombstone {
-  const { r, e, u, x, a, c, l = c, d } = JSON.parse(value)
-  if (r !== undefined) return { userId: u, revoked: r as RevocationReason, expiresAtMs: e }
-  return {
-    id,
-    userId: u,
-    appid: a,
-    createdAtMs: c,
-    lastSeenMs: l,
-    ...(x !== undefined && { externalId: x }),
-    ...(d && { device: parseDevice(d) }),
-  }
-}
-
-function parseDevice(texts: unknown[]): Device {
-  return Object.fromEntries(DEVICE_FIELDS.map((field, i) => [field, texts[i]]).filter(([, text]) => text !== 0))
 }

@@ -123,6 +123,16 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     },
   )
 
+  it('that may lack sessions keeps a new externalId from being reported as set everywhere', async () => {
+    const { redis, sessions, userId, advance, indexOf } = open()
+    const known = await sessions.issue(userId, APP)
+    await redis.del(indexOf(userId))
+    advance(6_000)
+    await sessions.get(known.token)
+    await expect(sessions.setExternalId(userId, 'a')).rejects.toMatchObject(REFUSAL)
+    expect(await sessions.get(known.token)).toMatchObject({ externalId: 'a' })
+  })
+
   it('that is marked as incomplete does not count its mark at the limit', async () => {
     const { redis, sessions, userId, advance, indexOf } = open({ limit: 2 })
     const first = await sessions.issue(userId, APP)
