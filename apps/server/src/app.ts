@@ -5,6 +5,7 @@ import {
   ApiError,
   type AvatarsOptions,
   type OutageLog,
+  type PhonesOptions,
   problems,
   type RateLimitsOptions,
   type RedisClient,
@@ -37,6 +38,7 @@ export interface AppDeps {
    */
   openSessions(redis: RedisClient | null): { sessions: SessionStore; accessTokens: AccessTokenStore | null }
   avatars?: AvatarsOptions
+  phones?: PhonesOptions
   outageLog?: OutageLog
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
@@ -105,6 +107,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     users: deps.users,
     ...(accessTokens && { accessTokens }),
     ...(deps.avatars && { avatars: deps.avatars }),
+    ...(deps.phones && { phones: deps.phones }),
     sessionIdleSeconds: deps.sessionIdleSeconds,
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,
     sessionLimit: deps.sessionLimit,

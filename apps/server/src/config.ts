@@ -33,6 +33,8 @@ export interface Config {
   trustProxy: readonly string[]
   /** Key ring that seals the session_keys at rest, `kid:base64,kid:base64`; null: made once and kept in `dataDir`. */
   sessionKeyKeys: string | null
+  /** Whether a first sign-in with a phone code takes over the user who was given that number. */
+  linkByPhone: boolean
   /** The bucket of avatars, with its credentials; null: they are kept in `dataDir`. */
   avatarS3Url: string | null
   /** What stands in front of a slash and the name of an avatar; null: the address that it was sent to, with `/avatars`. */
@@ -95,6 +97,7 @@ const environment = (say: Say) =>
     SESSION_CACHE_MS: wholeNumber(say, 0, 60_000).default(2000),
     TRUST_PROXY: z.string().transform(parseAddresses(say)).optional(),
     SESSION_KEY_KEYS: z.string().transform(parseKeyRing(say)).optional(),
+    LINK_BY_PHONE: oneOf(say, ['off', 'on'] as const).default('off'),
     AVATAR_S3_URL: z.string().transform(parseBucket(say)).optional(),
     AVATAR_PUBLIC_URL: url(say, ['https:', 'http:'], 'https://auth.example.com/avatars')
       .refine(isBareAddress, say('must not have a user, a password or a query', '不能带用户名、密码或查询参数'))
@@ -132,6 +135,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, l
     sessionCacheMs: e.SESSION_CACHE_MS,
     trustProxy: e.TRUST_PROXY ?? [],
     sessionKeyKeys: e.SESSION_KEY_KEYS ?? null,
+    linkByPhone: e.LINK_BY_PHONE === 'on',
     avatarS3Url: e.AVATAR_S3_URL ?? null,
     avatarPublicUrl: e.AVATAR_PUBLIC_URL ?? null,
   })

@@ -13,10 +13,12 @@ import {
   createS3AvatarStore,
   createSessionKeyVault,
   createSqliteSessionStore,
+  createSqlPhoneStore,
   createSqlUserStore,
   migrateUsers,
   type OutageLog,
   openSqliteUsers,
+  type PhonesOptions,
   type RedisClient,
   type SessionKeyVault,
   type SessionStore,
@@ -29,7 +31,7 @@ import type { Config } from './config.ts'
 import { prepareDataDir } from './data-dir.ts'
 import type { SqlServer } from './sql-server.ts'
 import { openUserDatabase, type UserDatabase } from './user-database.ts'
-import { limitUserStore } from './user-deadline.ts'
+import { limitPhoneStore, limitUserStore } from './user-deadline.ts'
 
 /**
  * How long the start waits for the servers. Those that are up answer in this time, so that the first request finds them ready.
@@ -39,6 +41,7 @@ const FIRST_ATTEMPT_MS = 1_000
 export interface Stores {
   users: UserStore
   avatars: AvatarsOptions
+  phones: PhonesOptions
   /** For `@fastify/redis`, connected or about to be; null with the embedded sessions. */
   redis: Redis | Cluster | null
   /** How all keys in Redis begin. */
@@ -103,6 +106,10 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
       }),
       users,
     ),
+    phones: {
+      store: limitPhoneStore(createSqlPhoneStore({ db: users.db, vault }), users),
+      linkByPhone: config.linkByPhone,
+    },
     avatars: await openAvatars(config),
     unusable: users.unusable,
     redis,

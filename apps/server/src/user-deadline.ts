@@ -1,4 +1,4 @@
-import { ApiError, createDeadlines, type UserStore } from '@weapp-auth/fastify'
+import { ApiError, createDeadlines, type PhoneStore, type UserStore } from '@weapp-auth/fastify'
 import type { UserDatabase } from './user-database.ts'
 
 /** With it no request takes longer than a second when the database is gone without a word. */
@@ -13,7 +13,45 @@ type Limit = <T>(answer: Promise<T>) => Promise<T>
  * Gives up on a database that does not answer. Writes of an identity have no fixed deadline: the login code is already spent,
  * so it is better to wait for a lock. They fail only when the database also does not answer a new connection.
  */
-export function limitUserStore(users: UserStore, database: Pick<UserDatabase, 'isReady' | 'answers'>): UserStore {
+export function limitUserStore(users: UserStore, database: Limited): UserStore {
+  const { limited, unlessLate, unlessGone } = createLimits(database)
+  return {
+    ping: limited(unlessLate, users.ping),
+    findUser: limited(unlessLate, users.findUser),
+    findIdentity: limited(unlessLate, users.findIdentity),
+    findKeys: limited(unlessLate, users.findKeys),
+    findUserByExternalId: limited(unlessLate, users.findUserByExternalId),
+    listUsers: limited(unlessLate, users.listUsers),
+    findErasing: limited(unlessLate, users.findErasing),
+    updateProfile: limited(unlessLate, users.updateProfile),
+    signIn: limited(unlessGone, users.signIn),
+    createUser: limited(unlessGone, users.createUser),
+    linkIdentity: limited(unlessGone, users.linkIdentity),
+    replaceKey: limited(unlessGone, users.replaceKey),
+    setExternalId: limited(unlessGone, users.setExternalId),
+    disableUser: limited(unlessGone, users.disableUser),
+    enableUser: limited(unlessGone, users.enableUser),
+    beginErasure: limited(unlessGone, users.beginErasure),
+    eraseUser: limited(unlessGone, users.eraseUser),
+  }
+}
+
+/** The same for phone numbers, which stand in the same database: a phone code is spent before its number is written. */
+export function limitPhoneStore(phones: PhoneStore, database: Limited): PhoneStore {
+  const { limited, unlessLate, unlessGone } = createLimits(database)
+  return {
+    find: limited(unlessLate, phones.find),
+    findHolder: limited(unlessLate, phones.findHolder),
+    prove: limited(unlessGone, phones.prove),
+    give: limited(unlessGone, phones.give),
+    remove: limited(unlessGone, phones.remove),
+    linkHolder: limited(unlessGone, phones.linkHolder),
+  }
+}
+
+type Limited = Pick<UserDatabase, 'isReady' | 'answers'>
+
+function createLimits(database: Limited) {
   const deadlines = createDeadlines()
 
   const unlessLate: Limit = (answer) =>
@@ -50,25 +88,7 @@ export function limitUserStore(users: UserStore, database: Pick<UserDatabase, 'i
       return Promise.reject(unavailable('the user store was not reached since the start'))
     }
 
-  return {
-    ping: limited(unlessLate, users.ping),
-    findUser: limited(unlessLate, users.findUser),
-    findIdentity: limited(unlessLate, users.findIdentity),
-    findKeys: limited(unlessLate, users.findKeys),
-    findUserByExternalId: limited(unlessLate, users.findUserByExternalId),
-    listUsers: limited(unlessLate, users.listUsers),
-    findErasing: limited(unlessLate, users.findErasing),
-    updateProfile: limited(unlessLate, users.updateProfile),
-    signIn: limited(unlessGone, users.signIn),
-    createUser: limited(unlessGone, users.createUser),
-    linkIdentity: limited(unlessGone, users.linkIdentity),
-    replaceKey: limited(unlessGone, users.replaceKey),
-    setExternalId: limited(unlessGone, users.setExternalId),
-    disableUser: limited(unlessGone, users.disableUser),
-    enableUser: limited(unlessGone, users.enableUser),
-    beginErasure: limited(unlessGone, users.beginErasure),
-    eraseUser: limited(unlessGone, users.eraseUser),
-  }
+  return { limited, unlessLate, unlessGone }
 }
 
 function unavailable(message: string): ApiError {

@@ -61,6 +61,7 @@ export function watchStores(ledger: Ledger) {
         return { ...opened, sessions: watch('sessions', opened.sessions) }
       },
       users: watch('users', stores.users),
+      phones: { ...stores.phones, store: watch('users', stores.phones.store) },
     }),
 
     /** Calls of the stores that a request causes belong to the phone that sent the request. */

@@ -48,6 +48,7 @@ describe('parseConfig', () => {
       sessionCacheMs: 2000,
       trustProxy: [],
       sessionKeyKeys: null,
+      linkByPhone: false,
       avatarS3Url: null,
       avatarPublicUrl: null,
     })

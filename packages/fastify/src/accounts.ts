@@ -30,9 +30,15 @@ export interface Accounts {
   /**
    * Signs in whoever has a WeChat identity. An erasure of that user which was begun is finished first: the user is a new one.
    *
-   * @throws ApiError `user_disabled` or `store_unavailable`; and what the host's `onSignIn` throws
+   * @param beforeHook runs once the user is there and not disabled, before the host's `onSignIn`
+   * @throws ApiError `user_disabled` or `store_unavailable`; and what `beforeHook` and the host's `onSignIn` throw
    */
-  signIn(identity: WechatIdentity, about: IssueAbout, data: unknown): Promise<StartedSession>
+  signIn(
+    identity: WechatIdentity,
+    about: IssueAbout,
+    data: unknown,
+    beforeHook?: (user: User) => Promise<void>,
+  ): Promise<StartedSession>
   /**
    * Starts a session for a user whom `read` reads.
    *
@@ -87,13 +93,14 @@ export function createAccounts(deps: AccountsDeps): Accounts {
   const { sessions, users, recentUsers, onSignIn, erasureSteps, warn, now } = deps
 
   return {
-    signIn(identity, about, data) {
+    signIn(identity, about, data, beforeHook) {
       /** What the host says of a user. It is asked once, also where the user has to be read again. */
       const said = new Map<string, { isNew: boolean; externalId: string | null }>()
       const read = async () => {
         const { user, isNew } = await findUserBehind(about.appid, identity)
         refuseDisabled(user)
         const known = said.get(user.id)
+        if (!known) await beforeHook?.(user)
         const host = known ?? { isNew, externalId: (await onSignIn(user, isNew, data))?.externalId ?? null }
         said.set(user.id, host)
         return { user: await takeExternalId(user, host.externalId), isNew: host.isNew }

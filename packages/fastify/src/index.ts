@@ -10,6 +10,10 @@ export { authenticate, type RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'
 export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
 export { createOutageLog, type OutageLog } from './outage-log.ts'
+export type { GivePhoneResult, KeptPhone, PhoneHolder, PhoneProof, PhoneStore } from './phone/phone-store.ts'
+export type { PhonesOptions } from './phone/phones.ts'
+export { createSqlPhoneStore, type SqlPhoneStoreOptions } from './phone/sql-phones.ts'
+export { isPhoneNumber, maskPhone, type PhoneNumber } from './phone-number.ts'
 export { type WeappAuthOptions, weappAuth } from './plugin.ts'
 export type { RedisClient, RedisClusterClient, RedisServerClient } from './redis.ts'
 export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
@@ -35,6 +39,8 @@ export type {
   ConflictsTable,
   IdentitiesTable,
   KeysTable,
+  PhoneKeyTable,
+  PhonesTable,
   StoreTable,
   UnionidsTable,
   UsersDatabase,

@@ -5,7 +5,7 @@ import type { AvatarsOptions } from './avatar/open-avatars.ts'
 import { APPID_PATTERN, DEFAULTS } from './defaults.ts'
 import { guardedRequests } from './http/plugins/authenticate.ts'
 import { answerApiErrors, countedFailures, sendProblem } from './http/plugins/problems.ts'
-import { countRequests, createRateLimits, type RateLimitsOptions } from './http/plugins/rate-limit.ts'
+import { countRequests, createCount, createRateLimits, type RateLimitsOptions } from './http/plugins/rate-limit.ts'
 import { useStrictJson } from './http/plugins/strict-json.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { meRoutes } from './http/routes/me.ts'
@@ -15,6 +15,7 @@ import { sessionKeyRoutes } from './http/routes/session-key.ts'
 import { sessionsRoutes } from './http/routes/sessions.ts'
 import { verifyRoutes } from './http/routes/verify.ts'
 import { createOutageLog, type OutageLog } from './outage-log.ts'
+import type { PhonesOptions } from './phone/phones.ts'
 import type { SessionStore } from './sessions/session-store.ts'
 import { createSessions } from './sessions/sessions.ts'
 import type { SocketOptions } from './sockets/socket-options.ts'
@@ -57,6 +58,11 @@ export interface WeappAuthOptions {
   onSignIn?(user: User, isNew: boolean, data: unknown): SignInAnswer | Promise<SignInAnswer>
   /** Pictures that users send in place of an address. Default: none, and `POST /v1/me/avatar` is 404. */
   avatars?: AvatarsOptions
+  /**
+   * Phone numbers of users, proved with a `getPhoneNumber` button. Default: none; `POST /v1/me/phone` is 404, and a sign-in with
+   * a `phoneCode` is refused.
+   */
+  phones?: PhonesOptions
   /** How often one address may sign in, and one user send open data. */
   rateLimits?: RateLimitsOptions
   /**
@@ -136,7 +142,8 @@ export const weappAuth = fp(
       now,
     })
     resumeErasuresOf(app, accounts)
-    app.decorate('weappAuth', createWeappAuth({ wechat, sessions, users, accounts, sockets, now }))
+    const phoneStore = options.phones?.store ?? null
+    app.decorate('weappAuth', createWeappAuth({ wechat, sessions, users, accounts, phones: phoneStore, sockets, now }))
     app.addHook('onRoute', answerApiErrors)
 
     const v1: FastifyPluginAsync = async (scope) => {
@@ -145,13 +152,22 @@ export const weappAuth = fp(
         done()
       })
       await scope.register(countRequests, rateLimits)
-      await scope.register(sessionsRoutes, { wechat, sessions, users, accounts, limit: limits.signIn })
+      const phones = options.phones ? await openPhones(scope, options.phones) : null
+      await scope.register(sessionsRoutes, { wechat, sessions, users, accounts, phones, limit: limits.signIn })
       await scope.register(sessionRoutes, { sessions, recentUsers, now })
-      await scope.register(meRoutes, { users, accounts, recentUsers, avatars: avatar?.avatars ?? null })
+      await scope.register(meRoutes, { users, accounts, recentUsers, avatars: avatar?.avatars ?? null, phones })
       if (avatar) await scope.register(avatar.upload)
       await scope.register(openDataRoutes, { users, limit: limits.openData, now })
       await scope.register(sessionKeyRoutes, { wechat, users, limit: limits.openData })
       await scope.register(verifyRoutes)
+    }
+    const openPhones = async (scope: FastifyInstance, phonesOptions: PhonesOptions) => {
+      const { createPhones } = await import('./phone/phones.ts')
+      const { phoneRoutes } = await import('./phone/routes.ts')
+      const countUse = createCount(scope, limits.phoneCode, 'phone codes')
+      const phones = createPhones({ ...phonesOptions, wechat, countUse, log: app.log, now })
+      await scope.register(phoneRoutes, { users, phones })
+      return phones
     }
     const routes: FastifyPluginAsync = async (scope) => {
       scope.setErrorHandler(sendProblem)

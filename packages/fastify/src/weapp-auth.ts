@@ -3,6 +3,8 @@ import type { FastifyRequest } from 'fastify'
 import type { Accounts, DisableOptions } from './accounts.ts'
 import { createdSession } from './http/bodies.ts'
 import { findBearer } from './http/plugins/authenticate.ts'
+import type { GivePhoneResult, KeptPhone, PhoneStore } from './phone/phone-store.ts'
+import { isPhoneNumber, type PhoneNumber } from './phone-number.ts'
 import type { Session, Sessions } from './sessions/sessions.ts'
 import type { GuardedSockets, ServerSocket } from './sockets/guarded-sockets.ts'
 import type { ExternalIdResult, LinkedIdentity, LinkResult, User, UserPage, UserStore } from './users/users.ts'
@@ -60,6 +62,20 @@ export interface WeappAuth {
    * @throws ApiError `wechat_*` or `store_unavailable`
    */
   resetSessionKey(userId: string, appid: string): Promise<boolean>
+  /**
+   * The whole phone number of a user, for the server alone; null when there is none. Without the option `phones` it throws.
+   *
+   * @throws ApiError `store_unavailable`
+   */
+  findPhone(userId: string): Promise<KeptPhone | null>
+  /**
+   * Says what phone number a user has, who did not prove it here; null takes away the one there is. The result says when another
+   * user has the number, or this one has proved another: those stay. Without the option `phones` it throws.
+   *
+   * @throws RangeError when there is no such user, or it cannot be a phone number
+   * @throws ApiError `store_unavailable`
+   */
+  setPhone(userId: string, phone: PhoneNumber | null): Promise<GivePhoneResult>
   /**
    * Lets a WebSocket live as long as the session of its request: it closes with 4401 when that ends, on whichever process, and
    * with 1012 when this process stops. It is pinged, and an answered ping counts as use of the session. Call it first in the
@@ -124,6 +140,8 @@ export interface WeappAuthDeps {
   sessions: Sessions
   users: UserStore
   accounts: Accounts
+  /** Null: this service keeps no phone numbers. */
+  phones: PhoneStore | null
   /** Null: the application has none. */
   sockets: GuardedSockets | null
   /** Milliseconds since 1970. */
@@ -134,7 +152,7 @@ const MAX_PAGE = 1_000
 
 /** Makes `app.weappAuth`. */
 export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
-  const { wechat, sessions, users, accounts, sockets, now } = deps
+  const { wechat, sessions, users, accounts, phones, sockets, now } = deps
   return {
     createUser: () => users.createUser(now()),
 
@@ -173,6 +191,25 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
       if (fresh === null) return false
       await users.replaceKey(userId, appid, fresh, now())
       return true
+    },
+
+    async findPhone(userId) {
+      if (!phones) throw noPhones()
+      return phones.find(userId)
+    },
+
+    async setPhone(userId, phone) {
+      if (!phones) throw noPhones()
+      if (phone) {
+        if (!isPhoneNumber(phone))
+          throw new RangeError('phone must be { number: 4 to 15 digits, countryCode: 1 to 4 digits }')
+        const result = await phones.give(userId, phone, now())
+        if (!result) throw noSuchUser()
+        return result
+      }
+      if (!(await users.findUser(userId))) throw noSuchUser()
+      await phones.remove(userId)
+      return { given: true }
     },
 
     guardSocket(socket, { auth }) {
@@ -217,6 +254,10 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
 
 function noSockets(): Error {
   return new Error('there are no sockets: give weappAuth the option sockets, {} for its defaults')
+}
+
+function noPhones(): Error {
+  return new Error('there are no phone numbers: give weappAuth the option phones')
 }
 
 function noSuchUser(): RangeError {

@@ -10,6 +10,8 @@ export interface UsersDatabase {
   weapp_auth_conflicts: ConflictsTable
   weapp_auth_keys: KeysTable
   weapp_auth_store: StoreTable
+  weapp_auth_phones: PhonesTable
+  weapp_auth_phone_key: PhoneKeyTable
 }
 
 /** One user, with the profile they filled in. */
@@ -82,4 +84,23 @@ export interface StoreTable {
   id: number
   /** A {@link World}. */
   world: string
+}
+
+/** The phone number of a user. */
+export interface PhonesTable {
+  user_id: string
+  /** By which the number is found: see `phone/phone-digests.ts`. */
+  digest: string
+  /** Sealed by the vault. */
+  sealed_number: string
+  /** Null: the host application or an import said so. */
+  proven_at: number | string | null
+  created_at: number | string
+}
+
+/** One row: the key of the digests. */
+export interface PhoneKeyTable {
+  id: number
+  /** Sealed by the vault. */
+  sealed_key: string
 }

@@ -46,6 +46,8 @@ export interface SqlIdentities {
   /** Any other sign-in: the identity, its unionid or its user may be new. */
   signIn(identity: Proven): Promise<SignedIn>
   link(userId: string, identity: Proven): Promise<Linked>
+  /** The same as a part of a transaction, which has to be rolled back when the result is a conflict that must not stay. */
+  linkIn(tx: Tx, userId: string, identity: Proven): Promise<Linked>
 }
 
 /** How identities come into the database. */
@@ -90,21 +92,24 @@ export function createSqlIdentities(o: {
       })
     },
 
-    link: (userId, identity) =>
-      db.transaction().execute(async (tx) => {
-        const { appid, openid } = identity
-        // Of two links for one user at the same time, the second sees what the first did.
-        const [held] = await statements.holdUser(tx, { id: userId })
-        if (!held || held.erasing_at !== null) return { result: null, conflict: null }
-        const [own] = await statements.findIdentity(tx, { user_id: userId, appid })
-        if (own && textOf(own.openid) !== openid) return refused({ linked: false, reason: 'occupied' })
-        const saved = await insertOrHold(tx, userId, identity)
-        if (saved.userId !== userId) return refused({ linked: false, reason: 'taken', userId: saved.userId })
-        if (own) await update(tx, identity, saved)
-        const { conflict } = await followUnionid(tx, identity, saved, null)
-        const unionid = identity.unionid ?? saved.unionid
-        return { result: { linked: true, identity: { openid, unionid } }, conflict }
-      }),
+    link: (userId, identity) => db.transaction().execute((tx) => linkIn(tx, userId, identity)),
+
+    linkIn,
+  }
+
+  async function linkIn(tx: Tx, userId: string, identity: Proven): Promise<Linked> {
+    const { appid, openid } = identity
+    // Of two links for one user at the same time, the second sees what the first did.
+    const [held] = await statements.holdUser(tx, { id: userId })
+    if (!held || held.erasing_at !== null) return { result: null, conflict: null }
+    const [own] = await statements.findIdentity(tx, { user_id: userId, appid })
+    if (own && textOf(own.openid) !== openid) return refused({ linked: false, reason: 'occupied' })
+    const saved = await insertOrHold(tx, userId, identity)
+    if (saved.userId !== userId) return refused({ linked: false, reason: 'taken', userId: saved.userId })
+    if (own) await update(tx, identity, saved)
+    const { conflict } = await followUnionid(tx, identity, saved, null)
+    const unionid = identity.unionid ?? saved.unionid
+    return { result: { linked: true, identity: { openid, unionid } }, conflict }
   }
 
   /** Sealed once, however many statements a sign-in takes. */

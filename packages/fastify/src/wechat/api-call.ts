@@ -114,8 +114,8 @@ function toApiError(error: Error): ApiError {
 }
 
 /** The error for an errcode: what our caller is told, and in the log what the operator can do about it. */
-export function toErrcodeError({ errcode, body }: WechatAnswer): ApiError {
-  const { code, meaning } = ERRCODES[errcode] ?? { code: 'internal', meaning: 'an errcode that we do not know' }
+export function toErrcodeError({ errcode, body }: WechatAnswer, meanings = ERRCODES): ApiError {
+  const { code, meaning } = meanings[errcode] ?? { code: 'internal', meaning: 'an errcode that we do not know' }
   // Two things of WeChat's own text are kept, because no secret can be in them: the address that it saw (40164), and the
   // request id that its support asks for.
   const text = String(body.errmsg)

@@ -54,6 +54,22 @@ export const ERRCODES: Readonly<Record<number, ErrcodeMeaning>> = {
   48001: misconfigured('the mini-program has no right to this API: see the API rights (接口权限) at mp.weixin.qq.com'),
 }
 
+/**
+ * What errcodes of `getuserphonenumber` mean, where that is not what they mean elsewhere.
+ *
+ * @see https://developers.weixin.qq.com/miniprogram/dev/server/API/user-info/phone-number/api_getphonenumber
+ */
+export const PHONE_ERRCODES: Readonly<Record<number, ErrcodeMeaning>> = {
+  ...ERRCODES,
+  // The page does not say what the openid of somebody else is answered; 40003 is WeChat's "openid not valid".
+  40003: { code: 'phone_code_invalid', meaning: 'the phone code belongs to another user' },
+  40013: { code: 'phone_code_invalid', meaning: 'the phone code belongs to another mini-program' },
+  40029: { code: 'phone_code_invalid', meaning: 'the phone code is not valid, was used before, or is a login code' },
+  1400001: misconfigured(
+    'the quota of phone codes is used up: buy more at mp.weixin.qq.com, Payment Management (付费管理)',
+  ),
+}
+
 function misconfigured(meaning: string): ErrcodeMeaning {
   return { code: 'wechat_misconfigured', meaning }
 }
@@ -74,6 +90,8 @@ export const SESSION_KEY_REFUSED: ReadonlySet<number> = new Set([87007, 87009])
 /** Told to the caller, who can do something about it. */
 export const DETAILS: Partial<Record<ProblemCode, string>> = {
   code_invalid: 'WeChat does not accept this code: it is older than five minutes or belongs to another appid',
+  phone_code_invalid:
+    'WeChat does not accept this phone code: it is older than five minutes, was used before, or belongs to somebody else',
   code_used: 'this code was used before: call wx.login for a new one',
 }
 

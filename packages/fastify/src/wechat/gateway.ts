@@ -1,9 +1,11 @@
 import { DEFAULTS } from '../defaults.ts'
+import type { PhoneNumber } from '../phone-number.ts'
 import type { WechatIdentity } from '../wechat-identity.ts'
 import { type AccessTokenStore, createAccessTokens, createMemoryAccessTokenStore } from './access-token.ts'
 import { badResponse, callWechat, toErrcodeError, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
 import { createAppSecrets, type WechatApp } from './app-secrets.ts'
 import { checkCode } from './code.ts'
+import { exchangePhoneCode, type PhoneCode } from './phone-number-call.ts'
 import { isSessionKey } from './session-key.ts'
 import { createSessionKeyCalls, type SessionKeyCalls } from './session-key-calls.ts'
 
@@ -27,6 +29,14 @@ export interface WechatGateway extends SessionKeyCalls {
    * @see https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2session
    */
   code2Session(appid: string, code: string): Promise<WechatIdentity>
+  /**
+   * Refuses what cannot be a code of a `getPhoneNumber` button.
+   *
+   * @throws ApiError `request_invalid`
+   */
+  checkPhoneCode(code: string): void
+  /** The phone number behind a phone code: see {@link exchangePhoneCode}. */
+  exchangePhoneCode(code: PhoneCode): Promise<PhoneNumber>
 }
 
 /** Options of {@link createWechatGateway}. */
@@ -45,6 +55,7 @@ export function createWechatGateway(options: WechatGatewayOptions): WechatGatewa
   const { apps, baseUrl = DEFAULTS.wechatApiBaseUrl, warn = () => {} } = options
   const secrets = createAppSecrets({ apps, warn })
   const store = options.accessTokens ?? createMemoryAccessTokenStore()
+  const accessTokens = createAccessTokens({ secrets, baseUrl, store })
 
   return {
     hasApp: (appid) => secrets.has(appid),
@@ -60,7 +71,11 @@ export function createWechatGateway(options: WechatGatewayOptions): WechatGatewa
       return parseIdentity(answer)
     },
 
-    ...createSessionKeyCalls({ baseUrl, accessTokens: createAccessTokens({ secrets, baseUrl, store }) }),
+    checkPhoneCode: (code) => checkCode(code, warn, 'phone'),
+
+    exchangePhoneCode: (code) => exchangePhoneCode({ accessTokens, baseUrl }, code),
+
+    ...createSessionKeyCalls({ baseUrl, accessTokens }),
   }
 }
 

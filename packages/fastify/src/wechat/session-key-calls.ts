@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto'
 import type { AccessTokens } from './access-token.ts'
-import { badResponse, before, callWechat, toErrcodeError, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
-import { ACCESS_TOKEN_REFUSED, SESSION_KEY_REFUSED } from './errcodes.ts'
+import { badResponse, callWechat, toErrcodeError, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
+import { SESSION_KEY_REFUSED } from './errcodes.ts'
 import { isSessionKey } from './session-key.ts'
+import { withAccessToken } from './with-access-token.ts'
 
 /**
  * What the HMAC takes for its key: `utf8` the session_key as WeChat writes it, `base64` the 16 bytes behind it. WeChat's
@@ -62,12 +63,9 @@ export function createSessionKeyCalls(options: SessionKeyCallsOptions): SessionK
   /** Null when WeChat does not know the key. A refused access_token is refreshed once. */
   async function prove(path: string, key: KnownKey): Promise<WechatAnswer | null> {
     const giveUpAtMs = performance.now() + WECHAT_DEADLINE_MS
-    // A token may be fetched for many at once; each of them waits no longer than its own deadline.
-    const first = await before(giveUpAtMs, accessTokens.get(key.appid))
-    let answer = await send(path, key, first, giveUpAtMs)
-    if (ACCESS_TOKEN_REFUSED.has(answer.errcode)) {
-      answer = await send(path, key, await before(giveUpAtMs, accessTokens.get(key.appid, first)), giveUpAtMs)
-    }
+    const answer = await withAccessToken(accessTokens, { appid: key.appid, giveUpAtMs }, (accessToken) =>
+      send(path, key, accessToken, giveUpAtMs),
+    )
     if (SESSION_KEY_REFUSED.has(answer.errcode)) return null
     if (answer.errcode !== 0) throw toErrcodeError(answer)
     // Here the errcode is all there is to a success.

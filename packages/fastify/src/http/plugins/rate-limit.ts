@@ -12,6 +12,8 @@ export interface RateLimitsOptions {
   openDataPerMinute?: number
   /** Avatars one user may send an hour. Default 20. 0: no limit. */
   avatarsPerHour?: number
+  /** Phone codes one user may send an hour, with a sign-in or later. Default 10. 0: no limit. */
+  phoneCodesPerHour?: number
   /** Counts for all processes together. Without it each process counts for itself. */
   redis?: RedisClient
   /** Default `weapp-auth:`. */
@@ -29,6 +31,8 @@ export interface RateLimits {
   openData: RouteLimit
   /** By user. */
   avatar: RouteLimit
+  /** For {@link createCount}. */
+  phoneCode: RouteLimit
 }
 
 const MINUTE_MS = 60_000
@@ -45,8 +49,8 @@ export const countRequests = fp(
       addHeaders: NO_HEADERS,
       addHeadersOnExceeding: NO_HEADERS,
       errorResponseBuilder: ({ routeOptions: { config } }, { max, ttl }) => {
-        const detail = `more than ${max} requests ${windowOf(config.rateLimit) === HOUR_MS ? 'an hour' : 'a minute'}`
-        return new ApiError('rate_limited', detail, { detail, retryAfterSeconds: Math.max(1, Math.ceil(ttl / 1000)) })
+        const window = windowOf(config.rateLimit) === HOUR_MS ? 'an hour' : 'a minute'
+        return tooMany(`more than ${max} requests ${window}`, ttl)
       },
     })
   },
@@ -62,15 +66,44 @@ const NO_HEADERS = {
 
 /** @throws TypeError that names the option which is no whole number */
 export function createRateLimits(options: RateLimitsOptions): RateLimits {
-  const { signInsPerMinute = 600, openDataPerMinute = 600, avatarsPerHour = 20 } = options
-  for (const [name, value] of Object.entries({ signInsPerMinute, openDataPerMinute, avatarsPerHour })) {
+  const { signInsPerMinute = 600, openDataPerMinute = 600, avatarsPerHour = 20, phoneCodesPerHour = 10 } = options
+  const numbers = { signInsPerMinute, openDataPerMinute, avatarsPerHour, phoneCodesPerHour }
+  for (const [name, value] of Object.entries(numbers)) {
     if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`rateLimits.${name} must be a whole number`)
   }
   return {
     signIn: signInsPerMinute > 0 && { max: signInsPerMinute, timeWindow: MINUTE_MS },
     openData: openDataPerMinute > 0 && { max: openDataPerMinute, timeWindow: MINUTE_MS, keyGenerator: userOf },
     avatar: avatarsPerHour > 0 && { max: avatarsPerHour, timeWindow: HOUR_MS, keyGenerator: userOf },
+    phoneCode: phoneCodesPerHour > 0 && { max: phoneCodesPerHour, timeWindow: HOUR_MS },
   }
+}
+
+/**
+ * Counts one use under a key that a handler knows, and no hook: the user who signs in, say.
+ *
+ * @throws ApiError `rate_limited`
+ */
+export type CountUse = (request: FastifyRequest, key: string) => Promise<void>
+
+/**
+ * Makes a counter for a scope with {@link countRequests}.
+ *
+ * @param what is counted, for the caller: `phone codes`
+ */
+export function createCount(scope: FastifyInstance, limit: RouteLimit, what: string): CountUse {
+  if (!limit) return async () => {}
+  const keys = new WeakMap<FastifyRequest, string>()
+  const count = scope.createRateLimit({ ...limit, keyGenerator: (request) => keys.get(request) ?? '' })
+  return async (request, key) => {
+    keys.set(request, key)
+    const use = await count(request)
+    if (!use.isAllowed && use.isExceeded) throw tooMany(`more than ${use.max} ${what} an hour`, use.ttl)
+  }
+}
+
+function tooMany(detail: string, ttlMs: number): ApiError {
+  return new ApiError('rate_limited', detail, { detail, retryAfterSeconds: Math.max(1, Math.ceil(ttlMs / 1000)) })
 }
 
 function userOf({ auth }: FastifyRequest): string {

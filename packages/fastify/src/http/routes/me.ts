@@ -2,6 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import type { Accounts } from '../../accounts.ts'
 import type { Avatars } from '../../avatar/avatars.ts'
+import type { Phones } from '../../phone/phones.ts'
+import { maskPhone } from '../../phone-number.ts'
 import { parseProfileChanges } from '../../users/profile.ts'
 import type { RecentUsers } from '../../users/recent-users.ts'
 import type { UserStore } from '../../users/users.ts'
@@ -17,15 +19,22 @@ export interface MeRoutesOptions {
   recentUsers: RecentUsers
   /** Null: this service keeps no pictures. */
   avatars: Avatars | null
+  /** Null: this service keeps no phone numbers. */
+  phones: Phones | null
 }
 
 /** The caller's own user and profile. */
 export const meRoutes: FastifyPluginAsyncTypebox<MeRoutesOptions> = async (app, options) => {
-  const { users, accounts, recentUsers, avatars } = options
+  const { users, accounts, recentUsers, avatars, phones } = options
 
-  app.get(ROUTES.me, { onRequest: authenticate, schema: { response: { 200: GetMeResponse } } }, async ({ auth }) => ({
-    user: wireUser(present(await users.findUser(auth.userId))),
-  }))
+  app.get(
+    ROUTES.me,
+    { onRequest: authenticate, schema: { response: { 200: GetMeResponse } } },
+    async ({ auth: { userId } }) => {
+      const [user, phone] = await Promise.all([users.findUser(userId), phones?.find(userId)])
+      return { user: wireUser(present(user)), ...(phone && { phoneMasked: maskPhone(phone) }) }
+    },
+  )
 
   app.delete(
     ROUTES.me,

@@ -1,10 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
+import type { FastifyRequest } from 'fastify'
 import type { Accounts } from '../../accounts.ts'
 import { ApiError } from '../../api-error.ts'
+import type { Phones } from '../../phone/phones.ts'
 import type { Sessions } from '../../sessions/sessions.ts'
-import type { UserStore } from '../../users/users.ts'
+import type { User, UserStore } from '../../users/users.ts'
 import type { WechatGateway } from '../../wechat/gateway.ts'
+import type { WechatIdentity } from '../../wechat-identity.ts'
 import { createdSession, listedSession } from '../bodies.ts'
 import { authenticate, findBearer } from '../plugins/authenticate.ts'
 import type { RouteLimit } from '../plugins/rate-limit.ts'
@@ -26,13 +29,15 @@ export interface SessionsRoutesOptions {
   sessions: Sessions
   users: UserStore
   accounts: Accounts
+  /** Null: this service keeps no phone numbers. */
+  phones: Phones | null
   /** How often one address may sign in. */
   limit: RouteLimit
 }
 
 /** Routes to sign in with a code of `wx.login`, to list the sessions of the user, and to end them. */
 export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = async (app, options) => {
-  const { wechat, sessions, users, accounts, limit } = options
+  const { wechat, sessions, users, accounts, phones, limit } = options
 
   app.post(
     ROUTES.sessions,
@@ -44,14 +49,16 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
       const { appid, code, phoneCode, device, data } = request.body
       if (!wechat.hasApp(appid)) throw unknownApp()
       wechat.checkCode(code)
-      if (phoneCode !== undefined) throw invalid('phoneCode: this service keeps no phone numbers')
+      const takePhone = phoneCode === undefined ? null : prepareToTake(phoneCode, phones)
       checkData(data)
       // Both stores are seen to answer before the code is spent: this one here, the other by taking the claim.
       await users.ping()
       const { issued, user, isNew } = await sessions.spendCode(appid, code, async (claimed) => {
         const identity = await wechat.code2Session(appid, code)
+        const phone = takePhone && (await takePhone(request, appid, identity))
         const replaces = findBearer(request.headers.authorization)
-        return accounts.signIn(identity, { appid, ...(device && { device }), replaces, code: claimed }, data)
+        const about = { appid, ...(device && { device }), replaces, code: claimed }
+        return accounts.signIn(identity, about, data, phone?.bind)
       })
       request.log.info({ userId: user.id, sessionId: issued.session.id, appid, isNew }, 'signed in')
       reply.code(201)
@@ -93,6 +100,18 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = 
       return { revoked: others + Number(own) }
     },
   )
+}
+
+/** Refuses what cannot be a phone code, before the login code is spent. */
+function prepareToTake(code: string, phones: Phones | null) {
+  if (!phones) throw invalid('phoneCode: this service keeps no phone numbers')
+  phones.checkCode(code)
+  /** Spends the phone code, before a user is made. */
+  return async (request: FastifyRequest, appid: string, identity: WechatIdentity) => {
+    const phone = await phones.exchange(request, { appid, code }, { openid: identity.openid })
+    await phones.link(appid, identity, phone)
+    return { bind: (user: User) => phones.bind(user, phone) }
+  }
 }
 
 function unknownApp(): ApiError {

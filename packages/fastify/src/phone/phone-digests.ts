@@ -1,0 +1,80 @@
+import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import { ApiError } from '../api-error.ts'
+import type { PhoneNumber } from '../phone-number.ts'
+import type { UsersDatabase } from '../users/database.ts'
+import { faultOf } from '../users/engine.ts'
+import type { SessionKeyVault } from '../users/session-key-vault.ts'
+
+const ONLY_ROW = 1
+/** No mini-program has an empty appid, so this seals nobody's session_key. */
+const OWNER = { appid: '', openid: 'the key of phone digests' }
+
+/** What a number is found by. Without the key nobody can try out all numbers. */
+export type DigestPhone = (phone: PhoneNumber) => Promise<string>
+
+/**
+ * HMAC-SHA256 under a key that is made with the first number and never changes, because every digest would be another one. It is
+ * kept in the users' database, sealed with the key ring, and sealed anew when the first key of the ring is another one.
+ */
+export function createPhoneDigests(o: { db: Kysely<UsersDatabase>; vault: SessionKeyVault }): DigestPhone {
+  const { db, vault } = o
+  /** Null: not read yet, or reading failed. */
+  let key: Promise<KeyObject> | null = null
+
+  return async ({ countryCode, number }) => {
+    key ??= readKey().catch((error) => {
+      key = null
+      throw error
+    })
+    return createHmac('sha256', await key)
+      .update(`+${countryCode} ${number}`)
+      .digest('base64url')
+  }
+
+  async function readKey(): Promise<KeyObject> {
+    const sealed = (await find()) ?? (await make())
+    const opened = open(sealed)
+    if (!sealed.startsWith(`${vault.ring[0].kid}.`)) {
+      await db
+        .updateTable('weapp_auth_phone_key')
+        .set({ sealed_key: vault.seal(opened, OWNER) })
+        .where('sealed_key', '=', sealed)
+        .execute()
+    }
+    return createSecretKey(Buffer.from(opened, 'base64'))
+  }
+
+  async function find(): Promise<string | null> {
+    const row = await db
+      .selectFrom('weapp_auth_phone_key')
+      .select('sealed_key')
+      .where('id', '=', ONLY_ROW)
+      .executeTakeFirst()
+    return row?.sealed_key ?? null
+  }
+
+  async function make(): Promise<string> {
+    const sealed_key = vault.seal(randomBytes(32).toString('base64'), OWNER)
+    try {
+      await db.insertInto('weapp_auth_phone_key').values({ id: ONLY_ROW, sealed_key }).execute()
+      return sealed_key
+    } catch (error) {
+      // Another process was faster.
+      if (faultOf(error) !== 'constraint') throw error
+      const found = await find()
+      if (found === null) throw error
+      return found
+    }
+  }
+
+  function open(sealed: string): string {
+    try {
+      return vault.open(sealed, OWNER)
+    } catch {
+      const message =
+        'phone numbers cannot be looked up: the key of their digests was sealed with a key that is not in the key ring; put that key back'
+      throw new ApiError('internal', message)
+    }
+  }
+}

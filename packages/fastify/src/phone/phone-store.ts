@@ -1,0 +1,51 @@
+import type { PhoneNumber } from '../phone-number.ts'
+import type { WechatIdentity } from '../wechat-identity.ts'
+
+/** The phone number of a user. */
+export interface KeptPhone extends PhoneNumber {
+  /** Whether the user proved it here. False: the host application or an import said so. */
+  isProven: boolean
+}
+
+/** Who has a phone number. */
+export interface PhoneHolder {
+  userId: string
+  isProven: boolean
+}
+
+/** How a proof ended. */
+export interface PhoneProof {
+  /** Who had the number until now, and has none any more; null: nobody else. */
+  movedFrom: PhoneHolder | null
+}
+
+/** How it ended that the host application said what number a user has. */
+export type GivePhoneResult =
+  | { given: true }
+  /** Another user has the number. */
+  | { given: false; reason: 'taken'; userId: string }
+  /** The user has proved another number, which stays. */
+  | { given: false; reason: 'proven' }
+
+/**
+ * Where phone numbers are kept: one for each user, and one user for each number. `createSqlPhoneStore` is ours.
+ *
+ * Every method rejects with `ApiError('store_unavailable')` when the store does not answer. A user who is gone, or is being
+ * erased, has no number and gets none.
+ */
+export interface PhoneStore {
+  /** A user has proved a number: it is theirs, and whoever had it has none any more. Null when there is no such user. */
+  prove(userId: string, phone: PhoneNumber, nowMs: number): Promise<PhoneProof | null>
+  /** The host application says what number a user has. Null when there is no such user. */
+  give(userId: string, phone: PhoneNumber, nowMs: number): Promise<GivePhoneResult | null>
+  /** Null: the user has none, or it was sealed with a key that is not in the ring any more. */
+  find(userId: string): Promise<KeptPhone | null>
+  findHolder(phone: PhoneNumber): Promise<PhoneHolder | null>
+  remove(userId: string): Promise<void>
+  /**
+   * Gives an identity that is nobody's to the user who was given this number, and has proved none and has no identity yet.
+   * Answers that user's id; null when nothing was linked: there is no such user, or the user is disabled, or the identity or its
+   * unionid belongs to somebody.
+   */
+  linkHolder(phone: PhoneNumber, appid: string, identity: WechatIdentity, nowMs: number): Promise<string | null>
+}

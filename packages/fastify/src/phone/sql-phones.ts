@@ -1,0 +1,209 @@
+import type { Kysely, Transaction } from 'kysely'
+import { isPhoneNumber, type PhoneNumber } from '../phone-number.ts'
+import { guardStore, storeUnavailable } from '../store-failure.ts'
+import type { UsersDatabase } from '../users/database.ts'
+import { engineOf, faultOf } from '../users/engine.ts'
+import type { SessionKeyVault } from '../users/session-key-vault.ts'
+import { createSqlIdentities, type Proven } from '../users/sql-identities.ts'
+import { prepareStatements } from '../users/sql-statements.ts'
+import { createTurns } from '../users/turns.ts'
+import { createPhoneDigests } from './phone-digests.ts'
+import type { GivePhoneResult, KeptPhone, PhoneHolder, PhoneProof, PhoneStore } from './phone-store.ts'
+
+/** Options of {@link createSqlPhoneStore}: those of `createSqlUserStore`, for the same database. */
+export interface SqlPhoneStoreOptions {
+  db: Kysely<UsersDatabase>
+  vault: SessionKeyVault
+}
+
+type Tx = Transaction<UsersDatabase>
+
+const STORE = 'the store of phone numbers'
+/** How long a call waits for others about the same number. */
+const TURN_MS = 4_000
+/** Several users may prove one number at the same time: each of them finds another one's row in the way. */
+const TRIES = 8
+const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/**
+ * Phone numbers in the database of the users. A number is sealed like a session_key, and found by a keyed digest.
+ *
+ * A transaction holds the user's row before it looks at numbers, as an erasure does. What two users do with one number is
+ * decided by its unique digest: whoever finds it taken begins again.
+ */
+export function createSqlPhoneStore({ db, vault }: SqlPhoneStoreOptions): PhoneStore {
+  const statements = prepareStatements(db, vault.ring.length)
+  const identities = createSqlIdentities({ db, statements, vault })
+  const isSqlite = engineOf(db) === 'sqlite'
+  const digestOf = createPhoneDigests({ db, vault })
+  const takeTurns = createTurns(TURN_MS, () =>
+    storeUnavailable(STORE, 'other calls about the same number take too long'),
+  )
+  const guarded = guardStore(STORE, (error) => (faultOf(error) === 'data' ? 'it holds what cannot be stored' : null))
+
+  return {
+    prove: guarded((userId, phone, nowMs) =>
+      change<PhoneProof | null>(userId, phone, null, async (tx, digest) => {
+        const holder = await findByDigest(tx, digest)
+        const movedFrom = holder && holder.userId !== userId ? holder : null
+        if (movedFrom) await removeRow(tx, movedFrom.userId, digest)
+        await save(tx, userId, { digest, phone, proven_at: nowMs, created_at: nowMs })
+        return { movedFrom }
+      }),
+    ),
+
+    give: guarded((userId, phone, nowMs) =>
+      change<GivePhoneResult | null>(userId, phone, null, async (tx, digest) => {
+        const holder = await findByDigest(tx, digest)
+        if (holder?.userId === userId) return { given: true }
+        if (holder) return { given: false, reason: 'taken', userId: holder.userId }
+        const own = await findRow(tx, userId)
+        if (own && own.proven_at !== null) return { given: false, reason: 'proven' }
+        await save(tx, userId, { digest, phone, proven_at: null, created_at: nowMs })
+        return { given: true }
+      }),
+    ),
+
+    find: guarded(async (userId) => {
+      const row = USER_ID.test(userId) ? await findRow(db, userId) : undefined
+      return row ? open(userId, row) : null
+    }),
+
+    findHolder: guarded(async (phone) => findByDigest(db, await digestOf(phone))),
+
+    remove: guarded(async (userId) => {
+      if (USER_ID.test(userId)) await db.deleteFrom('weapp_auth_phones').where('user_id', '=', userId).execute()
+    }),
+
+    linkHolder: guarded(async (phone, appid, identity, nowMs) => {
+      const digest = await digestOf(phone)
+      const holder = await findByDigest(db, digest)
+      if (!holder || holder.isProven) return null
+      const isLinked = await again(() => linkFirst(holder.userId, digest, { ...identity, appid, nowMs }))
+      return isLinked ? holder.userId : null
+    }),
+  }
+
+  /** Nothing of it stays when the answer is false. */
+  async function linkFirst(userId: string, digest: string, identity: Proven): Promise<boolean> {
+    try {
+      await db.transaction().execute(async (tx) => {
+        if (!(await mayBeLinked(tx, userId, digest, identity.nowMs))) throw new NotLinkedError()
+        const { result, conflict } = await identities.linkIn(tx, userId, identity)
+        if (!result?.linked || conflict) throw new NotLinkedError()
+      })
+      return true
+    } catch (error) {
+      if (error instanceof NotLinkedError) return false
+      throw error
+    }
+  }
+
+  /** Holds the user and the number: a proof of somebody else waits, or has taken the number away. */
+  async function mayBeLinked(tx: Tx, userId: string, digest: string, nowMs: number): Promise<boolean> {
+    const [user] = await statements.holdUser(tx, { id: userId })
+    if (!user || user.erasing_at !== null) return false
+    if (user.disabled_at !== null && (user.disabled_until === null || nowMs < Number(user.disabled_until))) return false
+    const number = tx.selectFrom('weapp_auth_phones').select('proven_at').where('digest', '=', digest)
+    const held = await (isSqlite ? number : number.forUpdate()).where('user_id', '=', userId).executeTakeFirst()
+    if (held?.proven_at !== null) return false
+    const identity = tx.selectFrom('weapp_auth_identities').select('appid').where('user_id', '=', userId)
+    return (await identity.limit(1).executeTakeFirst()) === undefined
+  }
+
+  /** Changes the number of a user whom nobody else changes meanwhile; answers `none` when there is no such user. */
+  async function change<T>(
+    userId: string,
+    phone: PhoneNumber,
+    none: T,
+    work: (tx: Tx, digest: string) => Promise<T>,
+  ): Promise<T> {
+    if (!isPhoneNumber(phone)) throw new RangeError('a phone number must be 4 to 15 digits with a country code')
+    if (!USER_ID.test(userId)) return none
+    const digest = await digestOf(phone)
+    return takeTurns(digest, () =>
+      again(() =>
+        db.transaction().execute(async (tx) => {
+          const [user] = await statements.holdUser(tx, { id: userId })
+          return user && user.erasing_at === null ? work(tx, digest) : none
+        }),
+      ),
+    )
+  }
+
+  async function findByDigest(tx: Kysely<UsersDatabase>, digest: string): Promise<PhoneHolder | null> {
+    const row = await tx
+      .selectFrom('weapp_auth_phones')
+      .select(['user_id', 'proven_at'])
+      .where('digest', '=', digest)
+      .executeTakeFirst()
+    return row ? { userId: row.user_id, isProven: row.proven_at !== null } : null
+  }
+
+  function findRow(tx: Kysely<UsersDatabase>, userId: string) {
+    return tx
+      .selectFrom('weapp_auth_phones')
+      .select(['sealed_number', 'proven_at'])
+      .where('user_id', '=', userId)
+      .executeTakeFirst()
+  }
+
+  /** @param digest of the number that goes; another one, which the user has proved meanwhile, stays */
+  async function removeRow(tx: Tx, userId: string, digest: string): Promise<void> {
+    await tx.deleteFrom('weapp_auth_phones').where('user_id', '=', userId).where('digest', '=', digest).execute()
+  }
+
+  /** Only rows that are there are locked: in MySQL a statement that finds none locks the gap, and every insert into it waits. */
+  async function save(
+    tx: Tx,
+    userId: string,
+    { phone, ...row }: { phone: PhoneNumber; digest: string; proven_at: number | null; created_at: number },
+  ): Promise<void> {
+    const columns = { ...row, sealed_number: vault.seal(`${phone.countryCode} ${phone.number}`, ownerOf(userId)) }
+    if (await findRow(tx, userId)) {
+      const { numUpdatedRows } = await tx
+        .updateTable('weapp_auth_phones')
+        .set(columns)
+        .where('user_id', '=', userId)
+        .executeTakeFirst()
+      if (numUpdatedRows > 0n) return
+      // Another user has proved the number of this row meanwhile.
+    }
+    await tx
+      .insertInto('weapp_auth_phones')
+      .values({ user_id: userId, ...columns })
+      .execute()
+  }
+
+  function open(userId: string, row: { sealed_number: string; proven_at: unknown }): KeptPhone | null {
+    try {
+      const [countryCode = '', number = ''] = vault.open(row.sealed_number, ownerOf(userId)).split(' ')
+      return { number, countryCode, isProven: row.proven_at !== null }
+    } catch {
+      // A key that the ring has lost is no outage: the user can prove the number again.
+      return null
+    }
+  }
+}
+
+/** Takes a transaction back. */
+class NotLinkedError extends Error {
+  override readonly name = 'NotLinkedError'
+}
+
+/** Work that was in the way of another transaction is done again. */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let left = TRIES - 1; ; left--) {
+    try {
+      return await work()
+    } catch (error) {
+      const fault = faultOf(error)
+      if (left === 0 || (fault !== 'contention' && fault !== 'constraint')) throw error
+    }
+  }
+}
+
+/** No mini-program has an empty appid, so this seals nobody's session_key. */
+function ownerOf(userId: string) {
+  return { appid: '', openid: `the phone of ${userId}` }
+}

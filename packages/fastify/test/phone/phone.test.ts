@@ -1,0 +1,375 @@
+import { inspect } from 'node:util'
+import type { FastifyInstance } from 'fastify'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  ApiError,
+  createSessionKeyVault,
+  createSqlPhoneStore,
+  createSqlUserStore,
+  generateVaultKey,
+  type PhonesOptions,
+} from '../../src/index.ts'
+import { APPID, type ServiceOptions, startService } from '../service.ts'
+import { openSqlite } from './databases.ts'
+
+const NUMBER = '13800138000'
+
+interface Options extends ServiceOptions {
+  linkByPhone?: PhonesOptions['linkByPhone']
+}
+
+async function startWithPhones({ linkByPhone = false, ...options }: Options = {}) {
+  const { db, close } = await openSqlite()
+  onTestFinished(close)
+  const vault = createSessionKeyVault({ keys: generateVaultKey() })
+  const users = createSqlUserStore({ db, vault })
+  const store = createSqlPhoneStore({ db, vault })
+  const lines: string[] = []
+  const errors: string[] = []
+  const service = await startService({
+    server: { logger: { level: 'trace', stream: { write: (line: string) => void lines.push(line) } } },
+    early: (app: FastifyInstance) =>
+      app.addHook('onError', async (_request, _reply, error) => void errors.push(inspect(error, { depth: 9 }))),
+    ...options,
+    users,
+    phones: { store, linkByPhone },
+  })
+  const { app, world } = service
+  world.phones.set('alice', { number: NUMBER })
+  const phoneCode = (user = 'alice') => world.phones.issueCode(user, APPID).code
+  const signInWith = (code: string | undefined, user = 'alice', phone = code) => {
+    const payload = {
+      appid: APPID,
+      code: world.login(user, APPID).code,
+      ...(phone !== undefined && { phoneCode: phone }),
+    }
+    return app.inject({ method: 'POST', url: '/v1/sessions', payload })
+  }
+  const bind = (headers: object, code: unknown = phoneCode()) =>
+    app.inject({ method: 'POST', url: '/v1/me/phone', headers: { ...headers }, payload: { code } })
+  const me = async (headers: object) => (await app.inject({ url: '/v1/me', headers: { ...headers } })).json()
+  const countUsers = async () => (await db.selectFrom('weapp_auth_users').select('id').execute()).length
+  const asked = () => world.ledger.count('getuserphonenumber')
+  return { ...service, store, phoneCode, signInWith, bind, me, countUsers, asked, lines, errors }
+}
+
+describe('POST /v1/me/phone', () => {
+  it('proves a number: the phone sees it masked, the server alone has the whole', async () => {
+    const { app, signIn, bind, me, asked } = await startWithPhones()
+    const { headers, userId } = await signIn()
+    expect(await me(headers)).not.toHaveProperty('phoneMasked')
+    expect(await app.weappAuth.findPhone(userId)).toBeNull()
+    const answer = await bind(headers)
+    expect([answer.statusCode, answer.json()]).toEqual([200, { phoneMasked: '138****8000', countryCode: '86' }])
+    expect(await me(headers)).toMatchObject({ user: { id: userId }, phoneMasked: '138****8000' })
+    expect(await app.weappAuth.findPhone(userId)).toEqual({ number: NUMBER, countryCode: '86', isProven: true })
+    expect(asked()).toBe(1)
+  })
+
+  it('and its DELETE take the number away, also when there is none', async () => {
+    const { app, signIn, bind, me } = await startWithPhones()
+    const { headers, userId } = await signIn()
+    await bind(headers)
+    for (let i = 0; i < 2; i++) {
+      expect((await app.inject({ method: 'DELETE', url: '/v1/me/phone', headers })).statusCode).toBe(204)
+    }
+    expect(await me(headers)).not.toHaveProperty('phoneMasked')
+    expect(await app.weappAuth.findPhone(userId)).toBeNull()
+  })
+
+  it('moves a number to the user who proved it last, and the log names both users', async () => {
+    const { app, world, signIn, bind, me, lines } = await startWithPhones()
+    const [alice, bob] = [await signIn(), await signIn('bob')]
+    await bind(alice.headers)
+    world.phones.set('bob', { number: NUMBER })
+    expect((await bind(bob.headers, world.phones.issueCode('bob', APPID).code)).statusCode).toBe(200)
+    expect([await me(alice.headers), await me(bob.headers)]).toMatchObject([{}, { phoneMasked: '138****8000' }])
+    expect(await app.weappAuth.findPhone(alice.userId)).toBeNull()
+    expect(lines.join('')).toContain(`"userId":"${bob.userId}","movedFrom":"${alice.userId}"`)
+  })
+
+  it('refuses the code of another user, which WeChat sees by the openid, and spends nothing', async () => {
+    const { signIn, bind, phoneCode } = await startWithPhones()
+    const [alice, bob] = [await signIn(), await signIn('bob')]
+    const code = phoneCode('alice')
+    expect((await bind(bob.headers, code)).json()).toMatchObject({ status: 400, code: 'phone_code_invalid' })
+    expect((await bind(alice.headers, code)).statusCode).toBe(200)
+  })
+
+  it('refuses a code that was used, one that is too old, and a login code', async () => {
+    const { world, signIn, bind, phoneCode } = await startWithPhones()
+    const { headers } = await signIn()
+    const used = phoneCode()
+    await bind(headers, used)
+    const old = phoneCode()
+    world.clock.advance(5 * 60_000)
+    for (const code of [used, old, world.login('alice', APPID).code]) {
+      const answer = (await bind(headers, code)).json()
+      expect(answer).toMatchObject({
+        status: 400,
+        code: 'phone_code_invalid',
+        detail: expect.stringContaining('five minutes'),
+      })
+    }
+  })
+
+  it.each([{}, { code: 5 }, { code: '' }, { code: 'a b' }, { code: 'c'.repeat(257) }])(
+    'refuses %j before WeChat is asked',
+    async (payload) => {
+      const { app, signIn, asked } = await startWithPhones()
+      const { headers } = await signIn()
+      const answer = await app.inject({ method: 'POST', url: '/v1/me/phone', headers, payload })
+      expect(answer.json()).toMatchObject({ status: 400, code: 'request_invalid' })
+      expect(asked()).toBe(0)
+    },
+  )
+
+  it('needs a session', async () => {
+    const { bind } = await startWithPhones()
+    expect((await bind({})).json()).toMatchObject({ status: 401, code: 'session_missing' })
+  })
+
+  it('spends no code while the store takes no writes', async () => {
+    const { users, signIn, bind, asked } = await startWithPhones()
+    const { headers } = await signIn()
+    users.ping = () => Promise.reject(new ApiError('store_unavailable', 'read-only'))
+    expect((await bind(headers)).json()).toMatchObject({ code: 'store_unavailable' })
+    expect(asked()).toBe(0)
+  })
+
+  it('is there for a user without a WeChat identity, whose code WeChat cannot compare', async () => {
+    const { app, bind, me } = await startWithPhones()
+    const { id } = await app.weappAuth.createUser()
+    const { token } = await app.weappAuth.issue(id, { appid: APPID })
+    const headers = { authorization: `Bearer ${token}` }
+    expect((await bind(headers)).statusCode).toBe(200)
+    expect(await me(headers)).toMatchObject({ phoneMasked: '138****8000' })
+  })
+})
+
+describe.each([
+  [40029, 400, 'phone_code_invalid'],
+  [40013, 400, 'phone_code_invalid'],
+  [40003, 400, 'phone_code_invalid'],
+  [1400001, 500, 'wechat_misconfigured'],
+  [48001, 500, 'wechat_misconfigured'],
+  [40164, 500, 'wechat_misconfigured'],
+  [-1, 503, 'wechat_busy'],
+  [45011, 429, 'wechat_rate_limited'],
+  [12345, 500, 'internal'],
+])('errcode %i of getuserphonenumber', (errcode, status, code) => {
+  it(`is ${code}, makes no user and no session, and stands in the log with what to do`, async () => {
+    const { world, signIn, signInWith, bind, phoneCode, countUsers, lines } = await startWithPhones()
+    const { headers } = await signIn('bob')
+    const before = await countUsers()
+    world.faults.set('getuserphonenumber', { errcode })
+    expect((await signInWith(phoneCode())).json()).toMatchObject({ status, code })
+    expect((await bind(headers, phoneCode('bob'))).json()).toMatchObject({ status, code })
+    expect(await countUsers()).toBe(before)
+    expect(lines.filter((line) => JSON.parse(line).errcode === errcode)).not.toHaveLength(0)
+  })
+})
+
+describe('WeChat that does not help', () => {
+  it.each([
+    ['says nothing', { hang: true }, 'wechat_timeout'],
+    ['resets the connection', { reset: true }, 'wechat_unreachable'],
+    ['answers no JSON', { body: '<html>' }, 'wechat_bad_response'],
+    ['answers without a number', { body: '{"errcode":0,"phone_info":{}}' }, 'wechat_bad_response'],
+    [
+      'answers no number',
+      { body: '{"errcode":0,"phone_info":{"purePhoneNumber":"abc","countryCode":"86"}}' },
+      'wechat_bad_response',
+    ],
+  ])('%s: the sign-in fails, and makes no user', { timeout: 15_000 }, async (_what, fault, code) => {
+    const { world, signInWith, phoneCode, countUsers } = await startWithPhones()
+    world.faults.set('getuserphonenumber', fault)
+    const sentAtMs = performance.now()
+    expect((await signInWith(phoneCode())).json()).toMatchObject({ code })
+    expect(performance.now() - sentAtMs).toBeLessThan(8_000)
+    expect(await countUsers()).toBe(0)
+  })
+
+  it('refuses the access_token once: it is refreshed, and the code is good', async () => {
+    const { world, signIn, bind, asked } = await startWithPhones()
+    const { headers } = await signIn()
+    world.faults.set('getuserphonenumber', { errcode: 40001, times: 1 })
+    expect((await bind(headers)).statusCode).toBe(200)
+    expect(asked()).toBe(2)
+  })
+})
+
+describe('a sign-in with a phoneCode', () => {
+  it('proves the number before onSignIn runs, and the host reads it there', async () => {
+    const seen: unknown[] = []
+    const started = await startWithPhones({
+      onSignIn: async (user) => void seen.push((await started.app.weappAuth.findPhone(user.id))?.number),
+    })
+    const { signInWith, phoneCode, me } = started
+    const answer = await signInWith(phoneCode())
+    expect([answer.statusCode, answer.json().user.isNew]).toEqual([201, true])
+    expect(seen).toEqual([NUMBER])
+    expect(await me({ authorization: `Bearer ${answer.json().token}` })).toMatchObject({ phoneMasked: '138****8000' })
+  })
+
+  it('spends no phone code when the login code is not good, and no login code when the phone code cannot be one', async () => {
+    const { app, world, signInWith, phoneCode, asked } = await startWithPhones()
+    world.faults.set('jscode2session', { errcode: 40029, times: 1 })
+    const code = phoneCode()
+    expect((await signInWith(code)).json()).toMatchObject({ code: 'code_invalid' })
+    expect(asked()).toBe(0)
+    const login = world.login('alice', APPID).code
+    const post = (phoneCode: string) =>
+      app.inject({ method: 'POST', url: '/v1/sessions', payload: { appid: APPID, code: login, phoneCode } })
+    expect((await post('not a code')).json()).toMatchObject({
+      code: 'request_invalid',
+      detail: expect.stringContaining('a getPhoneNumber button gave'),
+    })
+    expect((await post(code)).statusCode).toBe(201)
+  })
+
+  it('without one asks for no access_token', async () => {
+    const { world, signInWith } = await startWithPhones()
+    expect((await signInWith(undefined)).statusCode).toBe(201)
+    expect([world.ledger.count('stable_token'), world.ledger.count('getuserphonenumber')]).toEqual([0, 0])
+  })
+})
+
+it('10 phone codes an hour are taken from one user, with sign-ins and without, and more are not sent to WeChat', async () => {
+  const { signIn, signInWith, bind, phoneCode, asked } = await startWithPhones()
+  const { headers } = await signIn()
+  for (let i = 0; i < 5; i++) {
+    expect((await bind(headers)).statusCode).toBe(200)
+    expect((await signInWith(phoneCode())).statusCode).toBe(201)
+  }
+  for (const refused of [await bind(headers), await signInWith(phoneCode())]) {
+    expect(refused.json()).toMatchObject({
+      status: 429,
+      code: 'rate_limited',
+      detail: 'more than 10 phone codes an hour',
+    })
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(3_000)
+  }
+  expect(asked()).toBe(10)
+  expect((await signInWith(phoneCode('bob'), 'bob')).statusCode).toBe(201)
+})
+
+describe('linkByPhone', () => {
+  async function startImported(options: Options) {
+    const started = await startWithPhones(options)
+    const { id } = await started.app.weappAuth.createUser()
+    expect(await started.app.weappAuth.setPhone(id, { number: NUMBER, countryCode: '86' })).toEqual({ given: true })
+    return { ...started, importedId: id }
+  }
+
+  it('lets the first sign-in of an identity take over the user who was given the number', async () => {
+    const { app, signInWith, phoneCode, importedId, countUsers } = await startImported({ linkByPhone: true })
+    const { user } = (await signInWith(phoneCode())).json()
+    expect(user).toMatchObject({ id: importedId, isNew: false })
+    expect(await app.weappAuth.findPhone(importedId)).toMatchObject({ isProven: true })
+    expect((await signInWith(undefined)).json().user.id).toBe(importedId)
+    expect(await countUsers()).toBe(1)
+  })
+
+  it('is off by default: the number moves to the new user', async () => {
+    const { app, signInWith, phoneCode, importedId } = await startImported({})
+    const { user } = (await signInWith(phoneCode())).json()
+    expect(user).toMatchObject({ isNew: true })
+    expect(await app.weappAuth.findPhone(importedId)).toBeNull()
+    expect(await app.weappAuth.findPhone(user.id)).toMatchObject({ number: NUMBER })
+  })
+
+  it('merges nobody who was here before, and the log says what the mini-program needs', async () => {
+    const { signIn, bind, importedId, lines } = await startImported({ linkByPhone: true })
+    const { headers, userId } = await signIn()
+    expect(userId).not.toBe(importedId)
+    expect((await bind(headers)).statusCode).toBe(200)
+    const warning = lines.find((line) => line.includes('autoLogin: false'))
+    expect(JSON.parse(warning ?? '{}')).toMatchObject({ level: 40, userId, otherUserId: importedId })
+  })
+
+  it('of eight first sign-ins at once with one number lets one take over, and nobody fails', async () => {
+    const { world, signInWith, phoneCode, importedId, store } = await startImported({ linkByPhone: true })
+    const people = Array.from({ length: 8 }, (_, i) => `user${i}`)
+    for (const user of people) world.phones.set(user, { number: NUMBER })
+    const answers = await Promise.all(people.map((user) => signInWith(phoneCode(user), user)))
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual(Array(8).fill(201))
+    const ids = answers.map((answer) => answer.json().user.id)
+    expect(new Set(ids).size).toBe(8)
+    expect(ids.filter((id) => id === importedId).length).toBeLessThanOrEqual(1)
+    expect(ids).toContain((await store.findHolder({ number: NUMBER, countryCode: '86' }))?.userId)
+  })
+})
+
+describe('app.weappAuth.setPhone', () => {
+  it('never moves a number, takes one away with null, and refuses what is none', async () => {
+    const { app, signIn, bind } = await startWithPhones()
+    const { headers, userId } = await signIn()
+    await bind(headers)
+    const { id } = await app.weappAuth.createUser()
+    const { setPhone } = app.weappAuth
+    const alices = { number: NUMBER, countryCode: '86' }
+    expect(await setPhone(id, alices)).toEqual({ given: false, reason: 'taken', userId })
+    expect(await setPhone(userId, { ...alices, number: '13900000000' })).toEqual({ given: false, reason: 'proven' })
+    expect(await setPhone(userId, null)).toEqual({ given: true })
+    expect(await setPhone(id, alices)).toEqual({ given: true })
+    for (const wrong of [
+      { number: '138-0013-8000', countryCode: '86' },
+      { number: NUMBER, countryCode: '+86' },
+    ]) {
+      await expect(setPhone(id, wrong)).rejects.toThrow(RangeError)
+    }
+    await expect(setPhone('nobody', alices)).rejects.toThrow('there is no such user')
+  })
+
+  it('and findPhone say what is missing where no numbers are kept', async () => {
+    const { app } = await startService()
+    await expect(app.weappAuth.findPhone('u')).rejects.toThrow('give weappAuth the option phones')
+    await expect(app.weappAuth.setPhone('u', null)).rejects.toThrow('give weappAuth the option phones')
+  })
+})
+
+it('a service without phones has no route, and shows none', async () => {
+  const { app, signIn } = await startService()
+  const { headers } = await signIn()
+  const answer = await app.inject({ method: 'POST', url: '/v1/me/phone', headers, payload: { code: 'c' } })
+  expect(answer.statusCode).toBe(404)
+  expect((await app.inject({ url: '/v1/me', headers })).json()).not.toHaveProperty('phoneMasked')
+})
+
+it('a whole number and a phone code stand in no line of the log, no error and no answer, whatever happens', async () => {
+  const { app, world, store, signIn, signInWith, bind, phoneCode, lines, errors } = await startWithPhones({
+    linkByPhone: true,
+  })
+  const answers: string[] = []
+  const codes: string[] = []
+  const code = (user = 'alice') => {
+    codes.push(phoneCode(user))
+    return codes.at(-1) ?? ''
+  }
+  const keep = (answer: { body: string; headers: unknown }) =>
+    void answers.push(answer.body, JSON.stringify(answer.headers))
+  const { headers } = await signIn()
+  keep(await bind(headers, code()))
+  keep(await signInWith(code()))
+  keep(await app.inject({ url: '/v1/me', headers }))
+  world.phones.set('bob', { number: NUMBER })
+  keep(await signInWith(code('bob'), 'bob'))
+  for (const errcode of [40029, 1400001, -1, 12345]) {
+    world.faults.set('getuserphonenumber', { errcode, times: 1 })
+    keep(await bind(headers, code()))
+  }
+  world.faults.set('getuserphonenumber', {
+    body: `{"phone_info":{"purePhoneNumber":"x${NUMBER}","countryCode":"86"}}`,
+    times: 1,
+  })
+  keep(await bind(headers, code()))
+  store.prove = () => Promise.reject(new ApiError('store_unavailable', 'away'))
+  keep(await bind(headers, code()))
+  keep(await app.inject({ method: 'DELETE', url: '/v1/me/phone', headers }))
+  const text = [...lines, ...errors, ...answers].join('\n')
+  expect(lines.length).toBeGreaterThan(20)
+  expect(text).not.toContain(NUMBER)
+  expect(text).not.toContain(Buffer.from(NUMBER).toString('base64').slice(0, 12))
+  for (const each of codes) expect(text).not.toContain(each)
+})
