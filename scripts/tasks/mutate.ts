@@ -74,6 +74,8 @@ writeFileSync(
     tempDirName: '.cache/stryker/temp',
     concurrency: 2,
     timeoutMS: 8_000,
+    // The first run, of all tests, on a machine that is busy.
+    dryRunTimeoutMinutes: 30,
     reporters: ['json', 'progress-append-only'],
     jsonReporter: { fileName: RESULTS },
   }),

@@ -1,4 +1,5 @@
-// Everybody signs in again: Redis is emptied under phones that run the real client. See README.md.
+// Phones with the real client poll an address that answers 401 for reasons of its own; then Redis is emptied under them, and
+// everybody signs in again. See README.md.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +10,7 @@ const { values: options } = parseArgs({
   options: {
     phones: { type: 'string', default: '10000' },
     period: { type: 'string', default: '10' },
+    polls: { type: 'string', default: '12' },
     out: { type: 'string', default: join(import.meta.dirname, 'results') },
   },
 })
@@ -22,6 +24,8 @@ const CPU_OF: Record<string, string> = {
 const storm = await runStorm({
   phones: Number(options.phones),
   periodMs: Number(options.period) * 1000,
+  // PostgreSQL counts what a connection did at the latest 10 s after that.
+  foreign: { everyMs: 5_000, times: Number(options.polls), countingMs: 11_000 },
   progress: (line) => void process.stderr.write(`${line}\n`),
 })
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`
@@ -41,6 +45,19 @@ for (const fault of findFaults(storm)) {
 function toTable(machine: string, storm: Storm): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
   const failures = Object.entries(storm.failures).map(([code, count]) => `${count} ${code}`)
+  const { foreign } = storm
+  const msOfQuestion = (foreign.cpuSeconds * 1000) / foreign.questions
+  const polled = [
+    ['phones', storm.phones.toLocaleString('en')],
+    ['each polls every', seconds(foreign.everyMs)],
+    ['polls', foreign.polls.toLocaleString('en')],
+    ['took', seconds(foreign.tookMs)],
+    ['logins because of them', String(foreign.exchanges)],
+    ['questions to the service (`GET /v1/session`)', foreign.questions.toLocaleString('en')],
+    ['SQL statements, its pings included', foreign.statements?.toLocaleString('en') ?? 'not counted'],
+    ['CPU time of the service', seconds(foreign.cpuSeconds * 1000)],
+    ['of that for a question', `${msOfQuestion.toFixed(2)} ms`],
+  ]
   const rows = [
     ['phones', storm.phones.toLocaleString('en')],
     ['each sends a request every', seconds(storm.periodMs)],
@@ -54,5 +71,11 @@ function toTable(machine: string, storm: Storm): string {
     ['every phone is back after', seconds(storm.normalAfterMs)],
     ...Object.entries(storm.cpuSeconds).map(([name, taken]) => [`CPU of ${CPU_OF[name]}`, seconds(taken * 1000)]),
   ]
-  return `${[machine, '', '| everybody signs in again | |', '| --- | ---: |', ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n')}\n`
+  const table = (title: string, lines: string[][]) => [
+    `| ${title} | |`,
+    '| --- | ---: |',
+    ...lines.map((line) => `| ${line.join(' | ')} |`),
+  ]
+  const parts = [...table("a gateway's 401, polled", polled), '', ...table('everybody signs in again', rows)]
+  return `${[machine, '', ...parts].join('\n')}\n`
 }

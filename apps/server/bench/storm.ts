@@ -12,6 +12,14 @@ import { createAuth, isAuthError } from '@weapp-auth/client'
 import { createDevice, createWorld, localLink, startWechat, type Transport, type World } from '@weapp-auth/emulator'
 import { startPostgres, startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
+import { Client } from 'pg'
+import {
+  type Foreign,
+  type ForeignOptions,
+  findForeignFaults,
+  type PollingPhone,
+  pollForeign401,
+} from './foreign-401.ts'
 import { cpuSecondsBetween, readServerCpu } from './server-cpu.ts'
 import { percentile } from './statistics.ts'
 
@@ -19,12 +27,15 @@ export interface StormOptions {
   phones: number
   /** Each phone sends a request this often. */
   periodMs: number
+  /** Before Redis is emptied, each phone polls an address that answers 401 for reasons of its own. */
+  foreign: Pick<ForeignOptions, 'everyMs' | 'times' | 'countingMs'>
   progress(line: string): void
 }
 
 export interface Storm {
   phones: number
   periodMs: number
+  foreign: Foreign
   /** Requests after Redis was emptied. */
   requests: number
   /** Those that failed, by the client's error code; the app would have shown something and asked again. */
@@ -49,7 +60,7 @@ const NORMAL_WITHIN_MS = 60_000
 const SIGN_INS_AT_A_TIME = 100
 const PROXY_CONNECTIONS = 200
 
-export async function runStorm({ phones: count, periodMs, progress }: StormOptions): Promise<Storm> {
+export async function runStorm({ phones: count, periodMs, foreign, progress }: StormOptions): Promise<Storm> {
   const closers: (() => unknown)[] = []
   try {
     const dataDir = mkdtempSync(join(tmpdir(), 'weapp-auth-storm-'))
@@ -76,21 +87,40 @@ export async function runStorm({ phones: count, periodMs, progress }: StormOptio
 
     const proxy = new Agent({ keepAlive: true, maxSockets: PROXY_CONNECTIONS })
     closers.push(() => proxy.destroy())
-    const phones = Array.from({ length: count }, (_, index) => createLoadPhone({ world, proxy, service, index }))
+    const traffic = { questions: 0 }
+    const phones = Array.from({ length: count }, (_, index) =>
+      createLoadPhone({ world, proxy, service, index, traffic }),
+    )
     await signInAll(phones, progress)
+    const database = new Client({ connectionString: postgres.url })
+    await database.connect()
+    closers.push(() => database.end())
+    progress('every phone polls an address that answers 401 for reasons of its own')
+    const polled = await pollForeign401(phones, {
+      ...foreign,
+      questions: () => traffic.questions,
+      statements: () => countStatements(database),
+      cpu: () => readServerCpu(service.pid),
+      exchanges: () => exchangesByUser(world, 0).reduce((sum, n) => sum + n, 0),
+    })
     const admin = new Redis(redis.url)
     closers.push(() => admin.disconnect())
     const pids = { service: service.pid, redis: redis.pid, postgres: postgres.pid }
-    return await empty(world, phones, { periodMs, progress, pids, flush: () => admin.flushall() })
+    const storm = await empty(world, phones, { periodMs, progress, pids, flush: () => admin.flushall() })
+    return { ...storm, foreign: polled }
   } finally {
     for (const close of closers.reverse()) await close()
   }
 }
 
+interface Service {
+  url: string
+  pid: number
+  stop(): Promise<unknown>
+}
+
 /** The built service, as an operator starts it behind a proxy. */
-async function startService(
-  env: Record<string, string>,
-): Promise<{ url: string; pid: number; stop(): Promise<unknown> }> {
+async function startService(env: Record<string, string>): Promise<Service> {
   const child = spawn(process.execPath, [join(import.meta.dirname, '../dist/main.js')], {
     env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'silent', ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -109,7 +139,15 @@ async function startService(
   throw new Error(`the service ended (${await ended}) before it served`)
 }
 
-interface Phone {
+/** Each statement of the service is a transaction of its own. */
+async function countStatements(database: Client): Promise<number> {
+  const { rows } = await database.query(
+    'SELECT xact_commit::int AS count FROM pg_stat_database WHERE datname = current_database()',
+  )
+  return rows[0]?.count ?? 0
+}
+
+interface Phone extends PollingPhone {
   signIn(): Promise<unknown>
   /** One request of the app's own. */
   ask(): Promise<void>
@@ -120,15 +158,20 @@ interface Setup {
   proxy: Agent
   service: { url: string }
   index: number
+  /** What went through the proxy. */
+  traffic: { questions: number }
 }
 
-function createLoadPhone({ world, proxy, service, index }: Setup): Phone {
+/** The gateway before the service, in these benchmarks the proxy itself, refuses everybody here. */
+const FOREIGN_PATH = '/reports'
+
+function createLoadPhone({ world, proxy, service, index, traffic }: Setup): Phone {
   const device = createDevice({
     link: localLink(world),
     appid: world.apps[0]?.appid ?? '',
     user: `user ${index}`,
     name: `phone ${index}`,
-    send: throughProxy(proxy, addressOf(index)),
+    send: throughProxy(proxy, addressOf(index), traffic),
   })
   const auth = createAuth({ baseUrl: service.url, wx: device.wx })
   return {
@@ -137,13 +180,17 @@ function createLoadPhone({ world, proxy, service, index }: Setup): Phone {
       const { statusCode } = await auth.request({ url: '/v1/me' })
       if (statusCode !== 200) throw new Error(`status ${statusCode}`)
     },
+    pollForeign: () => auth.request({ url: FOREIGN_PATH }),
   }
 }
 
 /** The way through a proxy, which keeps its connections and says whose request it passes on: sign-ins are limited by address. */
-function throughProxy(agent: Agent, address: string): Transport {
+function throughProxy(agent: Agent, address: string, traffic: Setup['traffic']): Transport {
   return ({ url, method, header, body, signal }) =>
     new Promise((resolve, reject) => {
+      const { pathname } = new URL(url)
+      if (pathname === FOREIGN_PATH) return resolve({ statusCode: 401, header: {}, body: '{"message":"no"}' })
+      if (pathname === '/v1/session' && method === 'GET') traffic.questions++
       const options = { agent, method, headers: { ...header, 'x-forwarded-for': address }, signal }
       const outgoing = request(url, options, (incoming) => {
         const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)])
@@ -191,8 +238,13 @@ type Pids = Record<Exclude<keyof Storm['cpuSeconds'], 'phones'>, number>
 async function empty(
   world: World,
   phones: readonly Phone[],
-  { periodMs, progress, pids, flush }: Omit<StormOptions, 'phones'> & { pids: Pids; flush(): Promise<unknown> },
-): Promise<Storm> {
+  {
+    periodMs,
+    progress,
+    pids,
+    flush,
+  }: Pick<StormOptions, 'periodMs' | 'progress'> & { pids: Pids; flush(): Promise<unknown> },
+): Promise<Omit<Storm, 'foreign'>> {
   const failures: Record<string, number> = {}
   const backMs: number[] = []
   let requests = 0
@@ -280,8 +332,9 @@ function exchangesByUser(world: World, from: number): number[] {
 }
 
 /** What must be true of every storm, in words; empty when all of it is. */
-export function findFaults({ phones, pending, exchanges, exchangesOfOneUser, normalAfterMs }: Storm): string[] {
-  const faults: string[] = []
+export function findFaults(storm: Storm): string[] {
+  const { phones, pending, exchanges, exchangesOfOneUser, normalAfterMs, foreign } = storm
+  const faults = findForeignFaults(foreign, phones)
   if (pending > 0) faults.push(`${pending} requests never ended`)
   if (exchanges !== phones || exchangesOfOneUser !== 1) faults.push(`${exchanges} exchanges of ${phones} phones`)
   if (!(normalAfterMs < NORMAL_WITHIN_MS)) faults.push(`back to normal after ${Math.round(normalAfterMs)} ms`)
