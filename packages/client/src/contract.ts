@@ -204,7 +204,7 @@ export type WithoutCallbacks = { success?: undefined; fail?: undefined; complete
  * - `logged_out`: signed out, until `ensureLogin({ force: true })` or `loginWith()`
  * - `network`: no answer came
  * - `timeout`: no answer came in time
- * - `aborted`: `abort()` was called
+ * - `aborted`: `abort()` was called, or `loginWith` took the place of a login with a phone code
  * - `invalid_argument`: the call itself is wrong; the message says how
  */
 export type AuthErrorCode =

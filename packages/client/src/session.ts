@@ -52,6 +52,15 @@ export interface SessionKeeper<User> {
   logout(options: LogoutOptions): Promise<void>
 }
 
+/** A login under way. */
+interface LoginUnderway<User> {
+  login: Underway<ActiveSession<User>>
+  /** Whether the user asked for it, so that it goes before what another copy of the package has stored. */
+  isTapped: boolean
+  /** Whether `loginWith` has taken its place. */
+  isReplaced?: boolean
+}
+
 /** What a call knows of the moment it began. */
 export interface Beginning {
   /** The generation then. */
@@ -99,8 +108,8 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     underway: () => (underway ? underway.login.outcome : null),
     loginSilently,
   })
-  /** The login under way, and whether the user asked for it. Null: no login is under way. */
-  let underway: { login: Underway<ActiveSession<User>>; isTapped: boolean } | null = null
+  /** Null: no login is under way. */
+  let underway: LoginUnderway<User> | null = null
   let generation = 0
   /** Open after a 401 ended a session: a service that refuses what it has just issued would be asked for ever. */
   const distrust = createWindow(DISTRUST_MS)
@@ -151,7 +160,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     const since = generation
     const hasJustRead = await load(since)
     if (phoneCode) return loginWithPhone(since, phoneCode, isGivenUp)
-    if (force) return login(true)
+    if (force) return joinLogin(true).login.outcome
     if (deps.checkSession === 'launch') await sessionKey.checkStored(since)
     if (since !== generation) throw loggedOut()
     return current() || loginSilently(since, hasJustRead)
@@ -168,7 +177,11 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
       await underway.login.outcome.catch(ignore)
     }
     if (since !== generation || isGivenUp()) throw loggedOut()
-    return login(true, true, phoneCode)
+    const mine = joinLogin(true, true, phoneCode)
+    const active = await mine.login.outcome
+    // The session that has taken its place proves no phone number. All others who wait are content with it.
+    if (mine.isReplaced) throw new AuthError('aborted', 'login:fail another login took the place of this one')
+    return active
   }
 
   /**
@@ -181,7 +194,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     const before = token()
     if (!underway && !hasJustRead) await state.look()
     if (since !== generation) throw loggedOut()
-    return (before !== token() && current()) || login(false, skipsPause)
+    return (before !== token() && current()) || joinLogin(false, skipsPause).login.outcome
   }
 
   /**
@@ -207,13 +220,14 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     if (!underway?.isTapped) await state.lookAnew()
   }
 
-  function login(isTapped: boolean, skipsPause = isTapped, phoneCode?: string): Promise<ActiveSession<User>> {
+  /** The login under way. Without one it starts one. */
+  function joinLogin(isTapped: boolean, skipsPause = isTapped, phoneCode?: string): LoginUnderway<User> {
     if (!underway) {
       if (!isTapped && !mayLoginSilently()) throw loggedOut()
       underway = { login: logins.withCode(token(), skipsPause, phoneCode), isTapped }
     }
     if (isTapped) underway.isTapped = true
-    return underway.login.outcome
+    return underway
   }
 
   /** Not after a sign-out; and with `autoLogin: false` only for a user who was signed in on this phone before. */
@@ -228,7 +242,10 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
     underway = { login: logins.withRequest(token(), request), isTapped: true }
     const { outcome } = underway.login
     // Callers that wait for the replaced login get the new session. If the new login fails, they keep the current session.
-    if (before) before.login.abandon(outcome.catch((error) => current() || Promise.reject(error)))
+    if (before) {
+      before.isReplaced = true
+      before.login.abandon(outcome.catch((error) => current() || Promise.reject(error)))
+    }
     return outcome
   }
 

@@ -96,6 +96,52 @@ describe('ensureLogin with a phone code', () => {
     expect([own, tapped]).toMatchObject([{ value: { id: 's1' } }, { value: { id: 's2' } }])
   })
 
+  test.each([
+    [
+      'before its code was sent',
+      (phone: ReturnType<typeof createPhone>) => phone.device.faults.set('wx.login', { hang: true, times: 1 }),
+      [],
+    ],
+    [
+      'while its exchange is under way',
+      (phone: ReturnType<typeof createPhone>) => phone.service.exchanges.push('hold'),
+      ['p1'],
+    ],
+  ] as const)(
+    'a loginWith that takes its place %s: it rejects, because the number is not proven',
+    async (_, hold, sent) => {
+      const phone = createPhone()
+      const { auth, service } = phone
+      const { route } = service
+      service.route = (call) => (call.path === '/login' ? { status: 201, data: service.issue() } : route(call))
+      hold(phone)
+      const tapped = watch(auth.ensureLogin({ phoneCode: 'p1' }))
+      const request = watch(auth.request({ url: '/products' }))
+      await flush()
+      const own = await auth.loginWith({ url: '/login' })
+      await phone.advance(60_000)
+      expect(tapped).toMatchObject({ state: 'rejected', error: { code: 'aborted' } })
+      expect(request).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+      expect(auth.getSession()?.id).toBe(own.id)
+      expect(phoneCodes(phone)).toEqual(sent)
+    },
+  )
+
+  test('a loginWith that takes its place and fails: it rejects, although an older session is there', async () => {
+    const phone = createPhone()
+    const { auth, service } = phone
+    await auth.ensureLogin()
+    const { route } = service
+    service.route = (call) => (call.path === '/login' ? problem(403, 'user_disabled') : route(call))
+    service.exchanges.push('hold')
+    const tapped = watch(auth.ensureLogin({ phoneCode: 'p1' }))
+    await flush()
+    await expect(auth.loginWith({ url: '/login' })).rejects.toMatchObject({ problem: 'user_disabled' })
+    await flush()
+    expect(tapped).toMatchObject({ state: 'rejected', error: { code: 'aborted' } })
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+  })
+
   test('sends the same code with a second attempt when wx.login failed before anything was sent', async () => {
     const phone = createPhone()
     phone.device.faults.set('wx.login', { errMsg: 'system error', times: 1 })
