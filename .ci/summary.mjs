@@ -1,6 +1,7 @@
 // The end of `.ci/run`: reads what its steps left in .cache/, and ends with one line, `N passed, N failed`. Its arguments are
 // the steps that ended with an error. Depends on nothing and runs on Node 20.
 //
+// A test that passed when it was tried again is printed with what it failed for: it is green, and somebody should look at it.
 // A failure is: a failed test, a test that did not run, a step that left no result, a step that ended with an error and told
 // of no failure, and a test named in docs/ that did not pass.
 import { readdirSync, readFileSync } from 'node:fs'
@@ -20,8 +21,12 @@ for (const [step, name] of Object.entries(TESTS)) {
   const before = failures.length
   const results = read(step, name)
   for (const test of results ? testsOf(results) : []) {
-    if (test.status === 'passed') passedTests.push(test)
-    else failures.push(`${test.status}: ${test.file} > ${test.name}`)
+    if (test.status !== 'passed') {
+      failures.push(`${test.status}: ${test.file} > ${test.name}`)
+      continue
+    }
+    passedTests.push(test)
+    if (test.failure) console.log(`TRIED AGAIN ${test.file} > ${test.name}: ${test.failure.split('\n')[0]}`)
   }
   if (results && results.success !== true && failures.length === before) {
     failures.push(`${step}: an error outside of a test, see above`)
@@ -68,7 +73,9 @@ function testsOf({ testResults }) {
     if (status === 'failed' && assertionResults.every((test) => test.status !== 'failed')) {
       return [{ file, name: String(message).split('\n')[0], status: 'failed' }]
     }
-    return assertionResults.map((test) => ({ file, name: test.fullName, status: test.status }))
+    return assertionResults.map(({ fullName, status, failureMessages = [] }) => {
+      return { file, name: fullName, status, failure: failureMessages[0] }
+    })
   })
 }
 

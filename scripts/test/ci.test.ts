@@ -58,6 +58,13 @@ describe('.ci/run', () => {
     expect(lastLine).toMatch(/^\d+ passed, 1 failed$/)
   })
 
+  test('prints a test that passed when it was tried again, with what it failed for, and is green', () => {
+    const flaky = { title: 'adds', status: 'passed', failureMessages: ['Error: 2 is not 3\n    at x.ts'] }
+    const { status, output, lastLine } = ci({ ...GREEN, test: { results: run([flaky]) } })
+    expect([status, lastLine]).toEqual([0, '8 passed, 0 failed'])
+    expect(output).toContain(`TRIED AGAIN ${FILE} > x adds: Error: 2 is not 3\n`)
+  })
+
   test('is red when no test has passed, however many checks have', () => {
     const nothing = { results: run([]) }
     const { status, lastLine } = ci({ ...GREEN, test: nothing, 'test:long': nothing })
@@ -84,7 +91,11 @@ describe('.ci/run', () => {
 })
 
 /** What the test runner writes of one file with these tests. */
-function run(tests: readonly { title: string; status: string }[], success?: boolean, fileStatus = 'passed') {
+function run(
+  tests: readonly { title: string; status: string; failureMessages?: string[] }[],
+  success?: boolean,
+  fileStatus = 'passed',
+) {
   return {
     success: success ?? tests.every(({ status }) => status !== 'failed'),
     testResults: [
@@ -92,7 +103,7 @@ function run(tests: readonly { title: string; status: string }[], success?: bool
         name: `ROOT/${FILE}`,
         status: fileStatus,
         message: 'Error: Cannot find module\n    at x.ts',
-        assertionResults: tests.map(({ title, status }) => ({ fullName: `x ${title}`, title, status })),
+        assertionResults: tests.map((test) => ({ ...test, fullName: `x ${test.title}` })),
       },
     ],
   }

@@ -7,6 +7,8 @@ export const CACHE_MS = 2_000
 /** How long a session that one process ended is still let in by another that remembered it, in milliseconds. */
 export interface Revocations {
   sessions: number
+  /** How many were refused at the first request after the sign-out was answered. */
+  refusedAtOnce: number
   p50Ms: number
   p99Ms: number
   longestMs: number
@@ -27,6 +29,7 @@ export async function measureRevocations(first: Target, second: Target): Promise
   }
   return {
     sessions: livedOnMs.length,
+    refusedAtOnce: livedOnMs.filter((ms) => ms === 0).length,
     p50Ms: percentile(livedOnMs, 0.5),
     p99Ms: percentile(livedOnMs, 0.99),
     longestMs: Math.max(...livedOnMs),
