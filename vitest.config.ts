@@ -67,6 +67,8 @@ export default defineConfig({
           include: TIMED_LONG,
           maxWorkers: 1,
           retry: RETRIES,
+          // As above: what is promised stands in the tests.
+          testTimeout: 120_000,
           sequence: { groupOrder: 2 },
         },
       },

@@ -31,6 +31,8 @@ export async function startMariaDb({ settings = [] }: MariaDbOptions = {}): Prom
   const user = unprivilegedUser()
   if (user) chownSync(folder.path, user.uid, user.gid)
   const small = SMALL.map((setting) => `--${setting}`)
+  // A server that starts removes temporary tables from its folder: another server's too if they share one.
+  const temporary = `--tmpdir=${folder.path}`
   execFileSync(
     join(dirname(dirname(server.path)), 'bin/mariadb-install-db'),
     [
@@ -40,6 +42,7 @@ export async function startMariaDb({ settings = [] }: MariaDbOptions = {}): Prom
       '--auth-root-authentication-method=normal',
       '--skip-test-db',
       '--skip-name-resolve',
+      temporary,
       ...small,
     ],
     { cwd: folder.path, env: server.env, stdio: ['ignore', 'ignore', 'pipe'], ...user },
@@ -48,8 +51,7 @@ export async function startMariaDb({ settings = [] }: MariaDbOptions = {}): Prom
   const fixed = [
     '--no-defaults',
     `--datadir=${data}`,
-    // A server that starts removes temporary tables from its folder: another server's too if they share one.
-    `--tmpdir=${folder.path}`,
+    temporary,
     `--port=${port}`,
     '--bind-address=127.0.0.1',
     `--socket=${join(folder.path, 'socket')}`,
