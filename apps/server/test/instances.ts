@@ -114,10 +114,21 @@ export function threeProcesses(engine: SqlEngine): void {
     ],
     [
       'while the user is being written down',
-      async ({ database }: Instances) => {
+      async ({ world, database }: Instances) => {
         const [lock, unlock] = engine.lock
-        await database.query(lock)
-        return () => database.query(unlock)
+        // Not before: MySQL locks the users' table too, and the service sees that it can write before it spends a code.
+        const locked = new Promise<unknown>((resolve) => {
+          const forget = world.ledger.onBegin(() => {
+            forget()
+            resolve(database.query(lock))
+          })
+        })
+        world.faults.set('jscode2session', { delayMs: 500 })
+        return async () => {
+          await locked
+          await database.query(unlock)
+          world.faults.clear()
+        }
       },
     ],
   ])('make no second session of a code whose process was killed %s', async (_, hold) => {
