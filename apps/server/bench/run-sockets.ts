@@ -75,7 +75,7 @@ async function measure(what: string, guard: 'on' | 'off'): Promise<Measured> {
   const openedAt = performance.now()
   while (live.length < count) {
     const batch = tokens.slice(live.length, live.length + AT_ONCE).map((token) => {
-      const socket = new WebSocket(url.replace('http', 'ws') + '/live', {
+      const socket = new WebSocket(`${url.replace('http', 'ws')}/live`, {
         headers: { authorization: `Bearer ${token}` },
       })
       socket.on('message', () => received++)

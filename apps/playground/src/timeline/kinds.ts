@@ -34,7 +34,7 @@ const PAGES = {
 const SOURCES = {
   login: { file: `${CLIENT}/login.ts`, find: 'export function createLogin' },
   ensure: { file: `${CLIENT}/session.ts`, find: 'async function ensure(' },
-  check: { file: `${CLIENT}/session.ts`, find: 'async function ensureSessionKey(' },
+  check: { file: `${CLIENT}/session-key.ts`, find: 'export function createSessionKey' },
   invalidate: { file: `${CLIENT}/session.ts`, find: 'export function createSession' },
   pipeline: { file: `${CLIENT}/pipeline.ts`, find: 'export function createPipeline' },
   attempt: { file: `${CLIENT}/pipeline.ts`, find: 'async function attempt(' },

@@ -46,7 +46,7 @@ export interface GuardedSockets {
    * @throws ApiError `store_unavailable` when it may have reached the sockets of this process only
    */
   push(userId: string, text: string): Promise<void>
-  /** Tells all sockets that this process stops, those that come from now on too. */
+  /** Tells all sockets that this process stops. */
   stop(): void
 }
 
@@ -83,13 +83,12 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
   const ofSession = createGroups<Guarded>()
   const ofUser = createGroups<Guarded>()
   let isListening = false
-  let isStopping = false
   /** Counts the rounds of {@link checkAll}: a new one takes the place of the one under way. */
   let rounds = 0
 
   return {
     guard(socket, { userId, sessionId }) {
-      if (isStopping) return closeInTime(socket, RESTARTING, 'the service is restarting')
+      // It has closed meanwhile, for example because this process stops.
       if (socket.readyState !== OPEN) return
       const guarded: Guarded = {
         socket,
@@ -119,7 +118,6 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
     },
 
     stop() {
-      isStopping = true
       for (const guarded of ofSession.all()) close(guarded, RESTARTING, 'the service is restarting')
     },
   }
