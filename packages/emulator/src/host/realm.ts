@@ -16,7 +16,8 @@ export interface Realm {
 
 /**
  * Source of a function of `now` that a realm runs first. `Date` follows the phone's clock; WebAssembly and shared memory
- * do not exist; of `Function` WeChat allows one call.
+ * do not exist; of `Function` WeChat allows one text. Without a text nothing is compiled: libraries keep such a function as
+ * their "do nothing".
  */
 export const REALM_PRELUDE = `(function (now) {
   'use strict'
@@ -28,11 +29,11 @@ export const REALM_PRELUDE = `(function (now) {
       Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget === globalThis.Date ? target : newTarget),
   })
   const isGlobalThis = (args) => args.length === 1 && /^\\s*return this;?\\s*$/.test(args[0])
+  const known = (args) => (args.length === 0 ? function () {} : isGlobalThis(args) ? () => globalThis : null)
   const NativeFunction = Function
   globalThis.Function = NativeFunction.prototype.constructor = new Proxy(NativeFunction, {
-    apply: (target, self, args) => (isGlobalThis(args) ? () => globalThis : Reflect.apply(target, self, args)),
-    construct: (target, args, newTarget) =>
-      isGlobalThis(args) ? () => globalThis : Reflect.construct(target, args, newTarget),
+    apply: (target, self, args) => known(args) ?? Reflect.apply(target, self, args),
+    construct: (target, args, newTarget) => known(args) ?? Reflect.construct(target, args, newTarget),
   })
   for (const name of ['WebAssembly', 'SharedArrayBuffer', 'Atomics']) delete globalThis[name]
 })`

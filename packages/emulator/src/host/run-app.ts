@@ -38,6 +38,13 @@ class TemplateError extends Error {
   override readonly name = 'TemplateError'
 }
 
+/** What is assigned to one of these is not taken. */
+const KEEP_NAMES = `
+  for (const name of ['App', 'Page', 'Component', 'Behavior', 'getApp', 'getCurrentPages']) {
+    const value = globalThis[name]
+    Object.defineProperty(globalThis, name, { get: () => value, set() {}, configurable: true, enumerable: true })
+  }`
+
 /** What `App()` was given: the object that `getApp()` answers. */
 type AppInstance = Record<string, unknown>
 
@@ -142,7 +149,11 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
   }
 
   function App(definition: AppInstance): void {
-    if (instance) throw new Error('App() may be called only once')
+    // WeChat's page says "unforeseeable"; built programs do it, and run.
+    if (instance) {
+      warn('App() was called more than once: the first call counts')
+      return
+    }
     instance = placeholder ? Object.assign(placeholder, definition) : definition
     device.wx.onError((message) => callApp('onError', message))
     device.wx.onUnhandledRejection((rejection) => callApp('onUnhandledRejection', rejection))
@@ -165,6 +176,8 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     // Libraries look for it where they look for `window`, and the runtime of uni-app keeps its modules in it.
     global: realm.compile('return globalThis', [], 'global')(),
   })
+  // A program may call something of its own `global.App`, and App() is still WeChat's.
+  realm.compile(KEEP_NAMES, [], 'global')()
 
   function start(): void {
     if (isolationOf(path) === '') startMain(() => lifecycle.show())

@@ -215,3 +215,33 @@ test('the older form of sockets reaches the socket that was opened last', async 
   expect(app.page().data.told).toEqual(['sendSocketMessage:fail WebSocket is not connected', 'open', 'echo hi', 1000])
   await app.close()
 })
+
+test('Function without a text does nothing, with "return this" answers the world, with any other text is refused', async () => {
+  const app = await launchSmallApp({
+    'pages/home/home.js': `Page({
+      nothing: () => [new Function()(), Function()()],
+      world: () => Function('return this')() === global,
+      refused: () => new Function('a', 'return a'),
+    })`,
+  })
+  expect(call(app, 'nothing')).toEqual([undefined, undefined])
+  expect(call(app, 'world')).toBe(true)
+  expect(() => call(app, 'refused')).toThrow('Code generation from strings disallowed')
+})
+
+test('a program may call something of its own global.App, and App() is still WeChat’s', async () => {
+  const app = await launchSmallApp({
+    'app.js': 'global.App = { name: "mine" }; App({ name: "theirs" })',
+    'pages/home/home.js': 'Page({ name: () => getApp().name })',
+  })
+  expect([call(app, 'name'), errorsOf(app)]).toEqual(['theirs', []])
+})
+
+test('App() called a second time is a warning, and the first call counts', async () => {
+  const app = await launchSmallApp({
+    'app.js': 'App({ name: "first" }); App({ name: "second" })',
+    'pages/home/home.js': 'Page({ name: () => getApp().name })',
+  })
+  expect([call(app, 'name'), errorsOf(app)]).toEqual(['first', []])
+  expect(app.warnings).toEqual(['App() was called more than once: the first call counts'])
+})

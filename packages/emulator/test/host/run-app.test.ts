@@ -136,7 +136,6 @@ describe('errors of the app', () => {
     const app = await launchApp({ folder: BROKEN, device, console: silent })
     open.push(app)
     expect(app.errors.map(({ message }) => message)).toEqual([
-      'App() may be called only once',
       'no launch',
       "module 'pages/modern/a.js' is not defined, require args is './a'",
       'top level',
