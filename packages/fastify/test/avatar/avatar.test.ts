@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { createAvatars } from '../../src/avatar/avatars.ts'
 import { newAvatarName, ownerOf } from '../../src/avatar/names.ts'
 import { openAvatars } from '../../src/avatar/open-avatars.ts'
 import { ApiError, type AvatarStore, type AvatarsOptions } from '../../src/index.ts'
@@ -181,11 +180,11 @@ describe('the old picture', () => {
 
 describe('an erased account', () => {
   it('leaves no picture, also none that its profile does not show', async () => {
-    const { signIn, upload, store, users, names } = await startWithAvatars()
+    const { app, signIn, upload, store, names } = await startWithAvatars()
     const [alice, bob] = [await signIn(), await signIn('bob')]
     for (const { headers } of [alice, bob]) await upload(headers, await jpeg())
     store.pictures.set(newAvatarName(alice.userId), { jpeg: Buffer.from('x'), keptAtMs: Date.now() })
-    await createAvatars({ store, users, warn: () => {} }).erase(alice.userId)
+    expect(await app.weappAuth.eraseUser(alice.userId)).toBe(true)
     expect(names()).toEqual([expect.stringMatching(`^${ownerOf(bob.userId)}`)])
   })
 

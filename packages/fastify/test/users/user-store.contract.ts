@@ -11,7 +11,7 @@ import {
   type SignedInUser,
   type UsersDatabase,
 } from '../../src/index.ts'
-import { accountCases } from '../../src/testing/account-cases.ts'
+import { userStoreCases } from '../../src/testing/index.ts'
 
 const PROFILE = {
   nickname: '小明👍',
@@ -89,7 +89,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     return { db, vault, users, conflicts, signIn, sealedKeys }
   }
 
-  it.each(accountCases)('$title', async ({ run }) => run((await setUp()).users))
+  it.each(userStoreCases)('$title', async ({ run }) => run((await setUp()).users))
 
   it('creates a user who has no WeChat identity, and is found by id', async () => {
     const { users, db } = await setUp()
