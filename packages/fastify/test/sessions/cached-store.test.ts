@@ -63,6 +63,17 @@ describe('a cached session store', () => {
     return { store, breakDown }
   })
 
+  it('remembers 20 000 sessions, and of more than that the ones that were read last', async () => {
+    const { store, counted } = open()
+    const record = { userId: 'u', appid: 'wx1', createdAtMs: 0, lastSeenMs: 0 }
+    counted.find = async ({ id }) => ({ ...record, id })
+    const refOf = (n: number) => ({ id: `${n}`, bucket: '000' })
+    for (let n = 0; n < 20_000; n++) await store.find(refOf(n))
+    expect(store.findRemembered?.(refOf(0))).not.toBeNull()
+    await store.find(refOf(20_000))
+    expect([0, 1, 20_000].map((n) => store.findRemembered?.(refOf(n))?.id)).toEqual([undefined, '1', '20000'])
+  })
+
   it('asks the store once for a session that is used repeatedly, until maxAgeMs has passed', async () => {
     const { sessions, userId, finds, advance } = open()
     const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
