@@ -292,6 +292,21 @@ test('decrypt without its data rejects', async () => {
   await expect(auth.decrypt(undefined as never)).rejects.toThrow(TypeError)
 })
 
+test('ensureSessionKey with a logout while WeChat is asked rejects, although the key lives', async () => {
+  const { auth, service, device, advance } = createPhone()
+  await auth.ensureLogin()
+  // An earlier key was stale, and was renewed.
+  service.business = () => problem(409, 'session_key_stale')
+  await auth.decrypt({ encryptedData: 'AAAA', iv: 'BBBB' }).catch(() => {})
+  await auth.ensureSessionKey()
+  device.faults.set('wx.checkSession', { delayMs: 500 })
+  const ensured = watch(auth.ensureSessionKey())
+  await flush()
+  await auth.logout({ remote: false })
+  await advance(500)
+  expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+})
+
 describe('updateProfile', () => {
   const PROFILE = { nickname: 'Al', avatarUrl: 'https://a.example.com/1.png' }
 

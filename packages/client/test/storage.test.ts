@@ -50,6 +50,20 @@ describe('the stored session', () => {
     expect(device.storage.keys()).toEqual([KEY])
   })
 
+  test('that the app clears after a restart stays in memory and is written again', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    await flush()
+    const auth = phone.restart()
+    await auth.ensureLogin()
+    phone.device.storage.clear()
+    await phone.advance(IDLE_SECONDS * 500)
+    expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
+    await flush()
+    expect(auth.getSession()).toMatchObject({ id: 's1' })
+    expect(phone.device.storage.keys()).toEqual([KEY])
+  })
+
   test('under another key is not seen', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()

@@ -69,6 +69,26 @@ describe('two copies of the package on one storage', () => {
     expect(count('wx.login')).toBe(1)
   })
 
+  test('a logout in the other copy while WeChat is asked about the stored session_key: no wx.login', async () => {
+    const { main, sub: _, addCopy, device, count, advance } = await createTwoCopies()
+    device.faults.set('wx.checkSession', { errMsg: 'session time out, need relogin', delayMs: 500 })
+    const ensured = watch(addCopy().ensureLogin())
+    await flush()
+    await main.logout({ remote: false })
+    await advance(500)
+    expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
+    expect(count('wx.login')).toBe(1)
+  })
+
+  test('many refused requests at once read the storage once before the login', async () => {
+    const { sub, service, count } = await createTwoCopies()
+    service.revokeAll('replaced')
+    const before = count('wx.getStorage')
+    await Promise.all(['/a', '/b', '/c', '/d'].map((url) => sub.request({ url })))
+    // Once for the refusals, once before the login, once before its commit.
+    expect(count('wx.getStorage') - before).toBe(3)
+  })
+
   test('a request that began as one user is never sent as another, whom the other copy signed in', async () => {
     const phone = await createTwoCopies()
     const { main, sub, service } = phone
