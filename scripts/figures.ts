@@ -1,21 +1,10 @@
 // The figures that documents state, and where each comes from: a committed result of a benchmark, or the client as it is
 // built. A test fails where a document says something else; `npm run bench -- figures` writes them into the documents.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { ROOT } from './root.ts'
+import { capacityFigures } from './capacity-figures.ts'
+import { type Figure, readResult } from './figure.ts'
 
-/** A sentence of a document with figures in it. */
-export interface Figure {
-  /** From the root. */
-  file: string
-  /** As it stands there, with `{name}` for each figure. */
-  sentence: string
-  values: Record<string, string>
-  /** How far a stated figure may be from the true one. Default 0. */
-  tolerance?: number
-}
+export type { Figure } from './figure.ts'
 
-const RESULTS = join(ROOT, 'apps/server/bench/results')
 const CLIENT = ['packages/client/README.md', 'packages/client/README.zh-CN.md'] as const
 const FASTIFY = ['packages/fastify/README.md', 'packages/fastify/README.zh-CN.md'] as const
 const BENCH = 'apps/server/bench/README.md'
@@ -120,6 +109,7 @@ export function measuredFigures(): Figure[] {
     own: us(cached?.parts['our guard, cache and store']),
   }
   return [
+    ...capacityFigures(),
     {
       file: FASTIFY[0],
       sentence: 'A session takes about {plain} bytes of Redis, {device} with device data.',
@@ -164,6 +154,7 @@ const SOURCES: Record<string, string[]> = {
   profile: [SESSIONS, 'packages/fastify/src/http/plugins/authenticate.ts'],
   memory: [SESSIONS],
   scale: [SESSIONS],
+  'sign-in': [SESSIONS, 'packages/fastify/src/users', 'packages/fastify/src/http/routes/sessions.ts'],
   storm: [SESSIONS, 'packages/fastify/src/users', 'packages/client/src'],
 }
 
@@ -172,10 +163,6 @@ export function measurements(): Measurement[] {
     const { measuredAt } = readResult<{ measuredAt: string }>(name)
     return { name, measuredAtMs: Date.parse(measuredAt), sources }
   })
-}
-
-function readResult<T>(name: string): T {
-  return JSON.parse(readFileSync(join(RESULTS, `${name}.json`), 'utf8')) as T
 }
 
 /** The document with the true figures in the sentence; null when the sentence is not there. */
