@@ -10,7 +10,7 @@ const PATIENCE_MS = 100
 type Limit = <T>(answer: Promise<T>) => Promise<T>
 
 /**
- * Gives up on a database that does not answer. Writes of an identity have no fixed deadline: the login code is already spent,
+ * Gives up on a database that does not answer. Some writes have no fixed deadline: a login code is spent or a session ended already,
  * so it is better to wait for a lock. They fail only when the database also does not answer a new connection.
  */
 export function limitUserStore(users: UserStore, database: Limited): UserStore {

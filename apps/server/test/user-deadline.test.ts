@@ -9,7 +9,11 @@ import {
 import { expect, onTestFinished, test } from 'vitest'
 import { limitUserStore } from '../src/user-deadline.ts'
 
-const WRITES = ['signIn', 'createUser', 'linkIdentity', 'replaceKey']
+/** After these a code is spent, or sessions were ended already. */
+const WRITES = [
+  ...['signIn', 'createUser', 'linkIdentity', 'replaceKey'],
+  ...['setExternalId', 'disableUser', 'enableUser', 'beginErasure', 'eraseUser'],
+]
 
 /** A store of which every method answers `answer`, behind the limits, and what each is answered. */
 async function askEverything(answer: () => Promise<unknown>, answers: () => Promise<boolean>) {
@@ -35,7 +39,7 @@ test('nothing waits for a database that answers nobody', async () => {
   expect(new Set(Object.values(said))).toEqual(new Set(['store_unavailable']))
 })
 
-test('a write after a spent code waits for a lock of a database that answers, and nothing else waits', async () => {
+test('a write that cannot be taken back waits for a lock of a database that answers, and nothing else waits', async () => {
   const said = await askEverything(
     () => sleep(1_000, 'done'),
     async () => true,
