@@ -11,7 +11,7 @@ const TYPESCRIPT = dirname(createRequire(import.meta.url).resolve('typescript/pa
 const MISTAKES: readonly (readonly [file: string, right: string, wrong: string])[] = [
   ['auth.ts', "uploadFile: authenticated('uploadFile')", "uploadFile: authenticated('downloadFile')"],
   ['auth.ts', "downloadFile: authenticated('downloadFile')", "downloadFile: authenticated('request')"],
-  ['auth.ts', 'request: request as', "request: authenticated('uploadFile') as"],
+  ['auth.ts', "request: authenticated('request') as", "request: authenticated('uploadFile') as"],
   ['auth.ts', '({ statusCode }: Answer)', '({ statuscode }: Answer)'],
   ['auth.ts', 'response.statusCode >= 300', 'response.status >= 300'],
   ['pipeline.ts', 'answer.statusCode >= 500', 'answer.statuscode >= 500'],
@@ -25,7 +25,7 @@ const MISTAKES: readonly (readonly [file: string, right: string, wrong: string])
   ['wx.ts', "call('setStorage', { key, data, encrypt })", "call('setStorage', { key, encrypt })"],
   ['wx.ts', '.then(({ data }) => data)', '.then(({ value }) => value)'],
   ['wx.ts', 'const { code, fromCache }', 'const { token: code, fromCache }'],
-  ['session.ts', 'void change({ active })', "void change({ active, signedOut: 'expired' })"],
+  ['session.ts', 'void state.change({ active })', "void state.change({ active, signedOut: 'expired' })"],
   ['session.ts', "logoutBecause('signed_out')", "logoutBecause('signedOut')"],
   ['session.ts', "deps.tell('loginFail', error,", "deps.tell('logout', error,"],
   ['socket.ts', "emit('message', event)", "emit('close', event)"],

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Accounts, createAccounts, type SignInAnswer } from './accounts.ts'
-import type { AvatarsOptions } from './avatar/open-avatars.ts'
+import type { AvatarsOptions } from './avatar/avatar-store.ts'
 import { APPID_PATTERN, DEFAULTS } from './defaults.ts'
 import { guardedRequests } from './http/plugins/authenticate.ts'
 import { answerApiErrors, countedFailures, sendProblem } from './http/plugins/problems.ts'

@@ -21,3 +21,14 @@ export interface KeptAvatar {
   /** Milliseconds since 1970, by the clock of the store. */
   keptAtMs: number
 }
+
+/** The option `avatars`. Needs the packages `sharp` and `@fastify/busboy`. */
+export interface AvatarsOptions {
+  /** `createFolderAvatarStore`, `createS3AvatarStore` or one of your own. */
+  store: AvatarStore
+  /**
+   * The https address in front of a slash and the name of a picture: that of this service with `/avatars`, or that of the bucket
+   * or a CDN. Default: the address that the picture was sent to, which behind a proxy needs Fastify's `trustProxy`.
+   */
+  publicUrl?: string
+}

@@ -3,22 +3,11 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { RouteLimit } from '../http/plugins/rate-limit.ts'
 import type { RecentUsers } from '../users/recent-users.ts'
 import type { UserStore } from '../users/users.ts'
-import type { AvatarStore } from './avatar-store.ts'
+import type { AvatarsOptions } from './avatar-store.ts'
 import { type Avatars, createAvatars } from './avatars.ts'
 import { createRedraw } from './picture.ts'
 import { avatarFileRoutes, avatarRoutes } from './routes.ts'
 import { createUploads } from './upload.ts'
-
-/** The option `avatars`. Needs the packages `sharp` and `@fastify/busboy`. */
-export interface AvatarsOptions {
-  /** `createFolderAvatarStore`, `createS3AvatarStore` or one of your own. */
-  store: AvatarStore
-  /**
-   * The https address in front of a slash and the name of a picture: that of this service with `/avatars`, or that of the bucket
-   * or a CDN. Default: the address that the picture was sent to, which behind a proxy needs Fastify's `trustProxy`.
-   */
-  publicUrl?: string
-}
 
 /** What the plugin gives to avatars. */
 export interface AvatarsDeps extends AvatarsOptions {
