@@ -43,12 +43,12 @@ export function recordingName(scenario: string, isComparing: boolean): string {
 
 /**
  * What a story consists of, so that two runs of it can be compared: the kinds of rows that each track has. How often each
- * happened, and in which order, differs from run to run where several things happen at once. What is done behind the scenes is
- * the story's own text.
+ * happened, and in which order, differs from run to run where several things happen at once, and whether the guard asks its store
+ * depends on how long ago it did. What is done behind the scenes is the story's own text.
  */
 export function outlineOf(events: readonly LedgerEvent[], trackOf: (device: string) => Track): string[] {
   const kinds = toRows(events)
-    .filter(({ kind }) => kind !== 'control')
+    .filter(({ kind }) => kind !== 'control' && kind !== 'store.find')
     .map(({ kind, phone, isPending }) => {
       const who = phone === '' ? 'everybody' : trackOf(phone)
       return `${who}: ${kind}${isPending ? ' (pending)' : ''}`

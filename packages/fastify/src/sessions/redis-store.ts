@@ -273,11 +273,17 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     const oldest = alive.filter((record) => record.id !== id).sort((a, b) => a.createdAtMs - b.createdAtMs)
     const surplus = oldest.slice(0, Math.max(0, alive.length - limit))
     // Sign-ins at the same time see the same surplus, so each of these looks again how many there are.
-    const revocation = { nowMs, idleMs, reason: 'limit' } as const
-    const didEnd = await Promise.all(
-      surplus.map((record) => end(userId, record, revocation, { limit, isOlder: isOlder(record, made) })),
-    )
-    return surplus.flatMap(({ id }, i) => (didEnd[i] ? id : []))
+    const endAll = async (records: readonly SessionRecord[]): Promise<string[]> => {
+      const revocation = { nowMs, idleMs, reason: 'limit' } as const
+      const didEnd = await Promise.all(
+        records.map((record) => end(userId, record, revocation, { limit, isOlder: isOlder(record, made) })),
+      )
+      return records.flatMap(({ id }, i) => (didEnd[i] ? id : []))
+    }
+    // The older ones first, until they are off the index: in steps of one key they leave it a moment after their end, and would be
+    // counted while two sign-ins at the same time decide which of their own is too many.
+    const ended = await endAll(surplus.filter((record) => isOlder(record, made)))
+    return [...ended, ...(await endAll(surplus.filter((record) => !isOlder(record, made))))]
   }
 
   /** Takes ids off the index whose sessions Redis has let go; the clock of a caller, which may be wrong, does not decide that. */
