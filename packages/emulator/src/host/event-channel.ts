@@ -11,6 +11,7 @@ export function createEventChannel(listeners: Record<string, (...args: unknown[]
 
   const channel: EventChannel = {
     on(event, listener) {
+      if (typeof listener !== 'function') return
       byEvent.set(event, [...(byEvent.get(event) ?? []), listener])
     },
     once(event, listener) {
@@ -18,7 +19,7 @@ export function createEventChannel(listeners: Record<string, (...args: unknown[]
         channel.off(event, onlyOnce)
         listener(...args)
       }
-      channel.on(event, onlyOnce)
+      if (typeof listener === 'function') channel.on(event, onlyOnce)
     },
     off(event, listener) {
       byEvent.set(event, listener ? (byEvent.get(event) ?? []).filter((known) => known !== listener) : [])

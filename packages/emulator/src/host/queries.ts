@@ -87,7 +87,8 @@ export function createQueries({ adapter, thread, currentPage }: QueriesDeps): Re
           const shadowRoot = component._$.getShadowRoot()
           const all = shadowRoot?.querySelectorAll(selector) ?? []
           for (const target of observeAll ? all : all.slice(0, 1)) {
-            if (isConnected) thread.run(() => listener({ ...SEEN, id: target.id, dataset: target.dataset }))
+            if (!isConnected || typeof listener !== 'function') continue
+            thread.run(() => listener({ ...SEEN, id: target.id, dataset: target.dataset }))
           }
         })
       },

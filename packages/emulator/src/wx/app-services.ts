@@ -19,7 +19,7 @@ export function createAppServices({ thread, record }: DeviceContext, extConfig: 
     }
     return {
       onCheckForUpdate(listener: (result: { hasUpdate: boolean }) => void) {
-        thread.post(() => listener({ hasUpdate: update.state !== 'none' }))
+        tell(typeof listener === 'function', () => listener({ hasUpdate: update.state !== 'none' }))
       },
       onUpdateReady: (listener: () => void) => tell(update.state === 'ready', listener),
       onUpdateFailed: (listener: () => void) => tell(update.state === 'failed', listener),

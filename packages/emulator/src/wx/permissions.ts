@@ -110,6 +110,7 @@ export function createPermissions({ thread, record }: DeviceContext, choices: Us
         return {}
       }),
     onNeedPrivacyAuthorization(listener: (resolve: Resolve, info: { referrer: string }) => void): void {
+      if (typeof listener !== 'function') return
       // Only the last listener counts: same page.
       for (const former of wrapped.values()) asked.off(former)
       wrapped.clear()

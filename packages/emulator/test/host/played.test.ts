@@ -103,6 +103,7 @@ test('an intersection observer sees everything on the page, of wx and of a compo
         const gone = this.createIntersectionObserver().relativeToViewport()
         gone.observe('.a', see('gone'))
         gone.disconnect()
+        this.createIntersectionObserver().relativeToViewport().observe('.a')
       },
     })`,
     'pages/home/home.wxml': '<view class="a" data-n="1"/><view class="a" data-n="2"/>',

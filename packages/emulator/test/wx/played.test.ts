@@ -12,6 +12,17 @@ function createPhone(options: Parameters<typeof createManualPhone>[0] = {}) {
 }
 
 describe('what programs ask for when they start', () => {
+  test('a listener that is no function is none, and the app goes on', async () => {
+    const { wx, device } = createPhone()
+    const none = undefined as never
+    const manager = wx.getUpdateManager()
+    manager.onCheckForUpdate(none)
+    manager.onUpdateReady(none)
+    wx.onNeedPrivacyAuthorization(none)
+    await device.idle()
+    expect(device.ledger.entries().filter(({ event }) => event === 'app.error')).toEqual([])
+  })
+
   test('getUpdateManager says that there is no update, or that one is ready', async () => {
     const { wx, device } = createPhone()
     const told: unknown[] = []
