@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { createRedisSessionStore } from '@weapp-auth/fastify'
 import { type Server, startRedisCluster, startSentinelGroup } from '@weapp-auth/test-servers'
-import { pino } from 'pino'
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { sessionStoreContract } from '../../../packages/fastify/test/sessions/session-store.contract.ts'
-import { connectRedis } from '../src/redis.ts'
+import { connect } from './connected-redis.ts'
 
 /** A master that a busy machine holds up for a moment is not to be replaced here. */
 const CALM = { nodeTimeoutMs: 30_000 }
@@ -29,13 +28,6 @@ describe.skipIf(inject('redisUrl') === null).each(GROUPS)('sessions in a Redis n
     }
   })
 })
-
-async function connect(url: string) {
-  const { redis } = connectRedis(url, pino({ level: 'silent' }))
-  onTestFinished(() => redis.disconnect())
-  await vi.waitFor(() => expect(redis.status).toBe('ready'), 10_000)
-  return redis
-}
 
 describe.skipIf(inject('redisUrl') === null)('what stands in REDIS_URL beside the address', () => {
   test('redis+sentinel://: user, password and database are those of the master', async () => {

@@ -7,14 +7,8 @@ import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { connectRedis } from '../src/redis.ts'
+import { connect } from './connected-redis.ts'
 import { createNetwork } from './network.ts'
-
-async function connect(url: string) {
-  const { redis } = connectRedis(url, pino({ level: 'silent' }))
-  onTestFinished(() => redis.disconnect())
-  await vi.waitFor(() => expect(redis.status).toBe('ready'), 10_000)
-  return redis
-}
 
 describe.skipIf(inject('redisUrl') === null)('what stands in REDIS_URL beside the address', () => {
   test.each([

@@ -53,6 +53,18 @@ async function createLookingCopy() {
   return { ...phone, storage, main, sub, told, request }
 }
 
+/** Two copies of the package on one storage, with the session that the first one has made. */
+async function signInOnTwoCopies() {
+  const storage = createSharedStorage()
+  const phone = createPhone({ storage: storage.open() })
+  const { service, auth: main } = phone
+  const sub = phone.addCopy({ storage: storage.open() })
+  await main.ensureLogin()
+  await flush()
+  await sub.ensureLogin()
+  return { storage, phone, service, main, sub }
+}
+
 describe('while a copy looks into the storage', () => {
   test('a logout in it wins over the session that is found there', async () => {
     const { sub, storage, request, told, advance } = await createLookingCopy()
@@ -101,13 +113,7 @@ describe('while a copy looks into the storage', () => {
 })
 
 test('a read of the storage that began before another copy signed out does not let a silent login commit', async () => {
-  const storage = createSharedStorage()
-  const phone = createPhone({ storage: storage.open() })
-  const { service, auth: main } = phone
-  const sub = phone.addCopy({ storage: storage.open() })
-  await main.ensureLogin()
-  await flush()
-  await sub.ensureLogin()
+  const { storage, phone, service, main, sub } = await signInOnTwoCopies()
   service.revokeAll('replaced')
   service.business = (call) => (call.path === '/slow' ? 'hold' : service.answerFor(call.token))
   service.exchanges.push('hold')
@@ -147,13 +153,7 @@ test('a copy that goes on with its session does not write over the sign-out of a
 })
 
 test('a copy whose session was ended elsewhere does not write over the new session of another', async () => {
-  const storage = createSharedStorage()
-  const phone = createPhone({ storage: storage.open() })
-  const { service, auth: main } = phone
-  const sub = phone.addCopy({ storage: storage.open() })
-  await main.ensureLogin()
-  await flush()
-  await sub.ensureLogin()
+  const { storage, service, main, sub } = await signInOnTwoCopies()
   await main.ensureLogin({ force: true })
   await flush()
   service.business = ({ token }) =>

@@ -129,7 +129,7 @@ test('a quota that is set to 0 refuses codes that phones have, too, until it is 
   expect(await exchange({ code })).toMatchObject({ errcode: 0 })
 })
 
-test('a fault hits it as any other call, and leaves the code unspent', async () => {
+test('a fault that is switched on for getuserphonenumber is answered, and leaves the phone code unspent', async () => {
   const { world, exchange } = await createShop()
   const { code } = world.phoneNumber('alice', appid)
   world.faults.set('getuserphonenumber', { errcode: -1, times: 1 })

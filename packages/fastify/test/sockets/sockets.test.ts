@@ -414,7 +414,7 @@ describe('in a host application', () => {
     expect(lines.join()).toContain('request.auth needs the guard')
   })
 
-  it('that has registered @fastify/websocket itself, its settings stay', async () => {
+  it('that has registered @fastify/websocket itself keeps the settings of its registration', async () => {
     const { app, connect, signIn, guarded } = await startLive({
       early: (app) => void app.register(websocket, { options: { maxPayload: 5 } }),
     })
