@@ -160,6 +160,27 @@ describe('ensureSessionKey', () => {
     expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'login_timeout' } })
   })
 
+  test('ensureSessionKey renews a dead key after two seconds while the storage stays silent, and ends in time', async () => {
+    const phone = createPhoneWithDecrypt()
+    phone.device.faults.set('wx.setStorage', { hang: true })
+    phone.device.faults.set('wx.checkSession', { ...DEAD, times: 1 })
+    // The session is new, its write has not ended, and the key is found dead: the storage is read before the next login.
+    phone.service.exchanges.push({ status: 201, data: phone.service.issue() }, 'hold')
+    const ready = watch(phone.auth.ensureSessionKey())
+    await phone.advance(1_000)
+    expect(phone.count('wx.login')).toBe(1)
+    await phone.advance(1_000)
+    expect(phone.count('wx.login')).toBe(2)
+    for (let second = 2; second < 17; second++) {
+      expect(ready.state).toBe('pending')
+      await phone.advance(1_000)
+    }
+    expect(ready.error).toMatchObject({ code: 'login_timeout' })
+    expect(phone.auth.getSession()).toMatchObject({ id: 's1' })
+    await phone.advance(IDLE_SECONDS * 500)
+    expect(phone.count('wx.login')).toBe(2)
+  })
+
   test('ignores the pause after a failed login', async () => {
     const { auth, device, service, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
