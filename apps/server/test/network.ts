@@ -13,8 +13,8 @@ export interface Network {
   delay(ms: number): void
 }
 
-/** A network between the service and the server at `target`, for this test alone. */
-export async function createNetwork(target: string): Promise<Network> {
+/** A network between the service and the server at `target`, for this test alone; by default on a free port. */
+export async function createNetwork(target: string, { host = '127.0.0.1', port: ownPort = 0 } = {}): Promise<Network> {
   const { hostname, port } = new URL(target)
   const open = new Set<Socket>()
   let delayMs = 0
@@ -40,7 +40,7 @@ export async function createNetwork(target: string): Promise<Network> {
     relay(far, near)
     if (isGone) for (const socket of [near, far]) lost.add(socket)
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(ownPort, host)
   await once(server, 'listening')
   onTestFinished(() => {
     server.close()
@@ -50,7 +50,7 @@ export async function createNetwork(target: string): Promise<Network> {
     for (const socket of open) lost.add(socket)
   }
   const url = new URL(target)
-  url.host = `127.0.0.1:${(server.address() as { port: number }).port}`
+  url.host = `${host}:${(server.address() as { port: number }).port}`
   return {
     url: url.href,
     delay: (ms) => {

@@ -1,5 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
+import dns from 'node:dns'
 import { once } from 'node:events'
+import { syncBuiltinESMExports } from 'node:module'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createRedisSessionStore } from '@weapp-auth/fastify'
 import { startOneNodeCluster, startRedis } from '@weapp-auth/test-servers'
@@ -65,6 +67,25 @@ test.skipIf(inject('redisUrl') === null)(
 )
 
 test.skipIf(inject('redisUrl') === null)(
+  'a cluster whose name in REDIS_URL stands for other servers by now is found, although every node met before is gone',
+  async () => {
+    const [first, second] = await Promise.all([startOneNodeCluster(), startOneNodeCluster()])
+    for (const server of [first, second]) onTestFinished(() => server.stop())
+    const names = playNames({ 'redis.test': '127.0.0.1' })
+    const port = Number(new URL(first.url).port)
+    const redis = await connect(`redis+cluster://redis.test:${port}`)
+    await first.stop()
+    names['redis.test'] = null
+    await vi.waitFor(() => expect(redis.status).not.toBe('ready'), 10_000)
+    // Another address with the same port: the second cluster is behind it.
+    await createNetwork(second.url.replace('redis+cluster:', 'redis:'), { host: '127.0.0.2', port })
+    names['redis.test'] = '127.0.0.2'
+    await vi.waitFor(() => expect(redis.status).toBe('ready'), 10_000)
+    expect(await redis.set('key', 'value')).toBe('OK')
+  },
+)
+
+test.skipIf(inject('redisUrl') === null)(
   'the connection that hears of ended sessions may be lost without a word: it is given up, and another one hears',
   async () => {
     const url = inject('redisUrl') ?? ''
@@ -96,3 +117,23 @@ test.skipIf(inject('redisUrl') === null)(
     await vi.waitFor(async () => expect(await isRemembered()).toBe(true), 5_000)
   },
 )
+
+/** What these names stand for until the test ends, and may be changed; null: nothing. All other names are as they are. */
+function playNames<Name extends string>(names: Record<Name, string | null>): Record<Name, string | null> {
+  const { lookup } = dns
+  const spy = vi.spyOn(dns, 'lookup').mockImplementation(((name: Name, ...rest: unknown[]) => {
+    if (!(name in names)) return Reflect.apply(lookup, dns, [name, ...rest])
+    const address = names[name]
+    const error =
+      address === null ? Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' }) : null
+    const { all = false } = Object(rest[0]) as { all?: boolean }
+    const done = rest.at(-1) as (error: Error | null, found: unknown, family: number) => void
+    setImmediate(() => done(error, all ? [{ address, family: 4 }] : address, 4))
+  }) as typeof lookup)
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    spy.mockRestore()
+    syncBuiltinESMExports()
+  })
+  return names
+}
