@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import type { FastifyRequest } from 'fastify'
 import { ApiError } from '../api-error.ts'
@@ -6,6 +5,7 @@ import { present } from '../http/bodies.ts'
 import { authenticate } from '../http/plugins/authenticate.ts'
 import type { RouteLimit } from '../http/plugins/rate-limit.ts'
 import { UpdateAvatarResponse } from '../http/schemas.ts'
+import type { TypedRoutes } from '../http/typed-routes.ts'
 import type { RecentUsers } from '../users/recent-users.ts'
 import type { AvatarStore } from './avatar-store.ts'
 import type { Avatars } from './avatars.ts'
@@ -31,7 +31,7 @@ export interface AvatarRoutesOptions {
 }
 
 /** `POST /v1/me/avatar`. */
-export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = async (app, options) => {
+export const avatarRoutes: TypedRoutes<AvatarRoutesOptions> = async (app, options) => {
   const { avatars, uploads, redraw, recentUsers, limit, publicUrl, pathPrefix } = options
 
   // The handler reads the form: only then is there somebody to read it for.
@@ -67,7 +67,7 @@ export const avatarRoutes: FastifyPluginAsyncTypebox<AvatarRoutesOptions> = asyn
 }
 
 /** `GET /avatars/:name`, for everybody: an address that nobody can guess, of a picture that is shown to others anyway. */
-export const avatarFileRoutes: FastifyPluginAsyncTypebox<{ store: AvatarStore }> = async (app, { store }) => {
+export const avatarFileRoutes: TypedRoutes<{ store: AvatarStore }> = async (app, { store }) => {
   app.get<{ Params: { name: string } }>('/avatars/:name', async ({ params: { name } }, reply) => {
     const jpeg = AVATAR_NAME.test(name) ? await store.find(name) : null
     if (!jpeg) throw noSuchPicture()

@@ -1,8 +1,8 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import { present } from '../http/bodies.ts'
 import { authenticate } from '../http/plugins/authenticate.ts'
 import { BindPhoneRequest, BindPhoneResponse, NoContent } from '../http/schemas.ts'
+import type { TypedRoutes } from '../http/typed-routes.ts'
 import { maskPhone } from '../phone-number.ts'
 import type { UserStore } from '../users/users.ts'
 import type { Phones } from './phones.ts'
@@ -14,7 +14,7 @@ export interface PhoneRoutesOptions {
 }
 
 /** The phone number of the caller. */
-export const phoneRoutes: FastifyPluginAsyncTypebox<PhoneRoutesOptions> = async (app, { users, phones }) => {
+export const phoneRoutes: TypedRoutes<PhoneRoutesOptions> = async (app, { users, phones }) => {
   app.post(
     ROUTES.phone,
     { onRequest: authenticate, schema: { body: BindPhoneRequest, response: { 200: BindPhoneResponse } } },

@@ -1,5 +1,5 @@
 import type * as Wire from '@weapp-auth/shared'
-import type { Static } from 'typebox'
+import type { XStatic } from 'typebox/schema'
 import type * as Schemas from '../../src/http/schemas.ts'
 
 /*
@@ -12,7 +12,7 @@ type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ?
 type Plain<T> = T extends object ? { [K in keyof T]: Plain<T[K]> } : T
 type Same<Schema, Type> = Equal<Plain<Schema>, Plain<Type>>
 
-type Of<Name extends keyof typeof Schemas> = Static<(typeof Schemas)[Name]>
+type Of<Name extends keyof typeof Schemas> = XStatic<(typeof Schemas)[Name]>
 
 export type Proof = [
   Assert<Same<Of<'CreateSessionRequest'>, Wire.CreateSessionRequest>>,

@@ -268,21 +268,27 @@ interface ValidationError {
   params?: unknown
 }
 
-/** Names the field and the rule, never the value. */
+/**
+ * Names the field and the rule, never the value. Of several fields it names the last; of that field it uses all errors, because
+ * there is one for each missing property, and in a union one for each branch before that of the union itself.
+ */
 function describe(validation: readonly unknown[], context: unknown): string {
   const errors = validation.map((error) => Object(error) as ValidationError)
-  // For a union the validator reports an error of each branch, and last the one of the union itself.
-  const { instancePath, keyword, message = 'is not valid', params } = errors.at(-1) as ValidationError
+  const { instancePath, keyword, message = 'is not valid' } = errors.at(-1) as ValidationError
   const path = String(instancePath ?? '')
     .slice(1)
     .replaceAll('/', '.')
+  const params = errors
+    .filter((error) => error.instancePath === instancePath)
+    .map((error) => Object(error.params) as Record<string, unknown>)
   if (keyword === 'required') {
-    // `requiredProperties` comes from our validator, `missingProperty` from Ajv, Fastify's default.
-    const { requiredProperties, missingProperty } = Object(params) as Record<string, unknown>
-    const missing = [requiredProperties ?? missingProperty].flat()
+    // `missingProperty` comes from Ajv, `requiredProperties` from TypeBox.
+    const missing = params.flatMap(
+      ({ missingProperty, requiredProperties }) => requiredProperties ?? missingProperty ?? [],
+    )
     return missing.map((name) => `${path ? `${path}.${name}` : name} is missing`).join(', ')
   }
-  const allowed = errors.flatMap(({ keyword, params }) => (keyword === 'const' ? [Object(params).allowedValue] : []))
+  const allowed = params.flatMap(({ allowedValue, allowedValues }) => allowedValues ?? allowedValue ?? [])
   if (allowed.length > 0) return `${path} must be one of ${allowed.join(', ')}`
-  return `${path || String(context ?? 'body')} ${message}`
+  return `${path || String(context ?? 'body')} ${String(message).replace('NOT', 'not')}`
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import type { SessionStore } from '../../sessions/session-store.ts'
 import type { UserStore } from '../../users/users.ts'
 import { LivenessResponse, ReadinessResponse } from '../schemas.ts'
+import type { TypedRoutes } from '../typed-routes.ts'
 
 /** A store that has not answered after this long counts as down. */
 const PING_DEADLINE_MS = 700
@@ -19,7 +19,7 @@ export interface HealthRoutesOptions {
  * `/readyz` is 200 while the session store answers, and after the user store has answered once. Later the user store may be
  * away: then nobody new can sign in, but users who are signed in keep working.
  */
-export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = async (app, { sessions, users }) => {
+export const healthRoutes: TypedRoutes<HealthRoutesOptions> = async (app, { sessions, users }) => {
   let usersWereUp = false
   const stopping = new AbortController()
   app.addHook('onClose', async () => stopping.abort())

@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import type { Accounts } from '../../accounts.ts'
 import type { Avatars } from '../../avatar/avatars.ts'
@@ -10,6 +9,7 @@ import type { UserStore } from '../../users/users.ts'
 import { present, wireUser } from '../bodies.ts'
 import { authenticate } from '../plugins/authenticate.ts'
 import { GetMeResponse, NoContent, UpdateProfileRequest, UpdateProfileResponse } from '../schemas.ts'
+import type { TypedRoutes } from '../typed-routes.ts'
 
 /** Where the user is read and changed. */
 export interface MeRoutesOptions {
@@ -24,7 +24,7 @@ export interface MeRoutesOptions {
 }
 
 /** The caller's own user and profile. */
-export const meRoutes: FastifyPluginAsyncTypebox<MeRoutesOptions> = async (app, options) => {
+export const meRoutes: TypedRoutes<MeRoutesOptions> = async (app, options) => {
   const { users, accounts, recentUsers, avatars, phones } = options
 
   app.get(

@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import { ApiError } from '../../api-error.ts'
 import type { UserStore } from '../../users/users.ts'
@@ -12,6 +11,7 @@ import {
   VerifyOpenDataRequest,
   VerifyOpenDataResponse,
 } from '../schemas.ts'
+import type { TypedRoutes } from '../typed-routes.ts'
 
 /** Where the session_keys are, and how often they may be used. */
 export interface OpenDataRoutesOptions {
@@ -22,7 +22,7 @@ export interface OpenDataRoutesOptions {
 }
 
 /** Data that WeChat gave to the phone, encrypted or signed with the user's session_key, which only the server has. */
-export const openDataRoutes: FastifyPluginAsyncTypebox<OpenDataRoutesOptions> = async (app, options) => {
+export const openDataRoutes: TypedRoutes<OpenDataRoutesOptions> = async (app, options) => {
   const { users, limit, now } = options
 
   app.post(

@@ -1,10 +1,10 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import type { UserStore } from '../../users/users.ts'
 import type { WechatGateway } from '../../wechat/gateway.ts'
 import { authenticate } from '../plugins/authenticate.ts'
 import type { RouteLimit } from '../plugins/rate-limit.ts'
 import { CheckSessionKeyResponse } from '../schemas.ts'
+import type { TypedRoutes } from '../typed-routes.ts'
 
 /** Where the session_keys are, and how WeChat is asked about them. */
 export interface SessionKeyRoutesOptions {
@@ -15,7 +15,7 @@ export interface SessionKeyRoutesOptions {
 }
 
 /** Routes about WeChat's session_key of the caller, whose lifetime does not depend on that of the session. */
-export const sessionKeyRoutes: FastifyPluginAsyncTypebox<SessionKeyRoutesOptions> = async (app, options) => {
+export const sessionKeyRoutes: TypedRoutes<SessionKeyRoutesOptions> = async (app, options) => {
   const { wechat, users, limit } = options
 
   app.post(

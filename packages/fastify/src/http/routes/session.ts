@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import { ApiError } from '../../api-error.ts'
 import type { Session, Sessions } from '../../sessions/sessions.ts'
@@ -6,6 +5,7 @@ import type { RecentUsers } from '../../users/recent-users.ts'
 import { present, sessionSummary, wireUser } from '../bodies.ts'
 import { getSession } from '../plugins/authenticate.ts'
 import { GetSessionResponse, NoContent } from '../schemas.ts'
+import type { TypedRoutes } from '../typed-routes.ts'
 
 /** Where the session and its user are. */
 export interface SessionRoutesOptions {
@@ -15,10 +15,7 @@ export interface SessionRoutesOptions {
 }
 
 /** The session of the caller's own token. */
-export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRoutesOptions> = async (
-  app,
-  { sessions, recentUsers, now },
-) => {
+export const sessionRoutes: TypedRoutes<SessionRoutesOptions> = async (app, { sessions, recentUsers, now }) => {
   app.get(ROUTES.session, { schema: { response: { 200: GetSessionResponse } } }, async (request) => {
     const session = await getSession(request, sessions)
     const user = present(await recentUsers.find(session.userId))

@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import type { FastifyRequest } from 'fastify'
 import type { Accounts } from '../../accounts.ts'
@@ -20,6 +19,7 @@ import {
   RevokeSessionsResponse,
   SessionParams,
 } from '../schemas.ts'
+import type { TypedRoutes } from '../typed-routes.ts'
 
 const MAX_DATA_BYTES = 4 * 1024
 
@@ -36,7 +36,7 @@ export interface SessionsRoutesOptions {
 }
 
 /** Routes to sign in with a code of `wx.login`, to list the sessions of the user, and to end them. */
-export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsRoutesOptions> = async (app, options) => {
+export const sessionsRoutes: TypedRoutes<SessionsRoutesOptions> = async (app, options) => {
   const { wechat, sessions, users, accounts, phones, limit } = options
 
   app.post(

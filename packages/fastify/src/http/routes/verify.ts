@@ -1,7 +1,7 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ROUTES } from '@weapp-auth/shared'
 import { authenticate } from '../plugins/authenticate.ts'
 import { NoContent } from '../schemas.ts'
+import type { TypedRoutes } from '../typed-routes.ts'
 
 /**
  * Forward-auth: a reverse proxy asks here whether it may let a request through to a backend in any language.
@@ -9,7 +9,7 @@ import { NoContent } from '../schemas.ts'
  * A refusal stands in the body and once more in the header `X-Auth-Refusal`, because nginx drops the body of what
  * `auth_request` asks. To ask a second time for the body would be wrong: the answer may have changed in between.
  */
-export const verifyRoutes: FastifyPluginAsyncTypebox = async (app) => {
+export const verifyRoutes: TypedRoutes = async (app) => {
   app.addHook('onSend', async (_request, reply, payload) => {
     if (reply.statusCode >= 400 && typeof payload === 'string') reply.header('x-auth-refusal', toAscii(payload))
   })
