@@ -191,7 +191,7 @@ function attribute(node: Node, name: string): unknown {
   return node.getAttribute(name) ?? undefined
 }
 
-/** `disabled`, `disabled="{{true}}"` and `disabled="disabled"` are on; `{{false}}` and its absence are off. */
+/** `disabled`, `{{true}}`, `{{1}}` and `{{'some text'}}` are on; `{{false}}`, `{{0}}`, `{{''}}` and its absence are off. */
 function isOn(value: unknown): boolean {
-  return value !== undefined && value !== false && value !== null && value !== 'false'
+  return Boolean(value) && value !== 'false'
 }

@@ -100,6 +100,16 @@ test('a disabled button gives nothing', async () => {
   await app.close()
 })
 
+test.each(["''", '0', 'null', 'false'])(
+  'a button whose disabled is {{%s}} takes a tap, as in WeChat',
+  async (value) => {
+    const { device } = createManualPhone()
+    const { app, tap } = await openPage(device, BUTTON.replace('>', ` disabled="{{${value}}}">`))
+    expect(await tap()).toHaveLength(1)
+    await app.close()
+  },
+)
+
 test('who closes the panel of avatars causes no event', async () => {
   const { device } = createManualPhone()
   const { app, tap } = await openPage(device, '<button id="b" open-type="chooseAvatar" bindchooseavatar="got">')
