@@ -48,7 +48,7 @@ export function phoneDocument(document: Document, readFile: (path: string) => Ui
 }
 
 function isOn(value: unknown): boolean {
-  return value !== false && value !== 'false' && value !== null && value !== undefined
+  return Boolean(value) && value !== 'false'
 }
 
 /** Hands what somebody does on the screen to the app. */
