@@ -7,12 +7,30 @@ export type Status = 'loading' | 'ready' | 'empty' | 'signed-out' | 'offline' | 
 export function stateOf(error: unknown): { status: Status; message: string } {
   const code = isAuthError(error) ? error.code : ''
   if (code === 'logged_out' || code === 'unauthorized') return { status: 'signed-out', message: '' }
-  return { status: code === 'network' ? 'offline' : 'error', message: explain(code) }
+  return { status: code === 'network' ? 'offline' : 'error', message: explain(error) }
 }
 
-/** What a person is told when signing in or loading did not work, by the error code of `@weapp-auth/client`. */
-export function explain(code: string): string {
-  switch (code) {
+/** What a person is told when the service answered, and not with what was asked for. */
+export const UNAVAILABLE = '服务暂时不可用，请稍后重试'
+
+/** What a person is told when a call of `auth` rejected: by the service's own code, where it says more than the client's. */
+export function explain(error: unknown): string {
+  if (!isAuthError(error)) return '出了点问题，请重试'
+  switch (error.problem) {
+    case 'phone_code_invalid':
+      return '手机号没有通过验证，请再点一次'
+    case 'user_disabled':
+      return '账号已停用，请联系店里'
+    case 'payload_too_large':
+      return '图片太大了，请换一张小一点的'
+    case 'media_type_unsupported':
+      return '这张图片打不开，请换一张'
+    case 'rate_limited':
+      return '操作太频繁，请稍后再试'
+    case 'not_found':
+      return '这项功能还没有开通'
+  }
+  switch (error.code) {
     case 'network':
       return '网络不可用，请检查网络后重试'
     case 'login_failed':
@@ -22,7 +40,7 @@ export function explain(code: string): string {
       return '网络有点慢，请稍后重试'
     case 'unavailable':
     case 'bad_response':
-      return '服务暂时不可用，请稍后重试'
+      return UNAVAILABLE
     case 'rejected':
       return '填写的内容没有被接受'
     case 'login_rejected':
@@ -35,6 +53,15 @@ export function explain(code: string): string {
     default:
       return '出了点问题，请重试'
   }
+}
+
+/** Why a tap on a `getPhoneNumber` button gave no code; empty for somebody who declined, and knows it. */
+export function explainNoPhoneCode({ errMsg, errno }: { errMsg: string; errno?: number }): string {
+  if (/user (deny|cancel)/.test(errMsg)) return ''
+  // WeChat's quota for this mini-program is used up: no tap helps until somebody has bought more.
+  if (errno === 1400001) return '手机号验证暂时不可用'
+  if (/privacy/.test(errMsg)) return '同意隐私保护指引后才能使用手机号'
+  return '没有拿到手机号，请检查网络后重试'
 }
 
 /** Why somebody is signed out who did not tap for it, by the reason of the `logout` event. */

@@ -1,15 +1,19 @@
-import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createDevice, type Device, launchApp, localLink, type RunningApp } from '@weapp-auth/emulator'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import type { AppDeps } from '../../server/src/app.ts'
-import { demo } from '../../server/src/demo.ts'
-import { COLUMNS, environment, isAvailable, type Service, startService } from '../../server/test/service.ts'
-
-const FOLDER = join(import.meta.dirname, '..')
-const BUILT = join(FOLDER, 'dist')
+import { createDevice, localLink } from '@weapp-auth/emulator'
+import { describe, expect, test } from 'vitest'
+import { COLUMNS, environment, isAvailable } from '../../server/test/service.ts'
+import {
+  BUILT,
+  buildWaitingForTap,
+  createDeviceOf,
+  FOLDER,
+  open,
+  openOrders,
+  openProfile,
+  startDemo,
+} from './open-example.ts'
 
 /** The whole example in the host, on an emulated phone, against the real service over HTTP. */
 describe.each(COLUMNS.filter(isAvailable))('the example, stores %s', (column) => {
@@ -308,13 +312,7 @@ describe('the page with the socket', () => {
 describe('the example whose first sign-in waits for a tap', () => {
   test('asks nobody at WeChat before the tap, shows what needs no sign-in, and is silent from then on', async () => {
     const service = await startDemo('embedded')
-    const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-tap-'))
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-    cpSync(BUILT, folder, { recursive: true })
-    const config = readFileSync(join(folder, 'config.js'), 'utf8')
-    expect(config).toContain('"silent"')
-    writeFileSync(join(folder, 'config.js'), config.replace('"silent"', '"tap"'))
-
+    const folder = buildWaitingForTap()
     const device = createDeviceOf(service)
     const { app } = await open(service, device, folder)
     expect(app.page().route).toBe('pages/login/login')
@@ -325,7 +323,9 @@ describe('the example whose first sign-in waits for a tap', () => {
     await app.close()
 
     const { app: again } = await open(service, device, folder)
-    expect(again.exists('#login')).toBe(false)
+    await again.tap('#login >>> .login')
+    await again.settled()
+    expect(service.world.ledger.count('wx.login')).toBe(0)
     await again.input('#agreement', ['agreed'])
     await again.settled()
     await again.tap('#login >>> .login')
@@ -357,47 +357,3 @@ describe('the built folder', () => {
     expect(packed.equals(readFileSync(entry))).toBe(true)
   })
 })
-
-async function startDemo(
-  column: Parameters<typeof startService>[0],
-  sockets: AppDeps['sockets'] = {},
-): Promise<Service> {
-  return startService(
-    column,
-    async (app) => {
-      await app.register(demo)
-    },
-    { ...(sockets && { sockets }) },
-  )
-}
-
-function createDeviceOf({ world, baseUrl }: Service): Device {
-  return createDevice({
-    link: localLink(world),
-    appid: world.apps[0]?.appid ?? '',
-    resolve: (url) => new URL(url.pathname + url.search, baseUrl),
-  })
-}
-
-async function openProfile(app: RunningApp): Promise<void> {
-  await app.switchTab('pages/profile/profile')
-  await app.settled()
-}
-
-async function openOrders(service: Service, device?: Device): Promise<{ app: RunningApp; device: Device }> {
-  const opened = await open(service, device)
-  await opened.app.tap('#to-orders')
-  await opened.app.waitFor(() => opened.app.exists('#live') && opened.app.text('#live').startsWith('茶泡好了'))
-  return opened
-}
-
-async function open(
-  service: Service,
-  device = createDeviceOf(service),
-  folder = FOLDER,
-): Promise<{ app: RunningApp; device: Device }> {
-  const app = await launchApp({ folder, device, console: { ...console, warn: () => {} } })
-  onTestFinished(() => app.close())
-  await app.settled()
-  return { app, device }
-}

@@ -1,5 +1,5 @@
 import { auth } from '../../auth'
-import { explain, type Status, stateOf } from '../../explain'
+import { type Status, stateOf, UNAVAILABLE } from '../../explain'
 
 /** As `GET /v1/sessions` lists them. */
 interface SessionItem {
@@ -29,10 +29,15 @@ Page({
     return this.load()
   },
 
+  /** Somebody may have signed in on another page. */
+  onShow() {
+    if (this.data.status === 'signed-out' && auth.getSession()) this.load()
+  },
+
   async load() {
     try {
       const { statusCode, data } = await auth.request<{ sessions: SessionItem[] }>({ url: '/v1/sessions' })
-      if (statusCode !== 200) return this.setData({ status: 'error', message: explain('unavailable') })
+      if (statusCode !== 200) return this.setData({ status: 'error', message: UNAVAILABLE })
       this.setData({ status: 'ready', devices: data.sessions.map(toRow) })
     } catch (error) {
       this.setData(stateOf(error))
@@ -56,11 +61,12 @@ Page({
   async change(request: { url: string; method: 'DELETE' }, told: (data: { revoked?: number }) => string) {
     try {
       const { statusCode, data } = await auth.request<{ revoked?: number }>(request)
-      if (statusCode >= 400) return this.setData({ notice: explain('unavailable') })
+      if (statusCode >= 400) return this.setData({ notice: UNAVAILABLE })
       this.setData({ notice: told(data || {}) })
       await this.load()
     } catch (error) {
-      this.setData({ notice: stateOf(error).message })
+      const { status, message } = stateOf(error)
+      this.setData(status === 'signed-out' ? { status, message } : { notice: message })
     }
   },
 })

@@ -1,5 +1,5 @@
 import { auth } from '../../auth'
-import { explainLogout, type Status, stateOf } from '../../explain'
+import { explainLogout, type Status, stateOf, UNAVAILABLE } from '../../explain'
 
 interface Product {
   id: string
@@ -24,6 +24,11 @@ Page({
     return this.load()
   },
 
+  /** Somebody may have signed in on another page. */
+  onShow() {
+    if (this.data.status === 'signed-out' && auth.getSession()) this.load()
+  },
+
   onUnload() {
     this.stopListening()
   },
@@ -41,7 +46,7 @@ Page({
   async load() {
     try {
       const { statusCode, data } = await auth.request<{ products: Product[] }>({ url: '/products' })
-      if (statusCode !== 200) return this.setData({ status: 'error', message: '服务暂时不可用，请稍后重试' })
+      if (statusCode !== 200) return this.setData({ status: 'error', message: UNAVAILABLE })
       if (data.products.length === 0) return this.setData({ status: 'empty', message: '今天的茶卖完了，明早再来' })
       this.setData({ status: 'ready', products: data.products })
     } catch (error) {

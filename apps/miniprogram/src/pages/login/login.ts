@@ -1,4 +1,7 @@
-/** The first sign-in on this phone, where it waits for a tap: `FIRST_SIGN_IN` in config.ts. */
+/**
+ * The first sign-in on this phone, where it waits for a tap (`FIRST_SIGN_IN` in config.ts); and the one with a phone number, for
+ * those who are signed out.
+ */
 Page({
   data: { agreed: false },
 

@@ -1,5 +1,5 @@
 import { auth } from '../../auth'
-import { explain, explainLogout, type Status, stateOf } from '../../explain'
+import { explainLogout, type Status, stateOf, UNAVAILABLE } from '../../explain'
 
 interface Order {
   number: number
@@ -94,7 +94,7 @@ Page({
     try {
       const { statusCode, data } = await auth.request<{ orders: Order[] }>({ url: '/orders' })
       if (statusCode === 200) this.showAll(data.orders.map((order) => this.newest(order)))
-      else if (this.data.orders.length === 0) this.setData({ status: 'error', message: explain('unavailable') })
+      else if (this.data.orders.length === 0) this.setData({ status: 'error', message: UNAVAILABLE })
       return true
     } catch (error) {
       const { status, message } = stateOf(error)
@@ -110,7 +110,7 @@ Page({
     try {
       const { statusCode, data } = await auth.request<{ order: Order }>({ url: '/orders', method: 'POST', data: {} })
       if (statusCode === 201) this.show(data.order)
-      else this.setData({ notice: explain('unavailable') })
+      else this.setData({ notice: UNAVAILABLE })
     } catch (error) {
       this.setData({ notice: stateOf(error).message })
     }

@@ -1,4 +1,3 @@
-import { isAuthError } from '@weapp-auth/client'
 import { auth } from '../../auth'
 import { explain } from '../../explain'
 
@@ -16,7 +15,11 @@ Page({
       await auth.logout({ everywhere: true })
       wx.switchTab({ url: '/pages/index/index' })
     } catch (error) {
-      this.setData({ message: explain(isAuthError(error) ? error.code : '') })
+      this.setData({ message: explain(error) })
     }
+  },
+
+  openErase() {
+    wx.navigateTo({ url: '/pages/erase/erase' })
   },
 })

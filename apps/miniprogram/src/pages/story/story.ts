@@ -1,5 +1,5 @@
 import { auth } from '../../auth'
-import { type Status, stateOf } from '../../explain'
+import { type Status, stateOf, UNAVAILABLE } from '../../explain'
 
 /** A page for everybody: it greets those who are signed in, and asks nobody to be. */
 Page({
@@ -28,7 +28,7 @@ Page({
     try {
       const { statusCode, data } = await auth.request<{ paragraphs: string[] }>({ url: '/story', auth: 'optional' })
       if (statusCode === 200) this.setData({ status: 'ready', paragraphs: data.paragraphs })
-      else this.setData({ status: 'error', message: '服务暂时不可用，请稍后重试' })
+      else this.setData({ status: 'error', message: UNAVAILABLE })
       this.greet()
     } catch (error) {
       this.setData(stateOf(error))
