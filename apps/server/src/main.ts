@@ -1,11 +1,14 @@
 // The one file with effects: reads the environment, opens connections, listens, closes.
 import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
+import type { Logger } from 'pino'
 import { buildApp } from './app.ts'
 import { parseConfig } from './config.ts'
 import { DEMO_TEXTS } from './demo-texts.ts'
 import { chooseLanguage, type Language } from './language.ts'
 import { createLog } from './log.ts'
+import type { TakeSecrets } from './reload.ts'
+import { readSecretFiles, secretsInFiles } from './secret-files.ts'
 import { explainStartError } from './start-error.ts'
 import { openStores } from './stores.ts'
 
@@ -25,13 +28,14 @@ async function main(): Promise<void> {
   })
   language = chooseLanguage(options.lang)
   const texts = DEMO_TEXTS[language]
-  const config = parseConfig(process.env, language)
+  const config = parseConfig(readSecretFiles(process.env, language), language)
   const log = createLog(config.logLevel)
+  const reload = secretsInFiles(process.env).length > 0 ? await reloadOnHangup(log) : null
   // Files of the embedded stores hold openids and keys: only this user may read them.
   process.umask(0o077)
 
   const closers: (() => Promise<void>)[] = []
-  closeWithGrace({ delay: STOP_TIMEOUT_MS, logger: log }, async () => {
+  closeWithGrace({ delay: STOP_TIMEOUT_MS, logger: log, ...(reload && { skip: ['SIGHUP'] }) }, async () => {
     for (const close of closers.reverse()) await close()
   })
 
@@ -44,6 +48,11 @@ async function main(): Promise<void> {
   closers.push(() => app.close())
   await emulation?.mount(app)
   const address = await app.listen({ host: config.host, port: config.port })
+  const takeApps: TakeSecrets =
+    async ({ apps }) =>
+    () =>
+      app.weappAuth.replaceApps(apps)
+  reload?.ready([stores.takeKeyRing, ...(emulation ? [] : [takeApps])])
 
   const appids = (emulation ?? config).apps.map(({ appid }) => appid).join(', ')
   if (!emulation) return say(`signing in users of ${appids} through ${config.wechatApiBaseUrl}, on ${address}`)
@@ -56,6 +65,15 @@ async function main(): Promise<void> {
     if (!succeeded) throw new Error(texts.failed)
   }
   say(texts.serving(address))
+}
+
+/** From now on `SIGHUP` reads the secrets in files again, and ends the process no more. */
+async function reloadOnHangup(log: Logger): Promise<{ ready(parts: readonly TakeSecrets[]): void }> {
+  const { createReload } = await import('./reload.ts')
+  const { promise: parts, resolve: ready } = Promise.withResolvers<readonly TakeSecrets[]>()
+  const reload = createReload({ env: process.env, parts, log })
+  process.on('SIGHUP', () => void reload())
+  return { ready }
 }
 
 function endWith(error: unknown): void {

@@ -29,6 +29,8 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Cluster, Redis } from 'ioredis'
 import type { Config } from './config.ts'
 import { prepareDataDir } from './data-dir.ts'
+import { createReplaceableVault } from './key-ring.ts'
+import type { TakeSecrets } from './reload.ts'
 import type { SqlServer } from './sql-server.ts'
 import { openUserDatabase, type UserDatabase } from './user-database.ts'
 import { limitPhoneStore, limitUserStore } from './user-deadline.ts'
@@ -52,6 +54,8 @@ export interface Stores {
   outageLog: OutageLog
   /** Settles when a database answers and cannot be used: the service has to end, and says why. */
   unusable: Promise<Error>
+  /** Checks another key ring against the users' database; see {@link TakeSecrets}. */
+  takeKeyRing: TakeSecrets
   close(): Promise<void>
 }
 
@@ -76,9 +80,11 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     )
   }
   if (!config.redisUrl || !config.databaseUrl) prepareDataDir(config.dataDir, (message) => log.warn(message))
-  const vault = config.sessionKeyKeys
-    ? createSessionKeyVault({ keys: config.sessionKeyKeys })
-    : openVault(join(config.dataDir, 'session-keys'))
+  const { vault, take } = createReplaceableVault(
+    config.sessionKeyKeys
+      ? createSessionKeyVault({ keys: config.sessionKeyKeys })
+      : openVault(join(config.dataDir, 'session-keys')),
+  )
   const outageLog = createOutageLog()
   // The demonstration's data never meet real ones, whatever servers and folders it is given.
   const world = config.emulator ? 'emulated' : 'real'
@@ -112,6 +118,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     },
     avatars: await openAvatars(config),
     unusable: users.unusable,
+    takeKeyRing: take(users, (message) => log.warn(message)),
     redis,
     keyPrefix,
     openSessions(redis) {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Accounts, createAccounts, type SignInAnswer } from './accounts.ts'
 import type { AvatarsOptions } from './avatar/avatar-store.ts'
-import { APPID_PATTERN, DEFAULTS } from './defaults.ts'
+import { DEFAULTS } from './defaults.ts'
 import { guardedRequests } from './http/plugins/authenticate.ts'
 import { answerApiErrors, countedFailures, sendProblem } from './http/plugins/problems.ts'
 import { countRequests, createCount, createRateLimits, type RateLimitsOptions } from './http/plugins/rate-limit.ts'
@@ -24,7 +24,7 @@ import { createRecentUsers } from './users/recent-users.ts'
 import type { User, UserStore } from './users/users.ts'
 import { createWeappAuth } from './weapp-auth.ts'
 import type { AccessTokenStore } from './wechat/access-token.ts'
-import type { WechatApp } from './wechat/app-secrets.ts'
+import { checkApps, type WechatApp } from './wechat/app-secrets.ts'
 import { createWechatGateway } from './wechat/gateway.ts'
 
 const RESUME_ERASURES_MS = 10 * 60_000
@@ -189,16 +189,6 @@ function resumeErasuresOf(app: FastifyInstance, accounts: Accounts): void {
       .catch((error) => app.log.warn({ reason: reasonOf(error) }, 'an erasure was not finished yet'))
   }, RESUME_ERASURES_MS).unref()
   app.addHook('onClose', async () => clearInterval(timer))
-}
-
-function checkApps(apps: readonly WechatApp[]): void {
-  if (apps.length === 0) throw new TypeError('apps must name at least one mini-program')
-  for (const { appid, secrets } of apps) {
-    if (!APPID_PATTERN.test(appid)) throw new TypeError('apps: an appid must have 1 to 64 letters, digits, - or _')
-    if (secrets.length === 0 || secrets.includes('')) throw new TypeError(`apps: ${appid} must have a secret`)
-  }
-  if (new Set(apps.map(({ appid }) => appid)).size < apps.length)
-    throw new TypeError('apps must not name an appid twice')
 }
 
 function checkSeconds(options: Record<string, number>): void {

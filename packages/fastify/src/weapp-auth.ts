@@ -8,6 +8,7 @@ import { isPhoneNumber, type PhoneNumber } from './phone-number.ts'
 import type { Session, Sessions } from './sessions/sessions.ts'
 import type { GuardedSockets, ServerSocket } from './sockets/guarded-sockets.ts'
 import type { ExternalIdResult, LinkedIdentity, LinkResult, User, UserPage, UserStore } from './users/users.ts'
+import { checkApps, type WechatApp } from './wechat/app-secrets.ts'
 import type { WechatGateway } from './wechat/gateway.ts'
 
 /** How a session is started for a user who did not sign in with a code of `wx.login`. */
@@ -93,6 +94,13 @@ export interface WeappAuth {
    * @throws ApiError `store_unavailable` when only the sockets of this process may have got it
    */
   push(userId: string, text: string): Promise<void>
+  /**
+   * Replaces the option `apps`, when an appSecret was reset, say: calls to WeChat that begin now, and those that WeChat refuses an
+   * old appSecret, take the new ones. Sessions of a mini-program that is no longer named are refused.
+   *
+   * @throws TypeError as `weappAuth` does; then the old ones stay
+   */
+  replaceApps(apps: readonly WechatApp[]): void
   findUser(userId: string): Promise<User | null>
   findUserByExternalId(externalId: string): Promise<User | null>
   /**
@@ -221,6 +229,12 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
       if (!sockets) throw noSockets()
       await sockets.push(userId, text)
     },
+
+    replaceApps(apps) {
+      checkApps(apps)
+      wechat.replaceApps(apps)
+    },
+
     findUser: (userId) => users.findUser(userId),
 
     findUserByExternalId: (externalId) => users.findUserByExternalId(externalId),

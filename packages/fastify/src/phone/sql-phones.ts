@@ -32,7 +32,7 @@ const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  * decided by its unique digest: whoever finds it taken begins again.
  */
 export function createSqlPhoneStore({ db, vault }: SqlPhoneStoreOptions): PhoneStore {
-  const statements = prepareStatements(db, vault.ring.length)
+  const statements = prepareStatements(db)
   const identities = createSqlIdentities({ db, statements, vault })
   const isSqlite = engineOf(db) === 'sqlite'
   const digestOf = createPhoneDigests({ db, vault })

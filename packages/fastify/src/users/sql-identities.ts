@@ -4,7 +4,7 @@ import type { WechatIdentity } from '../wechat-identity.ts'
 import type { UsersDatabase } from './database.ts'
 import { EMPTY_PROFILE } from './profile.ts'
 import type { SessionKeyVault } from './session-key-vault.ts'
-import type { Key, Statements, UserRow } from './sql-statements.ts'
+import { COMPARED_KEYS, type Key, type Statements, type UserRow } from './sql-statements.ts'
 import type { LinkResult } from './users.ts'
 
 type Tx = Transaction<UsersDatabase>
@@ -178,9 +178,9 @@ export function sealKey(
 ): Key {
   const owner = { appid, openid }
   const key: Key = { session_key: vault.seal(sessionKey, owner), now: nowMs }
-  vault.fingerprints(sessionKey, owner).forEach((fingerprint, index) => {
-    key[`fingerprint${index}`] = fingerprint
-  })
+  const fingerprints = vault.fingerprints(sessionKey, owner)
+  for (let index = 0; index < COMPARED_KEYS; index++)
+    key[`fingerprint${index}`] = fingerprints[index] ?? fingerprints[0]
   return key
 }
 

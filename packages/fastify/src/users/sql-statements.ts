@@ -40,10 +40,17 @@ interface Conflict {
 /** What {@link prepareStatements} makes. */
 export type Statements = ReturnType<typeof prepareStatements>
 
-/** @param ringSize how many keys the vault has */
-export function prepareStatements(db: Kysely<UsersDatabase>, ringSize: number) {
+/**
+ * With so many keys of the ring a stored session_key is compared: the key ring of a running service can be replaced, and a
+ * statement is prepared once. A session_key that a later key of the ring sealed counts as another one at the next sign-in, and is
+ * kept as its own predecessor.
+ */
+export const COMPARED_KEYS = 4
+
+/** The statements of the users' tables, each prepared once. */
+export function prepareStatements(db: Kysely<UsersDatabase>) {
   const engine = engineOf(db)
-  const fingerprints = (p: Key) => Array.from({ length: ringSize }, (_, i) => p[`fingerprint${i}`])
+  const fingerprints = (p: Key) => Array.from({ length: COMPARED_KEYS }, (_, i) => p[`fingerprint${i}`])
   /** Takes a session_key. In MySQL an assignment sees what those before it have assigned, so the order matters. */
   const newKey = (p: Key) => ({
     previous_session_key: sql<string | null>`case when session_key_fingerprint in (${sql.join(fingerprints(p))})

@@ -31,7 +31,7 @@ const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Users in SQLite, PostgreSQL or MySQL. */
 export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUserStoreOptions): UserStore {
-  const statements = prepareStatements(db, vault.ring.length)
+  const statements = prepareStatements(db)
   const identities = createSqlIdentities({ db, statements, vault })
   const accounts = createSqlAccounts({ db, statements })
   const takeTurns = createTurns(TURN_MS, () => storeUnavailable(STORE, 'other calls about the same user take too long'))

@@ -1,4 +1,5 @@
 import { ApiError } from '../api-error.ts'
+import { APPID_PATTERN } from '../defaults.ts'
 import type { WechatAnswer } from './api-call.ts'
 import { INVALID_APP_SECRET } from './errcodes.ts'
 
@@ -14,16 +15,18 @@ export interface AppSecrets {
   has(appid: string): boolean
   /**
    * WeChat's answer to the first appSecret that it does not refuse. The one that worked last comes first, so that a
-   * rotation costs one extra call and not one each time.
+   * rotation costs one extra call and not one each time. Secrets that are replaced meanwhile are tried too.
    *
    * @throws ApiError `appid_unknown`, `wechat_misconfigured` when it refuses all of them, or what `call` throws
    */
   use(appid: string, call: (appSecret: string) => Promise<WechatAnswer>): Promise<WechatAnswer>
+  /** From now on these mini-programs are known, with these appSecrets, and no others. */
+  replace(apps: readonly WechatApp[]): void
 }
 
 /** @param o.warn told once of each appSecret that WeChat refuses, and again if it had worked in between */
 export function createAppSecrets(o: { apps: readonly WechatApp[]; warn: (message: string) => void }): AppSecrets {
-  const apps = new Map(o.apps.map((app) => [app.appid, app]))
+  let apps = byAppid(o.apps)
   const working = new Map<string, string>()
   const told = new Set<string>()
 
@@ -31,9 +34,15 @@ export function createAppSecrets(o: { apps: readonly WechatApp[]; warn: (message
     has: (appid) => apps.has(appid),
 
     async use(appid, call) {
-      const app = apps.get(appid)
-      if (!app) throw new ApiError('appid_unknown', 'this appid is not configured')
-      for (const secret of inOrder(app)) {
+      const tried = new Set<string>()
+      for (;;) {
+        const app = apps.get(appid)
+        if (!app) throw new ApiError('appid_unknown', 'this appid is not configured')
+        const secret = inOrder(app).find((each) => !tried.has(each))
+        if (secret === undefined) {
+          throw new ApiError('wechat_misconfigured', `WeChat refuses every appSecret of ${appid} (errcode 40125)`)
+        }
+        tried.add(secret)
         const place = `appSecret ${app.secrets.indexOf(secret) + 1} of ${app.secrets.length} of ${appid}`
         const answer = await call(secret)
         if (answer.errcode !== INVALID_APP_SECRET) {
@@ -44,12 +53,34 @@ export function createAppSecrets(o: { apps: readonly WechatApp[]; warn: (message
         if (!told.has(place)) o.warn(`WeChat refuses ${place} (errcode 40125): remove it or correct it`)
         told.add(place)
       }
-      throw new ApiError('wechat_misconfigured', `WeChat refuses every appSecret of ${appid} (errcode 40125)`)
+    },
+
+    replace(replacement) {
+      apps = byAppid(replacement)
+      // A place in the list may be another secret's now.
+      told.clear()
     },
   }
 
   function inOrder({ appid, secrets }: WechatApp): readonly string[] {
     const last = working.get(appid)
-    return last === undefined ? secrets : [last, ...secrets.filter((secret) => secret !== last)]
+    return last !== undefined && secrets.includes(last)
+      ? [last, ...secrets.filter((secret) => secret !== last)]
+      : secrets
   }
+}
+
+function byAppid(apps: readonly WechatApp[]): Map<string, WechatApp> {
+  return new Map(apps.map((app) => [app.appid, app]))
+}
+
+/** @throws TypeError for apps that cannot be used; it quotes no secret */
+export function checkApps(apps: readonly WechatApp[]): void {
+  if (apps.length === 0) throw new TypeError('apps must name at least one mini-program')
+  for (const { appid, secrets } of apps) {
+    if (!APPID_PATTERN.test(appid)) throw new TypeError('apps: an appid must have 1 to 64 letters, digits, - or _')
+    if (secrets.length === 0 || secrets.includes('')) throw new TypeError(`apps: ${appid} must have a secret`)
+  }
+  if (new Set(apps.map(({ appid }) => appid)).size < apps.length)
+    throw new TypeError('apps must not name an appid twice')
 }

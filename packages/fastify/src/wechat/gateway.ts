@@ -14,6 +14,8 @@ const MAX_ID_LENGTH = 64
 /** Everything we ask of WeChat. Signing in takes `code2Session` alone, and that needs no access_token. */
 export interface WechatGateway extends SessionKeyCalls {
   hasApp(appid: string): boolean
+  /** From now on these mini-programs are known, with these appSecrets, and no others. */
+  replaceApps(apps: readonly WechatApp[]): void
   /**
    * Refuses what cannot be a code of `wx.login`.
    *
@@ -59,6 +61,8 @@ export function createWechatGateway(options: WechatGatewayOptions): WechatGatewa
 
   return {
     hasApp: (appid) => secrets.has(appid),
+
+    replaceApps: (apps) => secrets.replace(apps),
 
     checkCode: (code) => checkCode(code, warn),
 

@@ -283,6 +283,29 @@ describe('several secrets', () => {
     expect(await exchangeThrice()).toEqual(['appSecret 2'])
   })
 
+  it('that replace others while WeChat answers are tried before a sign-in is refused', async () => {
+    const { asked, baseUrl } = await upstream((request, response) => {
+      gateway.replaceApps([{ appid: APPID, secrets: ['old', 'new'] }])
+      rotated(request, response)
+    })
+    const gateway = gatewayTo(baseUrl, { apps: [{ appid: APPID, secrets: ['old'] }] })
+    expect(await gateway.code2Session(APPID, CODE)).toMatchObject({ openid: SUCCESS.openid })
+    expect(asked.map((url) => url.searchParams.get('secret'))).toEqual(['old', 'new'])
+  })
+
+  it('that are no longer named are forgotten, also the one that worked last', async () => {
+    const { asked, baseUrl } = await upstream(json(SUCCESS))
+    const gateway = gatewayTo(baseUrl, { apps: [{ appid: APPID, secrets: ['leaked'] }] })
+    await gateway.code2Session(APPID, CODE)
+    gateway.replaceApps([
+      { appid: APPID, secrets: ['new'] },
+      { appid: 'wx2', secrets: ['s'] },
+    ])
+    await gateway.code2Session(APPID, CODE)
+    expect(asked.map((url) => url.searchParams.get('secret'))).toEqual(['leaked', 'new'])
+    expect(gateway.hasApp('wx2')).toBe(true)
+  })
+
   it('that are all refused are a misconfiguration', async () => {
     const { asked, baseUrl } = await upstream(json({ errcode: 40125 }))
     const gateway = gatewayTo(baseUrl, { apps: [{ appid: APPID, secrets: ['a', 'b'] }] })
