@@ -37,11 +37,12 @@ export class UnusableDatabaseError extends Error {
  * wait. A process that was killed meanwhile has left nothing that the next one could not finish.
  *
  * @param world whose users these are; a database of the other world is refused. Default `real`.
+ * @returns the migrations that were made now, in order
  * @throws UnusableDatabaseError when a table of that name is somebody else's, the users are those of the other world, or for
  * want of rights
  * @throws Error whatever else went wrong; it may be over when asked again
  */
-export async function migrateUsers(db: Kysely<UsersDatabase>, world: World = 'real'): Promise<void> {
+export async function migrateUsers(db: Kysely<UsersDatabase>, world: World = 'real'): Promise<string[]> {
   // Before anything is created, so that no half of our tables stays behind.
   for (const table of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]) await refuseForeignTable(db, table)
   const migrator = new Migrator({
@@ -50,10 +51,11 @@ export async function migrateUsers(db: Kysely<UsersDatabase>, world: World = 're
     migrationTableName: 'weapp_auth_migrations',
     migrationLockTableName: 'weapp_auth_migrations_lock',
   })
-  const { error } = await migrator.migrateToLatest()
+  const { error, results = [] } = await migrator.migrateToLatest()
   if (error) throw toMigrationError(error)
   const clash = await findWorldClash(db, world)
   if (clash) throw new UnusableDatabaseError(clash)
+  return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName)
 }
 
 async function refuseForeignTable(db: Kysely<UsersDatabase>, table: keyof typeof COLUMNS): Promise<void> {

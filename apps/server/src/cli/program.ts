@@ -1,0 +1,69 @@
+import { CommanderError, Command as Program } from 'commander'
+import { chooseLanguage, inLanguage, type Language } from '../language.ts'
+import { explainStartError } from '../start-error.ts'
+import { type Command, EXIT, type Terminal, WrongUseError } from './terminal.ts'
+
+/**
+ * Runs one command line, e.g. `['users', 'list']`, and answers its exit code. What a command needs is loaded with it.
+ */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  const { stderr, env } = terminal
+  let language: Language = 'en'
+  try {
+    language = readLanguage(args, env)
+    const command: Command = { ...terminal, language, say: inLanguage(language) }
+    let code: number = EXIT.done
+    const program = buildProgram(command, (ended) => {
+      code = ended
+    })
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    // Commander has written its own message, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse
+    stderr.write(`weapp-auth: ${explainStartError(error, env, language)}\n`)
+    return error instanceof WrongUseError ? EXIT.wrongUse : EXIT.failed
+  }
+}
+
+function buildProgram(command: Command, end: (code: number) => void): Program {
+  const { stdout, stderr, say } = command
+  const program = new Program('weapp-auth')
+    .description(say('looks after a weapp-auth service', '管理 weapp-auth 服务'))
+    .option('--lang <language>', say('en or zh; default: the language of the terminal', 'en 或 zh；默认与终端一致'))
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
+    .exitOverride()
+    .showHelpAfterError()
+  addMaking(program, command, end)
+  return program
+}
+
+/** Commands that need no running service. */
+function addMaking(program: Program, command: Command, end: (code: number) => void): void {
+  const { say } = command
+  program
+    .command('token <name>')
+    .description(say('make a token for the service API', '为服务 API 生成令牌'))
+    .requiredOption(
+      '--scopes <scopes>',
+      say('what it may do: some of read+write+issue+wechat', '允许的操作：read+write+issue+wechat 中的若干个'),
+    )
+    .action(async (name: string, { scopes }: { scopes: string }) =>
+      end(await (await import('./token.ts')).makeToken(command, name, scopes)),
+    )
+  program
+    .command('migrate')
+    .description(say("bring the users' tables up to date", '更新用户库的表结构'))
+    .action(async () => end(await (await import('./migrate.ts')).migrate(command)))
+}
+
+/** Before anything is parsed: mistakes in the arguments are told in this language too. */
+function readLanguage(args: readonly string[], env: Terminal['env']): Language {
+  const at = args.findIndex((arg) => arg === '--lang' || arg.startsWith('--lang='))
+  const [, given = args[at + 1]] = args[at]?.split('=') ?? []
+  try {
+    return chooseLanguage(at < 0 ? undefined : (given ?? ''), env.LC_ALL || env.LC_MESSAGES || env.LANG || undefined)
+  } catch (error) {
+    throw new WrongUseError((error as TypeError).message)
+  }
+}

@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process'
+import { hash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { openSqliteUsers } from '@weapp-auth/fastify'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { run } from './run.ts'
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+const REAL_APP = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 'canary-1' }
+
+describe('weapp-auth', () => {
+  test('a command that does not exist is wrong use, and the answer shows those that do', async () => {
+    const { code, out, err } = await run(['tokn'])
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toContain("unknown command 'tokn'")
+    expect(err).toMatch(/^ {2}token /m)
+  })
+
+  test('--help goes to stdout and is no failure, in Chinese where the terminal is', async () => {
+    expect(await run(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('make a token'), err: '' })
+    expect((await run(['--help'], { LANG: 'zh_CN.UTF-8' })).out).toContain('生成令牌')
+    expect((await run(['--lang', 'zh', '--help'])).out).toContain('生成令牌')
+    expect((await run(['--lang=zh', '--help'])).out).toContain('生成令牌')
+  })
+
+  test('a language that there is not is wrong use', async () => {
+    expect(await run(['--lang', 'fr', 'migrate'])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/en, zh, not fr/),
+    })
+  })
+
+  test('a configuration that cannot be used is a failure that names every problem, and no secret', async () => {
+    const { code, err } = await run(['migrate'], { ...REAL_APP, PORT: 'x', REDIS_URL: 'x' })
+    expect(code).toBe(1)
+    expect(err).toMatch(/PORT[\s\S]*REDIS_URL/)
+    expect(err).not.toContain('canary')
+  })
+
+  test('as a program of its own it prints, and ends with its exit code', async () => {
+    const start = promisify(execFile)
+    const ended = await start(process.execPath, [MAIN, 'token', 'shop', '--scopes', 'read'], { env: { LANG: 'C' } })
+    expect(ended.stdout).toMatch(/^[\w-]{43}\nshop:read:[0-9a-f]{64}\n$/)
+    await expect(start(process.execPath, [MAIN, 'token'], { env: { LANG: 'C' } })).rejects.toMatchObject({ code: 2 })
+  })
+})
+
+describe('weapp-auth token', () => {
+  test('prints a new token once, and the entry of SERVICE_TOKENS that holds its digest and nothing else of it', async () => {
+    const { code, out, err } = await run(['token', 'shop-backend', '--scopes', 'read+issue'])
+    const [token = '', entry = ''] = out.split('\n')
+    expect(code).toBe(0)
+    expect(Buffer.from(token, 'base64url')).toHaveLength(32)
+    expect(entry).toBe(`shop-backend:read+issue:${hash('sha256', token)}`)
+    expect(err).toContain('SERVICE_TOKENS')
+    expect(err).not.toContain(token)
+    expect((await run(['token', 'shop-backend', '--scopes', 'read'])).out).not.toContain(token)
+  })
+
+  test.each([
+    ['a scope that there is not', ['shop', '--scopes', 'read+all'], /read\+write\+issue\+wechat/],
+    ['no scope', ['shop', '--scopes', ''], /read\+write\+issue\+wechat/],
+    ['a name that would end the entry', ['shop:write', '--scopes', 'read'], /the name must be/],
+    ['no name', ['--scopes', 'read'], /missing required argument/],
+  ])('%s is wrong use', async (_, args, message) => {
+    expect(await run(['token', ...args])).toMatchObject({ code: 2, out: '', err: expect.stringMatching(message) })
+  })
+})
+
+describe('weapp-auth migrate', () => {
+  test('makes the tables of the embedded users, and says so once', async () => {
+    const DATA_DIR = folder()
+    const first = await run(['migrate'], { ...REAL_APP, DATA_DIR })
+    expect(first).toMatchObject({ code: 0, out: expect.stringMatching(/^0001-users\n/) })
+    expect(await run(['migrate'], { ...REAL_APP, DATA_DIR })).toMatchObject({
+      code: 0,
+      out: 'the tables were up to date\n',
+    })
+  })
+
+  test('where the service runs on the embedded users, it says who has them', async () => {
+    const DATA_DIR = folder()
+    const held = openSqliteUsers(join(DATA_DIR, 'users.sqlite'))
+    onTestFinished(() => held.destroy())
+    const { code, err } = await run(['migrate'], { ...REAL_APP, DATA_DIR })
+    expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining('is in use by another process') })
+  })
+})
+
+function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'weapp-auth-cli-'))
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
