@@ -8,6 +8,15 @@ export { APPID_PATTERN, DEFAULTS } from './defaults.ts'
 export { authenticate, type RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'
 export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
+export {
+  IMPORT_COLUMNS,
+  type ImportColumn,
+  type ImportLine,
+  type ImportSettings,
+  isUtcOffset,
+} from './import/import-line.ts'
+export type { ImportOutcome } from './import/import-plan.ts'
+export { createSqlImport, MAX_IMPORT_LINES, type SqlImportOptions, type UserImport } from './import/sql-import.ts'
 export { createOutageLog, type OutageLog } from './outage-log.ts'
 export type { GivePhoneResult, KeptPhone, PhoneHolder, PhoneProof, PhoneStore } from './phone/phone-store.ts'
 export type { PhonesOptions } from './phone/phones.ts'

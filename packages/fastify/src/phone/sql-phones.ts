@@ -159,7 +159,7 @@ export function createSqlPhoneStore({ db, vault }: SqlPhoneStoreOptions): PhoneS
     userId: string,
     { phone, ...row }: { phone: PhoneNumber; digest: string; proven_at: number | null; created_at: number },
   ): Promise<void> {
-    const columns = { ...row, sealed_number: vault.seal(`${phone.countryCode} ${phone.number}`, ownerOf(userId)) }
+    const columns = { ...row, sealed_number: sealPhone(vault, userId, phone) }
     if (await findRow(tx, userId)) {
       const { numUpdatedRows } = await tx
         .updateTable('weapp_auth_phones')
@@ -201,6 +201,11 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
       if (left === 0 || (fault !== 'contention' && fault !== 'constraint')) throw error
     }
   }
+}
+
+/** A number as it is kept for a user. */
+export function sealPhone(vault: SessionKeyVault, userId: string, { countryCode, number }: PhoneNumber): string {
+  return vault.seal(`${countryCode} ${number}`, ownerOf(userId))
 }
 
 /** No mini-program has an empty appid, so this seals nobody's session_key. */

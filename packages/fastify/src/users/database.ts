@@ -46,7 +46,7 @@ export interface IdentitiesTable {
   openid: string | Buffer
   user_id: string
   unionid: string | Buffer | null
-  /** Sealed by the vault. */
+  /** Sealed by the vault; empty for an identity that was imported and has not signed in. */
   session_key: string
   /** Tells whether WeChat rotated the session_key, without opening it. */
   session_key_fingerprint: string

@@ -54,7 +54,7 @@ export function prepareStatements(db: Kysely<UsersDatabase>) {
   /** Takes a session_key. In MySQL an assignment sees what those before it have assigned, so the order matters. */
   const newKey = (p: Key) => ({
     previous_session_key: sql<string | null>`case when session_key_fingerprint in (${sql.join(fingerprints(p))})
-      then previous_session_key else session_key end`,
+      then previous_session_key else nullif(session_key, '') end`,
     session_key: p.session_key,
     session_key_fingerprint: p.fingerprint0 as string,
     updated_at: p.now,
