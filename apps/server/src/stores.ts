@@ -173,7 +173,7 @@ async function openSqlite(
 }
 
 /** The embedded stores bring their own key ring: made once, readable by this user alone. */
-function openVault(file: string): SessionKeyVault {
+export function openVault(file: string): SessionKeyVault {
   if (!existsSync(file)) writeFileSync(file, `k1:${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' })
   try {
     return createSessionKeyVault({ keys: readFileSync(file, 'utf8').trim() })

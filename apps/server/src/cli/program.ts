@@ -1,6 +1,7 @@
 import { CommanderError, Command as Program } from 'commander'
 import { chooseLanguage, inLanguage, type Language } from '../language.ts'
 import { explainStartError } from '../start-error.ts'
+import type { ImportOptions } from './import/import.ts'
 import { type Command, EXIT, type Terminal, WrongUseError } from './terminal.ts'
 
 /**
@@ -35,6 +36,7 @@ function buildProgram(command: Command, end: (code: number) => void): Program {
     .exitOverride()
     .showHelpAfterError()
   addMaking(program, command, end)
+  addUpkeep(program, command, end)
   return program
 }
 
@@ -55,6 +57,25 @@ function addMaking(program: Program, command: Command, end: (code: number) => vo
     .command('migrate')
     .description(say("bring the users' tables up to date", '更新用户库的表结构'))
     .action(async () => end(await (await import('./migrate.ts')).migrate(command)))
+}
+
+/** Commands about all users at once. */
+function addUpkeep(program: Program, command: Command, end: (code: number) => void): void {
+  const { say } = command
+  program
+    .command('import <file.csv>')
+    .description(say('import users from a CSV file', '从 CSV 文件导入用户'))
+    .option('--dry-run', say('say what would happen, and import nobody', '只检查，不导入'))
+    .option('--ignore-columns', say('leave out columns that are not known', '忽略无法识别的列'))
+    .option('--utc-offset <offset>', say('of times that have none', '没有写时区的时间所用的时区'), '+08:00')
+    .option(
+      '--refused <file>',
+      say('where refused lines go; default: <file>.refused.csv', '被拒绝的行写到哪里；默认 <file>.refused.csv'),
+    )
+    .option('--json', say('print one line of JSON', '输出一行 JSON'))
+    .action(async (path: string, options: ImportOptions) =>
+      end(await (await import('./import/import.ts')).importUsers(command, path, options)),
+    )
 }
 
 /** Before anything is parsed: mistakes in the arguments are told in this language too. */

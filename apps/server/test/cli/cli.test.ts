@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { openSqliteUsers } from '@weapp-auth/fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { makeFolder } from './folder.ts'
 import { run } from './run.ts'
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -73,7 +72,7 @@ describe('weapp-auth token', () => {
 
 describe('weapp-auth migrate', () => {
   test('makes the tables of the embedded users, and says so once', async () => {
-    const DATA_DIR = folder()
+    const DATA_DIR = makeFolder()
     const first = await run(['migrate'], { ...REAL_APP, DATA_DIR })
     expect(first).toMatchObject({ code: 0, out: expect.stringMatching(/^0001-users\n/) })
     expect(await run(['migrate'], { ...REAL_APP, DATA_DIR })).toMatchObject({
@@ -83,16 +82,10 @@ describe('weapp-auth migrate', () => {
   })
 
   test('where the service runs on the embedded users, it says who has them', async () => {
-    const DATA_DIR = folder()
+    const DATA_DIR = makeFolder()
     const held = openSqliteUsers(join(DATA_DIR, 'users.sqlite'))
     onTestFinished(() => held.destroy())
     const { code, err } = await run(['migrate'], { ...REAL_APP, DATA_DIR })
     expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining('is in use by another process') })
   })
 })
-
-function folder(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'weapp-auth-cli-'))
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
-  return dir
-}
