@@ -13,7 +13,10 @@ export interface Figure {
   tolerance?: number
 }
 
+/** Where the committed results of the benchmarks are. */
+export const RESULTS = join(ROOT, 'apps/server/bench/results')
+
 /** What a benchmark has measured, from its committed result. */
-export function readResult<T>(name: string): T {
-  return JSON.parse(readFileSync(join(ROOT, 'apps/server/bench/results', `${name}.json`), 'utf8')) as T
+export function readResult<T>(name: string, folder = RESULTS): T {
+  return JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as T
 }

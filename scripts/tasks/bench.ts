@@ -1,6 +1,7 @@
 // `npm run bench -- <name>`: one of the benchmarks. What follows the name goes to the benchmark itself.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { noteCode } from '../measured-code.ts'
 import { ROOT } from '../root.ts'
 import { build } from './build.ts'
 
@@ -25,7 +26,7 @@ const [name = ''] = process.argv.splice(2, 1)
 const benchmark = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined
 if (benchmark) {
   await build()
-  await import(pathToFileURL(join(ROOT, benchmark.file)).href)
+  await noteCode(() => import(pathToFileURL(join(ROOT, benchmark.file)).href))
 } else {
   const lines = Object.entries(BENCHMARKS).map(([each, { what }]) => `  npm run bench -- ${each.padEnd(8)} ${what}`)
   process.stderr.write(`weapp-auth: there is no benchmark called '${name}'. There are:\n${lines.join('\n')}\n`)

@@ -1,8 +1,10 @@
-// `npm run bench -- figures`: writes what was measured, and the client's size, into the documents.
+// `npm run bench -- figures`: writes what was measured, and the client's size, into the documents. With `--release` it fails
+// where a result was measured before its code changed.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildClient, sharesOf } from '../../packages/client/build.mts'
 import { clientFigures, measuredFigures, write } from '../figures.ts'
+import { describeOutdated, findOutdated } from '../measured-code.ts'
 import { ROOT } from '../root.ts'
 
 const size = await buildClient()
@@ -18,3 +20,7 @@ for (const figure of [...measuredFigures(), ...clientFigures(size, await sharesO
     process.stderr.write(`written into ${figure.file}: ${figure.sentence}\n`)
   }
 }
+
+const outdated = describeOutdated(await findOutdated())
+for (const line of outdated) process.stderr.write(line)
+if (outdated.length > 0 && process.argv.includes('--release')) process.exitCode = 1

@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { buildClient, sharesOf } from '../../packages/client/build.mts'
-import { clientFigures, type Figure, measuredFigures, measurements, write } from '../figures.ts'
+import { readResult } from '../figure.ts'
+import { clientFigures, type Figure, measuredFigures, write } from '../figures.ts'
+import { describeOutdated, digestsOf, findOutdated, noteCode } from '../measured-code.ts'
 import { ROOT } from '../root.ts'
 
 /** How long a result may be older than the code it is about. */
@@ -20,12 +23,55 @@ describe('the figures in the documents', () => {
     expect(written === text, `run npm run bench -- figures: it should say ${JSON.stringify(figure.values)}`).toBe(true)
   })
 
-  test.each(measurements())('results/$name.json is not much older than the code it is about', (measurement) => {
-    const { measuredAtMs, sources } = measurement
-    expect(measuredAtMs).toBeGreaterThan(0)
-    const args = ['log', '-1', '--format=%ct', '--', ...sources]
-    const changedAtMs = Number(execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' })) * 1000
-    expect(changedAtMs - measuredAtMs, 'run npm run bench for it again').toBeLessThan(MAX_LAG_MS)
+  test('a result is of other code than there is now for 30 days at most', async () => {
+    for (const { result, measuredAtMs, changed } of await findOutdated()) {
+      const args = ['log', '-1', '--format=%ct', '--', ...changed]
+      const changedAtMs = Number(execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' })) * 1000
+      expect(changedAtMs - measuredAtMs, `measure ${result} again: ${changed.join(', ')}`).toBeLessThan(MAX_LAG_MS)
+    }
+  })
+})
+
+test('a benchmark notes in its own result which code it measured; a result that says nothing, or something else, is outdated', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'results-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const put = (name: string, result: object) => writeFileSync(join(folder, `${name}.json`), JSON.stringify(result))
+  const old = { measuredAt: '2026-01-02T03:04:05Z' }
+  for (const name of ['guard', 'profile', 'memory', 'scale', 'sign-in', 'sockets', 'storm']) put(name, old)
+  await noteCode(async () => put('memory', { measuredAt: new Date().toISOString(), bytes: 480 }), folder)
+  const memory = readResult<object>('memory', folder)
+  const code = await digestsOf(['packages/fastify/src/sessions'])
+  expect(memory).toMatchObject({ bytes: 480, code })
+  put('scale', { ...old, code })
+  put('sockets', { ...old, code: { ...code, 'packages/fastify/src/sockets': 'before' } })
+  const outdated = await findOutdated(folder)
+  expect(outdated.map(({ result }) => result)).toEqual(['guard', 'profile', 'sign-in', 'sockets', 'storm'])
+  expect(describeOutdated(outdated)).toContain(
+    'results/sockets.json is of 2026-01-02, before a change of packages/fastify/src/sockets\n',
+  )
+})
+
+describe('the digest of measured code', () => {
+  test.each([
+    [
+      'stays when a comment, a type or the layout changes',
+      'src/a.ts',
+      '/** Two. */\nexport const two: 1 | 2 =\n  2',
+      true,
+    ],
+    ['changes with the code', 'src/a.ts', 'export const two = 3', false],
+    ['changes with a file that is new', 'src/b/c.ts', 'export const three = 3', false],
+    ['stays with a file that is no code', 'src/README.md', 'Two.', true],
+  ])('%s', async (_, file, text, stays) => {
+    const root = mkdtempSync(join(tmpdir(), 'measured-code-'))
+    onTestFinished(() => rmSync(root, { recursive: true }))
+    mkdirSync(join(root, 'src/b'), { recursive: true })
+    writeFileSync(join(root, 'src/a.ts'), 'export const two = 2\n')
+    const before = await digestsOf(['src', 'src/a.ts'], root)
+    writeFileSync(join(root, file), text)
+    const { src } = await digestsOf(['src'], root)
+    expect(src === before.src).toBe(stays)
+    expect(before['src/a.ts']).not.toBe(before.src)
   })
 })
 

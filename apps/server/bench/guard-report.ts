@@ -9,6 +9,16 @@ export interface Report {
   guards: (Round & { ofUnguarded: number })[]
   revocations: Revocations
   goals: { goal: string; wanted: number; reached: number }[]
+  /** This run, then the ones before it. */
+  runs: Shares[]
+}
+
+/** What one run said, by requests per CPU second. */
+export interface Shares {
+  cacheOff: number
+  cacheOn: number
+  timesExpressSession: number
+  oneGet: number
 }
 
 /** The median of each target's rounds. */
@@ -33,6 +43,16 @@ export function compare(rounds: readonly Round[][], target: string, base: string
   const rate = (round: Round[], name: string) =>
     round.find((result) => result.target === name)?.requestsPerCpuSecond ?? Number.NaN
   return median(rounds.map((round) => rate(round, target) / rate(round, base)))
+}
+
+/** What the README shows of a run. */
+export function sharesOf(rounds: readonly Round[][]): Shares {
+  return {
+    cacheOff: compare(rounds, 'weapp-auth, cache off', 'unguarded'),
+    cacheOn: compare(rounds, 'weapp-auth, cache on', 'unguarded'),
+    timesExpressSession: compare(rounds, 'weapp-auth, cache off', 'express-session'),
+    oneGet: compare(rounds, 'one GET and nothing else', 'unguarded'),
+  }
 }
 
 export function toTable({ machine, rounds, secondsPerRound, guards, revocations, goals }: Report): string {
