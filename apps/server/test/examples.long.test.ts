@@ -108,7 +108,7 @@ describe.each(Object.entries(EXAMPLE_COMMANDS))('apps/server/examples/%s', (name
     const refused = await auth.request({ url: '/api/orders', auth: 'none', header: { 'X-Auth-User-Id': user.id } })
     expect(refused).toMatchObject({ statusCode: 401, data: { code: 'session_missing' } })
 
-    await service.app.weappAuth.revokeAll(user.id, 'admin')
+    await service.app.weappAuth.revokeAll(user.id, { reason: 'admin' })
     await expect(auth.request({ url: '/api/orders' })).rejects.toMatchObject({ code: 'logged_out' })
     expect(service.world.ledger.count('wx.login')).toBe(1)
 

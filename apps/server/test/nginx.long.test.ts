@@ -78,7 +78,7 @@ describe('docs/deploy/nginx.conf', () => {
     const unknown = `${token.slice(0, -4)}AAAA`
     expect(await call(orders, bearer(unknown))).toMatchObject({ status: 401, problem: { code: 'session_invalid' } })
 
-    await service.app.weappAuth.revokeAll(user.id, 'admin')
+    await service.app.weappAuth.revokeAll(user.id, { reason: 'admin' })
     expect(await call(orders, bearer(token))).toMatchObject({
       status: 401,
       problem: { code: 'session_revoked', reason: 'admin' },

@@ -81,7 +81,7 @@ app.put<{ Body: { oldPassword: string; password: string } }>(
     }
     const password = await hashPassword(body.password)
     accounts.prepare('update accounts set password = ? where user_id = ?').run(password, auth.userId)
-    await app.weappAuth.revokeAll(auth.userId, 'signed_out_elsewhere')
+    await app.weappAuth.revokeAll(auth.userId, { reason: 'signed_out_elsewhere' })
     reply.header('cache-control', 'no-store')
     return app.weappAuth.issue(auth.userId, { appid: auth.appid })
   },

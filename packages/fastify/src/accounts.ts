@@ -1,3 +1,4 @@
+import type { Actor } from './actor.ts'
 import { ApiError } from './api-error.ts'
 import { USER_CHANGE_MS } from './sessions/session-store.ts'
 import { type IssueAbout, type IssuedSession, type Sessions, UserChangedError } from './sessions/sessions.ts'
@@ -6,8 +7,14 @@ import type { RecentUsers } from './users/recent-users.ts'
 import { type ExternalIdResult, isDisabled, type User, type UserStore } from './users/users.ts'
 import type { WechatIdentity } from './wechat-identity.ts'
 
+/** Who causes a change. */
+export interface ChangeOptions {
+  /** Stands in the event. Default `host`. */
+  by?: Actor
+}
+
 /** How a user is disabled. */
-export interface DisableOptions {
+export interface DisableOptions extends ChangeOptions {
   /** For operators, never shown to the user: at most 256 characters. */
   reason: string
   /** From when on the user may sign in again. Default: until `enableUser` is called. */
@@ -51,9 +58,14 @@ export interface Accounts {
   /** @throws ApiError `user_disabled` */
   refuseDisabled(user: User): void
   disable(userId: string, options: DisableOptions): Promise<boolean>
-  enable(userId: string): Promise<boolean>
-  setExternalId(userId: string, externalId: string | null, mayReplace: boolean): Promise<ExternalIdResult | null>
-  erase(userId: string): Promise<boolean>
+  enable(userId: string, by: Actor): Promise<boolean>
+  setExternalId(
+    userId: string,
+    externalId: string | null,
+    mayReplace: boolean,
+    by: Actor,
+  ): Promise<ExternalIdResult | null>
+  erase(userId: string, by: Actor): Promise<boolean>
   /** Finishes the erasures that a fault has cut off. */
   resumeErasures(): Promise<void>
 }
@@ -112,19 +124,19 @@ export function createAccounts(deps: AccountsDeps): Accounts {
 
     refuseDisabled,
 
-    async disable(userId, { reason, until }) {
+    async disable(userId, { reason, until, by = 'host' }) {
       if (reason.length > MAX_REASON_LENGTH)
         throw new RangeError(`reason must not have more than ${MAX_REASON_LENGTH} characters`)
       const disabled = { atMs: now(), untilMs: until ? until.getTime() : null, reason }
       if (Number.isNaN(disabled.untilMs)) throw new RangeError('until must be a valid date')
-      if (!(await users.disableUser(userId, disabled))) return false
+      if (!(await users.disableUser(userId, disabled, by))) return false
       await sessions.block(userId, String(disabled.atMs), disabled.untilMs)
-      await sessions.revokeAll(userId, 'admin')
+      await sessions.revokeAll(userId, 'admin', { by })
       return true
     },
 
-    async enable(userId) {
-      const lifted = await users.enableUser(userId)
+    async enable(userId, by) {
+      const lifted = await users.enableUser(userId, by)
       if (!lifted) return false
       // Only the mark of the disabling that was taken back: another one may have come meanwhile.
       await sessions.unblock(userId, String(lifted.atMs))
@@ -133,14 +145,14 @@ export function createAccounts(deps: AccountsDeps): Accounts {
 
     setExternalId,
 
-    async erase(userId) {
-      if (!(await users.beginErasure(userId, now()))) return false
-      await finishErasure(userId)
+    async erase(userId, by) {
+      if (!(await users.beginErasure(userId, now(), by))) return false
+      await finishErasure(userId, by)
       return true
     },
 
     async resumeErasures() {
-      for (const userId of await users.findErasing(RESUMED_AT_ONCE)) await finishErasure(userId)
+      for (const userId of await users.findErasing(RESUMED_AT_ONCE)) await finishErasure(userId, 'host')
     },
   }
 
@@ -169,7 +181,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     for (let i = 0; i < READS; i++) {
       const signedIn = await users.signIn(appid, identity, now())
       if (!('erasing' in signedIn)) return signedIn
-      await finishErasure(signedIn.erasing)
+      await finishErasure(signedIn.erasing, 'user')
     }
     throw beingChanged()
   }
@@ -184,7 +196,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       )
       return user
     }
-    const result = await setExternalId(user.id, externalId, false)
+    const result = await setExternalId(user.id, externalId, false, 'host')
     if (result?.set) return { ...user, externalId }
     if (result) {
       const why = result.reason === 'taken' ? 'another user has it' : 'the user has a different one'
@@ -193,9 +205,9 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     return user
   }
 
-  async function setExternalId(userId: string, externalId: string | null, mayReplace: boolean) {
+  async function setExternalId(userId: string, externalId: string | null, mayReplace: boolean, by: Actor) {
     if (externalId !== null) checkExternalId(externalId)
-    const result = await users.setExternalId(userId, externalId, mayReplace)
+    const result = await users.setExternalId(userId, externalId, mayReplace, by)
     if (!result?.set) return result
     // Of two who set it at the same time, the one whose sessions were written last looks whether that is what the store has.
     for (let written = externalId, isStored = false; !isStored; ) {
@@ -214,10 +226,10 @@ export function createAccounts(deps: AccountsDeps): Accounts {
   }
 
   /** Of a user who is marked in the store. Two may do this at the same time. */
-  async function finishErasure(userId: string): Promise<void> {
+  async function finishErasure(userId: string, by: Actor): Promise<void> {
     recentUsers.forget(userId)
     await sessions.block(userId, 'erased', null)
-    await sessions.revokeAll(userId, 'erased')
+    await sessions.revokeAll(userId, 'erased', { by })
     for (const step of erasureSteps) await step(userId)
     await users.eraseUser(userId)
   }

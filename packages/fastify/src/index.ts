@@ -1,10 +1,29 @@
-export type { DisableOptions, SignInAnswer } from './accounts.ts'
+export type { ChangeOptions, DisableOptions, SignInAnswer } from './accounts.ts'
+export type { Actor } from './actor.ts'
 export { ApiError, type ApiErrorOptions, type LogFields } from './api-error.ts'
 export type { AvatarStore, AvatarsOptions, KeptAvatar } from './avatar/avatar-store.ts'
 export { createFolderAvatarStore } from './avatar/folder-store.ts'
 export { createS3AvatarStore, parseS3Url, type S3AvatarStoreOptions, type S3Bucket } from './avatar/s3-store.ts'
 export { createDeadlines, type Deadlines } from './deadlines.ts'
 export { APPID_PATTERN, DEFAULTS } from './defaults.ts'
+export {
+  type AuthEvent,
+  EVENT_TYPES,
+  type EventData,
+  type EventQuery,
+  type EventStore,
+  type EventsOptions,
+  type EventType,
+  type NewEvent,
+} from './events/event.ts'
+export { createEventId } from './events/event-id.ts'
+export {
+  type ChangeEvent,
+  createSqlEventStore,
+  type SqlEventStore,
+  type SqlEventStoreOptions,
+  type WriteEvent,
+} from './events/sql-events.ts'
 export { authenticate, type RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'
 export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
@@ -45,6 +64,7 @@ export type { SocketOptions } from './sockets/socket-options.ts'
 export { reasonOf } from './store-failure.ts'
 export type {
   ConflictsTable,
+  EventsTable,
   IdentitiesTable,
   KeysTable,
   PhoneKeyTable,
@@ -77,7 +97,7 @@ export {
   type UserPage,
   type UserStore,
 } from './users/users.ts'
-export type { IssueOptions, WeappAuth } from './weapp-auth.ts'
+export type { IssueOptions, RevokeOptions, WeappAuth } from './weapp-auth.ts'
 export type { AccessToken, AccessTokenStore } from './wechat/access-token.ts'
 export type { WechatApp } from './wechat/app-secrets.ts'
 export {

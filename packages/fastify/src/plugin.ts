@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { type Accounts, createAccounts, type SignInAnswer } from './accounts.ts'
 import type { AvatarsOptions } from './avatar/avatar-store.ts'
 import { DEFAULTS } from './defaults.ts'
+import type { EventsOptions } from './events/event.ts'
 import { guardedRequests } from './http/plugins/authenticate.ts'
 import { answerApiErrors, countedFailures, sendProblem } from './http/plugins/problems.ts'
 import { countRequests, createCount, createRateLimits, type RateLimitsOptions } from './http/plugins/rate-limit.ts'
@@ -63,6 +64,8 @@ export interface WeappAuthOptions {
    * a `phoneCode` is refused.
    */
   phones?: PhonesOptions
+  /** Writes down what happens to users. Default: nothing is written. */
+  events?: EventsOptions
   /** How often one address may sign in, and one user send open data. */
   rateLimits?: RateLimitsOptions
   /**
@@ -143,7 +146,11 @@ export const weappAuth = fp(
     })
     resumeErasuresOf(app, accounts)
     const phoneStore = options.phones?.store ?? null
-    app.decorate('weappAuth', createWeappAuth({ wechat, sessions, users, accounts, phones: phoneStore, sockets, now }))
+    const events = options.events?.store ?? null
+    app.decorate(
+      'weappAuth',
+      createWeappAuth({ wechat, sessions, users, accounts, phones: phoneStore, sockets, events, now }),
+    )
     app.addHook('onRoute', answerApiErrors)
 
     const v1: FastifyPluginAsync = async (scope) => {

@@ -1,6 +1,7 @@
 import type { CreateSessionResponse, Device, RevocationReason } from '@weapp-auth/shared'
 import type { FastifyRequest } from 'fastify'
-import type { Accounts, DisableOptions } from './accounts.ts'
+import type { Accounts, ChangeOptions, DisableOptions } from './accounts.ts'
+import type { AuthEvent, EventQuery, EventStore } from './events/event.ts'
 import { createdSession } from './http/bodies.ts'
 import { findBearer } from './http/plugins/authenticate.ts'
 import type { GivePhoneResult, KeptPhone, PhoneStore } from './phone/phone-store.ts'
@@ -12,7 +13,7 @@ import { checkApps, type WechatApp } from './wechat/app-secrets.ts'
 import type { WechatGateway } from './wechat/gateway.ts'
 
 /** How a session is started for a user who did not sign in with a code of `wx.login`. */
-export interface IssueOptions {
+export interface IssueOptions extends ChangeOptions {
   /** The mini-program that the session belongs to. */
   appid: string
   /** Shown in the user's list of sessions. */
@@ -24,6 +25,12 @@ export interface IssueOptions {
    * reason `replaced`; anything else in it is ignored.
    */
   authorization?: string | undefined
+}
+
+/** Why sessions end. */
+export interface RevokeOptions extends ChangeOptions {
+  /** Told to the device. Default `admin`. */
+  reason?: RevocationReason
 }
 
 /** What the host application can do with users, sessions and identities, as `app.weappAuth`. */
@@ -38,10 +45,10 @@ export interface WeappAuth {
    * @throws ApiError `user_disabled` or `store_unavailable`
    */
   issue(userId: string, about: IssueOptions): Promise<CreateSessionResponse>
-  /** False when the user has no such session. `reason` is told to the device; default `admin`. */
-  revoke(userId: string, sessionId: string, reason?: RevocationReason): Promise<boolean>
+  /** False when the user has no such session. */
+  revoke(userId: string, sessionId: string, options?: RevokeOptions): Promise<boolean>
   /** Ends all sessions of a user and says how many. */
-  revokeAll(userId: string, reason?: RevocationReason): Promise<number>
+  revokeAll(userId: string, options?: RevokeOptions): Promise<number>
   /** The user's live sessions, oldest first. */
   list(userId: string): Promise<Session[]>
   /** The WeChat identifiers of a user, for WeChat Pay or messages. They must not leave the server. */
@@ -55,7 +62,7 @@ export interface WeappAuth {
    * @throws ApiError `request_invalid` (not what wx.login returns), `appid_unknown`, `user_disabled`, `code_*`,
    * `login_in_progress`, `wechat_*` or `store_unavailable`
    */
-  linkIdentity(userId: string, appid: string, code: string): Promise<LinkResult>
+  linkIdentity(userId: string, appid: string, code: string, options?: ChangeOptions): Promise<LinkResult>
   /**
    * Has WeChat replace the user's session_key, when the present one may have leaked. WeChat asks not to do so often. False
    * when there is none that WeChat still knows: the user's next sign-in brings a new one.
@@ -76,7 +83,7 @@ export interface WeappAuth {
    * @throws RangeError when there is no such user, or it cannot be a phone number
    * @throws ApiError `store_unavailable`
    */
-  setPhone(userId: string, phone: PhoneNumber | null): Promise<GivePhoneResult>
+  setPhone(userId: string, phone: PhoneNumber | null, options?: ChangeOptions): Promise<GivePhoneResult>
   /**
    * Lets a WebSocket live as long as the session of its request: it closes with 4401 when that ends, on whichever process, and
    * with 1012 when this process stops. It is pinged, and an answered ping counts as use of the session. Call it first in the
@@ -117,7 +124,7 @@ export interface WeappAuth {
    * @throws TypeError for any other text; RangeError when there is no such user
    * @throws ApiError `store_unavailable`
    */
-  setExternalId(userId: string, externalId: string | null): Promise<ExternalIdResult>
+  setExternalId(userId: string, externalId: string | null, options?: ChangeOptions): Promise<ExternalIdResult>
   /**
    * Ends the user's sessions (`admin`) and refuses sign-ins with `user_disabled`, until a time or until {@link enableUser}.
    * False when there is no such user. Asked again after a failure it completes what was begun.
@@ -126,14 +133,22 @@ export interface WeappAuth {
    */
   disableUser(userId: string, options: DisableOptions): Promise<boolean>
   /** Lets a disabled user sign in again. False when there is no such user, or the user was not disabled. */
-  enableUser(userId: string): Promise<boolean>
+  enableUser(userId: string, options?: ChangeOptions): Promise<boolean>
   /**
    * Removes a user for ever, with identities, keys and profile, and ends the sessions (`erased`). False when there is no such
    * user. An erasure that fails is gone on with when it is asked for again, when the user signs in, and by itself after a while.
    *
    * @throws ApiError `store_unavailable`
    */
-  eraseUser(userId: string): Promise<boolean>
+  eraseUser(userId: string, options?: ChangeOptions): Promise<boolean>
+  /**
+   * A page of what happened, newest first. The next page begins `after` the last event of this one; a page with fewer than
+   * `limit` events is the last one. `limit`: 1 to 1 000, default 100.
+   *
+   * @throws Error without the option `events`
+   * @throws ApiError `store_unavailable`
+   */
+  listEvents(query?: Partial<EventQuery>): Promise<AuthEvent[]>
 }
 
 declare module 'fastify' {
@@ -152,6 +167,8 @@ export interface WeappAuthDeps {
   phones: PhoneStore | null
   /** Null: the application has none. */
   sockets: GuardedSockets | null
+  /** Null: what happens is not written down. */
+  events: EventStore | null
   /** Milliseconds since 1970. */
   now: () => number
 }
@@ -160,7 +177,7 @@ const MAX_PAGE = 1_000
 
 /** Makes `app.weappAuth`. */
 export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
-  const { wechat, sessions, users, accounts, phones, sockets, now } = deps
+  const { wechat, sessions, users, accounts, phones, sockets, events, now } = deps
   return {
     createUser: () => users.createUser(now()),
 
@@ -172,21 +189,22 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
       return createdSession(issued, user, isNew)
     },
 
-    revoke: (userId, sessionId, reason = 'admin') => sessions.revoke(userId, sessionId, reason),
+    revoke: (userId, sessionId, { reason = 'admin', by = 'host' } = {}) =>
+      sessions.revoke(userId, sessionId, reason, by),
 
-    revokeAll: (userId, reason = 'admin') => sessions.revokeAll(userId, reason),
+    revokeAll: (userId, { reason = 'admin', by = 'host' } = {}) => sessions.revokeAll(userId, reason, { by }),
 
     list: (userId) => sessions.list(userId),
 
     findIdentity: (userId, appid) => users.findIdentity(userId, appid),
 
-    async linkIdentity(userId, appid, code) {
+    async linkIdentity(userId, appid, code, { by = 'host' } = {}) {
       wechat.checkCode(code)
       // Before the code is spent: there is somebody to link, and the store takes what will be written.
       accounts.refuseDisabled(await getUser(userId))
       await users.ping()
       const identity = await sessions.spendCode(appid, code, () => wechat.code2Session(appid, code))
-      const result = await users.linkIdentity(userId, appid, identity, now())
+      const result = await users.linkIdentity(userId, appid, identity, now(), by)
       if (!result) throw noSuchUser()
       return result
     },
@@ -206,17 +224,17 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
       return phones.find(userId)
     },
 
-    async setPhone(userId, phone) {
+    async setPhone(userId, phone, { by = 'host' } = {}) {
       if (!phones) throw noPhones()
       if (phone) {
         if (!isPhoneNumber(phone))
           throw new RangeError('phone must be { number: 4 to 15 digits, countryCode: 1 to 4 digits }')
-        const result = await phones.give(userId, phone, now())
+        const result = await phones.give(userId, phone, now(), by)
         if (!result) throw noSuchUser()
         return result
       }
       if (!(await users.findUser(userId))) throw noSuchUser()
-      await phones.remove(userId)
+      await phones.remove(userId, by)
       return { given: true }
     },
 
@@ -240,23 +258,25 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
     findUserByExternalId: (externalId) => users.findUserByExternalId(externalId),
 
     async listUsers({ after = null, limit = 100 } = {}) {
-      if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_PAGE) {
-        throw new RangeError(`limit must be a whole number from 1 to ${MAX_PAGE}`)
-      }
-      return users.listUsers({ after, limit })
+      return users.listUsers({ after, limit: checkLimit(limit) })
     },
 
-    async setExternalId(userId, externalId) {
-      const result = await accounts.setExternalId(userId, externalId, true)
+    async setExternalId(userId, externalId, { by = 'host' } = {}) {
+      const result = await accounts.setExternalId(userId, externalId, true, by)
       if (!result) throw noSuchUser()
       return result
     },
 
     disableUser: (userId, options) => accounts.disable(userId, options),
 
-    enableUser: (userId) => accounts.enable(userId),
+    enableUser: (userId, { by = 'host' } = {}) => accounts.enable(userId, by),
 
-    eraseUser: (userId) => accounts.erase(userId),
+    eraseUser: (userId, { by = 'host' } = {}) => accounts.erase(userId, by),
+
+    async listEvents({ limit = 100, ...query } = {}) {
+      if (!events) throw new Error('there are no events: give weappAuth the option events')
+      return events.list({ ...query, limit: checkLimit(limit) })
+    },
   }
 
   async function getUser(userId: string): Promise<User> {
@@ -264,6 +284,11 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
     if (!user) throw noSuchUser()
     return user
   }
+}
+
+function checkLimit(limit: number): number {
+  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= MAX_PAGE) return limit
+  throw new RangeError(`limit must be a whole number from 1 to ${MAX_PAGE}`)
 }
 
 function noSockets(): Error {

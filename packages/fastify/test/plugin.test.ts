@@ -222,7 +222,7 @@ describe('app.weappAuth', () => {
     const [first, second] = [await signIn(), await signIn()]
     const listed = await app.weappAuth.list(first.userId)
     expect(listed.map(({ id }) => id).sort()).toEqual([first.sessionId, second.sessionId].sort())
-    expect(await app.weappAuth.revoke(first.userId, first.sessionId, 'replaced')).toBe(true)
+    expect(await app.weappAuth.revoke(first.userId, first.sessionId, { reason: 'replaced' })).toBe(true)
     expect(await app.weappAuth.revokeAll(first.userId)).toBe(1)
     const reasons = [first, second].map(
       async ({ headers }) => (await app.inject({ url: '/v1/me', headers })).json().reason,

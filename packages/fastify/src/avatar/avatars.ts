@@ -43,7 +43,7 @@ export function createAvatars({ store, users, warn }: AvatarsDeps): Avatars {
       const name = newAvatarName(userId)
       await store.put(name, jpeg)
       // When this rejects the profile may show the picture or not, so the picture stays until the next one replaces it.
-      const user = await change(userId, () => users.updateProfile(userId, { avatarUrl: `${baseUrl}/${name}` }))
+      const user = await change(userId, () => users.updateProfile(userId, { avatarUrl: `${baseUrl}/${name}` }, 'user'))
       if (!user) await store.remove(name)
       return user
     },

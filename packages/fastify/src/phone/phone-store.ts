@@ -1,3 +1,4 @@
+import type { Actor } from '../actor.ts'
 import type { PhoneNumber } from '../phone-number.ts'
 import type { WechatIdentity } from '../wechat-identity.ts'
 
@@ -31,21 +32,27 @@ export type GivePhoneResult =
  * Where phone numbers are kept: one for each user, and one user for each number. `createSqlPhoneStore` is ours.
  *
  * Every method rejects with `ApiError('store_unavailable')` when the store does not answer. A user who is gone, or is being
- * erased, has no number and gets none.
+ * erased, has no number and gets none. `by` says who causes a change, for a store that writes an event with it; default `host`.
  */
 export interface PhoneStore {
   /** A user has proved a number: it is theirs, and whoever had it has none any more. Null when there is no such user. */
-  prove(userId: string, phone: PhoneNumber, nowMs: number): Promise<PhoneProof | null>
+  prove(userId: string, phone: PhoneNumber, nowMs: number, by?: Actor): Promise<PhoneProof | null>
   /** The host application says what number a user has. Null when there is no such user. */
-  give(userId: string, phone: PhoneNumber, nowMs: number): Promise<GivePhoneResult | null>
+  give(userId: string, phone: PhoneNumber, nowMs: number, by?: Actor): Promise<GivePhoneResult | null>
   /** Null: the user has none, or it was sealed with a key that is not in the ring any more. */
   find(userId: string): Promise<KeptPhone | null>
   findHolder(phone: PhoneNumber): Promise<PhoneHolder | null>
-  remove(userId: string): Promise<void>
+  remove(userId: string, by?: Actor): Promise<void>
   /**
    * Gives an identity that is nobody's to the user who was given this number, and has proved none and has no identity yet.
    * Answers that user's id; null when nothing was linked: there is no such user, or the user is disabled, or the identity or its
    * unionid belongs to somebody.
    */
-  linkHolder(phone: PhoneNumber, appid: string, identity: WechatIdentity, nowMs: number): Promise<string | null>
+  linkHolder(
+    phone: PhoneNumber,
+    appid: string,
+    identity: WechatIdentity,
+    nowMs: number,
+    by?: Actor,
+  ): Promise<string | null>
 }

@@ -73,7 +73,7 @@ export function createPhones(deps: PhonesDeps): Phones {
     },
 
     async bind({ id: userId }, phone) {
-      const proof = await store.prove(userId, phone, now())
+      const proof = await store.prove(userId, phone, now(), 'user')
       if (!proof) throw new ApiError('store_unavailable', 'the user is being changed', { retryAfterSeconds: 1 })
       const { movedFrom } = proof
       log.info({ userId, ...(movedFrom && { movedFrom: movedFrom.userId }) }, 'a phone number was proved')
@@ -87,6 +87,6 @@ export function createPhones(deps: PhonesDeps): Phones {
 
     find: (userId) => store.find(userId),
 
-    remove: (userId) => store.remove(userId),
+    remove: (userId) => store.remove(userId, 'user'),
   }
 }

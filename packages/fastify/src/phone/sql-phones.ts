@@ -1,4 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
+import type { Actor } from '../actor.ts'
+import { type SqlEventStore, writeNoEvent } from '../events/sql-events.ts'
 import { isPhoneNumber, type PhoneNumber } from '../phone-number.ts'
 import { guardStore, storeUnavailable } from '../store-failure.ts'
 import type { UsersDatabase } from '../users/database.ts'
@@ -14,6 +16,7 @@ import type { GivePhoneResult, KeptPhone, PhoneHolder, PhoneProof, PhoneStore } 
 export interface SqlPhoneStoreOptions {
   db: Kysely<UsersDatabase>
   vault: SessionKeyVault
+  events?: Pick<SqlEventStore, 'write'>
 }
 
 type Tx = Transaction<UsersDatabase>
@@ -31,9 +34,10 @@ const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  * A transaction holds the user's row before it looks at numbers, as an erasure does. What two users do with one number is
  * decided by its unique digest: whoever finds it taken begins again.
  */
-export function createSqlPhoneStore({ db, vault }: SqlPhoneStoreOptions): PhoneStore {
+export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions): PhoneStore {
+  const writeEvent = events?.write ?? writeNoEvent
   const statements = prepareStatements(db)
-  const identities = createSqlIdentities({ db, statements, vault })
+  const identities = createSqlIdentities({ db, statements, vault, writeEvent })
   const isSqlite = engineOf(db) === 'sqlite'
   const digestOf = createPhoneDigests({ db, vault })
   const takeTurns = createTurns(TURN_MS, () =>
@@ -42,17 +46,21 @@ export function createSqlPhoneStore({ db, vault }: SqlPhoneStoreOptions): PhoneS
   const guarded = guardStore(STORE, (error) => (faultOf(error) === 'data' ? 'it holds what cannot be stored' : null))
 
   return {
-    prove: guarded((userId, phone, nowMs) =>
+    prove: guarded((userId, phone, nowMs, by = 'host') =>
       change<PhoneProof | null>(userId, phone, null, async (tx, digest) => {
         const holder = await findByDigest(tx, digest)
         const movedFrom = holder && holder.userId !== userId ? holder : null
         if (movedFrom) await removeRow(tx, movedFrom.userId, digest)
         await save(tx, userId, { digest, phone, proven_at: nowMs, created_at: nowMs })
+        if (movedFrom) {
+          await writeEvent(tx, { type: 'phone_moved', by, userId: movedFrom.userId, otherUserId: userId })
+        }
+        await writeEvent(tx, { type: 'phone_bound', by, userId, data: { isProven: true } })
         return { movedFrom }
       }),
     ),
 
-    give: guarded((userId, phone, nowMs) =>
+    give: guarded((userId, phone, nowMs, by = 'host') =>
       change<GivePhoneResult | null>(userId, phone, null, async (tx, digest) => {
         const holder = await findByDigest(tx, digest)
         if (holder?.userId === userId) return { given: true }
@@ -60,6 +68,7 @@ export function createSqlPhoneStore({ db, vault }: SqlPhoneStoreOptions): PhoneS
         const own = await findRow(tx, userId)
         if (own && own.proven_at !== null) return { given: false, reason: 'proven' }
         await save(tx, userId, { digest, phone, proven_at: null, created_at: nowMs })
+        await writeEvent(tx, { type: 'phone_bound', by, userId, data: { isProven: false } })
         return { given: true }
       }),
     ),
@@ -71,25 +80,34 @@ export function createSqlPhoneStore({ db, vault }: SqlPhoneStoreOptions): PhoneS
 
     findHolder: guarded(async (phone) => findByDigest(db, await digestOf(phone))),
 
-    remove: guarded(async (userId) => {
-      if (USER_ID.test(userId)) await db.deleteFrom('weapp_auth_phones').where('user_id', '=', userId).execute()
+    remove: guarded(async (userId, by = 'host') => {
+      if (!USER_ID.test(userId)) return
+      await again(() =>
+        db.transaction().execute(async (tx) => {
+          const [user] = await statements.holdUser(tx, { id: userId })
+          if (!user) return
+          const remove = tx.deleteFrom('weapp_auth_phones').where('user_id', '=', userId)
+          const { numDeletedRows } = await remove.executeTakeFirst()
+          if (numDeletedRows > 0n) await writeEvent(tx, { type: 'phone_unbound', by, userId })
+        }),
+      )
     }),
 
-    linkHolder: guarded(async (phone, appid, identity, nowMs) => {
+    linkHolder: guarded(async (phone, appid, identity, nowMs, by = 'user') => {
       const digest = await digestOf(phone)
       const holder = await findByDigest(db, digest)
       if (!holder || holder.isProven) return null
-      const isLinked = await again(() => linkFirst(holder.userId, digest, { ...identity, appid, nowMs }))
+      const isLinked = await again(() => linkFirst(holder.userId, digest, { ...identity, appid, nowMs }, by))
       return isLinked ? holder.userId : null
     }),
   }
 
   /** Nothing of it stays when the answer is false. */
-  async function linkFirst(userId: string, digest: string, identity: Proven): Promise<boolean> {
+  async function linkFirst(userId: string, digest: string, identity: Proven, by: Actor): Promise<boolean> {
     try {
       await db.transaction().execute(async (tx) => {
         if (!(await mayBeLinked(tx, userId, digest, identity.nowMs))) throw new NotLinkedError()
-        const { result, conflict } = await identities.linkIn(tx, userId, identity)
+        const { result, conflict } = await identities.linkIn(tx, userId, identity, by)
         if (!result?.linked || conflict) throw new NotLinkedError()
       })
       return true

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
+import type { Actor } from '../actor.ts'
 import { ApiError, type LogFields } from '../api-error.ts'
 import { toStoredDevice } from './device.ts'
 import { type SessionRecord, type SessionStore, type Tombstone, USER_CHANGE_MS } from './session-store.ts'
@@ -44,6 +45,25 @@ export interface IssueAbout {
   code?: ClaimedCode
 }
 
+/** That a session, or all sessions of a user, were ended before their time. */
+export interface SessionEnd {
+  userId: string
+  reason: RevocationReason
+  by: Actor
+  /** Which session; absent where all of them ended. */
+  sessionId?: string
+  /** How many ended. */
+  count: number
+}
+
+/** How all sessions of a user end. */
+export interface EndAll {
+  /** The id of a session that stays. */
+  except?: string | undefined
+  /** Default `user`. */
+  by?: Actor
+}
+
 /** Options of {@link createSessions}. */
 export interface SessionsOptions {
   store: SessionStore
@@ -55,6 +75,8 @@ export interface SessionsOptions {
   limit?: number
   /** Whether a mini-program is configured: sessions of another one are refused. Default: every one is. */
   hasApp?: (appid: string) => boolean
+  /** Told of what ended. It must not throw. Default: nobody is. */
+  onEnd?: (end: SessionEnd) => void
   now: () => number
 }
 
@@ -84,14 +106,18 @@ export interface Sessions {
   use(ref: SessionRef): Promise<Session>
   /** As `use`, but nothing is written and the session ends no later because of it. */
   peek(ref: SessionRef): Promise<Session>
-  /** False when the user has no such session. */
-  revoke(userId: string, sessionId: string, reason: RevocationReason): Promise<boolean>
+  /**
+   * False when the user has no such session.
+   *
+   * @param by default `user`
+   */
+  revoke(userId: string, sessionId: string, reason: RevocationReason, by?: Actor): Promise<boolean>
   /**
    * How many ended.
    *
    * @throws ApiError `store_unavailable`, also after the sessions that were found have ended, when there may be others
    */
-  revokeAll(userId: string, reason: RevocationReason, except?: string): Promise<number>
+  revokeAll(userId: string, reason: RevocationReason, o?: EndAll): Promise<number>
   /** The user's live sessions, oldest first. */
   list(userId: string): Promise<Session[]>
   /**
@@ -113,7 +139,7 @@ export interface Sessions {
 
 /** Sessions over a store. */
 export function createSessions(options: SessionsOptions): Sessions {
-  const { store, idleSeconds, absoluteSeconds, limit = 0, hasApp = () => true, now } = options
+  const { store, idleSeconds, absoluteSeconds, limit = 0, hasApp = () => true, onEnd = () => {}, now } = options
   const idleMs = idleSeconds * 1000
   const absoluteMs = absoluteSeconds * 1000
   /** Use is written down at most every tenth of the idle lifetime, so that a busy session costs no write per request. */
@@ -140,6 +166,9 @@ export function createSessions(options: SessionsOptions): Sessions {
       const made = await store.create(recordOf(session), { nowMs, idleMs, expiresAtMs: session.expiresAtMs }, rest)
       if (made === null) throw new UserChangedError('the user was changed since it was read')
       if (code) code.isSettled = true
+      for (const sessionId of made) {
+        onEnd({ userId, sessionId, reason: sessionId === old?.id ? 'replaced' : 'limit', by: 'user', count: 1 })
+      }
       // That ended it if it was this user's. Another user's, who signed in on this device before, lies elsewhere.
       if (old) await endReplaced(old).catch(() => {})
       return {
@@ -162,10 +191,13 @@ export function createSessions(options: SessionsOptions): Sessions {
 
     peek: async (ref) => judge(await store.find(ref), ref.id),
 
-    revoke: (userId, sessionId, reason) => store.revoke(userId, sessionId, { ...moment(), reason }),
+    revoke,
 
-    revokeAll: (userId, reason, except) =>
-      store.revokeAll(userId, { ...moment(), reason, ...(except !== undefined && { except }) }),
+    async revokeAll(userId, reason, { except, by = 'user' } = {}) {
+      const count = await store.revokeAll(userId, { ...moment(), reason, ...(except !== undefined && { except }) })
+      if (count > 0) onEnd({ userId, reason, by, count })
+      return count
+    },
 
     async list(userId) {
       const records = await store.list(userId, moment())
@@ -222,10 +254,16 @@ export function createSessions(options: SessionsOptions): Sessions {
     return { nowMs, expiresAtMs: nowMs + USER_CHANGE_MS }
   }
 
+  async function revoke(userId: string, sessionId: string, reason: RevocationReason, by: Actor = 'user') {
+    const hasEnded = await store.revoke(userId, sessionId, { ...moment(), reason })
+    if (hasEnded) onEnd({ userId, sessionId, reason, by, count: 1 })
+    return hasEnded
+  }
+
   async function endReplaced(ref: SessionRef): Promise<void> {
     const found = await store.find(ref)
     if (found === null || 'revoked' in found) return
-    await store.revoke(found.userId, found.id, { ...moment(), reason: 'replaced' })
+    await revoke(found.userId, found.id, 'replaced')
   }
 
   function judge(found: SessionRecord | Tombstone | null, sessionId: string): Session {

@@ -12,6 +12,7 @@ export interface UsersDatabase {
   weapp_auth_store: StoreTable
   weapp_auth_phones: PhonesTable
   weapp_auth_phone_key: PhoneKeyTable
+  weapp_auth_events: EventsTable
 }
 
 /** One user, with the profile they filled in. */
@@ -103,4 +104,28 @@ export interface PhoneKeyTable {
   id: number
   /** Sealed by the vault. */
   sealed_key: string
+}
+
+/** Something that happened, see `events/event.ts`. */
+export interface EventsTable {
+  /** UUIDv7. */
+  id: string
+  at: number | string
+  /** An `EventType`. */
+  type: string
+  /** Null: about no user. Begins with `erased-` where the user was erased. */
+  user_id: string | null
+  other_user_id: string | null
+  /** An `Actor`. */
+  caused_by: string
+  /** JSON. */
+  data: string
+  /** What the user's externalId was when the erasure began; of `user_erased` alone. */
+  external_id: string | null
+  /** When the next attempt to deliver is due; null: it was delivered or given up, or nobody wants it. */
+  due_at: number | string | null
+  /** How often somebody has begun to deliver it. */
+  attempts: number
+  /** When it was given up; null: it was not. */
+  given_up_at: number | string | null
 }

@@ -1,4 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
+import type { Actor } from '../actor.ts'
+import type { WriteEvent } from '../events/sql-events.ts'
 import type { UsersDatabase } from './database.ts'
 import { faultOf } from './engine.ts'
 import { checkText } from './prepared.ts'
@@ -9,10 +11,15 @@ type Tx = Transaction<UsersDatabase>
 
 /** The part of the user store that changes whether, and under which id, a user is there. */
 export interface SqlAccounts {
-  setExternalId(userId: string, externalId: string | null, mayReplace: boolean): Promise<ExternalIdResult | null>
-  disable(userId: string, disabled: Disabled): Promise<boolean>
-  enable(userId: string): Promise<Disabled | null>
-  beginErasure(userId: string, nowMs: number): Promise<boolean>
+  setExternalId(
+    userId: string,
+    externalId: string | null,
+    mayReplace: boolean,
+    by: Actor,
+  ): Promise<ExternalIdResult | null>
+  disable(userId: string, disabled: Disabled, by: Actor): Promise<boolean>
+  enable(userId: string, by: Actor): Promise<Disabled | null>
+  beginErasure(userId: string, nowMs: number, by: Actor): Promise<boolean>
   erase(userId: string): Promise<void>
 }
 
@@ -23,16 +30,21 @@ export interface SqlAccounts {
 const TABLES_OF_A_USER = ['weapp_auth_identities', 'weapp_auth_unionids'] as const
 
 /** How accounts change in the database. Each method is one transaction. */
-export function createSqlAccounts(o: { db: Kysely<UsersDatabase>; statements: Statements }): SqlAccounts {
-  const { db, statements } = o
+export function createSqlAccounts(o: {
+  db: Kysely<UsersDatabase>
+  statements: Statements
+  writeEvent: WriteEvent
+}): SqlAccounts {
+  const { db, statements, writeEvent } = o
 
   return {
-    async setExternalId(userId, externalId, mayReplace) {
+    async setExternalId(userId, externalId, mayReplace, by) {
       try {
         return await changeUser(userId, null, async (tx, user) => {
           if (user.external_id === externalId) return { set: true }
           if (user.external_id !== null && !mayReplace) return { set: false, reason: 'different' }
           await update(tx, userId, { external_id: externalId })
+          await writeEvent(tx, { type: 'profile_changed', by, userId, data: { fields: ['externalId'] } })
           return { set: true }
         })
       } catch (error) {
@@ -44,25 +56,32 @@ export function createSqlAccounts(o: { db: Kysely<UsersDatabase>; statements: St
       }
     },
 
-    disable: (userId, { atMs, untilMs, reason }) =>
+    disable: (userId, { atMs, untilMs, reason }, by) =>
       changeUser(userId, false, async (tx) => {
         const change = { disabled_at: atMs, disabled_until: untilMs, disabled_reason: checkText(reason) }
         await update(tx, userId, change)
+        const until = untilMs === null ? null : new Date(untilMs).toISOString()
+        await writeEvent(tx, { type: 'user_disabled', by, userId, data: { reason, until } })
         return true
       }),
 
-    enable: (userId) =>
+    enable: (userId, by) =>
       changeUser(userId, null, async (tx, user) => {
         const disabled = toDisabled(user)
-        if (disabled) await update(tx, userId, { disabled_at: null, disabled_until: null, disabled_reason: null })
+        if (!disabled) return null
+        await update(tx, userId, { disabled_at: null, disabled_until: null, disabled_reason: null })
+        await writeEvent(tx, { type: 'user_enabled', by, userId })
         return disabled
       }),
 
-    beginErasure: (userId, nowMs) =>
+    beginErasure: (userId, nowMs, by) =>
       db.transaction().execute(async (tx) => {
         const [user] = await statements.holdUser(tx, { id: userId })
-        if (user && user.erasing_at === null) await update(tx, userId, { erasing_at: nowMs })
-        return user !== undefined
+        if (!user) return false
+        if (user.erasing_at !== null) return true
+        await update(tx, userId, { erasing_at: nowMs })
+        await writeEvent(tx, { type: 'user_erased', by, userId, externalId: user.external_id })
+        return true
       }),
 
     erase: (userId) =>

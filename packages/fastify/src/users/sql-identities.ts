@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Kysely, Transaction } from 'kysely'
+import type { Actor } from '../actor.ts'
+import type { WriteEvent } from '../events/sql-events.ts'
 import type { WechatIdentity } from '../wechat-identity.ts'
 import type { UsersDatabase } from './database.ts'
 import { EMPTY_PROFILE } from './profile.ts'
@@ -45,9 +47,9 @@ export interface SqlIdentities {
   signInKnown(identity: Proven): Promise<SignedIn | null>
   /** Any other sign-in: the identity, its unionid or its user may be new. */
   signIn(identity: Proven): Promise<SignedIn>
-  link(userId: string, identity: Proven): Promise<Linked>
+  link(userId: string, identity: Proven, by: Actor): Promise<Linked>
   /** The same as a part of a transaction, which has to be rolled back when the result is a conflict that must not stay. */
-  linkIn(tx: Tx, userId: string, identity: Proven): Promise<Linked>
+  linkIn(tx: Tx, userId: string, identity: Proven, by: Actor): Promise<Linked>
 }
 
 /** How identities come into the database. */
@@ -55,8 +57,9 @@ export function createSqlIdentities(o: {
   db: Kysely<UsersDatabase>
   statements: Statements
   vault: SessionKeyVault
+  writeEvent: WriteEvent
 }): SqlIdentities {
-  const { db, statements, vault } = o
+  const { db, statements, vault, writeEvent } = o
   const sealed = new WeakMap<Proven, Key>()
 
   return {
@@ -85,6 +88,7 @@ export function createSqlIdentities(o: {
         const saved = await insertOrHold(tx, candidate.id, identity)
         if (saved.userId !== candidate.id) await update(tx, identity, saved)
         const { userId, conflict } = await followUnionid(tx, identity, saved, candidate.id)
+        await tell(tx, { userId, isLinked: saved.userId === candidate.id && userId !== candidate.id, conflict }, appid)
         if (userId === candidate.id) return { row: candidate, isNew: true, conflict, wrote: true }
         await statements.deleteUser(tx, { id: candidate.id })
         const row = await statements.findUser(tx, { id: userId })
@@ -92,12 +96,12 @@ export function createSqlIdentities(o: {
       })
     },
 
-    link: (userId, identity) => db.transaction().execute((tx) => linkIn(tx, userId, identity)),
+    link: (userId, identity, by) => db.transaction().execute((tx) => linkIn(tx, userId, identity, by)),
 
     linkIn,
   }
 
-  async function linkIn(tx: Tx, userId: string, identity: Proven): Promise<Linked> {
+  async function linkIn(tx: Tx, userId: string, identity: Proven, by: Actor): Promise<Linked> {
     const { appid, openid } = identity
     // Of two links for one user at the same time, the second sees what the first did.
     const [held] = await statements.holdUser(tx, { id: userId })
@@ -108,8 +112,21 @@ export function createSqlIdentities(o: {
     if (saved.userId !== userId) return refused({ linked: false, reason: 'taken', userId: saved.userId })
     if (own) await update(tx, identity, saved)
     const { conflict } = await followUnionid(tx, identity, saved, null)
+    await tell(tx, { userId, isLinked: !own, conflict, by }, appid)
     const unionid = identity.unionid ?? saved.unionid
     return { result: { linked: true, identity: { openid, unionid } }, conflict }
+  }
+
+  /** Writes down what was new, in the transaction that did it. */
+  async function tell(
+    tx: Tx,
+    o: { userId: string; isLinked: boolean; conflict: IdentityConflict | null; by?: Actor },
+    appid: string,
+  ): Promise<void> {
+    const { userId, isLinked, conflict, by = 'user' } = o
+    if (isLinked) await writeEvent(tx, { type: 'identity_linked', by, userId, data: { appid } })
+    if (!conflict) return
+    await writeEvent(tx, { type: 'identity_conflict', by, ...conflict, data: { appid } })
   }
 
   /** Sealed once, however many statements a sign-in takes. */

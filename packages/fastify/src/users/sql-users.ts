@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { type SqlEventStore, writeNoEvent } from '../events/sql-events.ts'
 import { guardStore, storeUnavailable, WRITABLE_MS } from '../store-failure.ts'
 import type { UsersDatabase } from './database.ts'
 import { faultOf } from './engine.ts'
@@ -19,6 +20,11 @@ export interface SqlUserStoreOptions {
    */
   db: Kysely<UsersDatabase>
   vault: SessionKeyVault
+  /**
+   * Writes an event with each change of a user, in the same transaction. Made for the same database, by `createSqlEventStore`.
+   * Default: no events are written.
+   */
+  events?: Pick<SqlEventStore, 'write'>
   /** Told of each conflict once; all of them are in the table `weapp_auth_conflicts`. */
   onConflict?: (conflict: IdentityConflict) => void
 }
@@ -30,10 +36,12 @@ const STORE = 'the user store'
 const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Users in SQLite, PostgreSQL or MySQL. */
-export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUserStoreOptions): UserStore {
+export function createSqlUserStore(options: SqlUserStoreOptions): UserStore {
+  const { db, vault, events, onConflict = () => {} } = options
   const statements = prepareStatements(db)
-  const identities = createSqlIdentities({ db, statements, vault })
-  const accounts = createSqlAccounts({ db, statements })
+  const writeEvent = events?.write ?? writeNoEvent
+  const identities = createSqlIdentities({ db, statements, vault, writeEvent })
+  const accounts = createSqlAccounts({ db, statements, writeEvent })
   const takeTurns = createTurns(TURN_MS, () => storeUnavailable(STORE, 'other calls about the same user take too long'))
   const guarded = guardStore(STORE, (error) => {
     const refusal = findRefusal(error)
@@ -57,10 +65,10 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
       return row.erasing_at === null ? { user: toUser(row), isNew } : { erasing: row.id }
     },
 
-    linkIdentity: async (userId, appid, identity, nowMs) => {
+    linkIdentity: async (userId, appid, identity, nowMs, by = 'host') => {
       if (!USER_ID.test(userId)) return null
       return change(userId, async () => {
-        const { result, conflict } = await identities.link(userId, { ...identity, appid, nowMs })
+        const { result, conflict } = await identities.link(userId, { ...identity, appid, nowMs }, by)
         if (conflict) onConflict(conflict)
         return result
       })
@@ -116,28 +124,36 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
         return { openid, sessionKeys: sealed.flatMap((text) => findOpened(text, { appid, openid }) ?? []) }
       }),
 
-    updateProfile: async (userId, { avatarUrl, ...others }) => {
+    updateProfile: async (userId, changes, by = 'host') => {
+      const { avatarUrl, ...others } = changes
       const columns = { ...others, ...(avatarUrl !== undefined && { avatar_url: avatarUrl }) }
       if (Object.keys(columns).length === 0 || !USER_ID.test(userId)) return ask(() => findUser(userId))
       return change(userId, async () => {
         Object.values(columns).forEach(checkText)
-        await db.updateTable('weapp_auth_users').set(columns).where('id', '=', userId).execute()
+        if (!events) await updateUser(db, userId, columns)
+        else {
+          await db.transaction().execute(async (tx) => {
+            if (!(await updateUser(tx, userId, columns))) return
+            await writeEvent(tx, { type: 'profile_changed', by, userId, data: { fields: Object.keys(changes) } })
+          })
+        }
         return findUser(userId)
       })
     },
 
-    setExternalId: async (userId, externalId, mayReplace) => {
+    setExternalId: async (userId, externalId, mayReplace, by = 'host') => {
       if (!USER_ID.test(userId)) return null
-      return change(userId, () => accounts.setExternalId(userId, externalId, mayReplace))
+      return change(userId, () => accounts.setExternalId(userId, externalId, mayReplace, by))
     },
 
-    disableUser: async (userId, disabled) =>
-      USER_ID.test(userId) && change(userId, () => accounts.disable(userId, disabled)),
+    disableUser: async (userId, disabled, by = 'host') =>
+      USER_ID.test(userId) && change(userId, () => accounts.disable(userId, disabled, by)),
 
-    enableUser: async (userId) => (USER_ID.test(userId) ? change(userId, () => accounts.enable(userId)) : null),
+    enableUser: async (userId, by = 'host') =>
+      USER_ID.test(userId) ? change(userId, () => accounts.enable(userId, by)) : null,
 
-    beginErasure: async (userId, nowMs) =>
-      USER_ID.test(userId) && change(userId, () => accounts.beginErasure(userId, nowMs)),
+    beginErasure: async (userId, nowMs, by = 'host') =>
+      USER_ID.test(userId) && change(userId, () => accounts.beginErasure(userId, nowMs, by)),
 
     eraseUser: (userId) => change(userId, () => accounts.erase(userId)),
 
@@ -200,6 +216,15 @@ export function createSqlUserStore({ db, vault, onConflict = () => {} }: SqlUser
       }),
     )()
   }
+}
+
+async function updateUser(
+  db: Kysely<UsersDatabase>,
+  userId: string,
+  columns: Partial<Omit<UserRow, 'id'>>,
+): Promise<boolean> {
+  const update = db.updateTable('weapp_auth_users').set(columns).where('id', '=', userId)
+  return (await update.executeTakeFirst()).numUpdatedRows > 0n
 }
 
 function toUser(row: UserRow): User {

@@ -1,4 +1,5 @@
 import type { UserProfile } from '@weapp-auth/shared'
+import type { Actor } from '../actor.ts'
 import type { WechatIdentity, WechatKeys } from '../wechat-identity.ts'
 
 /** A user of the host application. */
@@ -68,6 +69,9 @@ export type LinkResult =
  *
  * Every method rejects with `ApiError('store_unavailable')` when the store does not answer: it must never look as if a
  * user were gone. `null` is an answer.
+ *
+ * `by` says who causes a change (default `host`), for a store that writes an event with it, in the same transaction. Only
+ * `createSqlUserStore` with its option `events` does; another store may ignore it.
  */
 export interface UserStore {
   /**
@@ -92,28 +96,39 @@ export interface UserStore {
   /** The session_keys that `signIn` was given, current one first; none when none are kept or they cannot be opened. */
   findKeys(userId: string, appid: string): Promise<WechatKeys | null>
   /** Gives a user a WeChat identity, unless it is somebody's already; null when there is no such user. */
-  linkIdentity(userId: string, appid: string, identity: WechatIdentity, nowMs: number): Promise<LinkResult | null>
+  linkIdentity(
+    userId: string,
+    appid: string,
+    identity: WechatIdentity,
+    nowMs: number,
+    by?: Actor,
+  ): Promise<LinkResult | null>
   /** Takes a session_key that WeChat gave outside a sign-in; the current one becomes the previous one. */
   replaceKey(userId: string, appid: string, sessionKey: string, nowMs: number): Promise<void>
   /**
    * Changes the fields given, which were checked before, and answers the whole profile; null when there is no such user.
    * One statement merges them: of two calls at once with different fields both stay.
    */
-  updateProfile(userId: string, changes: Partial<UserProfile>): Promise<User | null>
+  updateProfile(userId: string, changes: Partial<UserProfile>, by?: Actor): Promise<User | null>
   /**
    * Gives a user the host's own id, which no other user has, or takes it away; null when there is no such user. Without
    * `mayReplace` an id that is there stays.
    */
-  setExternalId(userId: string, externalId: string | null, mayReplace: boolean): Promise<ExternalIdResult | null>
+  setExternalId(
+    userId: string,
+    externalId: string | null,
+    mayReplace: boolean,
+    by?: Actor,
+  ): Promise<ExternalIdResult | null>
   /** Writes down that a user may not sign in. False when there is no such user. */
-  disableUser(userId: string, disabled: Disabled): Promise<boolean>
+  disableUser(userId: string, disabled: Disabled, by?: Actor): Promise<boolean>
   /** Takes that back, and answers what was taken back; null when there was nothing. */
-  enableUser(userId: string): Promise<Disabled | null>
+  enableUser(userId: string, by?: Actor): Promise<Disabled | null>
   /**
    * Marks a user as being erased, for ever: from then on the user is found by nobody but `signIn` and `findErasing`. False when
    * there is no such user; true also for one who was marked before.
    */
-  beginErasure(userId: string, nowMs: number): Promise<boolean>
+  beginErasure(userId: string, nowMs: number, by?: Actor): Promise<boolean>
   /** Removes a marked user with everything that belongs to it. Nothing happens where that is done already. */
   eraseUser(userId: string): Promise<void>
   /** Users whose erasure was begun and has not ended, at most `limit` of them. */

@@ -9,8 +9,8 @@ import {
   generateVaultKey,
   type PhonesOptions,
 } from '../../src/index.ts'
+import { openSqlite } from '../databases.ts'
 import { APPID, type ServiceOptions, startService } from '../service.ts'
-import { openSqlite } from './databases.ts'
 
 const NUMBER = '13800138000'
 

@@ -97,7 +97,7 @@ async function play(
       const user = users[action.user] ?? ''
       const kept = issued[action.keep]?.id
       const before = issued.filter((each) => each.user === user && each.id !== kept)
-      await sessions.revokeAll(user, 'admin', kept)
+      await sessions.revokeAll(user, 'admin', { except: kept })
       for (const { id } of before) ended.add(id)
     } else if (action.do === 'use' || action.do === 'revoke') {
       const one = issued[action.session]

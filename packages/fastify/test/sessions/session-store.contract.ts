@@ -249,7 +249,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     it('of all others keeps the session of the caller', async () => {
       const { sessions, userId, issue } = await setUp()
       const [kept, other] = [await issue(userId), await issue(userId)]
-      expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', kept.session.id)).toBe(1)
+      expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', { except: kept.session.id })).toBe(1)
       await sessions.get(kept.token)
       await expect(sessions.get(other.token)).rejects.toMatchObject({ reason: 'signed_out_elsewhere' })
       expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([kept.session.id])
@@ -516,7 +516,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     await sessions.revoke(userId, third.session.id, 'signed_out')
     expect([...told].at(-1)).toBe(third.session.id)
     const fifth = await issue()
-    await sessions.revokeAll(userId, 'signed_out_elsewhere', fifth.session.id)
+    await sessions.revokeAll(userId, 'signed_out_elsewhere', { except: fifth.session.id })
     expect([...told].slice(3)).toEqual([fourth.session.id])
     await sessions.revokeAll(userId, 'admin')
     expect([...told].slice(4)).toEqual([fifth.session.id])

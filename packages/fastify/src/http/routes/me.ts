@@ -40,7 +40,7 @@ export const meRoutes: TypedRoutes<MeRoutesOptions> = async (app, options) => {
     ROUTES.me,
     { onRequest: authenticate, schema: { response: { 204: NoContent } } },
     async ({ auth }, reply) => {
-      await accounts.erase(auth.userId)
+      await accounts.erase(auth.userId, 'user')
       return reply.code(204).send(null)
     },
   )
@@ -54,7 +54,7 @@ export const meRoutes: TypedRoutes<MeRoutesOptions> = async (app, options) => {
     async ({ auth, body }) => {
       const { userId } = auth
       const changes = parseProfileChanges(body)
-      const update = () => users.updateProfile(userId, changes)
+      const update = () => users.updateProfile(userId, changes, 'user')
       const hasNewAvatar = avatars !== null && changes.avatarUrl !== undefined
       try {
         return { user: wireUser(present(await (hasNewAvatar ? avatars.change(userId, update) : update()))) }

@@ -93,7 +93,7 @@ export const sessionsRoutes: TypedRoutes<SessionsRoutesOptions> = async (app, op
     },
     async (request) => {
       const { userId, sessionId } = request.auth
-      const others = await sessions.revokeAll(userId, 'signed_out_elsewhere', sessionId)
+      const others = await sessions.revokeAll(userId, 'signed_out_elsewhere', { except: sessionId })
       if (request.query.scope === 'others') return { revoked: others }
       // Ends the caller's own session last: while it lives, the caller can ask again if anything fails.
       const own = await sessions.revoke(userId, sessionId, 'signed_out')

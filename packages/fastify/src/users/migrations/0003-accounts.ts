@@ -1,10 +1,9 @@
 import { type Kysely, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { engineOf, faultOf } from '../engine.ts'
+import { createIndex } from './create-index.ts'
 
 const TABLE = 'weapp_auth_users'
-/** MySQL: there is an index of this name already. */
-const ER_DUP_KEYNAME = 1061
 
 /** The host's own id for a user, whether the user may sign in, and whether the user is being erased. */
 export const accounts: Migration = {
@@ -25,19 +24,14 @@ export const accounts: Migration = {
       await db.schema.alterTable(TABLE).addColumn(name, type).execute()
     }
     // Not on the column itself: TiDB and SQLite refuse to add a column that is unique.
-    await createIndex('weapp_auth_users_external_id', 'external_id', true)
+    await createIndex(db, {
+      name: 'weapp_auth_users_external_id',
+      table: TABLE,
+      columns: ['external_id'],
+      isUnique: true,
+    })
     // By this one, erasures that were cut off are found.
-    await createIndex('weapp_auth_users_erasing_at', 'erasing_at', false)
-
-    async function createIndex(name: string, column: string, isUnique: boolean): Promise<void> {
-      const index = db.schema.createIndex(name).on(TABLE).column(column)
-      try {
-        await (isUnique ? index.unique() : index).$call((made) => (isMysql ? made : made.ifNotExists())).execute()
-      } catch (error) {
-        // MySQL has no IF NOT EXISTS for an index.
-        if ((error as { errno?: unknown }).errno !== ER_DUP_KEYNAME) throw error
-      }
-    }
+    await createIndex(db, { name: 'weapp_auth_users_erasing_at', table: TABLE, columns: ['erasing_at'] })
   },
 }
 

@@ -9,9 +9,16 @@ import { users } from './0001-users.ts'
 import { world as worldTable } from './0002-world.ts'
 import { accounts } from './0003-accounts.ts'
 import { phones } from './0005-phones.ts'
+import { events } from './0006-events.ts'
 
 /** In order, for ever: a migration that was released is never changed, only followed by another. */
-const MIGRATIONS = { '0001-users': users, '0002-world': worldTable, '0003-accounts': accounts, '0005-phones': phones }
+const MIGRATIONS = {
+  '0001-users': users,
+  '0002-world': worldTable,
+  '0003-accounts': accounts,
+  '0005-phones': phones,
+  '0006-events': events,
+}
 
 /** Columns that each of our tables has had since the first migration. */
 const COLUMNS = {
@@ -23,6 +30,7 @@ const COLUMNS = {
   weapp_auth_store: ['id', 'world'],
   weapp_auth_phones: ['user_id', 'digest', 'sealed_number', 'proven_at'],
   weapp_auth_phone_key: ['id', 'sealed_key'],
+  weapp_auth_events: ['id', 'type', 'user_id', 'caused_by', 'due_at'],
   weapp_auth_migrations: ['name', 'timestamp'],
   weapp_auth_migrations_lock: ['id', 'is_locked'],
 } as const

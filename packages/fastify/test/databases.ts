@@ -5,7 +5,7 @@ import { createPool } from 'mysql2'
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
 import { inject } from 'vitest'
-import { migrateUsers, openSqliteUsers, type UsersDatabase } from '../../src/index.ts'
+import { migrateUsers, openSqliteUsers, type UsersDatabase } from '../src/index.ts'
 
 /** A database of the users, empty and up to date. */
 export interface OpenDatabase {

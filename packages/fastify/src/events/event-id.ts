@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto'
+
+/** RFC 9562 leaves 12 bits beside the milliseconds, which count here. */
+const MAX_COUNT = 0xfff
+
+let lastMs = 0
+let count = 0
+
+/** A UUIDv7 (RFC 9562 section 5.7), greater than every one that this process has made before, whatever the clock does. */
+export function createEventId(nowMs: number): string {
+  if (nowMs > lastMs) {
+    lastMs = nowMs
+    count = 0
+  } else if (count === MAX_COUNT) {
+    lastMs++
+    count = 0
+  } else count++
+  return format(lastMs, count)
+}
+
+/** The same, and greater than `after`, which a process with another clock may have made. */
+export function createEventIdAfter(after: string, nowMs: number): string {
+  const id = createEventId(nowMs)
+  return id > after ? id : format(timeOfEventId(after) + 1, 0)
+}
+
+/** The time in an id, in milliseconds since 1970. It may be a little ahead of the event's own. */
+export function timeOfEventId(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+}
+
+/** Not greater than any id of this time. */
+export function firstEventId(atMs: number): string {
+  const time = Math.max(0, Math.floor(atMs)).toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`
+}
+
+function format(timeMs: number, counted: number): string {
+  const time = timeMs.toString(16).padStart(12, '0')
+  const random = randomBytes(8)
+  random.writeUInt8((random.readUInt8(0) & 0x3f) | 0x80, 0)
+  const rest = random.toString('hex')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${counted.toString(16).padStart(3, '0')}-${rest.slice(0, 4)}-${rest.slice(4)}`
+}

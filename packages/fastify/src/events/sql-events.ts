@@ -1,0 +1,160 @@
+import type { Insertable, Kysely, Selectable } from 'kysely'
+import type { Actor } from '../actor.ts'
+import { guardStore } from '../store-failure.ts'
+import type { EventsTable, UsersDatabase } from '../users/database.ts'
+import { engineOf, faultOf } from '../users/engine.ts'
+import { checkText, prepare, type Statement } from '../users/prepared.ts'
+import { unlessThere } from '../users/sql-statements.ts'
+import type { AuthEvent, EventStore, EventType, NewEvent } from './event.ts'
+import { createEventId, createEventIdAfter, firstEventId } from './event-id.ts'
+
+/** Options of {@link createSqlEventStore}. */
+export interface SqlEventStoreOptions {
+  /** The database of the users, see `createSqlUserStore`. */
+  db: Kysely<UsersDatabase>
+  /** Whether somebody is told of each event. Default false. */
+  deliver?: boolean
+  /** Milliseconds since 1970. Default `Date.now`. */
+  now?: () => number
+}
+
+/** An event of a change of a user. */
+export interface ChangeEvent extends NewEvent {
+  /** The host's own id for a user who is being erased, for those who are told of it. */
+  externalId?: string | null
+}
+
+/** Writes an event in the transaction of the change that it tells. */
+export type WriteEvent = (tx: Kysely<UsersDatabase>, event: ChangeEvent) => Promise<void>
+
+/** Where no events are kept. */
+export const writeNoEvent: WriteEvent = async () => {}
+
+/** Events in SQLite, PostgreSQL or MySQL. */
+export interface SqlEventStore extends EventStore {
+  /** Whoever changes a user holds that user's row, so that the ids of a user's events are in the order of the changes. */
+  write: WriteEvent
+}
+
+/**
+ * How long after an event it is delivered at the earliest: by then those that are written in batches have been written, and all
+ * of them are delivered in the order of their time.
+ */
+export const DELIVERY_DELAY_MS = 2_000
+
+/** Rows of one INSERT, so that a batch of any size is written by few statements, each of which was built once. */
+const CHUNKS = [128, 16, 1] as const
+const STORE = 'the store of events'
+
+/** Events in the database of the users. */
+export function createSqlEventStore({ db, deliver = false, now = Date.now }: SqlEventStoreOptions): SqlEventStore {
+  const insert = prepareInserts(db)
+  const findLast = prepare((p: { user_id: string }) =>
+    db
+      .selectFrom('weapp_auth_events')
+      .select((eb) => eb.fn.max('id').as('id'))
+      .where('user_id', '=', p.user_id),
+  )
+  const guarded = guardStore(STORE, (error) => (faultOf(error) === 'data' ? 'it holds what cannot be stored' : null))
+
+  return {
+    async write(tx, event) {
+      const atMs = now()
+      const [last] = event.userId ? await findLast(tx, { user_id: event.userId }) : []
+      const id = last?.id ? createEventIdAfter(last.id, atMs) : createEventId(atMs)
+      await insert(tx, [toRow({ ...event, id, atMs })])
+    },
+
+    append: guarded((events) => insert(db, events.map(toRow))),
+
+    list: guarded(async ({ userId, type, sinceMs, after, limit }) => {
+      const rows = await db
+        .selectFrom('weapp_auth_events')
+        .selectAll()
+        .$if(userId !== undefined, (query) => query.where('user_id', '=', checkText(userId as string)))
+        .$if(type !== undefined, (query) => query.where('type', '=', type as string))
+        .$if(sinceMs !== undefined, (query) =>
+          // The time in an id may be ahead of the event's own, never behind it.
+          query.where('id', '>=', firstEventId(sinceMs as number)).where('at', '>=', sinceMs as number),
+        )
+        .$if(after !== undefined, (query) => query.where('id', '<', checkText(after as string)))
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .execute()
+      return rows.map(toEvent)
+    }),
+  }
+
+  function toRow({ id, atMs, type, by, userId, otherUserId, data, externalId }: StampedEvent): NewRow {
+    return {
+      id,
+      at: atMs,
+      type,
+      user_id: userId ?? null,
+      other_user_id: otherUserId ?? null,
+      caused_by: by,
+      data: JSON.stringify(data ?? {}),
+      external_id: externalId ?? null,
+      due_at: deliver ? atMs + DELIVERY_DELAY_MS : null,
+    }
+  }
+}
+
+type StampedEvent = ChangeEvent & Pick<AuthEvent, 'id' | 'atMs'>
+type NewRow = Omit<Insertable<EventsTable>, 'attempts' | 'given_up_at'>
+
+/** A row as the event that it was made from. */
+export function toEvent(row: Selectable<EventsTable>): AuthEvent {
+  return {
+    id: row.id,
+    atMs: Number(row.at),
+    type: row.type as EventType,
+    by: row.caused_by as Actor,
+    userId: row.user_id,
+    otherUserId: row.other_user_id,
+    data: JSON.parse(row.data),
+  }
+}
+
+function prepareInserts(db: Kysely<UsersDatabase>) {
+  const statements = new Map<number, Statement<Record<string, unknown>, unknown>>()
+  const statementOf = (size: number) => {
+    const known = statements.get(size) ?? prepareInsert(db, size)
+    statements.set(size, known)
+    return known
+  }
+  return async (tx: Kysely<UsersDatabase>, rows: readonly NewRow[]): Promise<void> => {
+    for (let from = 0; from < rows.length; ) {
+      const size = CHUNKS.find((chunk) => chunk <= rows.length - from) ?? 1
+      const values: Record<string, unknown> = {}
+      rows.slice(from, from + size).forEach((row, index) => {
+        for (const [column, value] of Object.entries(row)) values[`${column}${index}`] = value
+      })
+      await statementOf(size)(tx, values)
+      from += size
+    }
+  }
+}
+
+/** Takes the values of row 0 as `id0`, `at0` and so on. An event that is there already stays as it is. */
+function prepareInsert(db: Kysely<UsersDatabase>, size: number): Statement<Record<string, unknown>, unknown> {
+  const engine = engineOf(db)
+  return prepare((p: Record<string, unknown>) => {
+    const rows = Array.from({ length: size }, (_, index) => {
+      const value = (column: keyof NewRow) => p[`${column}${index}`] as never
+      return {
+        id: value('id'),
+        at: value('at'),
+        type: value('type'),
+        user_id: value('user_id'),
+        other_user_id: value('other_user_id'),
+        caused_by: value('caused_by'),
+        data: value('data'),
+        external_id: value('external_id'),
+        due_at: value('due_at'),
+        attempts: 0,
+      }
+    })
+    return unlessThere(engine, db.insertInto('weapp_auth_events').values(rows), ['id'])
+  })
+}

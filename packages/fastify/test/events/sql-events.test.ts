@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  type AuthEvent,
+  createEventId,
+  createSessionKeyVault,
+  createSqlEventStore,
+  createSqlPhoneStore,
+  createSqlUserStore,
+  type EventStore,
+  generateVaultKey,
+  type NewEvent,
+} from '../../src/index.ts'
+import { ENGINES, type OpenDatabase } from '../databases.ts'
+
+const APPID = 'wx0123456789abcdef'
+const PHONE = { number: '13800138000', countryCode: '86' }
+const identity = (unionid: string | null = null) => ({
+  openid: `o-${randomUUID()}`,
+  unionid,
+  sessionKey: Buffer.alloc(16, 7).toString('base64'),
+})
+
+/** An event as the recorder stamps it. */
+function stamped(event: NewEvent, atMs = Date.now()): AuthEvent {
+  return { userId: null, otherUserId: null, data: {}, ...event, id: createEventId(atMs), atMs } as AuthEvent
+}
+
+/** What an event says, without what is new in each of them. */
+const told = ({ type, by, userId, otherUserId, data }: AuthEvent) => ({
+  type,
+  by,
+  userId,
+  ...(otherUserId && { otherUserId }),
+  ...(Object.keys(data).length > 0 && { data }),
+})
+
+describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
+  let database: OpenDatabase
+  beforeAll(async () => {
+    database = await openDatabase()
+  })
+  afterAll(() => database.close())
+
+  /** Stores on an empty database. */
+  async function openEmpty() {
+    const { db } = database
+    for (const table of ['events', 'phones', 'phone_key', 'conflicts', 'unionids', 'identities', 'users'] as const) {
+      await db.deleteFrom(`weapp_auth_${table}`).execute()
+    }
+    const vault = createSessionKeyVault({ keys: generateVaultKey() })
+    const events = createSqlEventStore({ db })
+    const users = createSqlUserStore({ db, vault, events })
+    const phones = createSqlPhoneStore({ db, vault, events })
+    return { db, events, users, phones, newUser: async () => (await users.createUser(1)).id }
+  }
+
+  /** What was written about a user, oldest first. */
+  async function historyOf(events: EventStore, userId: string) {
+    return (await events.list({ userId, limit: 100 })).reverse().map(told)
+  }
+
+  it('that were appended are listed newest first, by user, kind and time, in pages by key', async () => {
+    const { events } = await openEmpty()
+    const [alice, bob] = [randomUUID(), randomUUID()]
+    const t = Date.now() - 1_000
+    const written = Array.from({ length: 300 }, (_, index) =>
+      stamped(
+        {
+          type: index % 3 === 0 ? 'sign_out' : 'sign_in',
+          by: 'user',
+          userId: index % 2 === 0 ? alice : bob,
+          data: { appid: APPID, 'ключ 👍': '\\\'"' },
+        },
+        t + index,
+      ),
+    )
+    await events.append(written)
+    const newest = [...written].reverse()
+    expect(await events.list({ limit: 1_000 })).toEqual(newest)
+    const pages: AuthEvent[] = []
+    for (let page = await events.list({ limit: 77 }); page.length > 0; ) {
+      pages.push(...page)
+      page = await events.list({ limit: 77, after: page.at(-1)?.id ?? '' })
+    }
+    expect(pages).toEqual(newest)
+    const signOutsOfBob = newest.filter(({ userId, type }) => userId === bob && type === 'sign_out')
+    expect(await events.list({ limit: 1_000, userId: bob, type: 'sign_out' })).toEqual(signOutsOfBob)
+    expect(await events.list({ limit: 1_000, sinceMs: t + 290 })).toEqual(newest.slice(0, 10))
+    expect(await events.list({ limit: 10, userId: randomUUID() })).toEqual([])
+  })
+
+  it('that are appended again, after an answer that was lost, stand there once', async () => {
+    const { events } = await openEmpty()
+    const first = stamped({ type: 'sign_in', by: 'user' })
+    await events.append([first])
+    await events.append([first, stamped({ type: 'sign_out', by: 'user' })])
+    expect((await events.list({ limit: 10 })).map(({ type }) => type)).toEqual(['sign_out', 'sign_in'])
+  })
+
+  it('tell each change of an account, by whom, and in the order of the changes', async () => {
+    const { events, users, newUser } = await openEmpty()
+    const userId = await newUser()
+    await users.updateProfile(userId, { nickname: 'secret name', avatarUrl: 'https://secret.example' }, 'user')
+    await users.setExternalId(userId, 'crm-1', true, 'service:crm')
+    await users.setExternalId(userId, 'crm-1', true, 'service:crm')
+    await users.disableUser(userId, { atMs: 1, untilMs: 1_700_000_000_000, reason: 'spam' }, 'operator:root')
+    await users.enableUser(userId, 'operator:root')
+    await users.enableUser(userId, 'operator:root')
+    await users.beginErasure(userId, 1, 'wechat')
+    await users.beginErasure(userId, 2, 'host')
+    await users.eraseUser(userId)
+    expect(await historyOf(events, userId)).toEqual([
+      { type: 'profile_changed', by: 'user', userId, data: { fields: ['nickname', 'avatarUrl'] } },
+      { type: 'profile_changed', by: 'service:crm', userId, data: { fields: ['externalId'] } },
+      {
+        type: 'user_disabled',
+        by: 'operator:root',
+        userId,
+        data: { reason: 'spam', until: '2023-11-14T22:13:20.000Z' },
+      },
+      { type: 'user_enabled', by: 'operator:root', userId },
+      { type: 'user_erased', by: 'wechat', userId },
+    ])
+    expect(JSON.stringify(await events.list({ limit: 100 }))).not.toMatch(/secret/)
+  })
+
+  it('tell what happens to identities: none for a new user, one for a link, one for a conflict', async () => {
+    const { events, users, newUser } = await openEmpty()
+    const unionid = `u-${randomUUID()}`
+    const alices = identity(unionid)
+    const alice = await signIn('wx1', alices)
+    expect(await events.list({ limit: 10 })).toEqual([])
+    expect(await signIn('wx2', identity(unionid))).toBe(alice)
+    const bobs = identity()
+    const bob = await signIn('wx1', bobs)
+    await signIn('wx1', { ...bobs, unionid })
+    await signIn('wx1', { ...bobs, unionid })
+    const carol = await newUser()
+    const carols = identity()
+    await users.linkIdentity(carol, 'wx1', carols, 1, 'service:shop')
+    await users.linkIdentity(carol, 'wx1', carols, 1, 'service:shop')
+    await users.linkIdentity(carol, 'wx1', alices, 1)
+    const all = await events.list({ limit: 100 })
+    expect(all.reverse().map(told)).toEqual([
+      { type: 'identity_linked', by: 'user', userId: alice, data: { appid: 'wx2' } },
+      { type: 'identity_conflict', by: 'user', userId: bob, otherUserId: alice, data: { appid: 'wx1' } },
+      { type: 'identity_linked', by: 'service:shop', userId: carol, data: { appid: 'wx1' } },
+    ])
+    const text = JSON.stringify(all)
+    for (const { openid } of [alices, bobs, carols]) expect(text).not.toContain(openid)
+    expect(text).not.toContain(unionid)
+
+    async function signIn(appid: string, who: ReturnType<typeof identity>): Promise<string> {
+      const signedIn = await users.signIn(appid, who, 1)
+      if ('erasing' in signedIn) throw new Error('the user is being erased')
+      return signedIn.user.id
+    }
+  })
+
+  it('tell how a phone number comes, moves and goes, without the number', async () => {
+    const { events, phones, newUser } = await openEmpty()
+    const [alice, bob] = [await newUser(), await newUser()]
+    await phones.give(alice, PHONE, 1)
+    await phones.give(alice, PHONE, 1)
+    await phones.prove(bob, PHONE, 2, 'user')
+    await phones.remove(bob, 'user')
+    await phones.remove(bob, 'user')
+    expect(await historyOf(events, alice)).toEqual([
+      { type: 'phone_bound', by: 'host', userId: alice, data: { isProven: false } },
+      { type: 'phone_moved', by: 'user', userId: alice, otherUserId: bob },
+    ])
+    expect(await historyOf(events, bob)).toEqual([
+      { type: 'phone_bound', by: 'user', userId: bob, data: { isProven: true } },
+      { type: 'phone_unbound', by: 'user', userId: bob },
+    ])
+    expect(JSON.stringify(await events.list({ limit: 10 }))).not.toContain(PHONE.number.slice(-4))
+  })
+
+  it('stand and fall with the change that they tell', async () => {
+    const { db, users, events, newUser } = await openEmpty()
+    const userId = await newUser()
+    await sql`alter table weapp_auth_events rename to hidden`.execute(db)
+    try {
+      const disable = users.disableUser(userId, { atMs: 1, untilMs: null, reason: '' })
+      await expect(disable).rejects.toMatchObject({ code: 'store_unavailable' })
+    } finally {
+      await sql`alter table hidden rename to weapp_auth_events`.execute(db)
+    }
+    expect(await users.findUser(userId)).toMatchObject({ disabled: null })
+    expect(await users.disableUser(userId, { atMs: 1, untilMs: null, reason: '' })).toBe(true)
+    expect(await historyOf(events, userId)).toMatchObject([{ type: 'user_disabled' }])
+  })
+
+  it('of one user are in the order of the changes, although a process with a clock ahead made some of them', async () => {
+    const { db, users, events, newUser } = await openEmpty()
+    const vault = createSessionKeyVault({ keys: generateVaultKey() })
+    const ahead = createSqlEventStore({ db, now: () => Date.now() + 60_000 })
+    const elsewhere = createSqlUserStore({ db, vault, events: ahead })
+    const userId = await newUser()
+    for (const store of [users, elsewhere, users, users]) {
+      await store.disableUser(userId, { atMs: 1, untilMs: null, reason: '' })
+      await store.enableUser(userId)
+    }
+    const types = (await historyOf(events, userId)).map(({ type }) => type)
+    expect(types).toEqual(Array.from({ length: 4 }, () => ['user_disabled', 'user_enabled']).flat())
+  })
+
+  it('that a store without the option events makes are none', async () => {
+    const { db, events, newUser } = await openEmpty()
+    const vault = createSessionKeyVault({ keys: generateVaultKey() })
+    const silent = createSqlUserStore({ db, vault })
+    const userId = await newUser()
+    await silent.updateProfile(userId, { nickname: 'a' })
+    await silent.beginErasure(userId, 1)
+    expect(await events.list({ limit: 10 })).toEqual([])
+  })
+})
