@@ -10,7 +10,7 @@ import {
   type ImportLine,
   type UsersDatabase,
 } from '../../src/index.ts'
-import { ENGINES, type OpenDatabase, openSqlite } from '../phone/databases.ts'
+import { ENGINES, type OpenDatabase, openSqlite } from '../databases.ts'
 
 const APPID = 'wx1'
 const SETTINGS = { appids: [APPID, 'wx2'], utcOffset: '+08:00', nowMs: 2_000_000_000_000, dryRun: false }
