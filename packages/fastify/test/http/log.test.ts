@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { expect, it } from 'vitest'
-import { authenticate } from '../../src/index.ts'
+import { ApiError, authenticate, type User } from '../../src/index.ts'
 import { ERRCODES } from '../../src/wechat/errcodes.ts'
 import { APPID, type ServiceOptions, startService } from '../service.ts'
 
@@ -42,6 +42,33 @@ it.each<
     const { requestId } = (await app.inject({ url, headers })).json()
     expect(find({ code, userId, sessionId, reqId: requestId }), url).toHaveLength(1)
   }
+})
+
+it.each([
+  ['refuses', () => new ApiError('user_disabled', 'banned'), { level: 30, code: 'user_disabled', msg: 'banned' }],
+  ['fails', () => new Error('no such table'), { level: 50 }],
+  ['throws what cannot be changed', () => Object.freeze(new Error('no such table')), { level: 50 }],
+])('a sign-in whose onSignIn hook %s can be found by its user, its appid, and its request', async (_, make, line) => {
+  let userId = ''
+  const onSignIn = (user: User) => {
+    userId = user.id
+    throw make()
+  }
+  const { app, world, find } = await startLogged({ onSignIn })
+  const { code } = world.login('alice', APPID)
+  const answer = await app.inject({ method: 'POST', url: '/v1/sessions', payload: { appid: APPID, code } })
+  expect(answer.statusCode).toBeGreaterThanOrEqual(400)
+  expect(find({ ...line, userId, appid: APPID, reqId: answer.json().requestId })).toHaveLength(1)
+  expect(answer.body).not.toContain(userId)
+})
+
+it('the refused sign-in of a disabled user can be found by its user and its appid', async () => {
+  const { app, world, find, signIn } = await startLogged()
+  const { userId } = await signIn()
+  await app.weappAuth.disableUser(userId, { reason: 'spam' })
+  const { code } = world.login('alice', APPID)
+  const answer = await app.inject({ method: 'POST', url: '/v1/sessions', payload: { appid: APPID, code } })
+  expect(find({ userId, appid: APPID, code: 'user_disabled', reqId: answer.json().requestId })).toHaveLength(1)
 })
 
 it.each([40164, 40029, 45011])(

@@ -58,7 +58,16 @@ export const sessionsRoutes: TypedRoutes<SessionsRoutesOptions> = async (app, op
         const phone = takePhone && (await takePhone(request, appid, identity))
         const replaces = findBearer(request.headers.authorization)
         const about = { appid, ...(device && { device }), replaces, code: claimed }
-        return accounts.signIn(identity, about, data, phone?.bind)
+        let userId: string | undefined
+        const beforeHook = async (user: User) => {
+          userId = user.id
+          await phone?.bind(user)
+        }
+        return accounts.signIn(identity, about, data, beforeHook).catch((error) => {
+          // What fails or refuses from here on, the host's hook too, is logged with the user whom it is about.
+          request.log = request.log.child({ userId, appid })
+          throw error
+        })
       })
       request.log.info({ userId: user.id, sessionId: issued.session.id, appid, isNew }, 'signed in')
       reply.code(201)
