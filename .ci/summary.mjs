@@ -22,7 +22,7 @@ for (const [step, name] of Object.entries(TESTS)) {
   const results = read(step, name)
   for (const test of results ? testsOf(results) : []) {
     if (test.status !== 'passed') {
-      failures.push(`${test.status}: ${test.file} > ${test.name}`)
+      failures.push([`${test.status}: ${test.file} > ${test.name}`, ...reasonsOf(test)].join('\n'))
       continue
     }
     passedTests.push(test)
@@ -74,8 +74,19 @@ function testsOf({ testResults }) {
       return [{ file, name: String(message).split('\n')[0], status: 'failed' }]
     }
     return assertionResults.map(({ fullName, status, failureMessages = [] }) => {
-      return { file, name: fullName, status, failure: failureMessages[0] }
+      return { file, name: fullName, status, failure: failureMessages[0], failures: failureMessages }
     })
+  })
+}
+
+/** What a failed test said at each try: enough of it to know where to look. */
+function reasonsOf({ failures = [] }) {
+  return failures.map((message) => {
+    const lines = message.split('\n').filter((line) => line.trim() !== '' && !line.includes('node_modules'))
+    return lines
+      .map((line) => `  ${line.slice(0, 200)}`)
+      .slice(0, 12)
+      .join('\n')
   })
 }
 

@@ -65,6 +65,12 @@ describe('.ci/run', () => {
     expect(output).toContain(`TRIED AGAIN ${FILE} > x adds: Error: 2 is not 3\n`)
   })
 
+  test('prints what a failed test said, so that the end of the output is enough to know where to look', () => {
+    const red = { title: 'adds', status: 'failed', failureMessages: ['Error: 2 is not 3\n    at x.ts'] }
+    const { output } = ci({ ...GREEN, test: { results: run([red]), exitCode: 1 } })
+    expect(output).toContain(`FAIL failed: ${FILE} > x adds\n  Error: 2 is not 3\n      at x.ts\n`)
+  })
+
   test('is red when no test has passed, however many checks have', () => {
     const nothing = { results: run([]) }
     const { status, lastLine } = ci({ ...GREEN, test: nothing, 'test:long': nothing })

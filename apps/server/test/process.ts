@@ -40,7 +40,7 @@ export function startProcess(env: Record<string, string>, args: readonly string[
     void ended.then((how) => reject(new Error(`the service ended (${how}) before it served:\n${printed}`)))
   })
   const address = listening.then(async (url) => {
-    await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200), 15_000)
+    await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200), 60_000)
     return url
   })
   listening.catch(() => {})

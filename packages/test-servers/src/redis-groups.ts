@@ -5,7 +5,7 @@ import { findFreePort, type OwnServer, type Server } from './server.ts'
 
 /** A master that does not answer for this long is replaced, unless a test says otherwise. */
 const NODE_TIMEOUT_MS = 1_000
-const READY_TIMEOUT_MS = 20_000
+const READY_TIMEOUT_MS = 60_000
 
 export interface RedisGroup extends Server {
   /**
@@ -61,7 +61,7 @@ export async function startOneNodeCluster(): Promise<Server> {
   try {
     await withClient(node.url, async (redis) => {
       await redis.cluster('ADDSLOTSRANGE', 0, 16_383)
-      await until(async () => String(await redis.cluster('INFO')).includes('cluster_state:ok'))
+      await until('the slots are served', async () => String(await redis.cluster('INFO')).includes('cluster_state:ok'))
     })
   } catch (error) {
     await node.stop()
@@ -86,24 +86,27 @@ export async function startRedisCluster({
     for (const node of nodes.slice(1)) await first.call('CLUSTER', 'MEET', '127.0.0.1', portOf(node), node.bus)
     for (const [i, [from, to]] of SLOTS.entries()) await clients[i]?.cluster('ADDSLOTSRANGE', from, to)
     for (const client of clients) {
-      await until(async () => {
+      await until('all nodes know each other', async () => {
         const info = String(await client.cluster('INFO'))
         return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${nodes.length}`)
       })
     }
     for (const [i, client] of clients.slice(3).entries()) {
       const id = String(await clients[i]?.cluster('MYID'))
-      await until(async () => String(await client.cluster('NODES')).includes(id))
-      await until(async () => (await client.cluster('REPLICATE', id).catch(() => null)) === 'OK')
+      await until('a replica knows its master', async () => String(await client.cluster('NODES')).includes(id))
+      await until(
+        'a replica has its master',
+        async () => (await client.cluster('REPLICATE', id).catch(() => null)) === 'OK',
+      )
     }
     for (const client of clients) {
-      await until(async () => {
+      await until('all nodes know the replicas', async () => {
         const lines = String(await client.cluster('NODES')).split('\n')
         return lines.filter((line) => / (myself,)?slave /.test(line)).length === 3 * replicas
       })
     }
     for (const client of clients.slice(3)) {
-      await until(async () => (await client.info('replication')).includes('master_link_status:up'))
+      await until('a replica follows', () => isFollowing(client))
     }
     for (const client of clients) client.disconnect()
   } catch (error) {
@@ -186,14 +189,12 @@ export async function startSentinelGroup({ nodeTimeoutMs = NODE_TIMEOUT_MS } = {
   try {
     const replica = await startRedis([...access, '--replicaof', '127.0.0.1', `${portOf(master)}`])
     started.push(replica)
-    await withClient(asService(replica), (redis) =>
-      until(async () => (await redis.info('replication')).includes('master_link_status:up')),
-    )
+    await withClient(asService(replica), (redis) => until('the replica follows', () => isFollowing(redis)))
     const sentinels = await Promise.all(Array.from({ length: 3 }, () => startSentinel(portOf(master), nodeTimeoutMs)))
     started.push(...sentinels)
     for (const { url } of sentinels) {
       await withClient(url, (redis) =>
-        until(async () => {
+        until('the sentinels know the group', async () => {
           const info = await redis.info('sentinel')
           return info.includes('status=ok') && info.includes('slaves=1,sentinels=3')
         }),
@@ -241,7 +242,7 @@ export async function startSentinelGroup({ nodeTimeoutMs = NODE_TIMEOUT_MS } = {
         await shutOut('on')
         // Sentinels wait for some seconds before they tell a server that it is no master any more.
         await withClient(asService(master), (redis) =>
-          until(async () => (await redis.info('replication')).includes('master_link_status:up'), 3 * READY_TIMEOUT_MS),
+          until('the old master follows the new one', () => isFollowing(redis)),
         )
       },
     }
@@ -314,10 +315,15 @@ async function withClient(url: string, use: (redis: Redis) => Promise<void>): Pr
   }
 }
 
-async function until(isTrue: () => Promise<boolean>, timeoutMs = READY_TIMEOUT_MS): Promise<void> {
-  const endMs = performance.now() + timeoutMs
+async function isFollowing(replica: Redis): Promise<boolean> {
+  return (await replica.info('replication')).includes('master_link_status:up')
+}
+
+/** @param what for the error when it does not come true */
+async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + READY_TIMEOUT_MS
   while (!(await isTrue())) {
-    if (performance.now() > endMs) throw new Error('the Redis group did not get ready')
+    if (performance.now() > endMs) throw new Error(`a group of Redis servers did not get ready: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

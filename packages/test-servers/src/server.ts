@@ -1,11 +1,16 @@
 // A server process that a test run owns: its own port, its own temp folder, stopped by its own pid.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Program } from './program.ts'
+
+/** Where {@link findFreePort} looks. */
+const FIRST_PORT = 20_000
+const END_PORT = 32_000
 
 /** How long a server may take to say that it is ready. */
 const START_TIMEOUT_MS = 30_000
@@ -123,12 +128,22 @@ export function makeTempFolder(name: string): { path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
+/**
+ * A port for a server that cannot find one itself. Not one of those that the system gives to outgoing connections and to
+ * `listen(0)` (32 768 and above in Linux): in the time until the server listens, another test may get it.
+ */
 export async function findFreePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  if (address === null || typeof address === 'string') throw new Error('no port to be had')
-  probe.close()
-  await once(probe, 'close')
-  return address.port
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(FIRST_PORT, END_PORT)
+    if (await isFree(port)) return port
+  }
+  throw new Error(`no free port between ${FIRST_PORT} and ${END_PORT}`)
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer()
+    probe.once('error', () => resolve(false))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+  })
 }
