@@ -47,8 +47,9 @@ export function phoneDocument(document: Document, readFile: (path: string) => Ui
   }
 }
 
+/** An empty text is on: the framework writes it for `true`. */
 function isOn(value: unknown): boolean {
-  return Boolean(value) && value !== 'false'
+  return value !== false && value !== 'false' && value !== null && value !== undefined
 }
 
 /** Hands what somebody does on the screen to the app. */
