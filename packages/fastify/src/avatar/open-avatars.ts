@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { ROUTES } from '@weapp-auth/shared'
 import type { FastifyPluginAsync } from 'fastify'
 import type { RouteLimit } from '../http/plugins/rate-limit.ts'
@@ -6,7 +7,7 @@ import type { UserStore } from '../users/users.ts'
 import type { AvatarsOptions } from './avatar-store.ts'
 import { type Avatars, createAvatars } from './avatars.ts'
 import { createRedraw } from './picture.ts'
-import { avatarFileRoutes, avatarRoutes } from './routes.ts'
+import { avatarFileRoutes, avatarRoutes, type PictureReader } from './routes.ts'
 import { createUploads } from './upload.ts'
 
 /** What the plugin gives to avatars. */
@@ -35,28 +36,41 @@ interface AvatarLibraries {
 }
 
 /**
- * Loads what avatars need.
+ * Prepares what avatars need. The libraries are looked for now, so that a missing one is told at the start, and loaded with the
+ * first picture: sharp takes 20 MB.
  *
  * @returns null, after a warning that says what to do, when a library is not installed
  * @throws TypeError when `publicUrl` is no address
  */
-export async function openAvatars(deps: AvatarsDeps, load = importLibraries): Promise<OpenAvatars | null> {
+export async function openAvatars(
+  deps: AvatarsDeps,
+  { find = findLibraries, load = importLibraries } = {},
+): Promise<OpenAvatars | null> {
   const { store, users, recentUsers, limit, pathPrefix, warn } = deps
   const publicUrl = deps.publicUrl === undefined ? null : parsePublicUrl(deps.publicUrl)
-  const libraries = await load().catch((error: Error) => {
+  const warnOf = (error: Error) => {
     const reason = error.message.split('\n', 1)[0]
     warn(
       `POST ${ROUTES.avatar} is 404 because its libraries are missing: npm install sharp @fastify/busboy (${reason})`,
     )
-  })
-  if (!libraries) return null
-  const uploads = createUploads(libraries.Busboy)
-  const redraw = createRedraw(libraries.sharp)
+    return null
+  }
+  try {
+    find()
+  } catch (error) {
+    return warnOf(error as Error)
+  }
+  let reader: Promise<PictureReader | null> | undefined
+  const findReader = () => {
+    // A library that was found may still not load: sharp brings a binary for one kind of machine.
+    reader ??= load().then(createReader, warnOf)
+    return reader
+  }
   const avatars = createAvatars({ store, users, warn })
   return {
     avatars,
     upload: async (scope) => {
-      await scope.register(avatarRoutes, { avatars, uploads, redraw, recentUsers, limit, publicUrl, pathPrefix })
+      await scope.register(avatarRoutes, { avatars, findReader, recentUsers, limit, publicUrl, pathPrefix })
     },
     files: async (scope) => {
       await scope.register(avatarFileRoutes, { store })
@@ -64,9 +78,19 @@ export async function openAvatars(deps: AvatarsDeps, load = importLibraries): Pr
   }
 }
 
+/** @throws Error when one is not installed */
+function findLibraries(): void {
+  const { resolve } = createRequire(import.meta.url)
+  for (const library of ['sharp', '@fastify/busboy']) resolve(library)
+}
+
 async function importLibraries(): Promise<AvatarLibraries> {
   const [{ default: sharp }, { Busboy }] = await Promise.all([import('sharp'), import('@fastify/busboy')])
   return { sharp, Busboy }
+}
+
+function createReader({ sharp, Busboy }: AvatarLibraries): PictureReader {
+  return { uploads: createUploads(Busboy), redraw: createRedraw(sharp) }
 }
 
 function parsePublicUrl(text: string): string {

@@ -16,11 +16,17 @@ import type { Uploads } from './upload.ts'
 /** A name stands for one picture for ever. */
 const CACHE = 'public, max-age=31536000, immutable'
 
+/** Reads pictures out of requests, and draws them anew. */
+export interface PictureReader {
+  uploads: Uploads
+  redraw: Redraw
+}
+
 /** What uploading a picture needs. */
 export interface AvatarRoutesOptions {
   avatars: Avatars
-  uploads: Uploads
-  redraw: Redraw
+  /** Null: its libraries cannot be loaded on this machine. */
+  findReader(): Promise<PictureReader | null>
   recentUsers: RecentUsers
   /** How often one user may send a picture. */
   limit: RouteLimit
@@ -32,7 +38,7 @@ export interface AvatarRoutesOptions {
 
 /** `POST /v1/me/avatar`. */
 export const avatarRoutes: TypedRoutes<AvatarRoutesOptions> = async (app, options) => {
-  const { avatars, uploads, redraw, recentUsers, limit, publicUrl, pathPrefix } = options
+  const { avatars, findReader, recentUsers, limit, publicUrl, pathPrefix } = options
 
   // The handler reads the form: only then is there somebody to read it for.
   app.removeAllContentTypeParsers()
@@ -50,8 +56,10 @@ export const avatarRoutes: TypedRoutes<AvatarRoutesOptions> = async (app, option
       const { userId } = request.auth
       if (!request.headers['content-type']) throw noForm()
       try {
-        return await uploads.read(request.raw, async (file) => {
-          const jpeg = await redraw(file)
+        const reader = await findReader()
+        if (!reader) throw noPictures()
+        return await reader.uploads.read(request.raw, async (file) => {
+          const jpeg = await reader.redraw(file)
           const user = present(await avatars.replace(userId, jpeg, publicUrl ?? ownUrl(request, pathPrefix)))
           return { avatarUrl: user.profile.avatarUrl }
         })
@@ -91,6 +99,12 @@ function ownUrl({ protocol, host }: FastifyRequest, prefix: string): string {
 function noForm(): ApiError {
   const detail = 'send the picture as multipart/form-data, as wx.uploadFile does'
   return new ApiError('media_type_unsupported', detail, { detail })
+}
+
+function noPictures(): ApiError {
+  return new ApiError('not_found', 'the libraries of avatars cannot be loaded', {
+    detail: 'there are no pictures here',
+  })
 }
 
 function noSuchPicture(): ApiError {

@@ -80,8 +80,10 @@ export function createUploads(Busboy: BusboyConstructor): Uploads {
         if (receivedBytes > MAX_BODY_BYTES) stop(fault ?? tooLarge())
       })
       request.on('close', () => {
-        if (!request.readableEnded) stop(invalid('the connection was closed before the picture was there'))
+        if (!request.readableEnded) stop(cutOff())
       })
+      // It was closed while the caller waited for something else, and says nothing any more.
+      if (request.destroyed && !request.readableEnded) return stop(cutOff())
       request.pipe(form)
 
       function stop(error: ApiError): void {
@@ -102,6 +104,10 @@ export function createUploads(Busboy: BusboyConstructor): Uploads {
 
 function invalid(detail: string): ApiError {
   return new ApiError('request_invalid', detail, { detail })
+}
+
+function cutOff(): ApiError {
+  return invalid('the connection was closed before the picture was there')
 }
 
 function tooLarge(): ApiError {

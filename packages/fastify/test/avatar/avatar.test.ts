@@ -366,18 +366,44 @@ describe('a service without avatars', () => {
   })
 
   it('because a library is missing says at the start what to install', async () => {
-    const warnings: string[] = []
+    const { warnings, deps } = withoutStores()
+    const find = () => {
+      throw new Error("Cannot find module 'sharp'\nRequire stack:")
+    }
+    expect(await openAvatars(deps, { find })).toBeNull()
+    expect(warnings).toEqual([
+      "POST /v1/me/avatar is 404 because its libraries are missing: npm install sharp @fastify/busboy (Cannot find module 'sharp')",
+    ])
+  })
+
+  it('because a library is for another machine says so once, at the first picture, and answers 404', async () => {
+    const { warnings, deps } = withoutStores()
     const load = () =>
       Promise.reject(new Error('Could not load the "sharp" module using the linux-x64 runtime\nlong help'))
-    const deps = {
-      store: memoryStore(),
-      pathPrefix: '',
-      limit: false,
-      warn: (line: string) => void warnings.push(line),
-    } as const
-    expect(await openAvatars({ ...deps, users: {} as never, recentUsers: {} as never }, load)).toBeNull()
+    const avatars = await openAvatars(deps, { load })
+    const { app, signIn } = await startService({ host: (app) => void app.register(avatars?.upload ?? (() => {})) })
+    const { headers } = await signIn()
+    expect(warnings).toEqual([])
+    for (const _ of [1, 2]) {
+      const answer = await app.inject({ method: 'POST', url: '/v1/me/avatar', ...form(headers, [await jpeg()]) })
+      expect(answer.json()).toMatchObject({ status: 404, code: 'not_found' })
+    }
     expect(warnings).toEqual([
       'POST /v1/me/avatar is 404 because its libraries are missing: npm install sharp @fastify/busboy (Could not load the "sharp" module using the linux-x64 runtime)',
     ])
   })
 })
+
+/** What {@link openAvatars} takes, of a service that gets no picture. */
+function withoutStores() {
+  const warnings: string[] = []
+  const deps = {
+    store: memoryStore(),
+    pathPrefix: '',
+    limit: false as const,
+    warn: (line: string) => void warnings.push(line),
+    users: {} as never,
+    recentUsers: { forget() {} } as never,
+  }
+  return { warnings, deps }
+}
