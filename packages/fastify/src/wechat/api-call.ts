@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { Agent, type Dispatcher, errors } from 'undici'
+import type { Dispatcher } from 'undici'
 import { ApiError } from '../api-error.ts'
 import { createDeadlines } from '../deadlines.ts'
 import { DETAILS, ERRCODES, RETRY_AFTER_SECONDS } from './errcodes.ts'
@@ -9,8 +9,19 @@ export const WECHAT_DEADLINE_MS = 5_000
 /** A real answer has a few hundred bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024
 
-/** Connections to WeChat are kept. It follows no redirect and sends nothing twice, as a code that is good once needs it. */
-const dispatcher = new Agent({ maxResponseSize: MAX_ANSWER_BYTES })
+/**
+ * Connections to WeChat are kept. It follows no redirect and sends nothing twice, as a code that is good once needs it. Its
+ * library has 109 files, which are loaded with the first call, so that nobody waits for them at the start.
+ */
+let httpClient: ReturnType<typeof loadHttpClient> | undefined
+
+async function loadHttpClient() {
+  const { Agent, errors } = await import('undici')
+  return {
+    dispatcher: new Agent({ maxResponseSize: MAX_ANSWER_BYTES }),
+    isTooLarge: (error: Error) => error instanceof errors.ResponseExceededMaxSizeError,
+  }
+}
 
 const deadlines = createDeadlines()
 
@@ -67,10 +78,12 @@ export function before<T>(giveUpAtMs: number, work: Promise<T>): Promise<T> {
  * Sends a request and reads its answer as a text. undici's `request` would do the same, and make a stream and an abort signal
  * for each answer of a few hundred bytes: a tenth of a sign-in.
  */
-function send({
+async function send({
   giveUpAtMs,
   ...options
 }: Dispatcher.DispatchOptions & { giveUpAtMs: number }): Promise<{ status: number; text: string }> {
+  httpClient ??= loadHttpClient()
+  const { dispatcher, isTooLarge } = await httpClient
   return new Promise((resolve, reject) => {
     let connection: Dispatcher.DispatchController | null = null
     let isLate = false
@@ -100,17 +113,11 @@ function send({
       },
       onResponseError(_controller, error) {
         takeBack()
-        reject(toApiError(error))
+        if (isTooLarge(error)) return reject(badResponse(`an answer of more than ${MAX_ANSWER_BYTES} bytes`))
+        reject(new ApiError('wechat_unreachable', `WeChat could not be reached (${findErrorCode(error)})`))
       },
     })
   })
-}
-
-function toApiError(error: Error): ApiError {
-  if (error instanceof errors.ResponseExceededMaxSizeError) {
-    return badResponse(`an answer of more than ${MAX_ANSWER_BYTES} bytes`)
-  }
-  return new ApiError('wechat_unreachable', `WeChat could not be reached (${findErrorCode(error)})`)
 }
 
 /** The error for an errcode: what our caller is told, and in the log what the operator can do about it. */
