@@ -30,13 +30,8 @@ interface Program {
   ready: RegExp
 }
 
-/** Counts the modules a program has loaded by the time it stops, and prints the number. */
-const COUNT_MODULES = `data:text/javascript,${encodeURIComponent(`
-  import { registerHooks } from 'node:module'
-  const seen = new Set()
-  registerHooks({ load(url, context, next) { if (url.startsWith('file:')) seen.add(url); return next(url, context) } })
-  process.on('exit', () => console.error('modules: ' + seen.size))
-`)}`
+/** Prints how many modules of which packages a program has loaded by the time it stops. */
+const COUNT_MODULES = join(import.meta.dirname, 'count-modules.mjs')
 
 /** The built service, and a bare Fastify with the same drivers, each connected. */
 export async function measureStarts(env: Record<string, string>): Promise<Start[]> {
@@ -60,7 +55,8 @@ export async function measureStarts(env: Record<string, string>): Promise<Start[
   const measured: Start[] = []
   for (const program of programs) {
     const counted = await start(program, ['--import', COUNT_MODULES])
-    const modules = Number(/modules: (\d+)/.exec(await counted.stop())?.[1])
+    const counts: Record<string, number> = JSON.parse(/^modules: (.*)$/m.exec(await counted.stop())?.[1] ?? '{}')
+    const modules = Object.values(counts).reduce((sum, count) => sum + count, 0)
     const resting = await start(program)
     await sleep(REST_MS)
     const restingMb = resting.memoryMb()
