@@ -1,0 +1,121 @@
+import { createHmac } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { isHookAddress } from '../../src/hooks/hook-address.ts'
+import { createSignedPost, type SignedPostOptions } from '../../src/hooks/signed-post.ts'
+
+/** A program of the team that gets the calls, and what it got. */
+async function listen(answer: (response: ServerResponse, request: IncomingMessage) => void) {
+  const calls: { path?: string; headers: IncomingMessage['headers']; body: string }[] = []
+  const server = createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (text) => {
+      body += text
+    })
+    request.on('end', () => {
+      calls.push({ path: request.url ?? '', headers: request.headers, body })
+      answer(response, request)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?of=us`, calls }
+}
+
+function open(o: Pick<SignedPostOptions, 'url'> & Partial<SignedPostOptions>) {
+  const post = createSignedPost({ secret: 'canary-secret', timeoutMs: 20_000, ...o })
+  onTestFinished(() => post.close())
+  return post
+}
+
+describe('a signed call', () => {
+  it('carries a JSON body and a signature of the time and the body, and brings the answer', async () => {
+    const { url, calls } = await listen((response) => response.writeHead(403).end('{"detail":"no"}'))
+    const post = open({ url, now: () => 1_700_000_000_999 })
+    expect(await post.send({ name: '小明' })).toEqual({ status: 403, text: '{"detail":"no"}' })
+    const [call] = calls
+    expect(call).toMatchObject({ path: '/hook?of=us', body: '{"name":"小明"}' })
+    expect(call?.headers['content-type']).toBe('application/json')
+    const v1 = createHmac('sha256', 'canary-secret').update('1700000000.{"name":"小明"}').digest('hex')
+    expect(call?.headers['x-weapp-auth-signature']).toBe(`t=1700000000,v1=${v1}`)
+  })
+
+  it('is not sent on to where a redirect points', async () => {
+    const elsewhere = await listen((response) => response.end())
+    const { url } = await listen((response) => response.writeHead(307, { location: elsewhere.url }).end())
+    expect(await open({ url }).send({})).toMatchObject({ status: 307 })
+    expect(elsewhere.calls).toEqual([])
+  })
+
+  it('fails when nobody answers in time, whether nothing comes or an answer without an end', async () => {
+    const silent = await listen(() => {})
+    const slow = await listen((response) => response.write('{'))
+    for (const { url } of [silent, slow]) {
+      await expect(open({ url, timeoutMs: 100 }).send({})).rejects.toThrow('no answer within 100 ms')
+    }
+  })
+
+  it('fails on an answer of more than 16 kB, and on an address where nobody listens, in one line without the secret', async () => {
+    const { url } = await listen((response) => response.end('x'.repeat(16 * 1024 + 1)))
+    for (const address of [url, 'http://127.0.0.1:1/']) {
+      const error: Error = await open({ url: address })
+        .send({})
+        .catch((error) => error)
+      expect(error).toBeInstanceOf(Error)
+      expect(error.message).not.toMatch(/\n|canary|http/)
+    }
+  })
+
+  it('waits for its turn where as many are under way as there may be, and counts that as time of its own', async () => {
+    const held: ServerResponse[] = []
+    const { url, calls } = await listen((response) => held.push(response))
+    const post = open({ url, connections: 1 })
+    const first = post.send(1)
+    const second = post.send(2)
+    await vi.waitFor(() => expect(held).toHaveLength(1), 20_000)
+    expect(calls).toHaveLength(1)
+    held[0]?.end()
+    expect((await first).status).toBe(200)
+    await vi.waitFor(() => expect(held).toHaveLength(2), 20_000)
+    held[1]?.end()
+    expect((await second).status).toBe(200)
+  })
+})
+
+describe('an address of a hook', () => {
+  it.each([
+    'https://hooks.example.com/a?b=c',
+    'http://localhost:3000',
+    'http://127.0.0.1/',
+    'http://10.1.2.3:8080/x',
+    'http://172.16.0.1',
+    'http://172.31.255.255',
+    'http://192.168.1.1',
+    'http://[::1]:3000',
+    'http://[fd00::1]/',
+    'http://backend:8080/hook',
+    'http://backend.shop.svc.cluster.local/',
+    'http://backend.internal/',
+    // One of many ways to write 127.0.0.1.
+    'http://0x7f.1/',
+  ])('may be %s', (address) => expect(isHookAddress(address)).toBe(true))
+
+  it.each([
+    'http://hooks.example.com/',
+    'http://8.8.8.8/',
+    'http://172.32.0.1/',
+    'http://172.15.0.1/',
+    'http://169.254.169.254/',
+    'http://[2001:db8::1]/',
+    'http://10.example.com/',
+    'https://user:password@hooks.example.com/',
+    'https://hooks.example.com/#part',
+    'ftp://localhost/',
+    'hooks.example.com',
+    '',
+  ])('must not be %s', (address) => expect(isHookAddress(address)).toBe(false))
+})
