@@ -2,10 +2,12 @@ import { isIP } from 'node:net'
 import { APPID_PATTERN, createSessionKeyVault, DEFAULTS, parseS3Url } from '@weapp-auth/fastify'
 import { z } from 'zod'
 import { inLanguage, type Language, type Say } from './language.ts'
+import { LOOPBACK } from './loopback.ts'
 import { parseRedisUrl } from './redis-url.ts'
+import { findServiceContradictions, parseTokens } from './service-api/settings.ts'
+import type { ServiceToken } from './service-api/tokens.ts'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 
 /** What the service can be told, read from the environment once, at the start. */
 export interface Config {
@@ -39,6 +41,15 @@ export interface Config {
   avatarS3Url: string | null
   /** What stands in front of a slash and the name of an avatar; null: the address that it was sent to, with `/avatars`. */
   avatarPublicUrl: string | null
+  /** The listener for backends and operators; null: there is none. */
+  service: ServiceListener | null
+}
+
+/** Where the service API listens, and whom it lets in. */
+export interface ServiceListener {
+  host: string
+  port: number
+  tokens: readonly ServiceToken[]
 }
 
 /** Everything that is wrong with the environment, one problem a line. */
@@ -102,6 +113,10 @@ const environment = (say: Say) =>
     AVATAR_PUBLIC_URL: url(say, ['https:', 'http:'], 'https://auth.example.com/avatars')
       .refine(isBareAddress, say('must not have a user, a password or a query', '不能带用户名、密码或查询参数'))
       .optional(),
+    SERVICE_PORT: wholeNumber(say, 0, 65_535).optional(),
+    SERVICE_HOST: z.string().default('127.0.0.1'),
+    SERVICE_TOKENS: z.string().transform(parseTokens(say)).optional(),
+    SERVICE_EXPOSED: oneOf(say, ['off', 'on'] as const).default('off'),
   })
 
 /**
@@ -115,7 +130,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, l
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
   const parsed = environment(say).safeParse(set)
   const problems = (parsed.error?.issues ?? []).map(({ path, message }) => `${String(path[0])} ${message}`)
-  problems.push(...findContradictions(set, say))
+  problems.push(...findContradictions(set, say), ...findServiceContradictions(set, say))
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems, say)
   const e = parsed.data
   return Object.freeze({
@@ -138,6 +153,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, l
     linkByPhone: e.LINK_BY_PHONE === 'on',
     avatarS3Url: e.AVATAR_S3_URL ?? null,
     avatarPublicUrl: e.AVATAR_PUBLIC_URL ?? null,
+    service:
+      e.SERVICE_PORT === undefined
+        ? null
+        : { host: e.SERVICE_HOST, port: e.SERVICE_PORT, tokens: e.SERVICE_TOKENS ?? [] },
   })
 }
 

@@ -5,10 +5,12 @@ import type { Logger } from 'pino'
 import { buildApp } from './app.ts'
 import { parseConfig } from './config.ts'
 import { DEMO_TEXTS } from './demo-texts.ts'
+import type { Emulation } from './emulation.ts'
 import { chooseLanguage, type Language } from './language.ts'
 import { createLog } from './log.ts'
 import type { TakeSecrets } from './reload.ts'
 import { readSecretFiles, secretsInFiles } from './secret-files.ts'
+import { openServiceApi } from './service-api/open.ts'
 import { explainStartError } from './start-error.ts'
 import { openStores } from './stores.ts'
 
@@ -48,23 +50,30 @@ async function main(): Promise<void> {
   closers.push(() => app.close())
   await emulation?.mount(app)
   const address = await app.listen({ host: config.host, port: config.port })
+  const service = await openServiceApi(config, app, log)
+  closers.push(service.close)
   const takeApps: TakeSecrets =
     async ({ apps }) =>
     () =>
       app.weappAuth.replaceApps(apps)
-  reload?.ready([stores.takeKeyRing, ...(emulation ? [] : [takeApps])])
+  reload?.ready([stores.takeKeyRing, service.takeTokens, ...(emulation ? [] : [takeApps])])
 
   const appids = (emulation ?? config).apps.map(({ appid }) => appid).join(', ')
-  if (!emulation) return say(`signing in users of ${appids} through ${config.wechatApiBaseUrl}, on ${address}`)
-  say(texts.emulated(appids))
-  if (options.walkthrough) {
-    for (const fault of options.fault) emulation.setFault(fault)
-    const { walkThrough } = await import('./walkthrough.ts')
-    const { sessionIdleSeconds } = config
-    const succeeded = await walkThrough({ emulation, address, sessionIdleSeconds, texts, print: console.log })
-    if (!succeeded) throw new Error(texts.failed)
+  if (emulation) await demonstrate(emulation)
+  else say(`signing in users of ${appids} through ${config.wechatApiBaseUrl}, on ${address}`)
+  if (service.address) say(`the service API listens, for holders of service tokens, on ${service.address}`)
+
+  async function demonstrate(emulation: Emulation): Promise<void> {
+    say(texts.emulated(appids))
+    if (options.walkthrough) {
+      for (const fault of options.fault) emulation.setFault(fault)
+      const { walkThrough } = await import('./walkthrough.ts')
+      const { sessionIdleSeconds } = config
+      const succeeded = await walkThrough({ emulation, address, sessionIdleSeconds, texts, print: console.log })
+      if (!succeeded) throw new Error(texts.failed)
+    }
+    say(texts.serving(address))
   }
-  say(texts.serving(address))
 }
 
 /** From now on `SIGHUP` reads the secrets in files again, and ends the process no more. */

@@ -19,21 +19,26 @@ function explain(
   say: Say,
 ): string | null {
   const { code, syscall } = error
-  const port = env.PORT || '3000'
+  const { port: taken, address, hostname } = error as Partial<Record<'port' | 'address' | 'hostname', unknown>>
+  const isService = env.SERVICE_PORT !== undefined && String(taken) === env.SERVICE_PORT
+  const variable = isService ? 'SERVICE_PORT' : 'PORT'
+  const port = isService ? env.SERVICE_PORT : env.PORT || '3000'
   const folder = env.DATA_DIR || './data'
   if (code === 'EADDRINUSE') {
     return say(
-      `port ${port} is in use: stop what listens there, or set PORT (0 picks a free one)`,
-      `端口 ${port} 已被占用：请停止占用它的程序，或设置 PORT（0 表示自动选一个空闲端口）`,
+      `port ${port} is in use: stop what listens there, or set ${variable} (0 picks a free one)`,
+      `端口 ${port} 已被占用：请停止占用它的程序，或设置 ${variable}（0 表示自动选一个空闲端口）`,
     )
   }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return say(`HOST ${env.HOST} is not an address of this machine`, `HOST ${env.HOST} 不是本机的地址`)
+    const isServiceHost = env.SERVICE_HOST !== undefined && [address, hostname].includes(env.SERVICE_HOST)
+    const host = isServiceHost ? `SERVICE_HOST ${env.SERVICE_HOST}` : `HOST ${env.HOST}`
+    return say(`${host} is not an address of this machine`, `${host} 不是本机的地址`)
   }
   if (code === 'EACCES' && syscall === 'listen') {
     return say(
-      `port ${port} is reserved: set PORT to one above 1023`,
-      `端口 ${port} 需要特权：请把 PORT 设为 1023 以上`,
+      `port ${port} is reserved: set ${variable} to one above 1023`,
+      `端口 ${port} 需要特权：请把 ${variable} 设为 1023 以上`,
     )
   }
   if (syscall === 'mkdir' || syscall === 'open') {

@@ -18,7 +18,9 @@ export function limitUserStore(users: UserStore, database: Limited): UserStore {
   return {
     ping: limited(unlessLate, users.ping),
     findUser: limited(unlessLate, users.findUser),
+    findUserByIdentity: limited(unlessLate, users.findUserByIdentity),
     findIdentity: limited(unlessLate, users.findIdentity),
+    listIdentities: limited(unlessLate, users.listIdentities),
     findKeys: limited(unlessLate, users.findKeys),
     findUserByExternalId: limited(unlessLate, users.findUserByExternalId),
     listUsers: limited(unlessLate, users.listUsers),
@@ -26,6 +28,7 @@ export function limitUserStore(users: UserStore, database: Limited): UserStore {
     updateProfile: limited(unlessLate, users.updateProfile),
     signIn: limited(unlessGone, users.signIn),
     createUser: limited(unlessGone, users.createUser),
+    createUserWithExternalId: limited(unlessGone, users.createUserWithExternalId),
     linkIdentity: limited(unlessGone, users.linkIdentity),
     replaceKey: limited(unlessGone, users.replaceKey),
     setExternalId: limited(unlessGone, users.setExternalId),

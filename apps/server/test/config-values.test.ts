@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest'
-import { parseConfig } from '../src/config.ts'
+import { ConfigError, parseConfig } from '../src/config.ts'
 
 const REAL_APP = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's' }
+const DIGEST = 'ab'.repeat(32)
+const OTHER = 'cd'.repeat(32)
+const TOKENS = `shop:read+issue:${DIGEST}`
+const SERVICE = { SERVICE_PORT: '3001', SERVICE_TOKENS: TOKENS }
 const KEY = Buffer.alloc(32, 7).toString('base64')
 
 test('a key ring that names a key twice is refused by the name of its variable', () => {
@@ -24,3 +28,52 @@ test('WECHAT_API_BASE_URL may have a path', () => {
   const WECHAT_API_BASE_URL = 'https://proxy.example.com/wechat/'
   expect(parseConfig({ ...REAL_APP, WECHAT_API_BASE_URL }).wechatApiBaseUrl).toBe(WECHAT_API_BASE_URL)
 })
+
+test.each([
+  ['no port', { SERVICE_TOKENS: TOKENS }, /^SERVICE_PORT and SERVICE_TOKENS need each other/],
+  ['no tokens', { SERVICE_PORT: '3001' }, /^SERVICE_PORT and SERVICE_TOKENS need each other/],
+  ['a host that others reach', { ...SERVICE, SERVICE_HOST: '0.0.0.0' }, /^SERVICE_HOST=0.0.0.0 .*SERVICE_EXPOSED=on/],
+  ['a host that others may reach', { ...SERVICE, SERVICE_HOST: 'db.example.com' }, /^SERVICE_HOST=/],
+  ['the port of the phones', { ...SERVICE, SERVICE_PORT: '3000' }, /^SERVICE_PORT must not be PORT/],
+  ['a token for nothing', { ...SERVICE, SERVICE_TOKENS: `shop::${DIGEST}` }, /entry 1 is not$/],
+  [
+    'no such scope',
+    { ...SERVICE, SERVICE_TOKENS: `${TOKENS},b:read+admin:${OTHER}` },
+    /entry 2 has a scope that is none/,
+  ],
+  [
+    'one token twice',
+    { ...SERVICE, SERVICE_TOKENS: `${TOKENS},b:read:${DIGEST}` },
+    /entry 2 has the token of an earlier/,
+  ],
+  ['an entry without an end', { ...SERVICE, SERVICE_TOKENS: `${TOKENS},` }, /entry 2 is not$/],
+])('a service API with %s is refused, in both languages', (_, env, problem) => {
+  const read = (language: 'en' | 'zh') => () => parseConfig({ ...REAL_APP, ...env }, language)
+  expect(problemsIn(read('en'))).toEqual([expect.stringMatching(problem)])
+  expect(problemsIn(read('zh'))).toEqual([expect.stringMatching(/\p{Script=Han}{2}/u)])
+})
+
+test('a token that stands where its digest belongs is refused and not repeated', () => {
+  for (const SERVICE_TOKENS of ['shop:read:canary-5e1f', 'canary-5e1f', 'canary-5e1f:read:x', 'a:canary-5e1f:x']) {
+    expect(problemsIn(() => parseConfig({ ...REAL_APP, ...SERVICE, SERVICE_TOKENS })).join()).toMatch(
+      /^SERVICE_TOKENS (?!.*canary)/,
+    )
+  }
+})
+
+test('a service API is off by default, and may be exposed on purpose', () => {
+  expect(parseConfig(REAL_APP).service).toBeNull()
+  const { service } = parseConfig({ ...REAL_APP, ...SERVICE, SERVICE_HOST: '10.0.0.5', SERVICE_EXPOSED: 'on' })
+  const token = { name: 'shop', scopes: new Set(['read', 'issue']), digest: Buffer.from(DIGEST, 'hex') }
+  expect(service).toEqual({ host: '10.0.0.5', port: 3001, tokens: [token] })
+})
+
+function problemsIn(parse: () => unknown): readonly string[] {
+  try {
+    parse()
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}

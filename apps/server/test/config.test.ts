@@ -51,6 +51,7 @@ describe('parseConfig', () => {
       linkByPhone: false,
       avatarS3Url: null,
       avatarPublicUrl: null,
+      service: null,
     })
   })
 

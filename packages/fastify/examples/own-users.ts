@@ -1,7 +1,7 @@
 // A UserStore on a table of users that was there before: MySQL, with integers as ids. The tables are in own-users.sql. It keeps
 // no session_keys, so that /v1/open-data is always stale. The contract of a UserStore runs against it: userStoreCases.
 import { hash } from 'node:crypto'
-import { ApiError, type User, type UserStore, type WechatIdentity } from '@weapp-auth/fastify'
+import { ApiError, type User, type UserIdentity, type UserStore, type WechatIdentity } from '@weapp-auth/fastify'
 import type { Pool, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
 
 type Row = RowDataPacket & Record<string, unknown>
@@ -72,11 +72,25 @@ export function createMemberStore(pool: Pool): UserStore {
       })
     },
     createUser: (nowMs) => insertUser(nowMs),
+    async createUserWithExternalId(externalId, nowMs) {
+      const values = { created_at: new Date(nowMs), external_id: externalId }
+      // IGNORE: one that another user has changes nothing.
+      return (await change('INSERT IGNORE INTO members SET ?', [values])) ? findOne('external_id', externalId) : null
+    },
     findUser,
     findUserByExternalId: async (id) => (/^[\x21-\x7e]+$/.test(id) ? findOne('external_id', id) : null),
     async listUsers({ after, limit }) {
       const sql = `SELECT * FROM members WHERE id > ? AND ${LIVE} ORDER BY id LIMIT ?`
       return (await select(sql, [after ?? 0, limit])).map(toUser)
+    },
+    async findUserByIdentity(appid, openid) {
+      const known = await findKnown(appid, openid)
+      return known && known.erasing_at === null ? toUser(known) : null
+    },
+    async listIdentities(userId) {
+      const sql = `SELECT appid, openid, unionid FROM member_wechat JOIN members ON id = member_id
+        WHERE member_id = ? AND ${LIVE} ORDER BY appid`
+      return (isId(userId) ? await select(sql, [userId]) : []) as (Row & UserIdentity)[]
     },
     async findIdentity(userId, appid) {
       const sql = 'SELECT openid, unionid FROM member_wechat WHERE member_id = ? AND appid = ?'

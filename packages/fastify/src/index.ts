@@ -27,6 +27,8 @@ export {
 export { authenticate, type RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'
 export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
+export { useStrictJson } from './http/plugins/strict-json.ts'
+export * as schemas from './http/schemas.ts'
 export {
   IMPORT_COLUMNS,
   type ImportColumn,
@@ -94,10 +96,11 @@ export {
   type LinkResult,
   type SignedInUser,
   type User,
+  type UserIdentity,
   type UserPage,
   type UserStore,
 } from './users/users.ts'
-export type { IssueOptions, RevokeOptions, WeappAuth } from './weapp-auth.ts'
+export type { CreateUserOptions, IssueOptions, RevokeOptions, WeappAuth } from './weapp-auth.ts'
 export type { AccessToken, AccessTokenStore } from './wechat/access-token.ts'
 export type { WechatApp } from './wechat/app-secrets.ts'
 export {

@@ -1,6 +1,7 @@
 import type { CreateSessionResponse, Device, RevocationReason } from '@weapp-auth/shared'
 import type { FastifyRequest } from 'fastify'
 import type { Accounts, ChangeOptions, DisableOptions } from './accounts.ts'
+import { ApiError } from './api-error.ts'
 import type { AuthEvent, EventQuery, EventStore } from './events/event.ts'
 import { createdSession } from './http/bodies.ts'
 import { findBearer } from './http/plugins/authenticate.ts'
@@ -8,7 +9,16 @@ import type { GivePhoneResult, KeptPhone, PhoneStore } from './phone/phone-store
 import { isPhoneNumber, type PhoneNumber } from './phone-number.ts'
 import type { Session, Sessions } from './sessions/sessions.ts'
 import type { GuardedSockets, ServerSocket } from './sockets/guarded-sockets.ts'
-import type { ExternalIdResult, LinkedIdentity, LinkResult, User, UserPage, UserStore } from './users/users.ts'
+import { checkExternalId } from './users/external-id.ts'
+import type {
+  ExternalIdResult,
+  LinkedIdentity,
+  LinkResult,
+  User,
+  UserIdentity,
+  UserPage,
+  UserStore,
+} from './users/users.ts'
 import { checkApps, type WechatApp } from './wechat/app-secrets.ts'
 import type { WechatGateway } from './wechat/gateway.ts'
 
@@ -33,10 +43,22 @@ export interface RevokeOptions extends ChangeOptions {
   reason?: RevocationReason
 }
 
+/** How a user is made. */
+export interface CreateUserOptions {
+  /** Your own id for the user, 1 to 128 visible ASCII characters. */
+  externalId: string
+}
+
 /** What the host application can do with users, sessions and identities, as `app.weappAuth`. */
 export interface WeappAuth {
   /** A user without a WeChat identity: the account behind a password, a phone number or another provider. */
   createUser(): Promise<User>
+  /**
+   * The same with your own id for the user, from the first moment on. Null when another user has that id.
+   *
+   * @throws TypeError for what cannot be an externalId: 1 to 128 visible ASCII characters
+   */
+  createUser(options: CreateUserOptions): Promise<User | null>
   /**
    * Starts a session for a user of the store, however they proved who they are (password, SMS, another provider). It
    * returns the body of `POST /v1/sessions`, which is what a phone keeps.
@@ -51,8 +73,17 @@ export interface WeappAuth {
   revokeAll(userId: string, options?: RevokeOptions): Promise<number>
   /** The user's live sessions, oldest first. */
   list(userId: string): Promise<Session[]>
+  /**
+   * The live session behind a token that a phone has sent, for guards that stand elsewhere. It counts as use of the session. Null
+   * for anything else than the token of a live session.
+   *
+   * @throws ApiError `store_unavailable`
+   */
+  findSession(token: string): Promise<Session | null>
   /** The WeChat identifiers of a user, for WeChat Pay or messages. They must not leave the server. */
   findIdentity(userId: string, appid: string): Promise<LinkedIdentity | null>
+  /** All WeChat identities of a user, one for each mini-program. They must not leave the server. */
+  listIdentities(userId: string): Promise<UserIdentity[]>
   /**
    * Gives a user of the store the WeChat identity behind a login code, so that both ways lead to one account. An identity
    * that another user has stays theirs, and no users are merged: the result says why nothing was linked.
@@ -110,6 +141,14 @@ export interface WeappAuth {
   replaceApps(apps: readonly WechatApp[]): void
   findUser(userId: string): Promise<User | null>
   findUserByExternalId(externalId: string): Promise<User | null>
+  findUserByIdentity(appid: string, openid: string): Promise<User | null>
+  /**
+   * The user who has a phone number. Without the option `phones` it throws.
+   *
+   * @throws RangeError when it cannot be a phone number
+   * @throws ApiError `store_unavailable`
+   */
+  findUserByPhone(phone: PhoneNumber): Promise<User | null>
   /**
    * A page of users in the order of their ids. The next page begins `after` the last one of this page; a page with fewer than
    * `limit` users is the last one. `limit`: 1 to 1 000, default 100.
@@ -179,7 +218,7 @@ const MAX_PAGE = 1_000
 export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
   const { wechat, sessions, users, accounts, phones, sockets, events, now } = deps
   return {
-    createUser: () => users.createUser(now()),
+    createUser,
 
     async issue(userId, { appid, device, isNew = false, authorization }) {
       if (!wechat.hasApp(appid)) throw new RangeError('this appid is not one of the option apps')
@@ -196,7 +235,18 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
 
     list: (userId) => sessions.list(userId),
 
+    async findSession(token) {
+      try {
+        return await sessions.get(token)
+      } catch (error) {
+        if (error instanceof ApiError && error.statusCode === 401) return null
+        throw error
+      }
+    },
+
     findIdentity: (userId, appid) => users.findIdentity(userId, appid),
+
+    listIdentities: (userId) => users.listIdentities(userId),
 
     async linkIdentity(userId, appid, code, { by = 'host' } = {}) {
       wechat.checkCode(code)
@@ -227,8 +277,7 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
     async setPhone(userId, phone, { by = 'host' } = {}) {
       if (!phones) throw noPhones()
       if (phone) {
-        if (!isPhoneNumber(phone))
-          throw new RangeError('phone must be { number: 4 to 15 digits, countryCode: 1 to 4 digits }')
+        checkPhone(phone)
         const result = await phones.give(userId, phone, now(), by)
         if (!result) throw noSuchUser()
         return result
@@ -257,6 +306,15 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
 
     findUserByExternalId: (externalId) => users.findUserByExternalId(externalId),
 
+    findUserByIdentity: (appid, openid) => users.findUserByIdentity(appid, openid),
+
+    async findUserByPhone(phone) {
+      if (!phones) throw noPhones()
+      checkPhone(phone)
+      const holder = await phones.findHolder(phone)
+      return holder && users.findUser(holder.userId)
+    },
+
     async listUsers({ after = null, limit = 100 } = {}) {
       return users.listUsers({ after, limit: checkLimit(limit) })
     },
@@ -279,6 +337,13 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
     },
   }
 
+  async function createUser(): Promise<User>
+  async function createUser(options: CreateUserOptions): Promise<User | null>
+  async function createUser(options?: CreateUserOptions): Promise<User | null> {
+    if (!options) return users.createUser(now())
+    return users.createUserWithExternalId(checkExternalId(options.externalId), now())
+  }
+
   async function getUser(userId: string): Promise<User> {
     const user = await users.findUser(userId)
     if (!user) throw noSuchUser()
@@ -293,6 +358,11 @@ function checkLimit(limit: number): number {
 
 function noSockets(): Error {
   return new Error('there are no sockets: give weappAuth the option sockets, {} for its defaults')
+}
+
+function checkPhone(phone: PhoneNumber): void {
+  if (isPhoneNumber(phone)) return
+  throw new RangeError('phone must be { number: 4 to 15 digits, countryCode: 1 to 4 digits }')
 }
 
 function noPhones(): Error {

@@ -26,6 +26,19 @@ export const accountCases: readonly UserStoreCase[] = [
     },
   },
   {
+    title: 'of many users made with one externalId at the same time, one is made',
+    async run(users) {
+      const externalId = randomUUID()
+      const made = await Promise.all(Array.from({ length: 10 }, () => users.createUserWithExternalId(externalId, 1)))
+      const [user, ...others] = made.filter((user) => user !== null)
+      assert.deepEqual(others, [])
+      assert.equal(user?.externalId, externalId)
+      assert.equal(user?.createdAtMs, 1)
+      assert.deepEqual(await users.findUserByExternalId(externalId), user)
+      assert.equal(await users.createUserWithExternalId(externalId, 2), null)
+    },
+  },
+  {
     title: 'an externalId that is there stays unless it may be replaced',
     async run(users) {
       const { id } = await users.createUser(1)
@@ -104,6 +117,8 @@ export const accountCases: readonly UserStoreCase[] = [
       assert((await users.findErasing(10_000)).includes(user.id))
       assert.equal(await users.findUser(user.id), null)
       assert.equal(await users.findUserByExternalId(externalId), null)
+      assert.equal(await users.findUserByIdentity('wx1', identity.openid), null)
+      assert.deepEqual(await users.listIdentities(user.id), [])
       assert(!(await users.listUsers({ after: null, limit: 10_000 })).some(({ id }) => id === user.id))
       assert.equal(await users.updateProfile(user.id, { nickname: 'x' }), null)
       assert.equal(await users.setExternalId(user.id, randomUUID(), true), null)

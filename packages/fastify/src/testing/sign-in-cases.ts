@@ -95,6 +95,29 @@ export const signInCases: readonly UserStoreCase[] = [
     },
   },
   {
+    title: 'a user is found by an identity, and shows all of them in the order of the appids',
+    async run(users) {
+      const [first, second] = [newIdentity(), newIdentity()]
+      const { user } = await signIn(users, 'wx2', second)
+      await users.linkIdentity(user.id, 'wx1', first, 1)
+      assert.deepEqual(await users.findUserByIdentity('wx1', first.openid), user)
+      assert.deepEqual(await users.findUserByIdentity('wx2', second.openid), user)
+      for (const [appid, openid] of [
+        ['wx2', first.openid],
+        ['wx1', first.openid.toUpperCase()],
+        ['wx1', ''],
+        ['wx1', 'a\0b'],
+      ] as const) {
+        assert.equal(await users.findUserByIdentity(appid, openid), null)
+      }
+      const listed = (await users.listIdentities(user.id)).map(({ appid, openid }) => ({ appid, openid }))
+      assert.deepEqual(listed, [
+        { appid: 'wx1', openid: first.openid },
+        { appid: 'wx2', openid: second.openid },
+      ])
+    },
+  },
+  {
     title: 'changes of different fields of a profile at the same time all stay',
     async run(users) {
       const { id } = await users.createUser(1)
@@ -117,6 +140,7 @@ export const signInCases: readonly UserStoreCase[] = [
       for (const id of [randomUUID(), 'not an id of this store', '']) {
         assert.equal(await users.findUser(id), null)
         assert.equal(await users.findIdentity(id, 'wx1'), null)
+        assert.deepEqual(await users.listIdentities(id), [])
         assert.equal(await users.findKeys(id, 'wx1'), null)
         assert.equal(await users.updateProfile(id, { nickname: 'x' }), null)
         assert.equal(await users.linkIdentity(id, 'wx1', newIdentity(), 1), null)

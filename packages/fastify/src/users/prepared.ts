@@ -26,9 +26,14 @@ export function prepare<V extends object, R>(build: (values: V) => Compilable<R>
 /** NUL, and half of a surrogate pair. */
 const UNSTORABLE = /[\0\p{Cs}]/u
 
+/** Whether a text can be stored as it is. One that cannot is nowhere in the database. */
+export function isStorable(text: string): boolean {
+  return !UNSTORABLE.test(text)
+}
+
 /** @throws RangeError when a text cannot be stored as it is */
 export function checkText<T>(value: T): T {
-  if (typeof value === 'string' && UNSTORABLE.test(value)) {
+  if (typeof value === 'string' && !isStorable(value)) {
     throw new RangeError('a text holds NUL or half of a surrogate pair')
   }
   return value

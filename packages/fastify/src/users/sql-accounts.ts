@@ -11,6 +11,8 @@ type Tx = Transaction<UsersDatabase>
 
 /** The part of the user store that changes whether, and under which id, a user is there. */
 export interface SqlAccounts {
+  /** False when another user has the externalId. */
+  create(userId: string, externalId: string, nowMs: number): Promise<boolean>
   setExternalId(
     userId: string,
     externalId: string | null,
@@ -38,6 +40,19 @@ export function createSqlAccounts(o: {
   const { db, statements, writeEvent } = o
 
   return {
+    async create(userId, externalId, nowMs) {
+      try {
+        await db.transaction().execute(async (tx) => {
+          await statements.insertUser(tx, { id: userId, now: nowMs })
+          await update(tx, userId, { external_id: externalId })
+        })
+        return true
+      } catch (error) {
+        await findHolder(error, externalId)
+        return false
+      }
+    },
+
     async setExternalId(userId, externalId, mayReplace, by) {
       try {
         return await changeUser(userId, null, async (tx, user) => {
@@ -48,11 +63,7 @@ export function createSqlAccounts(o: {
           return { set: true }
         })
       } catch (error) {
-        if (externalId === null || faultOf(error) !== 'constraint') throw error
-        const [holder] = await statements.findExternalId(db, { external_id: externalId })
-        // Nobody any more: the caller tries once more.
-        if (!holder) throw error
-        return { set: false, reason: 'taken', userId: holder.id }
+        return { set: false, reason: 'taken', userId: await findHolder(error, externalId) }
       }
     },
 
@@ -89,6 +100,14 @@ export function createSqlAccounts(o: {
         for (const table of TABLES_OF_A_USER) await tx.deleteFrom(table).where('user_id', '=', userId).execute()
         await statements.deleteUser(tx, { id: userId })
       }),
+  }
+
+  /** Who has the externalId that could not be given because of `error`. Where nobody has it any more, the caller tries once more. */
+  async function findHolder(error: unknown, externalId: string | null): Promise<string> {
+    if (externalId === null || faultOf(error) !== 'constraint') throw error
+    const [holder] = await statements.findExternalId(db, { external_id: externalId })
+    if (!holder) throw error
+    return holder.id
   }
 
   /** Runs a change of a user whom nobody else changes meanwhile; answers `none` when there is no such user. */

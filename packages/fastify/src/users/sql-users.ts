@@ -4,7 +4,7 @@ import { guardStore, storeUnavailable, WRITABLE_MS } from '../store-failure.ts'
 import type { UsersDatabase } from './database.ts'
 import { faultOf } from './engine.ts'
 import { isExternalId } from './external-id.ts'
-import { checkText } from './prepared.ts'
+import { checkText, isStorable } from './prepared.ts'
 import type { KeyOwner, SessionKeyVault } from './session-key-vault.ts'
 import { createSqlAccounts, toDisabled } from './sql-accounts.ts'
 import { createSqlIdentities, type IdentityConflict, newUserRow, sealKey, textOf } from './sql-identities.ts'
@@ -89,6 +89,13 @@ export function createSqlUserStore(options: SqlUserStoreOptions): UserStore {
       return toUser(row)
     },
 
+    createUserWithExternalId: async (externalId, nowMs) => {
+      const row = newUserRow(nowMs)
+      return (await change(row.id, () => accounts.create(row.id, externalId, nowMs)))
+        ? toUser({ ...row, external_id: externalId })
+        : null
+    },
+
     findUser: (userId) => ask(() => findUser(userId)),
 
     findUserByExternalId: (externalId) =>
@@ -107,6 +114,31 @@ export function createSqlUserStore(options: SqlUserStoreOptions): UserStore {
           .limit(limit)
           .execute()
         return rows.map(toUser)
+      }),
+
+    findUserByIdentity: (appid, openid) =>
+      ask(async () => {
+        if (!isStorable(appid) || !isStorable(openid)) return null
+        const [row] = await statements.findKnown(db, { appid, openid })
+        return row && row.erasing_at === null ? toUser(row) : null
+      }),
+
+    listIdentities: (userId) =>
+      ask(async () => {
+        if (!USER_ID.test(userId)) return []
+        const rows = await db
+          .selectFrom('weapp_auth_identities as i')
+          .innerJoin('weapp_auth_users as u', 'u.id', 'i.user_id')
+          .select(['i.appid', 'i.openid', 'i.unionid'])
+          .where('u.id', '=', userId)
+          .where('u.erasing_at', 'is', null)
+          .orderBy('i.appid')
+          .execute()
+        return rows.map(({ appid, openid, unionid }) => ({
+          appid: appid.toString(),
+          openid: openid.toString(),
+          unionid: textOf(unionid),
+        }))
       }),
 
     findIdentity: (userId, appid) =>

@@ -55,6 +55,11 @@ export interface LinkedIdentity {
   unionid: string | null
 }
 
+/** One of a user's identities, with the mini-program that it belongs to. */
+export interface UserIdentity extends LinkedIdentity {
+  appid: string
+}
+
 /** How linking a WeChat identity to a user ended. */
 export type LinkResult =
   | { linked: true; identity: LinkedIdentity }
@@ -87,12 +92,17 @@ export interface UserStore {
   signIn(appid: string, identity: WechatIdentity, nowMs: number): Promise<SignedInUser>
   /** A user without a WeChat identity, for a host application that has ways in of its own. */
   createUser(nowMs: number): Promise<User>
+  /** The same with the host's own id, which was checked before. Null when another user has it. */
+  createUserWithExternalId(externalId: string, nowMs: number): Promise<User | null>
   /** Null also for a user whose erasure has begun, as in every method that reads or changes a user. */
   findUser(userId: string): Promise<User | null>
   findUserByExternalId(externalId: string): Promise<User | null>
   /** In the order of their ids, which never change: a user who is there all the time is on exactly one page. */
   listUsers(page: UserPage): Promise<User[]>
+  findUserByIdentity(appid: string, openid: string): Promise<User | null>
   findIdentity(userId: string, appid: string): Promise<LinkedIdentity | null>
+  /** In the order of the appids. */
+  listIdentities(userId: string): Promise<UserIdentity[]>
   /** The session_keys that `signIn` was given, current one first; none when none are kept or they cannot be opened. */
   findKeys(userId: string, appid: string): Promise<WechatKeys | null>
   /** Gives a user a WeChat identity, unless it is somebody's already; null when there is no such user. */

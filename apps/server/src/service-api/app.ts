@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto'
+import { ApiError, useStrictJson, type WeappAuth } from '@weapp-auth/fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { closeGracefully } from '../closing.ts'
+import { securityHeaders } from '../security-headers.ts'
+import { guardRoutes, type Identify } from './callers.ts'
+import { introspectRoutes } from './introspect.ts'
+import { sendServiceProblem } from './problems.ts'
+import { sessionsRoutes } from './sessions.ts'
+import { usersRoutes } from './users.ts'
+
+/** What the service API is built from. */
+export interface ServiceApiDeps {
+  /** Of the application that signs in phones: this API does nothing by itself. */
+  weappAuth: WeappAuth
+  /** Says who sends a request. */
+  identify: Identify
+  log: FastifyBaseLogger
+}
+
+/** How the path of every route begins. */
+export const SERVICE_PREFIX = '/service/v1'
+
+/** How long a caller may take to send its whole request. */
+const REQUEST_TIMEOUT_MS = 30_000
+
+/**
+ * The API for backends and operators, never for phones. Nothing listens yet: `listen` it on a port or a socket, or `inject`
+ * requests.
+ */
+export async function buildServiceApi({ weappAuth, identify, log }: ServiceApiDeps): Promise<FastifyInstance> {
+  const api = Fastify({
+    loggerInstance: log,
+    genReqId: () => randomUUID(),
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { connectionsCheckingInterval: 1_000 },
+    logController: new LogController({ requestIdLogLabel: 'requestId' }),
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    frameworkErrors: sendServiceProblem,
+  })
+  const headers = { ...securityHeaders(), 'cache-control': 'no-store' }
+  api.addHook('onRequest', (request, reply, done) => {
+    reply.headers(headers).header('x-request-id', request.id)
+    done()
+  })
+  closeGracefully(api)
+  guardRoutes(api, identify)
+  api.setErrorHandler(sendServiceProblem)
+  api.setNotFoundHandler(() => {
+    throw new ApiError('not_found', 'no such route', { detail: 'there is nothing at this path' })
+  })
+  await api.register(
+    async (v1) => {
+      useStrictJson(v1)
+      await v1.register(introspectRoutes, { weappAuth })
+      await v1.register(usersRoutes, { weappAuth })
+      await v1.register(sessionsRoutes, { weappAuth })
+    },
+    { prefix: SERVICE_PREFIX },
+  )
+  return api
+}

@@ -1,0 +1,62 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Config } from '../config.ts'
+import type { Identify } from './callers.ts'
+
+/** The service API of a running service. */
+export interface OpenServiceApi {
+  /** Where it listens for holders of tokens; null: it does not. */
+  address: string | null
+  /** Replaces the tokens that the listener lets in: see `TakeSecrets` in `reload.ts`. */
+  takeTokens(config: Pick<Config, 'service'>): Promise<() => void>
+  close(): Promise<void>
+}
+
+/**
+ * Opens what the configuration asks for: the listener for holders of tokens and, with embedded stores, the socket of the command
+ * line. The API itself is loaded only where somebody may use it.
+ *
+ * @param app signs in phones, and is ready
+ */
+export async function openServiceApi(
+  { service, redisUrl, databaseUrl, dataDir }: Pick<Config, 'service' | 'redisUrl' | 'databaseUrl' | 'dataDir'>,
+  app: FastifyInstance,
+  log: FastifyBaseLogger,
+): Promise<OpenServiceApi> {
+  const build = async (identify: Identify) => {
+    const { buildServiceApi } = await import('./app.ts')
+    return buildServiceApi({ weappAuth: app.weappAuth, identify, log })
+  }
+  const closers: (() => Promise<void>)[] = []
+  // With both stores elsewhere several processes may share the folder, and the command line opens the stores itself.
+  if ((!redisUrl || !databaseUrl) && process.platform !== 'win32') {
+    const { openOperatorSocket, operatorSocketOf } = await import('./operator-socket.ts')
+    const { identifyOperator } = await import('./callers.ts')
+    try {
+      const socket = await openOperatorSocket(operatorSocketOf(dataDir), () => build(identifyOperator))
+      closers.push(socket.close)
+    } catch (error) {
+      // A path of more than about 100 characters, or a file system without sockets. Nobody should be kept from signing in.
+      log.warn(
+        { reason: (error as Error).message },
+        'the command line will not reach this service: no socket in DATA_DIR',
+      )
+    }
+  }
+  let address: string | null = null
+  let tokens = service?.tokens ?? []
+  if (service) {
+    const { identifyByToken } = await import('./callers.ts')
+    const api = await build(identifyByToken(() => tokens))
+    closers.push(() => api.close())
+    address = await api.listen({ host: service.host, port: service.port })
+  }
+  return {
+    address,
+    takeTokens: async (config) => () => {
+      tokens = config.service?.tokens ?? []
+    },
+    close: async () => {
+      await Promise.all(closers.map((close) => close()))
+    },
+  }
+}

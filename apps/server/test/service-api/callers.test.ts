@@ -1,0 +1,120 @@
+import { Writable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { SCOPES } from '../../src/service-api/tokens.ts'
+import { routesOf, startServiceApi } from './service-api.ts'
+
+test('a request without a valid token is 401, and learns nothing about routes or users', async () => {
+  const { ask, tokens, signIn, service } = await startServiceApi()
+  const { userId } = await signIn()
+  const issued = await service.app.weappAuth.issue(userId, { appid: service.world.apps[0]?.appid ?? '' })
+  const { requestId: _, ...first } = (await ask('GET /users', undefined, { token: null })).data
+  expect(first).toEqual({
+    type: 'urn:weapp-auth:problem:service_token_invalid',
+    title: 'A service token is required',
+    status: 401,
+    code: 'service_token_invalid',
+    detail: 'send the header Authorization: Bearer <service token>',
+  })
+  const wrong = [
+    issued.token,
+    tokens.all.slice(1),
+    `${tokens.all}x`,
+    tokens.all.toUpperCase(),
+    'x'.repeat(10_000),
+    '0'.repeat(64),
+  ]
+  for (const token of wrong) {
+    const answers = await Promise.all([
+      ask(`GET /users/${userId}`, undefined, { token }),
+      ask('GET /users/nobody', undefined, { token }),
+      ask('GET /no/such/route', undefined, { token }),
+      ask('POST /users/find', { externalId: 'x'.repeat(500) }, { token }),
+    ])
+    const bodies = answers.map(({ status, data: { requestId: _, ...data }, headers }) => ({
+      status,
+      data,
+      www: headers['www-authenticate'],
+    }))
+    for (const body of bodies) expect(body).toEqual(bodies[0])
+    expect(bodies[0]).toMatchObject({
+      status: 401,
+      data: { code: 'service_token_invalid' },
+      www: 'Bearer realm="weapp-auth service"',
+    })
+  }
+})
+
+test('every route asks for a scope, and a token without that scope is 403', async () => {
+  const { api, ask, tokens } = await startServiceApi()
+  const routes = routesOf(api)
+  expect(routes).toContainEqual({ method: 'DELETE', path: '/service/v1/users/:id/sessions/:sid' })
+  for (const { method, path } of routes) {
+    const call = `${method} ${path.replace('/service/v1', '')}` as const
+    const statuses = await Promise.all(
+      SCOPES.map(async (scope) => (await ask(call, undefined, { token: tokens[scope] })).status),
+    )
+    // Whatever else is wrong with the request, three of the four are not let in.
+    expect([call, statuses.filter((status) => status === 403).length]).toEqual([call, 3])
+  }
+})
+
+test('a token without the scope is told which one is missing', async () => {
+  const { ask, tokens } = await startServiceApi()
+  const { status, data, headers } = await ask('DELETE /users/x/sessions', undefined, { token: tokens.read })
+  expect({ status, ...data }).toMatchObject({
+    status: 403,
+    code: 'scope_missing',
+    detail: 'this needs a token with the scope write',
+  })
+  expect(headers['www-authenticate']).toMatch(/error="insufficient_scope", scope="write"$/)
+})
+
+test('the token may come as the password of HTTP Basic, as ready-made clients send it', async () => {
+  const { ask, tokens } = await startServiceApi()
+  const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+  const send = (text: string) => ask('GET /users', undefined, { token: null, headers: basic(text) })
+  expect((await send(`shop:${tokens.read}`)).status).toBe(200)
+  for (const text of [`${tokens.read}:shop`, tokens.read, `shop:${tokens.read}:`, ':', '']) {
+    expect((await send(text)).status).toBe(401)
+  }
+})
+
+test('what is logged names the token, and never holds it', async () => {
+  const lines: string[] = []
+  const logTo = new Writable({
+    write(chunk, _, done) {
+      lines.push(String(chunk))
+      done()
+    },
+  })
+  const { ask, tokens, api } = await startServiceApi({ logTo })
+  await ask('GET /users')
+  await ask('GET /users', undefined, { token: `${tokens.all}x` })
+  await ask(`GET /users?token=${tokens.all}`)
+  await ask('POST /introspect', { token: tokens.read })
+  await api.inject({
+    method: 'POST',
+    url: '/service/v1/introspect',
+    payload: `{"token":"${tokens.read}`,
+    headers: { authorization: `Bearer ${tokens.all}`, 'content-type': 'application/json' },
+  })
+  const printed = lines.join('')
+  expect(printed).toContain('"by":"service:all-only"')
+  for (const token of Object.values(tokens)) expect(printed).not.toContain(token)
+})
+
+test('a request that is not as its route wants it is a problem that names what is wrong', async () => {
+  const { ask } = await startServiceApi()
+  for (const [call, body, detail] of [
+    ['POST /introspect', { token: 5 }, 'token must be string'],
+    ['POST /users/find', {}, expect.any(String)],
+    ['POST /users/find', { externalId: '' }, expect.any(String)],
+    ['PUT /users/x/disabled', { until: '2026-01-01T00:00:00Z' }, 'reason is missing'],
+    ['PUT /users/x/disabled', { reason: 'x', until: 'tomorrow' }, expect.stringContaining('until')],
+    ['GET /users?limit=0', undefined, expect.stringContaining('limit')],
+    ['GET /users?limit=1001', undefined, expect.stringContaining('limit')],
+  ] as const) {
+    const answer = await ask(call, body)
+    expect([call, answer]).toMatchObject([call, { status: 400, data: { code: 'request_invalid', detail } }])
+  }
+})

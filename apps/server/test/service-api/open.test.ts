@@ -1,0 +1,97 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import { findFreePort } from '@weapp-auth/test-servers'
+import { pino } from 'pino'
+import { expect, onTestFinished, test } from 'vitest'
+import { OPERATOR_HEADER } from '../../src/service-api/callers.ts'
+import { openServiceApi } from '../../src/service-api/open.ts'
+import { operatorSocketOf } from '../../src/service-api/operator-socket.ts'
+import { parseServiceTokens } from '../../src/service-api/tokens.ts'
+import { startService } from '../service.ts'
+import { makeTokens } from './service-api.ts'
+
+const log = pino({ level: 'silent' })
+const SERVERS = { redisUrl: 'redis://127.0.0.1', databaseUrl: 'postgres://127.0.0.1/x' }
+
+test('the listener is there where it is configured, lets tokens in, and is gone after close', async () => {
+  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  const { tokens, text } = makeTokens()
+  const port = await findFreePort()
+  const service = { host: '127.0.0.1', port, tokens: parseServiceTokens(text) }
+  const opened = await openServiceApi({ ...SERVERS, service, dataDir: 'nowhere' }, app, log)
+  expect(opened.address).toBe(`http://127.0.0.1:${port}`)
+  const ask = (token = tokens.read) =>
+    fetch(`${opened.address}/service/v1/users`, { headers: { authorization: `Bearer ${token}` } })
+  expect((await ask()).status).toBe(200)
+  const others = makeTokens()
+  const put = await opened.takeTokens({ service: { ...service, tokens: parseServiceTokens(others.text) } })
+  expect((await ask()).status).toBe(200)
+  put()
+  expect((await ask()).status).toBe(401)
+  expect((await ask(others.tokens.read)).status).toBe(200)
+  // Phones never get here, nor this API to phones.
+  expect((await fetch(`${opened.address}/v1/me`)).status).toBe(401)
+  expect((await app.inject('/service/v1/users')).statusCode).toBe(404)
+  await opened.close()
+  await expect(ask()).rejects.toThrow('fetch failed')
+})
+
+test('without a listener and with both stores elsewhere nothing is opened', async () => {
+  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  const dataDir = newFolder()
+  const opened = await openServiceApi({ ...SERVERS, service: null, dataDir }, app, log)
+  expect(opened.address).toBeNull()
+  expect(readdirSync(dataDir)).toEqual([])
+  await opened.close()
+})
+
+test('with embedded stores an operator gets in by a socket of this user alone, and what they do bears their name', async () => {
+  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  const { id } = await app.weappAuth.createUser()
+  const dataDir = newFolder()
+  const socketPath = operatorSocketOf(dataDir)
+  // A process that was killed has left it.
+  writeFileSync(socketPath, '')
+  const lines: string[] = []
+  const heard = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) })
+  const opened = await openServiceApi({ redisUrl: null, databaseUrl: null, service: null, dataDir }, app, heard)
+  expect(statSync(socketPath).mode & 0o777).toBe(0o600)
+  const answers = await Promise.all(
+    [1, 2, 3].map(() => askSocket(socketPath, `/service/v1/users/${id}`, { [OPERATOR_HEADER]: 'xiaoming' })),
+  )
+  for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: { user: { id } } })
+  expect(lines.join('')).toContain('"by":"operator:xiaoming"')
+  expect(await askSocket(socketPath, '/service/v1/users', { [OPERATOR_HEADER]: 'a b' })).toMatchObject({ status: 200 })
+  expect(lines.join('')).toContain('"by":"operator:unknown"')
+  await opened.close()
+  expect(existsSync(socketPath)).toBe(false)
+})
+
+test('a folder in which no socket can be made is a warning, and stops nothing', async () => {
+  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  const lines: string[] = []
+  const heard = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) })
+  const dataDir = join(newFolder(), 'x'.repeat(120))
+  const opened = await openServiceApi({ redisUrl: null, databaseUrl: null, service: null, dataDir }, app, heard)
+  expect(lines.join('')).toContain('the command line will not reach this service')
+  await opened.close()
+})
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+function askSocket(socketPath: string, path: string, headers: Record<string, string>) {
+  return new Promise<{ status: number | undefined; body: unknown }>((resolve, reject) => {
+    request({ socketPath, path, headers, agent: false }, (response) => {
+      json(response).then((body) => resolve({ status: response.statusCode, body }), reject)
+    })
+      .once('error', reject)
+      .end()
+  })
+}
