@@ -6,7 +6,7 @@ import type { AvatarStore } from '../../src/index.ts'
 /** What every store of pictures must do. */
 export function avatarStoreContract(open: () => Promise<AvatarStore>): void {
   describe('keeps pictures', () => {
-    it('finds what was kept, byte by byte, until it is removed', async () => {
+    it('a kept picture is found, byte by byte, until it is removed', async () => {
       const store = await open()
       const name = newAvatarName(randomUUID())
       const jpeg = Buffer.from([...Array(256).keys()])
@@ -18,7 +18,7 @@ export function avatarStoreContract(open: () => Promise<AvatarStore>): void {
       await store.remove(name)
     })
 
-    it('lists the pictures of one user, with the time of each', async () => {
+    it('the pictures of one user are listed, with the time of each', async () => {
       const store = await open()
       const [userId, otherId] = [randomUUID(), randomUUID()]
       const own = [newAvatarName(userId), newAvatarName(userId)]

@@ -55,7 +55,7 @@ const jpeg = () => twoColours().jpeg().toBuffer()
 const pathOf = (avatarUrl: string) => new URL(avatarUrl).pathname
 
 describe('POST /v1/me/avatar', () => {
-  it('keeps the picture, and the profile shows its address, under which everybody finds it', async () => {
+  it('an uploaded picture is kept, and everybody finds it under the address that the profile shows', async () => {
     const { app, signIn, upload } = await startWithAvatars()
     const { headers, userId } = await signIn()
     await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload: { nickname: '小明' } })
@@ -78,7 +78,7 @@ describe('POST /v1/me/avatar', () => {
     expect((await app.inject({ method: 'HEAD', url: pathOf(avatarUrl) })).statusCode).toBe(200)
   })
 
-  it('answers with the address that is configured, and below the prefix of the plugin', async () => {
+  it('the address of a picture is the configured one, or lies below the prefix of the plugin', async () => {
     const configured = await startWithAvatars({ publicUrl: 'https://cdn.example.com/pics/' })
     const { headers } = await configured.signIn()
     expect((await configured.upload(headers, await jpeg())).json().avatarUrl).toMatch(
@@ -89,13 +89,13 @@ describe('POST /v1/me/avatar', () => {
     await expect(startWithAvatars({ publicUrl: 'cdn.example.com' })).rejects.toThrow('avatars.publicUrl must be')
   })
 
-  it('needs a session', async () => {
+  it('uploading a picture needs a session', async () => {
     const { upload, names } = await startWithAvatars()
     expect((await upload({}, await jpeg())).json()).toMatchObject({ status: 401, code: 'session_missing' })
     expect(names()).toEqual([])
   })
 
-  it('is there 20 times an hour for one user', async () => {
+  it('one user may upload 20 pictures an hour', async () => {
     const { signIn, upload } = await startWithAvatars()
     const { headers } = await signIn()
     for (let i = 0; i < 20; i++) expect((await upload(headers)).statusCode).toBe(400)
@@ -107,7 +107,7 @@ describe('POST /v1/me/avatar', () => {
 })
 
 describe('the old picture', () => {
-  it('goes when another one takes its place', async () => {
+  it('the old picture is removed when another one takes its place', async () => {
     const { signIn, upload, names } = await startWithAvatars()
     const { headers } = await signIn()
     await upload(headers, await jpeg())
@@ -117,7 +117,7 @@ describe('the old picture', () => {
     expect(names()).not.toEqual([first])
   })
 
-  it('goes when the profile shows none, or one from elsewhere, and stays when another field changes', async () => {
+  it('the old picture is removed when the profile shows none, or one from elsewhere, and stays when another field changes', async () => {
     const { app, signIn, upload, names } = await startWithAvatars()
     const { headers } = await signIn()
     const change = (payload: object) => app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
@@ -130,7 +130,7 @@ describe('the old picture', () => {
     }
   })
 
-  it('of somebody else stays, also for a profile that shows it', async () => {
+  it('the picture of another user stays, although a profile has shown it', async () => {
     const { app, signIn, upload, names } = await startWithAvatars({ publicUrl: 'https://x.example/avatars' })
     const [alice, bob] = [await signIn(), await signIn('bob')]
     const { avatarUrl } = (await upload(alice.headers, await jpeg())).json()
@@ -142,7 +142,7 @@ describe('the old picture', () => {
     expect((await app.inject({ url: pathOf(avatarUrl) })).statusCode).toBe(200)
   })
 
-  it('of eight uploads at the same time seven go, and the one that the profile shows stays', async () => {
+  it('of eight pictures uploaded at the same time only the one that the profile shows stays', async () => {
     const { app, signIn, upload, names } = await startWithAvatars()
     const { headers } = await signIn()
     const file = await jpeg()
@@ -153,7 +153,7 @@ describe('the old picture', () => {
     expect(avatarUrl.endsWith(`/${names()[0]}`)).toBe(true)
   })
 
-  it('that a killed process left behind goes with the next one, and one that is just being uploaded does not', async () => {
+  it('a picture that a killed process has left is removed with the next upload, and one that is being uploaded is not', async () => {
     const { signIn, upload, store, names } = await startWithAvatars()
     const { headers, userId } = await signIn()
     const [left, fresh] = [newAvatarName(userId), newAvatarName(userId)]
@@ -165,7 +165,7 @@ describe('the old picture', () => {
     expect(names()).toContain(fresh)
   })
 
-  it('that cannot be removed costs the new one nothing, and the log says so', async () => {
+  it('an old picture that cannot be removed does not stop the new one, and is named in the log', async () => {
     const lines: string[] = []
     const { signIn, upload, store } = await startWithAvatars({
       server: { logger: { stream: { write: (line: string) => void lines.push(line) } } },
@@ -179,7 +179,7 @@ describe('the old picture', () => {
 })
 
 describe('an erased account', () => {
-  it('leaves no picture, also none that its profile does not show', async () => {
+  it('an erased account leaves no picture, also none that its profile does not show', async () => {
     const { app, signIn, upload, store, names } = await startWithAvatars()
     const [alice, bob] = [await signIn(), await signIn('bob')]
     for (const { headers } of [alice, bob]) await upload(headers, await jpeg())
@@ -188,7 +188,7 @@ describe('an erased account', () => {
     expect(names()).toEqual([expect.stringMatching(`^${ownerOf(bob.userId)}`)])
   })
 
-  it('gets no picture from an upload that was under way', async () => {
+  it('an upload that was under way gives an erased account no picture', async () => {
     const { signIn, upload, users, names } = await startWithAvatars()
     const { headers } = await signIn()
     users.updateProfile = async () => null
@@ -198,7 +198,7 @@ describe('an erased account', () => {
 })
 
 describe('a fault', () => {
-  it('of the store of pictures (a full disk) is 503, and the profile keeps its picture', async () => {
+  it('a full disk under the pictures is 503, and the profile keeps its picture', async () => {
     const { app, signIn, upload, store } = await startWithAvatars()
     const { headers } = await signIn()
     const { avatarUrl } = (await upload(headers, await jpeg())).json()
@@ -210,7 +210,7 @@ describe('a fault', () => {
     expect((await app.inject({ url: pathOf(avatarUrl) })).statusCode).toBe(200)
   })
 
-  it('of the user store leaves the picture, because the profile may show it all the same', async () => {
+  it('a user store that fails leaves the new picture, because the profile may show it already', async () => {
     const { app, signIn, upload, users } = await startWithAvatars()
     const { headers } = await signIn()
     const { updateProfile } = users
@@ -242,7 +242,7 @@ describe('a bad upload', () => {
       'a picture must not have more than 50 million pixels',
     ],
   ] satisfies [string, () => Promise<Part[]>, number, string][])(
-    'is refused: %s',
+    'an upload is refused: %s',
     async (_what, parts, status, detail) => {
       const { signIn, upload, names } = await startWithAvatars()
       const { headers } = await signIn()
@@ -256,14 +256,14 @@ describe('a bad upload', () => {
     ['JSON', { 'content-type': 'application/json' }, '{}'],
     ['a picture without a form', { 'content-type': 'image/jpeg' }, 'x'],
     ['nothing at all', {}, ''],
-  ])('is refused with what to send instead: %s', async (_what, type, payload) => {
+  ])('an upload is refused with what to send instead: %s', async (_what, type, payload) => {
     const { app, signIn } = await startWithAvatars()
     const { headers } = await signIn()
     const answer = await app.inject({ method: 'POST', url: '/v1/me/avatar', headers: { ...headers, ...type }, payload })
     expect(answer.json()).toMatchObject({ status: 415, detail: expect.stringContaining('wx.uploadFile') })
   })
 
-  it('is refused: a form without a boundary, and one that is cut off', async () => {
+  it('a form without a boundary is refused, and one that is cut off', async () => {
     const { app, signIn } = await startWithAvatars()
     const { headers } = await signIn()
     const post = (type: string, payload: Buffer) =>
@@ -288,7 +288,7 @@ describe('over a real connection', () => {
   const head = (authorization: string, length: number) =>
     `POST /v1/me/avatar HTTP/1.1\r\nhost: x\r\nauthorization: ${authorization}\r\ncontent-type: multipart/form-data; boundary=${BOUNDARY}\r\ncontent-length: ${length}\r\n\r\n`
 
-  it('a phone that goes away in the middle leaves nothing behind', async () => {
+  it('a phone that goes away in the middle of an upload leaves nothing behind', async () => {
     const service = await startWithAvatars()
     const { headers, port } = await open(service)
     const { payload } = form({}, [await jpeg()])
@@ -301,7 +301,7 @@ describe('over a real connection', () => {
     expect(service.names()).toHaveLength(1)
   })
 
-  it('a slow one holds nobody up', async () => {
+  it('a slow upload holds nobody up', async () => {
     const service = await startWithAvatars()
     const { headers, port } = await open(service)
     const file = await jpeg()
@@ -319,7 +319,7 @@ describe('over a real connection', () => {
     for (const socket of sockets) socket.destroy()
   })
 
-  it('one that sends without an end loses its connection, after what would be four pictures', async () => {
+  it('a phone that sends without an end loses its connection, after the size of four pictures', async () => {
     const service = await startWithAvatars()
     const { headers, port } = await open(service)
     const socket = connect(port, '127.0.0.1')
@@ -343,7 +343,7 @@ describe('GET /avatars/:name', () => {
     '..%2f..%2fusers.sqlite',
     `${'a'.repeat(24)}-${'b'.repeat(32)}.png`,
     `${'a'.repeat(24)}-${'b'.repeat(32)}.jpg`,
-  ])('has nothing under %s, and does not let that be cached', async (name) => {
+  ])('there is no picture under %s, and that answer is not cached', async (name) => {
     const { app, store } = await startWithAvatars()
     const asked: string[] = []
     store.find = async (name) => {
@@ -357,7 +357,7 @@ describe('GET /avatars/:name', () => {
 })
 
 describe('a service without avatars', () => {
-  it('has neither route', async () => {
+  it('a service without avatars has neither route', async () => {
     const { app, signIn } = await startService()
     const { headers } = await signIn()
     const answer = await app.inject({ method: 'POST', url: '/v1/me/avatar', ...form(headers, [await jpeg()]) })
@@ -365,7 +365,7 @@ describe('a service without avatars', () => {
     expect((await app.inject({ url: `/avatars/${newAvatarName('u')}` })).statusCode).toBe(404)
   })
 
-  it('because a library is missing says at the start what to install', async () => {
+  it('a service whose libraries for pictures are missing says at the start what to install', async () => {
     const { warnings, deps } = withoutStores()
     const find = () => {
       throw new Error("Cannot find module 'sharp'\nRequire stack:")
@@ -376,7 +376,7 @@ describe('a service without avatars', () => {
     ])
   })
 
-  it('because a library is for another machine says so once, at the first picture, and answers 404', async () => {
+  it('a service whose library for pictures is for another machine says so once, at the first picture, and answers 404', async () => {
     const { warnings, deps } = withoutStores()
     const load = () =>
       Promise.reject(new Error('Could not load the "sharp" module using the linux-x64 runtime\nlong help'))

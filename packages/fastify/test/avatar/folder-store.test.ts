@@ -16,14 +16,14 @@ function tempFolder(): string {
 describe('a folder', () => {
   avatarStoreContract(async () => createFolderAvatarStore({ folder: join(tempFolder(), 'made', 'when needed') }))
 
-  it('that cannot be written is an outage, and names no picture to the phone', async () => {
+  it('a folder that cannot be written is an outage, and names no picture to the phone', async () => {
     const folder = join(tempFolder(), 'a-file')
     writeFileSync(folder, '')
     const put = createFolderAvatarStore({ folder }).put(newAvatarName('u'), Buffer.from('x'))
     await expect(put).rejects.toMatchObject({ code: 'store_unavailable', detail: undefined })
   })
 
-  it('does not list what a killed process has left half written', async () => {
+  it('a folder does not list what a killed process has left half written', async () => {
     const folder = tempFolder()
     const store = createFolderAvatarStore({ folder })
     const name = newAvatarName('u')
@@ -37,7 +37,7 @@ describe('a folder', () => {
 const canMount = process.platform === 'linux' && process.getuid?.() === 0
 
 describe.skipIf(!canMount)('a full disk (needs root to make a small one)', () => {
-  it('is an outage, leaves nothing of the picture behind, and is over when there is room again', async () => {
+  it('a full disk is an outage, leaves nothing of the picture behind, and is over when there is room again', async () => {
     const folder = tempFolder()
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder])
     onTestFinished(() => void execFileSync('umount', ['-l', folder]))

@@ -7,25 +7,25 @@ const redraw = createRedraw(sharp)
 const SCRIPT = '<script>alert(document.cookie)</script>'
 
 describe('a picture', () => {
-  it.each(['jpeg', 'png', 'webp', 'gif'] as const)('of the format %s becomes a JPEG', async (format) => {
+  it.each(['jpeg', 'png', 'webp', 'gif'] as const)('a picture of the format %s becomes a JPEG', async (format) => {
     const drawn = await redraw(await twoColours().toFormat(format).toBuffer())
     expect(await sharp(drawn).metadata()).toMatchObject({ format: 'jpeg', width: 80, height: 40 })
     expect([await colourAt(drawn, 5, 20), await colourAt(drawn, 75, 20)]).toEqual(['red', 'blue'])
   })
 
-  it('is cut down to 512 px on its longer side, and never made larger', async () => {
+  it('a picture is scaled down to 512 px on its longer side, and never made larger', async () => {
     const { width, height } = await sharp(await redraw(await twoColours(2_000, 1_000).png().toBuffer())).metadata()
     expect([width, height]).toEqual([512, 256])
   })
 
-  it('that says it was taken upside down is turned upright', async () => {
+  it('a picture whose file says that it was taken upside down is turned upright', async () => {
     const drawn = await redraw(await twoColours().jpeg().withMetadata({ orientation: 3 }).toBuffer())
     expect([await colourAt(drawn, 5, 20), await colourAt(drawn, 75, 20)]).toEqual(['blue', 'red'])
     const sideways = await redraw(await twoColours().jpeg().withMetadata({ orientation: 6 }).toBuffer())
     expect(await sharp(sideways).metadata()).toMatchObject({ width: 40, height: 80 })
   })
 
-  it('keeps nothing that was written into the file: no place, no profile, no second format behind it', async () => {
+  it('a picture keeps nothing else of its file: no place, no profile, no second format behind it', async () => {
     const place = { GPSLatitudeRef: 'N', GPSLatitude: '30/1 15/1 0/1' }
     const file = Buffer.concat([
       await twoColours()
@@ -41,7 +41,7 @@ describe('a picture', () => {
     expect(drawn.toString('latin1')).not.toMatch(/canary|script/)
   })
 
-  it('with a comment that is a script loses it', async () => {
+  it('a picture loses a comment that is a script', async () => {
     const gif = await twoColours().gif().toBuffer()
     const comment = Buffer.concat([Buffer.from([0x21, 0xfe, SCRIPT.length]), Buffer.from(`${SCRIPT}\0`)])
     const trailer = gif.length - 1
@@ -49,14 +49,14 @@ describe('a picture', () => {
     expect((await redraw(file)).toString('latin1')).not.toContain('script')
   })
 
-  it('that is transparent stands on white', async () => {
+  it('a transparent picture gets a white background', async () => {
     const png = await sharp({ create: { width: 9, height: 9, channels: 4, background: '#0000' } })
       .png()
       .toBuffer()
     expect(await colourAt(await redraw(png), 4, 4)).toBe('white')
   })
 
-  it.each(['gif', 'webp'] as const)('that moves (%s) is its first picture', async (format) => {
+  it.each(['gif', 'webp'] as const)('of an animation (%s) only the first picture is kept', async (format) => {
     const frames = ['#f00', '#00f', '#0f0'].map((background) => ({
       create: { width: 20, height: 20, channels: 3, background },
     }))
@@ -83,18 +83,18 @@ describe('a file that is no picture', () => {
     ['HTML', Buffer.from(`<html>${SCRIPT}`)],
     ['another RIFF file', Buffer.from('RIFF\0\0\0\0WAVEfmt ')],
     ['a TIFF', Buffer.from('49492a0008000000', 'hex')],
-  ])('is refused: %s', async (_what, file) => {
+  ])('a file that is no picture is refused: %s', async (_what, file) => {
     await expect(redraw(file)).rejects.toMatchObject({ code: 'media_type_unsupported' })
   })
 
-  it('but begins like one is refused', async () => {
+  it('a file that only begins like a picture is refused', async () => {
     for (const start of ['ffd8ff', '89504e470d0a1a0a', '474946383961', '524946460000000057454250']) {
       const file = Buffer.concat([Buffer.from(start, 'hex'), Buffer.from(SCRIPT)])
       await expect(redraw(file)).rejects.toMatchObject({ code: 'request_invalid' })
     }
   })
 
-  it('but is cut off in the middle is refused', async () => {
+  it('a picture that is cut off in the middle is refused', async () => {
     for (const format of ['jpeg', 'png', 'webp'] as const) {
       const whole = await sharp(await noise(300, 300).toBuffer())
         .toFormat(format)
@@ -109,13 +109,13 @@ describe('a file that is no picture', () => {
 })
 
 describe('a picture that is too much', () => {
-  it('of 50 000 x 50 000 pixels is refused by its header', async () => {
+  it('a picture of 50 000 x 50 000 pixels is refused by its header', async () => {
     const file = bomb(50_000, 50_000)
     expect(file.length).toBeLessThan(200)
     await expect(redraw(file)).rejects.toMatchObject({ code: 'payload_too_large' })
   })
 
-  it('waits while two others are decoded, and is refused when 20 wait already', async () => {
+  it('a picture waits while two others are decoded, and is refused when 20 wait already', async () => {
     let atATime = 0
     let most = 0
     const counting = new Proxy(sharp, {
@@ -144,7 +144,7 @@ describe('a picture that is too much', () => {
     await expect(busy(file)).resolves.toBeInstanceOf(Buffer)
   })
 
-  it('gives its place free when it fails', async () => {
+  it('a picture that fails makes room for the next one', async () => {
     const broken = Buffer.from('ffd8ff', 'hex')
     await Promise.allSettled(Array.from({ length: 10 }, () => redraw(broken)))
     await expect(redraw(await twoColours().jpeg().toBuffer())).resolves.toBeInstanceOf(Buffer)

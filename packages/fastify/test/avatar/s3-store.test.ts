@@ -7,7 +7,7 @@ import { S3_SECRET, startS3 } from './s3-server.ts'
 describe('a bucket', () => {
   avatarStoreContract(async () => createS3AvatarStore({ url: (await startS3()).url }))
 
-  it('gets the pictures under avatars/, as JPEG', async () => {
+  it('a bucket gets the pictures under avatars/, as JPEG', async () => {
     const s3 = await startS3()
     const name = newAvatarName('u')
     await (await createS3AvatarStore({ url: s3.url })).put(name, Buffer.from('x'))
@@ -18,14 +18,14 @@ describe('a bucket', () => {
     ['another secret', (url: string) => url.replace(/:[^:@]+@/, ':wrong@')],
     ['another region', (url: string) => url.replace('guangzhou', 'shanghai')],
     ['a bucket that is not there', (url: string) => url.replace('/pictures', '/other')],
-  ])('with %s is an outage whose error holds no secret', async (_what, change) => {
+  ])('a bucket with %s is an outage whose error holds no secret', async (_what, change) => {
     const store = await createS3AvatarStore({ url: change((await startS3()).url) })
     const error = await store.put(newAvatarName('u'), Buffer.from('x')).catch((error: unknown) => error)
     expect(error).toMatchObject({ code: 'store_unavailable', message: expect.stringMatching(/S3 returned 40[34]/) })
     expect(String(error)).not.toContain(encodeURIComponent(S3_SECRET))
   })
 
-  it('that refuses, or is away, is an outage for every question', async () => {
+  it('a bucket that refuses, or is away, is an outage for every question', async () => {
     const s3 = await startS3()
     const store = await createS3AvatarStore({ url: s3.url })
     s3.fail(503)
@@ -36,7 +36,7 @@ describe('a bucket', () => {
     }
   })
 
-  it('that does not answer is given up after the deadline', async () => {
+  it('a bucket that does not answer is given up after the deadline', async () => {
     const s3 = await startS3()
     const store = await createS3AvatarStore({ url: s3.url, timeoutMs: 50 })
     s3.freeze()
@@ -51,7 +51,7 @@ describe('the address of a bucket', () => {
       { endpoint: 'https://pics-125.cos.ap-guangzhou.myqcloud.com', region: 'ap-guangzhou', secretAccessKey: 's/e' },
     ],
     ['http://id:s@minio:9000/pics/', { endpoint: 'http://minio:9000/pics', region: 'us-east-1', accessKeyId: 'id' }],
-  ])('%s', (url, bucket) => {
+  ])('the address of a bucket is read: %s', (url, bucket) => {
     expect(parseS3Url(url)).toMatchObject(bucket)
   })
 
@@ -61,7 +61,7 @@ describe('the address of a bucket', () => {
     ['https://pics.example.com', 'must have the credentials'],
     ['https://id:canary@pics.example.com?regoin=x', 'must have nothing but region'],
     ['https://id:%zz@pics.example.com', 'percent-encoded'],
-  ])('%s is refused without being quoted', (url, why) => {
+  ])('the address of a bucket is refused without being quoted: %s', (url, why) => {
     expect(() => parseS3Url(url)).toThrow(why)
     expect(() => parseS3Url(url)).not.toThrow(/canary|regoin|%zz/)
   })

@@ -54,7 +54,7 @@ async function startWithPhones({ linkByPhone = false, ...options }: Options = {}
 }
 
 describe('POST /v1/me/phone', () => {
-  it('proves a number: the phone sees it masked, the server alone has the whole', async () => {
+  it('a phone code proves a number: the phone sees it masked, the server alone has all of it', async () => {
     const { app, signIn, bind, me, asked } = await startWithPhones()
     const { headers, userId } = await signIn()
     expect(await me(headers)).not.toHaveProperty('phoneMasked')
@@ -66,7 +66,7 @@ describe('POST /v1/me/phone', () => {
     expect(asked()).toBe(1)
   })
 
-  it('and its DELETE take the number away, also when there is none', async () => {
+  it('DELETE /v1/me/phone removes the number, and is no error when there is none', async () => {
     const { app, signIn, bind, me } = await startWithPhones()
     const { headers, userId } = await signIn()
     await bind(headers)
@@ -77,7 +77,7 @@ describe('POST /v1/me/phone', () => {
     expect(await app.weappAuth.findPhone(userId)).toBeNull()
   })
 
-  it('moves a number to the user who proved it last, and the log names both users', async () => {
+  it('a number moves to the user who proved it last, and the log names both users', async () => {
     const { app, world, signIn, bind, me, lines } = await startWithPhones()
     const [alice, bob] = [await signIn(), await signIn('bob')]
     await bind(alice.headers)
@@ -88,7 +88,7 @@ describe('POST /v1/me/phone', () => {
     expect(lines.join('')).toContain(`"userId":"${bob.userId}","movedFrom":"${alice.userId}"`)
   })
 
-  it('refuses the code of another user, which WeChat sees by the openid, and spends nothing', async () => {
+  it('the phone code of another user is refused, because WeChat compares the openid, and is not spent', async () => {
     const { signIn, bind, phoneCode } = await startWithPhones()
     const [alice, bob] = [await signIn(), await signIn('bob')]
     const code = phoneCode('alice')
@@ -96,7 +96,7 @@ describe('POST /v1/me/phone', () => {
     expect((await bind(alice.headers, code)).statusCode).toBe(200)
   })
 
-  it('refuses a code that was used, one that is too old, and a login code', async () => {
+  it('a phone code that was used or is too old is refused, and so is a login code', async () => {
     const { world, signIn, bind, phoneCode } = await startWithPhones()
     const { headers } = await signIn()
     const used = phoneCode()
@@ -114,7 +114,7 @@ describe('POST /v1/me/phone', () => {
   })
 
   it.each([{}, { code: 5 }, { code: '' }, { code: 'a b' }, { code: 'c'.repeat(257) }])(
-    'refuses %j before WeChat is asked',
+    'the body %j is refused before WeChat is asked',
     async (payload) => {
       const { app, signIn, asked } = await startWithPhones()
       const { headers } = await signIn()
@@ -124,12 +124,12 @@ describe('POST /v1/me/phone', () => {
     },
   )
 
-  it('needs a session', async () => {
+  it('proving a number needs a session', async () => {
     const { bind } = await startWithPhones()
     expect((await bind({})).json()).toMatchObject({ status: 401, code: 'session_missing' })
   })
 
-  it('spends no code while the store takes no writes', async () => {
+  it('no phone code is spent while the store takes no writes', async () => {
     const { users, signIn, bind, asked } = await startWithPhones()
     const { headers } = await signIn()
     users.ping = () => Promise.reject(new ApiError('store_unavailable', 'read-only'))
@@ -137,7 +137,7 @@ describe('POST /v1/me/phone', () => {
     expect(asked()).toBe(0)
   })
 
-  it('is there for a user without a WeChat identity, whose code WeChat cannot compare', async () => {
+  it('a user without a WeChat identity can prove a number, although WeChat cannot compare the openid', async () => {
     const { app, bind, me } = await startWithPhones()
     const { id } = await app.weappAuth.createUser()
     const { token } = await app.weappAuth.issue(id, { appid: APPID })
@@ -181,7 +181,7 @@ describe('WeChat that does not help', () => {
       { body: '{"errcode":0,"phone_info":{"purePhoneNumber":"abc","countryCode":"86"}}' },
       'wechat_bad_response',
     ],
-  ])('%s: the sign-in fails, and makes no user', { timeout: 15_000 }, async (_what, fault, code) => {
+  ])('WeChat %s: the sign-in fails, and makes no user', { timeout: 15_000 }, async (_what, fault, code) => {
     const { world, signInWith, phoneCode, countUsers } = await startWithPhones()
     world.faults.set('getuserphonenumber', fault)
     const sentAtMs = performance.now()
@@ -190,7 +190,7 @@ describe('WeChat that does not help', () => {
     expect(await countUsers()).toBe(0)
   })
 
-  it('refuses the access_token once: it is refreshed, and the code is good', async () => {
+  it('WeChat refuses the access_token once: it is refreshed, and the phone code is still good', async () => {
     const { world, signIn, bind, asked } = await startWithPhones()
     const { headers } = await signIn()
     world.faults.set('getuserphonenumber', { errcode: 40001, times: 1 })
@@ -200,7 +200,7 @@ describe('WeChat that does not help', () => {
 })
 
 describe('a sign-in with a phoneCode', () => {
-  it('proves the number before onSignIn runs, and the host reads it there', async () => {
+  it('a sign-in with a phoneCode proves the number before onSignIn runs, and the host can read it there', async () => {
     const seen: unknown[] = []
     const started = await startWithPhones({
       onSignIn: async (user) => void seen.push((await started.app.weappAuth.findPhone(user.id))?.number),
@@ -212,7 +212,7 @@ describe('a sign-in with a phoneCode', () => {
     expect(await me({ authorization: `Bearer ${answer.json().token}` })).toMatchObject({ phoneMasked: '138****8000' })
   })
 
-  it('spends no phone code when the login code is not good, and no login code when the phone code cannot be one', async () => {
+  it('a sign-in spends no phone code when the login code is bad, and no login code when the phone code cannot be one', async () => {
     const { app, world, signInWith, phoneCode, asked } = await startWithPhones()
     world.faults.set('jscode2session', { errcode: 40029, times: 1 })
     const code = phoneCode()
@@ -228,7 +228,7 @@ describe('a sign-in with a phoneCode', () => {
     expect((await post(code)).statusCode).toBe(201)
   })
 
-  it('without one asks for no access_token', async () => {
+  it('a sign-in without a phoneCode asks for no access_token', async () => {
     const { world, signInWith } = await startWithPhones()
     expect((await signInWith(undefined)).statusCode).toBe(201)
     expect([world.ledger.count('stable_token'), world.ledger.count('getuserphonenumber')]).toEqual([0, 0])
@@ -262,7 +262,7 @@ describe('linkByPhone', () => {
     return { ...started, importedId: id }
   }
 
-  it('lets the first sign-in of an identity take over the user who was given the number', async () => {
+  it('with linkByPhone the first sign-in of an identity takes over the user who was given the number', async () => {
     const { app, signInWith, phoneCode, importedId, countUsers } = await startImported({ linkByPhone: true })
     const { user } = (await signInWith(phoneCode())).json()
     expect(user).toMatchObject({ id: importedId, isNew: false })
@@ -271,7 +271,7 @@ describe('linkByPhone', () => {
     expect(await countUsers()).toBe(1)
   })
 
-  it('is off by default: the number moves to the new user', async () => {
+  it('linkByPhone is off by default: the number moves to the new user', async () => {
     const { app, signInWith, phoneCode, importedId } = await startImported({})
     const { user } = (await signInWith(phoneCode())).json()
     expect(user).toMatchObject({ isNew: true })
@@ -279,7 +279,7 @@ describe('linkByPhone', () => {
     expect(await app.weappAuth.findPhone(user.id)).toMatchObject({ number: NUMBER })
   })
 
-  it('merges nobody who was here before, and the log says what the mini-program needs', async () => {
+  it('linkByPhone merges no user who was here before, and the log says what the mini-program needs', async () => {
     const { signIn, bind, importedId, lines } = await startImported({ linkByPhone: true })
     const { headers, userId } = await signIn()
     expect(userId).not.toBe(importedId)
@@ -288,7 +288,7 @@ describe('linkByPhone', () => {
     expect(JSON.parse(warning ?? '{}')).toMatchObject({ level: 40, userId, otherUserId: importedId })
   })
 
-  it('of eight first sign-ins at once with one number lets one take over, and nobody fails', async () => {
+  it('of eight first sign-ins at the same time with one number one takes over the user, and none fails', async () => {
     const { world, signInWith, phoneCode, importedId, store } = await startImported({ linkByPhone: true })
     const people = Array.from({ length: 8 }, (_, i) => `user${i}`)
     for (const user of people) world.phones.set(user, { number: NUMBER })
@@ -302,7 +302,7 @@ describe('linkByPhone', () => {
 })
 
 describe('app.weappAuth.setPhone', () => {
-  it('never moves a number, takes one away with null, and refuses what is none', async () => {
+  it('setPhone never moves a number, removes one with null, and refuses what is no number', async () => {
     const { app, signIn, bind } = await startWithPhones()
     const { headers, userId } = await signIn()
     await bind(headers)
@@ -322,14 +322,14 @@ describe('app.weappAuth.setPhone', () => {
     await expect(setPhone('nobody', alices)).rejects.toThrow('there is no such user')
   })
 
-  it('and findPhone say what is missing where no numbers are kept', async () => {
+  it('setPhone and findPhone say what is missing where no numbers are kept', async () => {
     const { app } = await startService()
     await expect(app.weappAuth.findPhone('u')).rejects.toThrow('give weappAuth the option phones')
     await expect(app.weappAuth.setPhone('u', null)).rejects.toThrow('give weappAuth the option phones')
   })
 })
 
-it('a service without phones has no route, and shows none', async () => {
+it('a service without the option phones has no route for numbers, and shows none', async () => {
   const { app, signIn } = await startService()
   const { headers } = await signIn()
   const answer = await app.inject({ method: 'POST', url: '/v1/me/phone', headers, payload: { code: 'c' } })

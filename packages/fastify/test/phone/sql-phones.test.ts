@@ -56,7 +56,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     return open(database.db)
   }
 
-  it('are found by their user and by themselves, until they are removed', async () => {
+  it('a number is found by its user and by itself, until it is removed', async () => {
     const { phones, newUser } = await openEmpty()
     const userId = await newUser()
     expect([await phones.find(userId), await phones.findHolder(ALICES)]).toEqual([null, null])
@@ -69,7 +69,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     expect([await phones.find(userId), await phones.findHolder(ALICES)]).toEqual([null, null])
   })
 
-  it('are one for each user: a new proof takes the place of the old one', async () => {
+  it('a user has one number: a new proof replaces the old one', async () => {
     const { phones, newUser } = await openEmpty()
     const userId = await newUser()
     await phones.prove(userId, ALICES, 5)
@@ -79,7 +79,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     expect(await phones.findHolder(ALICES)).toBeNull()
   })
 
-  it('are of one user: the newest proof takes a number away', async () => {
+  it('a number is of one user: the newest proof takes it from the user before', async () => {
     const { phones, newUser } = await openEmpty()
     const [alice, bob] = [await newUser(), await newUser()]
     await phones.prove(alice, ALICES, 5)
@@ -87,7 +87,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     expect([await phones.find(alice), await phones.find(bob)]).toEqual([null, { ...ALICES, isProven: true }])
   })
 
-  it('that the host gives never move, and never replace a proven one', async () => {
+  it('a number that the host gives never moves, and never replaces a proven one', async () => {
     const { phones, newUser } = await openEmpty()
     const [alice, bob] = [await newUser(), await newUser()]
     expect(await phones.give(alice, ALICES, 5)).toEqual({ given: true })
@@ -101,7 +101,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     expect(await phones.find(alice)).toEqual({ ...ALICES, isProven: true })
   })
 
-  it('are for users who are there: nobody else gets one, and an erased user has none', async () => {
+  it('only a user who is there gets a number, and an erased user has none', async () => {
     const { db, phones, newUser } = await openEmpty()
     for (const gone of [randomUUID(), 'no-id', '']) {
       expect(await phones.prove(gone, ALICES, 5)).toBeNull()
@@ -118,7 +118,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     expect(await db.selectFrom('weapp_auth_phones').selectAll().execute()).toEqual([])
   })
 
-  it("proved by eight users at once in two processes are one user's in the end, and nobody fails", async () => {
+  it('a number that eight users prove at the same time in two processes is of one user in the end, and no call fails', async () => {
     const { db, phones, other, newUser } = await openEmpty()
     const ids = await Promise.all(Array.from({ length: 8 }, newUser))
     const proofs = await Promise.all(ids.map((id, i) => (i % 2 ? phones : other).prove(id, ALICES, i)))
@@ -130,7 +130,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     expect(new Set([...losers, rows[0]?.user_id])).toEqual(new Set(ids))
   })
 
-  it('proved by one user at once, two of them, leave one', async () => {
+  it('of two numbers that one user proves at the same time one stays', async () => {
     const { db, phones, other, newUser } = await openEmpty()
     const userId = await newUser()
     await Promise.all([phones.prove(userId, ALICES, 5), other.prove(userId, BOBS, 6)])
@@ -140,7 +140,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     expect([ALICES.number, BOBS.number]).toContain(number)
   })
 
-  it("that two users swap at the same time are theirs or nobody's, and nobody waits for ever", async () => {
+  it('numbers that two users swap at the same time are of these two or of nobody, and no call waits for ever', async () => {
     const { phones, other, newUser } = await openEmpty()
     const [alice, bob] = [await newUser(), await newUser()]
     await phones.prove(alice, ALICES, 1)
@@ -153,7 +153,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     }
   })
 
-  it('have one key for all digests, also when two processes need the first one at the same time', async () => {
+  it('there is one key for all digests, also when two processes need the first one at the same time', async () => {
     const { phones, other, newUser } = await openEmpty()
     const [alice, bob] = [await newUser(), await newUser()]
     await Promise.all([phones.prove(alice, ALICES, 1), other.prove(bob, BOBS, 1)])
@@ -164,7 +164,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
   describe('linkHolder', () => {
     const identity = (openid: string, unionid: string | null = null) => ({ openid, unionid, sessionKey: SESSION_KEY })
 
-    it('gives an identity to the user who was given its number, once', async () => {
+    it('linkHolder gives an identity to the user who was given its number, once', async () => {
       const { users, phones, newUser } = await openEmpty()
       const userId = await newUser()
       await phones.give(userId, ALICES, 1)
@@ -174,7 +174,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
       expect(await users.signIn(APPID, identity('o1', 'u1'), 4)).toMatchObject({ user: { id: userId }, isNew: false })
     })
 
-    it('links nobody who proved the number, has an identity elsewhere, is disabled, or is being erased', async () => {
+    it('linkHolder links no user who proved the number, has an identity elsewhere, is disabled, or is being erased', async () => {
       const { db, users, phones } = await openEmpty()
       const known = await users.signIn('other-app', identity('o0'), 1)
       const knownId = 'user' in known ? known.user.id : ''
@@ -195,7 +195,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
       }
     })
 
-    it("links no identity that is somebody's, and none whose unionid is", async () => {
+    it('linkHolder links no identity that belongs to a user, and none whose unionid does', async () => {
       const { db, users, phones, newUser } = await openEmpty()
       const userId = await newUser()
       await phones.give(userId, ALICES, 1)
@@ -206,7 +206,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
       expect(await db.selectFrom('weapp_auth_conflicts').selectAll().execute()).toEqual([])
     })
 
-    it('of two identities at once links one', async () => {
+    it('linkHolder links one of two identities that come at the same time', async () => {
       const { db, phones, other, newUser } = await openEmpty()
       const userId = await newUser()
       await phones.give(userId, ALICES, 1)
@@ -222,7 +222,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
 })
 
 describe('a phone number at rest', () => {
-  it('is readable in no column, and its digest needs the key', async () => {
+  it('a number can be read in no column, and its digest needs the key', async () => {
     const { db, phones, newUser } = open(await openOwn())
     const userId = await newUser()
     await phones.prove(userId, ALICES, 1)
@@ -239,7 +239,7 @@ describe('a phone number at rest', () => {
     expect(await digest(elsewhere)).not.toBe(await digest({ db }))
   })
 
-  it("cannot be read as another user's", async () => {
+  it("a sealed number cannot be opened as another user's", async () => {
     const { db, phones, newUser } = open(await openOwn())
     const [alice, bob] = [await newUser(), await newUser()]
     await phones.prove(alice, ALICES, 1)
@@ -250,7 +250,7 @@ describe('a phone number at rest', () => {
     expect([await phones.find(alice), await phones.find(bob)]).toMatchObject([ALICES, null])
   })
 
-  it('is found after the key ring was rotated and the old key was removed; a number sealed with it is proved again', async () => {
+  it('a number is found after the key ring was rotated and the old key removed; one sealed with the old key is proved again', async () => {
     const db = await openOwn()
     const [old, fresh] = [generateVaultKey(), generateVaultKey()]
     const first = storesOn(db, old)
@@ -264,7 +264,7 @@ describe('a phone number at rest', () => {
     expect(await phones.find(id)).toMatchObject(ALICES)
   })
 
-  it('whose key of digests cannot be opened is a fault that says which key is missing, and no other number is made', async () => {
+  it('a key of digests that cannot be opened is a fault that says which key is missing, and no other one is made', async () => {
     const db = await openOwn()
     const first = storesOn(db)
     const { id } = await first.users.createUser(1)
@@ -277,7 +277,7 @@ describe('a phone number at rest', () => {
     expect(await first.phones.findHolder(ALICES)).not.toBeNull()
   })
 
-  it('is told in no error', async () => {
+  it('no error holds a number', async () => {
     const { db, phones, newUser } = open(await openOwn())
     const userId = await newUser()
     const wrong = await phones.prove(userId, { number: '138 canary', countryCode: '86' }, 1).catch((error) => error)
@@ -288,7 +288,7 @@ describe('a phone number at rest', () => {
     expect(`${error} ${error.stack} ${JSON.stringify(error)}`).not.toContain(ALICES.number)
   })
 
-  it('has tables that can be made again after a kill', async () => {
+  it('the tables of numbers can be made again after a kill', async () => {
     const db = await openOwn()
     await db
       .deleteFrom('weapp_auth_migrations' as never)

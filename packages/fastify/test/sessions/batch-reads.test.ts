@@ -20,14 +20,14 @@ function open() {
 }
 
 describe('reads in batches', () => {
-  it('send one question for all keys of one turn of the event loop, and give each caller its value', async () => {
+  it('all keys asked for in one turn of the event loop are one question, and each caller gets its value', async () => {
     const { read, batches } = open()
     const values = await Promise.all(['a', 'b', 'a'].map(read))
     expect(values).toEqual(['value of a', 'value of b', 'value of a'])
     expect(batches).toEqual([['a', 'b', 'a']])
   })
 
-  it('wait for the promises of a turn, not for the answers to an earlier batch', async () => {
+  it('a batch waits for the promises of its turn, and not for the answers to an earlier batch', async () => {
     const { read, batches } = open()
     const early = read('a')
     await Promise.resolve()
@@ -38,7 +38,7 @@ describe('reads in batches', () => {
     expect(batches).toEqual([['a', 'b'], ['c']])
   })
 
-  it('that fail reject for each caller of the batch, and for no later one', async () => {
+  it('a batch that fails rejects for each of its callers, and for no later caller', async () => {
     const { read, fail } = open()
     fail(new Error('gone'))
     const results = await Promise.allSettled(['a', 'b'].map(read))

@@ -63,7 +63,7 @@ describe('a cached session store', () => {
     return { store, breakDown }
   })
 
-  it('remembers 20 000 sessions, and of more than that the ones that were read last', async () => {
+  it('the cache remembers the 20 000 sessions that were read last', async () => {
     const { store, counted } = open()
     const record = { userId: 'u', appid: 'wx1', createdAtMs: 0, lastSeenMs: 0 }
     counted.find = async ({ id }) => ({ ...record, id })
@@ -74,7 +74,7 @@ describe('a cached session store', () => {
     expect([0, 1, 20_000].map((n) => store.findRemembered?.(refOf(n))?.id)).toEqual([undefined, '1', '20000'])
   })
 
-  it('asks the store once for a session that is used repeatedly, until maxAgeMs has passed', async () => {
+  it('the cache asks the store once for a session that is used repeatedly, until maxAgeMs has passed', async () => {
     const { sessions, userId, finds, advance } = open()
     const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
     for (let i = 0; i < 10; i++) expect(await sessions.get(token)).toEqual(session)
@@ -86,7 +86,7 @@ describe('a cached session store', () => {
     expect(finds()).toBe(2)
   })
 
-  it('refuses a session that another process ended as soon as the message comes, and after maxAgeMs without a message', async () => {
+  it('the cache refuses a session that another process ended as soon as the message comes, and after maxAgeMs without a message', async () => {
     const { sessions, elsewhere, userId, advance, tell } = open()
     for (const hear of [(id: string) => tell(id), () => advance(2_000)]) {
       const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
@@ -98,16 +98,19 @@ describe('a cached session store', () => {
     }
   })
 
-  it.each(['revoke', 'revokeAll'] as const)('refuses at once a session that this process ended by %s', async (how) => {
-    const { sessions, userId } = open()
-    const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
-    await sessions.get(token)
-    if (how === 'revoke') await sessions.revoke(userId, session.id, 'admin')
-    else await sessions.revokeAll(userId, 'admin')
-    await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
-  })
+  it.each(['revoke', 'revokeAll'] as const)(
+    'the cache refuses at once a session that this process ended by %s',
+    async (how) => {
+      const { sessions, userId } = open()
+      const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
+      await sessions.get(token)
+      if (how === 'revoke') await sessions.revoke(userId, session.id, 'admin')
+      else await sessions.revokeAll(userId, 'admin')
+      await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+    },
+  )
 
-  it('asks again after ending a session whose answer was lost', async () => {
+  it('the cache asks the store again when the answer to ending a session was lost', async () => {
     const { sessions, elsewhere, counted, userId } = open()
     const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
     await sessions.get(token)
@@ -119,7 +122,7 @@ describe('a cached session store', () => {
     await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
   })
 
-  it('remembers no answer that was under way when a session ended', async () => {
+  it('the cache keeps no answer that was under way when a session ended', async () => {
     const { store, sessions, elsewhere, counted, userId, tell } = open()
     const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
     const { find } = counted
@@ -133,7 +136,7 @@ describe('a cached session store', () => {
     await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
   })
 
-  it('forgets a session when a touch finds it ended, although the message about that was lost', async () => {
+  it('the cache forgets a session that a touch finds ended, although the message about it was lost', async () => {
     const { store, elsewhere, userId } = open()
     let nowMs = Date.now()
     const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: () => nowMs })
@@ -145,7 +148,7 @@ describe('a cached session store', () => {
     await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
   })
 
-  it('forgets all sessions while messages cannot arrive, and asks the store each time until they can', async () => {
+  it('the cache forgets all sessions when messages cannot arrive, and asks the store each time until they can', async () => {
     const { sessions, elsewhere, userId, finds, lose, mend } = open()
     const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
     await sessions.get(token)
@@ -162,7 +165,7 @@ describe('a cached session store', () => {
     await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
   })
 
-  it('remembers what a touch wrote, so that the next touch comes when it is due', async () => {
+  it('the cache remembers what a touch wrote, so that the next touch comes when it is due', async () => {
     const { store, userId, finds } = open()
     let nowMs = Date.now()
     const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: () => nowMs })

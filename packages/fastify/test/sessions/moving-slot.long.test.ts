@@ -69,17 +69,17 @@ describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
       return { sessions, userId, first, second, third, slot, finish, advance: (ms: number) => (nowMs += ms) }
     }
 
-    it('a session is found', async () => {
+    it('a session is found while its slot moves', async () => {
       const { sessions, first } = await open()
       expect(await sessions.get(first.token)).toMatchObject({ id: first.session.id })
     })
 
-    it('all sessions are listed', async () => {
+    it('all sessions of a user are listed while their slot moves', async () => {
       const { sessions, userId } = await open()
       expect(await sessions.list(userId)).toHaveLength(3)
     })
 
-    it('one session is ended, and stays so', async () => {
+    it('a session that is ended while its slot moves stays ended', async () => {
       const { sessions, userId, second, finish } = await open()
       expect(await sessions.revoke(userId, second.session.id, 'admin')).toBe(true)
       await finish()
@@ -87,7 +87,7 @@ describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
       expect(await sessions.list(userId)).toHaveLength(2)
     })
 
-    it('all others are ended, and stay so', async () => {
+    it('all other sessions that are ended while their slot moves stay ended', async () => {
       const { sessions, userId, first, second, third, finish } = await open()
       expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', { except: first.session.id })).toBe(2)
       await finish()
@@ -98,7 +98,7 @@ describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
       }
     })
 
-    it('use is written down', async () => {
+    it('the use of a session is written down while its slot moves', async () => {
       const { sessions, userId, first, second, third, finish, advance } = await open()
       advance(300_000)
       for (const { token } of [first, second, third]) await sessions.get(token)
@@ -108,7 +108,7 @@ describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
       expect(await sessions.revokeAll(userId, 'admin')).toBe(3)
     })
 
-    it('somebody signs in, and the new session is ended with the others', async () => {
+    it('a session that is made while its slot moves is ended with the others', async () => {
       const { sessions, userId, finish } = await open()
       const { token, session } = await sessions.issue(userId, APP)
       await sessions.get(token)
@@ -118,7 +118,7 @@ describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
       await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
     })
 
-    it('an index that was evicted before is not taken for whole after a session is used', async () => {
+    it('an index that was evicted before its slot moves is not taken for complete after a session is used', async () => {
       const { sessions, userId, first, second, finish, advance } = await open({ losesIndex: true })
       advance(300_000)
       await sessions.get(first.token)
@@ -128,7 +128,7 @@ describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
       await expect(sessions.list(userId)).rejects.toMatchObject({ code: 'store_unavailable' })
     })
 
-    it('two sign-ins at once where one session is allowed do not end each other', async () => {
+    it('two sign-ins at the same time, where one session is allowed, do not end each other while the slot moves', async () => {
       const { sessions, userId, finish, advance } = await open({ limit: 1 })
       const issued = await Promise.all([1, 2].map(() => sessions.issue(userId, APP)))
       await finish()
@@ -139,7 +139,7 @@ describe.skipIf(inject('redisUrl') === null).each(ORDERS)(
       expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([session.id])
     })
 
-    it('a sign-in replaces the session of its device, and keeps to the limit', async () => {
+    it('a sign-in replaces the session of its device and keeps the limit while the slot moves', async () => {
       const { sessions, userId, first, second, third, finish } = await open({ limit: 3 })
       const fourth = await sessions.issue(userId, { ...APP, replaces: third.token })
       await expect(sessions.get(third.token)).rejects.toMatchObject({ reason: 'replaced' })

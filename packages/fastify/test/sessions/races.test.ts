@@ -206,8 +206,10 @@ function interleaveCommands(redis: Redis, held: { scheduler: fc.Scheduler | null
 
 const plays = [fc.array(action, { minLength: 2, maxLength: 12 }), fc.scheduler()] as const
 
-describe('in every interleaving no ended session comes back, and every live session is listed', () => {
-  it('of sessions in SQLite', { timeout: 300_000 }, async () => {
+describe('sessions in every interleaving', () => {
+  it('no interleaving brings back an ended session in SQLite, and every live session is listed', {
+    timeout: 300_000,
+  }, async () => {
     const store = createSqliteSessionStore({ file: ':memory:' })
     onTestFinished(() => store.close())
     await fc.assert(
@@ -221,7 +223,7 @@ describe('in every interleaving no ended session comes back, and every live sess
   })
 
   it.skipIf(inject('redisUrl') === null)(
-    'of sessions in Redis, where every key has a lifetime',
+    'no interleaving brings back an ended session in Redis, every live session is listed, and every key has a lifetime',
     { timeout: 600_000 },
     async () => {
       const redis = new Redis(inject('redisUrl') ?? '', { enableAutoPipelining: true })
@@ -250,7 +252,7 @@ describe('in every interleaving no ended session comes back, and every live sess
   )
 
   it.skipIf(inject('redisUrl') === null)(
-    'of sessions in Redis, command by command, also while a slot moves',
+    'no interleaving of single commands brings back an ended session in Redis, also while a slot moves',
     { timeout: 600_000 },
     async () => {
       const redis = new Redis(inject('redisUrl') ?? '')

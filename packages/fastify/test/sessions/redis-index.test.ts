@@ -34,7 +34,7 @@ function open({ limit = 0, url = sharedUrl ?? '' } = {}) {
 }
 
 describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis', () => {
-  it('lasts as long as a session that is used', async () => {
+  it('an index lasts as long as a session that is used', async () => {
     const { redis, sessions, userId, advance, indexOf } = open()
     const { token, session } = await sessions.issue(userId, APP)
     await redis.pexpire(indexOf(userId), 1_000)
@@ -45,7 +45,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     expect(await redis.pttl(indexOf(userId))).toBeGreaterThan(50_000)
   })
 
-  it('drops evicted sessions before a live session has to end for the limit', async () => {
+  it('sessions that were evicted are dropped from the index before a live session has to end for the limit', async () => {
     const { redis, sessions, userId, advance, keyOf, indexOf } = open({ limit: 2 })
     const kept = await sessions.issue(userId, APP)
     advance(1)
@@ -57,7 +57,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     expect((await redis.zrange(indexOf(userId), '0', '-1')).sort()).toEqual([kept.session.id, session.id].sort())
   })
 
-  it('that was evicted does not keep a sign-in from ending the session that it replaces', async () => {
+  it('a sign-in ends the session that it replaces, although the index was evicted', async () => {
     const { redis, sessions, userId, indexOf, keyOf } = open()
     const old = await sessions.issue(userId, APP)
     await redis.del(indexOf(userId))
@@ -68,7 +68,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     expect(await redis.zscore(indexOf(userId), old.session.id)).toBeNull()
   })
 
-  it('that was evicted is not taken for whole after some sessions are used: those found are ended, and the answer is 503', async () => {
+  it('an index that was evicted is not taken for complete after some sessions are used: those found are ended, and the answer is 503', async () => {
     const { redis, sessions, userId, advance, indexOf } = open()
     const [own, used, hidden] = [
       await sessions.issue(userId, APP),
@@ -103,7 +103,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     ['a sign-in on the same phone', (o, { token }) => o.sessions.issue(o.userId, { ...APP, replaces: token })],
     ['the end of a session', (o, { session }) => o.sessions.revoke(o.userId, session.id, 'signed_out')],
   ])(
-    'that was evicted and made anew by %s is not taken for whole, until all it may lack have expired',
+    'an evicted index that was made anew by %s is not taken for complete until all sessions it may lack have expired',
     async (_, makeAnew) => {
       const o = open()
       const { redis, sessions, userId, advance, indexOf } = o
@@ -123,7 +123,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     },
   )
 
-  it('that may lack sessions keeps a new externalId from being reported as set everywhere', async () => {
+  it('where the index may lack sessions, a new externalId is not reported as set', async () => {
     const { redis, sessions, userId, advance, indexOf } = open()
     const known = await sessions.issue(userId, APP)
     await redis.del(indexOf(userId))
@@ -133,7 +133,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     expect(await sessions.get(known.token)).toMatchObject({ externalId: 'a' })
   })
 
-  it('that is marked as incomplete does not count its mark at the limit', async () => {
+  it('the mark of an incomplete index does not count as a session at the limit', async () => {
     const { redis, sessions, userId, advance, indexOf } = open({ limit: 2 })
     const first = await sessions.issue(userId, APP)
     await redis.del(indexOf(userId))
@@ -146,7 +146,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     await expect(sessions.get(first.token)).rejects.toMatchObject({ reason: 'limit' })
   })
 
-  it('is not taken for whole when it is made on a server that has evicted keys within the idle lifetime', async () => {
+  it('an index that is made on a server which has evicted keys within the idle lifetime is not taken for complete', async () => {
     const server = await startRedis(['--maxmemory', '3mb', '--maxmemory-policy', 'allkeys-random'])
     onTestFinished(() => server.stop())
     const before = open({ url: server.url })
@@ -167,14 +167,14 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     expect(await sessions.list('nobody')).toEqual([])
   })
 
-  it('that does not exist because no session is left is no error when all others are ended', async () => {
+  it('ending all other sessions is no error when there is no index because no session is left', async () => {
     const { sessions, userId } = open()
     const own = await sessions.issue(userId, APP)
     await sessions.revoke(userId, own.session.id, 'admin')
     expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', { except: own.session.id })).toBe(0)
   })
 
-  it('loses the session that another user of the device replaces', async () => {
+  it('a session that another user of the device replaces is taken off the index of its user', async () => {
     const { redis, sessions, userId, indexOf } = open()
     const before = neighbourOf(userId)
     const old = await sessions.issue(before, APP)

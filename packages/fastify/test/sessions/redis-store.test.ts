@@ -47,7 +47,7 @@ async function open() {
 describe.skipIf(url === null)('sessions in Redis', () => {
   sessionStoreContract(open)
 
-  it('are slim strings with a lifetime, the keys of one user on one slot', async () => {
+  it('a session in Redis is a short string with a lifetime, and all keys of one user lie on one slot', async () => {
     const { redis, sessions, keyPrefix, keys } = await open()
     const { token, session } = await sessions.issue('user', { appid: 'wx1' })
     const bucket = token.split('.')[1]
@@ -61,7 +61,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     }
   })
 
-  it('leave no key without a lifetime in Redis, however they ended', async () => {
+  it('a session leaves no key without a lifetime in Redis, however it ended', async () => {
     const { redis, sessions, keys } = await open()
     const { session } = await sessions.issue('user', { appid: 'wx1' })
     await sessions.issue('user', { appid: 'wx1' })
@@ -74,7 +74,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     for (const key of all) expect(await redis.pttl(key)).toBeGreaterThan(0)
   })
 
-  it('have keys that differ from the key of an index, whatever id a caller sends', async () => {
+  it('the key of a session is never the key of an index, whatever id a caller sends', async () => {
     const { sessions, keyPrefix, keys } = await open()
     const { session } = await sessions.issue('user', { appid: 'wx1' })
     const start = `${keyPrefix}{${bucketOf('user')}}:`
@@ -85,7 +85,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await sessions.list('user')).toHaveLength(1)
   })
 
-  it('that expired in Redis are taken off the index by the next sign-in', async () => {
+  it('the next sign-in takes sessions that have expired off the index', async () => {
     const { redis, sessions, keyPrefix, keys } = await open()
     const { token, session } = await sessions.issue('user', { appid: 'wx1' })
     const bucket = token.split('.')[1]
@@ -97,7 +97,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await keys()).toHaveLength(2)
   })
 
-  it('stay on the index when a process with a fast clock signs somebody in', async () => {
+  it('sessions stay on the index when a process whose clock is fast signs somebody in', async () => {
     const { store, sessions } = await open()
     const { token } = await sessions.issue('user', { appid: 'wx1' })
     const fast = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: () => Date.now() + 3_600_000 })
@@ -106,7 +106,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked' })
   })
 
-  it('can be signed out of when their index was evicted', async () => {
+  it('a session can be ended after its index was evicted', async () => {
     const { redis, sessions, keyPrefix } = await open()
     const { token, session } = await sessions.issue('user', { appid: 'wx1' })
     await redis.del(`${keyPrefix}u{${token.split('.')[1]}}:user`)
@@ -114,7 +114,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'signed_out' })
   })
 
-  it('go on when the server has forgotten the scripts', async () => {
+  it('sessions work on after the server has forgotten the scripts', async () => {
     const { redis, sessions } = await open()
     await sessions.issue('user', { appid: 'wx1' })
     await redis.script('FLUSH')
@@ -122,7 +122,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await sessions.get(token)).toMatchObject({ userId: 'user' })
   })
 
-  it('that were ended stay so when the command that made them is sent again', async () => {
+  it('an ended session stays ended when the command that made it is sent again', async () => {
     const { store, sessions } = await open()
     const { session, token } = await sessions.issue('user', { appid: 'wx1' })
     await sessions.revokeAll('user', 'admin')
@@ -131,7 +131,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await store.list('user', moment())).toEqual([])
   })
 
-  it('keep a code claimed for ten minutes, exchanged or not', async () => {
+  it('a login code stays claimed for ten minutes, whether it was exchanged or not', async () => {
     const { redis, store, sessions, keys } = await open()
     await sessions.spendCode('wx1', 'code', async () => {})
     await store.claimCode('digest', Date.now())
@@ -140,7 +140,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     for (const ttlMs of lives) expect([ttlMs > 570_000, ttlMs <= 600_000]).toEqual([true, true])
   })
 
-  it('keep a code claimed for the caller whose answer was lost with its connection', async () => {
+  it('a caller whose answer was lost with its connection still has the claim on its login code', async () => {
     const { keyPrefix } = await open()
     const { redis, loseNextAnswer } = await connectLossy()
     const store = createRedisSessionStore({ redis, keyPrefix })
@@ -150,7 +150,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await store.claimCode('digest', Date.now())).toBe('in_progress')
   })
 
-  it('that were ended by one process end in the cache of another, which asks each time while messages cannot arrive', async () => {
+  it('a session that one process ends is over in the cache of another process, which asks Redis each time while messages cannot arrive', async () => {
     const { redis, sessions, keyPrefix } = await open()
     const name = randomUUID()
     const far = redis.duplicate({ connectionName: name })
@@ -184,7 +184,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     ['erased', (sessions) => sessions.revokeAll('user', 'erased')],
     ['limit', (sessions) => sessions.issue('user', { appid: 'wx1' })],
     ['replaced', (sessions, token) => sessions.issue('user', { appid: 'wx1', replaces: token })],
-  ])('that ended by the reason %s end in the cache of another process', async (reason, end) => {
+  ])('a session that ended with the reason %s is over in the cache of another process', async (reason, end) => {
     const { redis, keyPrefix } = await open()
     const [near, far] = [0, 60_000].map((cacheMs) => createRedisSessionStore({ redis, keyPrefix, cacheMs }))
     if (!near || !far) throw new Error('no stores')
@@ -205,7 +205,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await redis.zcard(`${keyPrefix}u{${bucketOf('user')}}:user`)).toBe(reason === 'erased' ? 0 : 1)
   })
 
-  it('are indexed for as long as the one that lives longest', async () => {
+  it('the index of a user lasts as long as the session that lives longest', async () => {
     const { redis, store, keyPrefix } = await open()
     const nowMs = Date.now()
     for (const [id, seconds] of [
@@ -218,7 +218,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await redis.pttl(`${keyPrefix}u{${bucketOf('user')}}:user`)).toBeGreaterThan(500_000)
   })
 
-  it('that were ended are off the index, and only those that lived are counted', async () => {
+  it('ended sessions are taken off the index, and only those that were alive are counted', async () => {
     const { redis, sessions, keyPrefix } = await open()
     const index = `${keyPrefix}u{${bucketOf('user')}}:user`
     const { session } = await sessions.issue('user', { appid: 'wx1' })
@@ -231,7 +231,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await redis.exists(index)).toBe(0)
   })
 
-  it('of an emulated WeChat are refused by the real service, and the other way round', async () => {
+  it('the real service refuses the sessions of an emulated WeChat, and the other way round', async () => {
     const { redis, sessions, keyPrefix } = await open()
     const { token } = await sessions.issue('user', { appid: 'wx1' })
     const store = createRedisSessionStore({ redis, keyPrefix, world: 'emulated' })
@@ -245,7 +245,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     await expect(real.ping()).rejects.toMatchObject({ message: expect.stringMatching(/of an emulated WeChat/) })
   })
 
-  it('are read by a process that starts while the server takes no writes', async () => {
+  it('a process that starts while Redis takes no writes can read sessions', async () => {
     const server = await startRedis()
     onTestFinished(() => server.stop())
     const redis = new Redis(server.url)
@@ -260,7 +260,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     await expect(start().issue('user', { appid: 'wx1' })).rejects.toMatchObject({ code: 'store_unavailable' })
   })
 
-  it('in a server that may evict keys are a warning for the operator, once, until the policy is noeviction', async () => {
+  it('a server that may evict keys is a warning for the operator, once, until its policy is noeviction', async () => {
     const server = await startRedis(['--maxmemory-policy', 'allkeys-lru'])
     onTestFinished(() => server.stop())
     const redis = new Redis(server.url, { retryStrategy: () => 20 })
@@ -275,7 +275,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(warnings).toEqual([expect.stringMatching(/allkeys-lru/)])
   })
 
-  it('are listened to on a new connection when the client reconnects, because the client may be on another server', async () => {
+  it('messages are heard on a new connection when the client reconnects, because the client may be on another server', async () => {
     const { redis, keyPrefix } = await open()
     const name = randomUUID()
     const far = redis.duplicate({ connectionName: name, retryStrategy: () => 20 })
@@ -296,7 +296,7 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     await expect.poll(async () => ![undefined, before].includes(await findListener())).toBe(true)
   })
 
-  it('refuse a client with a keyPrefix of its own, a client that reads from replicas, and braces in the prefix', async () => {
+  it('the store refuses a client with a keyPrefix of its own, a client that reads from replicas, and braces in the prefix', async () => {
     const redis = new Redis({ lazyConnect: true, keyPrefix: 'x:' })
     expect(() => createRedisSessionStore({ redis })).toThrow('use the option keyPrefix')
     expect(() => createRedisSessionStore({ redis: new Redis({ lazyConnect: true }), keyPrefix: '{x}' })).toThrow(

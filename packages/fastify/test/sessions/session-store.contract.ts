@@ -55,7 +55,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
   userChangesContract(open)
 
   describe('a session', () => {
-    it('is found by its token, with its device', async () => {
+    it('a session is found by its token, with its device', async () => {
       const { sessions, userId, nowMs } = await setUp()
       const { token, session } = await sessions.issue(userId, {
         appid: APPID,
@@ -74,7 +74,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     })
 
     it.each(Object.entries(HOSTILE))(
-      'of a device that calls itself %s is found, listed and ended as any other',
+      'a session whose device calls itself %s is found, listed and ended as any other',
       async (_, text) => {
         const { sessions, userId, advance } = await setUp({ limit: 2 })
         const device = { platform: text, model: text, system: text, wechatVersion: text, sdkVersion: text }
@@ -103,7 +103,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     )
 
     it.each(Object.entries(HOSTILE))(
-      'of a user whose id is %s is found, listed and ended as any other',
+      'a session of a user whose id is %s is found, listed and ended as any other',
       async (_, text) => {
         const { sessions } = await setUp()
         const userId = `${randomUUID()}${text.toWellFormed()}`
@@ -120,7 +120,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       },
     )
 
-    it('of a mini-program that is not configured any more is not valid, and none is issued', async () => {
+    it('a session of a mini-program that is no longer configured is not valid, and none is issued', async () => {
       const { sessions, userId, apps, issue } = await setUp()
       const { token } = await issue(userId)
       await sessions.get(token)
@@ -130,14 +130,14 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(issue(userId)).rejects.toThrow(new RangeError(`the mini-program ${APPID} is not configured`))
     })
 
-    it('is not found by another token', async () => {
+    it('a session is not found by another token', async () => {
       const { sessions, userId, issue } = await setUp()
       const { token } = await issue(userId)
       const other = `${token.slice(0, -1)}${token.endsWith('A') ? 'E' : 'A'}`
       await expect(sessions.get(other)).rejects.toMatchObject({ code: 'session_invalid' })
     })
 
-    it('ends when it was not used for the idle lifetime', async () => {
+    it('a session ends when it was not used for the idle lifetime', async () => {
       const { sessions, userId, issue, advance } = await setUp()
       const { token } = await issue(userId)
       advance(IDLE_SECONDS - 1)
@@ -146,7 +146,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
     })
 
-    it('lives on while it is used, until the absolute lifetime is over', async () => {
+    it('a session lives on while it is used, until the absolute lifetime is over', async () => {
       const { sessions, userId, issue, advance } = await setUp()
       const { token } = await issue(userId)
       for (let used = 0; used + 500 < ABSOLUTE_SECONDS; used += 500) {
@@ -159,7 +159,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
     })
 
-    it('is written at most every tenth of the idle lifetime', async () => {
+    it('the use of a session is written at most every tenth of the idle lifetime', async () => {
       const { store, sessions, userId, issue, advance } = await setUp()
       const { token } = await issue(userId)
       let writes = 0
@@ -181,7 +181,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
   describe('a clock that was ahead', () => {
     const YEAR = 365 * 86_400
 
-    it('makes no session that outlives others after the clock is right again', async () => {
+    it('a session that was made while the clock was ahead does not outlive others after the clock is right again', async () => {
       const { sessions, userId, issue, advance, nowMs } = await setUp()
       advance(YEAR)
       const { token } = await issue(userId)
@@ -193,7 +193,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
     })
 
-    it('ends no session that is not used meanwhile', async () => {
+    it('a clock that was ahead ends no session that is not used meanwhile', async () => {
       const { sessions, userId, issue, advance } = await setUp()
       const [{ token }, neighbour] = [await issue(userId), await issue(neighbourOf(userId))]
       advance(YEAR)
@@ -205,7 +205,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
     })
 
-    it('leaves no login code in progress for years', async () => {
+    it('a clock that was ahead leaves no login code in progress for years', async () => {
       const { store, nowMs } = await setUp()
       expect(await store.claimCode('digest', nowMs() + YEAR * 1000)).toBe('claimed')
       expect(await store.claimCode('digest', nowMs())).toBe('used')
@@ -213,7 +213,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
   })
 
   describe('revocation', () => {
-    it('ends a session and says why, until it would have expired', async () => {
+    it('a revoked session says why it ended, until it would have expired', async () => {
       const { sessions, userId, issue, advance } = await setUp()
       const { token, session } = await issue(userId)
       expect(await sessions.revoke(userId, session.id, 'admin')).toBe(true)
@@ -223,7 +223,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid', logFields })
     })
 
-    it('of an ended, expired or unknown session does nothing', async () => {
+    it('revoking an ended, expired or unknown session does nothing', async () => {
       const { sessions, userId, issue, advance } = await setUp()
       const { token, session } = await issue(userId)
       await sessions.revoke(userId, session.id, 'signed_out')
@@ -236,7 +236,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect(await sessions.revokeAll(userId, 'admin')).toBe(0)
     })
 
-    it('reaches the sessions of its user only', async () => {
+    it('revoking reaches the sessions of that user only', async () => {
       const { sessions, userId, issue } = await setUp()
       const mine = await issue(userId)
       const theirs = await issue(neighbourOf(userId))
@@ -246,7 +246,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await sessions.get(theirs.token)
     })
 
-    it('of all others keeps the session of the caller', async () => {
+    it('revoking all other sessions keeps the session of the caller', async () => {
       const { sessions, userId, issue } = await setUp()
       const [kept, other] = [await issue(userId), await issue(userId)]
       expect(await sessions.revokeAll(userId, 'signed_out_elsewhere', { except: kept.session.id })).toBe(1)
@@ -255,7 +255,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([kept.session.id])
     })
 
-    it('of all sessions after 50 concurrent logins leaves none alive', async () => {
+    it('revoking all sessions after 50 logins at the same time leaves none alive', async () => {
       const { sessions, userId, issue } = await setUp()
       const issued = await Promise.all(Array.from({ length: 50 }, () => issue(userId)))
       expect(await sessions.revokeAll(userId, 'admin')).toBe(50)
@@ -264,7 +264,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect(new Set(states)).toEqual(new Set(['session_revoked']))
     })
 
-    it('of all sessions during 50 concurrent logins leaves only listed ones alive', async () => {
+    it('revoking all sessions during 50 logins at the same time leaves only listed ones alive', async () => {
       const { sessions, userId, issue } = await setUp()
       const logins = Array.from({ length: 50 }, () => issue(userId))
       const revoked = sessions.revokeAll(userId, 'admin')
@@ -286,7 +286,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect(await sessions.list(userId)).toEqual([])
     })
 
-    it('is not undone by a touch that was under way', async () => {
+    it('a revocation is not undone by a touch that was under way', async () => {
       const { store, sessions, userId, issue, advance, nowMs, moment } = await setUp()
       const { token, session } = await issue(userId)
       advance(IDLE_SECONDS / 2)
@@ -297,7 +297,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect(await sessions.list(userId)).toEqual([])
     })
 
-    it('between the read and the touch of a request is answered with the reason', async () => {
+    it('a request whose session is revoked between its read and its touch is told the reason', async () => {
       const { store, sessions, userId, issue, advance } = await setUp()
       const { token, session } = await issue(userId)
       advance(IDLE_SECONDS / 2)
@@ -311,7 +311,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked', reason: 'admin' })
     })
 
-    it('does not let a touch create a session that never was', async () => {
+    it('a touch makes no session that never was', async () => {
       const { store, userId, nowMs, moment } = await setUp()
       const record = { id: 'x', userId, appid: APPID, createdAtMs: nowMs(), lastSeenMs: nowMs() }
       expect(await store.touch(record, { ...moment(), expiresAtMs: nowMs() + 1000 })).toBeNull()
@@ -320,7 +320,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
   })
 
   describe('a new session', () => {
-    it('ends the oldest when the user has too many, and no more than it must', async () => {
+    it('a new session ends the oldest when the user has too many, and no more than it must', async () => {
       const { sessions, userId, issue, advance } = await setUp({ limit: 3 })
       const stranger = await issue(neighbourOf(userId))
       const issued = []
@@ -339,7 +339,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await sessions.get(stranger.token)
     })
 
-    it('counts no ended session at the limit', async () => {
+    it('an ended session does not count at the limit', async () => {
       const { sessions, userId, issue, advance } = await setUp({ limit: 3 })
       const expired = await issue(userId)
       advance(IDLE_SECONDS - 10)
@@ -353,7 +353,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.get(expired.token)).rejects.toMatchObject({ code: 'session_invalid' })
     })
 
-    it('counts no expired session at the limit, and so ends no older one that is still used', async () => {
+    it('an expired session does not count at the limit, so that no older one that is still used has to end', async () => {
       const { sessions, userId, issue, advance } = await setUp({ limit: 2 })
       const used = await issue(userId)
       advance(1)
@@ -365,7 +365,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([used.session.id, session.id])
     })
 
-    it('made 50 times at once leaves as many sessions as the limit allows', async () => {
+    it('50 sign-ins at the same time leave as many sessions as the limit allows', async () => {
       const { sessions, userId, issue } = await setUp({ limit: 20 })
       const issued = await Promise.all(Array.from({ length: 50 }, () => issue(userId)))
       const found = await Promise.allSettled(issued.map(({ token }) => sessions.get(token)))
@@ -374,7 +374,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect((await sessions.list(userId)).map(({ id }) => id).sort()).toEqual(alive.sort())
     })
 
-    it('ends the session whose token came with the sign-in, and no other', async () => {
+    it('a new session ends the one whose token came with the sign-in, and no other', async () => {
       const { sessions, userId, issue } = await setUp({ limit: 2 })
       const [other, old] = [await issue(userId), await issue(userId)]
       const { token } = await sessions.issue(userId, { appid: APPID, replaces: old.token })
@@ -382,7 +382,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await Promise.all([sessions.get(token), sessions.get(other.token)])
     })
 
-    it("replaces another user's session on the same device", async () => {
+    it("a new session replaces another user's session on the same device", async () => {
       const { sessions, userId, issue } = await setUp()
       for (const before of [randomUUID(), neighbourOf(userId)]) {
         const old = await issue(before)
@@ -392,7 +392,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       }
     })
 
-    it('ignores an old token that is malformed, unknown, expired or of an ended session', async () => {
+    it('a sign-in ignores an old token that is malformed, unknown, expired or of an ended session', async () => {
       const { sessions, userId, issue, advance } = await setUp()
       const expired = await issue(userId)
       advance(IDLE_SECONDS)
@@ -408,7 +408,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     })
   })
 
-  it('lists the live sessions of a user, oldest first', async () => {
+  it('the live sessions of a user are listed, oldest first', async () => {
     const { sessions, userId, issue, advance } = await setUp()
     const expired = await issue(userId)
     advance(IDLE_SECONDS / 2)
@@ -422,7 +422,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
   })
 
   describe('a login code', () => {
-    it('is exchanged by one of 50 callers, and refused to the others', async () => {
+    it('a login code is exchanged by one of 50 callers, and refused to the others', async () => {
       const { sessions } = await setUp()
       let exchanges = 0
       const refused: string[] = []
@@ -449,14 +449,14 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(sessions.spendCode(APPID, 'c', async () => 1)).rejects.toMatchObject({ code: 'code_used' })
     })
 
-    it('is spent by a failed exchange too', async () => {
+    it('a failed exchange spends the login code too', async () => {
       const { sessions } = await setUp()
       const fail = () => Promise.reject(new ApiError('wechat_timeout', 'late'))
       await expect(sessions.spendCode(APPID, 'c', fail)).rejects.toMatchObject({ code: 'wechat_timeout' })
       await expect(sessions.spendCode(APPID, 'c', async () => 1)).rejects.toMatchObject({ code: 'code_used' })
     })
 
-    it('is settled together with the session that it led to, and by no call of its own', async () => {
+    it('a login code is settled together with the session that it led to, and by no call of its own', async () => {
       const { store, sessions, userId, nowMs } = await setUp()
       let digest = ''
       let settled = 0
@@ -474,7 +474,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect(await sessions.get(token)).toMatchObject({ userId })
     })
 
-    it('is used also where the session that it should have led to could not be made', async () => {
+    it('a login code counts as used although the session that it should have led to could not be made', async () => {
       const { store, sessions, userId } = await setUp()
       store.create = () => Promise.reject(new ApiError('store_unavailable', 'down'))
       const signIn = () => sessions.spendCode(APPID, 'c', (code) => sessions.issue(userId, { appid: APPID, code }))
@@ -482,21 +482,21 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       await expect(signIn()).rejects.toMatchObject({ code: 'code_used' })
     })
 
-    it('whose exchange was never finished counts as used once the exchange cannot be running any more', async () => {
+    it('a login code whose exchange was never finished counts as used once the exchange cannot be running any more', async () => {
       const { store, nowMs } = await setUp()
       expect(await store.claimCode('digest', nowMs())).toBe('claimed')
       expect(await store.claimCode('digest', nowMs() + 4_999)).toBe('in_progress')
       expect(await store.claimCode('digest', nowMs() + 5_000)).toBe('used')
     })
 
-    it('is not mixed up with the same code of another mini-program', async () => {
+    it('the same login code of another mini-program is another code', async () => {
       const { sessions } = await setUp()
       await sessions.spendCode('wx1', 'c', async () => 1)
       expect(await sessions.spendCode('wx2', 'c', async () => 2)).toBe(2)
     })
   })
 
-  it('tells its listeners which sessions end, whichever way, before the call that ends them is over', async () => {
+  it('listeners are told of each session that ends, whichever way, before the call that ends it is over', async () => {
     const { store, sessions, userId, advance } = await setUp({ limit: 2 })
     const told = new Set<string>()
     store.messages?.listen({
@@ -522,7 +522,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     expect([...told].slice(4)).toEqual([fifth.session.id])
   })
 
-  it('that fails is store_unavailable, and never answers that there is no session', async () => {
+  it('a store that fails is store_unavailable, and never answers that there is no session', async () => {
     const { store, sessions, userId, issue, breakDown, nowMs, moment } = await setUp()
     const { token, session } = await issue(userId)
     await store.ping()

@@ -22,7 +22,7 @@ describe('sessions in SQLite', () => {
     return { store, breakDown: () => store.close() }
   })
 
-  it('survive a restart', async () => {
+  it('sessions in SQLite survive a restart', async () => {
     const file = join(tempFolder(), 'sessions.sqlite')
     const start = () => {
       const store = createSqliteSessionStore({ file })
@@ -36,7 +36,7 @@ describe('sessions in SQLite', () => {
     expect(await after.sessions.get(token)).toEqual(session)
   })
 
-  it('survive the process being killed', async () => {
+  it('sessions in SQLite survive the process being killed', async () => {
     const file = join(tempFolder(), 'sessions.sqlite')
     const script = `
       import { createSqliteSessionStore } from '../../src/index.ts'
@@ -54,7 +54,7 @@ describe('sessions in SQLite', () => {
     expect(await store.list('u', { nowMs: 0, idleMs: 10 })).toMatchObject([{ id: 'id' }])
   })
 
-  it('keep a code claimed for ten minutes', async () => {
+  it('SQLite keeps a login code claimed for ten minutes', async () => {
     const store = createSqliteSessionStore({ file: ':memory:' })
     onTestFinished(() => store.close())
     const claims = []
@@ -62,7 +62,7 @@ describe('sessions in SQLite', () => {
     expect(claims).toEqual(['claimed', 'used', 'claimed'])
   })
 
-  it('that expired an idle lifetime ago are deleted when new ones are made', async () => {
+  it('sessions that expired an idle lifetime ago are deleted when new ones are made', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const store = createSqliteSessionStore({ file: ':memory:' })
@@ -84,7 +84,7 @@ describe('sessions in SQLite', () => {
     expect(await ids()).toEqual(['newer', 'newest'])
   })
 
-  it('are written to by one ping in 100 ms, however many are asked for', async () => {
+  it('one ping in 100 ms writes to the file, however many are asked for', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const file = join(tempFolder(), 'sessions.sqlite')
@@ -102,7 +102,7 @@ describe('sessions in SQLite', () => {
     expect(written()).toBeGreaterThan(afterOne)
   })
 
-  it('of an emulated WeChat are refused by the real service, and the other way round', async () => {
+  it('the real service refuses a file with sessions of an emulated WeChat, and the other way round', async () => {
     const file = join(tempFolder(), 'sessions.sqlite')
     await createSqliteSessionStore({ file, world: 'emulated' }).close()
     const line = `${file} holds the data of an emulated WeChat, and this service works with the real WeChat`
@@ -110,7 +110,7 @@ describe('sessions in SQLite', () => {
     await createSqliteSessionStore({ file, world: 'emulated' }).close()
   })
 
-  it('are synced to the disk when a statement returns', () => {
+  it('what a statement has written is on the disk when it returns', () => {
     const db = openSqliteFile(join(tempFolder(), 'data.sqlite'))
     onTestFinished(() => db.close())
     // 2 is FULL: the write-ahead log is synced at each commit, so that a power cut takes nothing back.
@@ -123,15 +123,18 @@ describe('an embedded database', () => {
   it.each([
     ['sessions', (file: string) => createSqliteSessionStore({ file }).close],
     ['users', (file: string) => () => openSqliteUsers(file).destroy()],
-  ])('of %s cannot be opened by a second process, and the error names the file', async (_, open) => {
-    const file = join(tempFolder(), 'data.sqlite')
-    const first = createSqliteSessionStore({ file })
-    expect(() => open(file)()).toThrow(`${file} is in use by another process`)
-    await first.close()
-    await open(file)()
-  })
+  ])(
+    'an embedded database of %s cannot be opened by a second process, and the error names the file',
+    async (_, open) => {
+      const file = join(tempFolder(), 'data.sqlite')
+      const first = createSqliteSessionStore({ file })
+      expect(() => open(file)()).toThrow(`${file} is in use by another process`)
+      await first.close()
+      await open(file)()
+    },
+  )
 
-  it('in a folder that does not exist cannot be opened, and the error names the file', () => {
+  it('an embedded database in a folder that does not exist cannot be opened, and the error names the file', () => {
     const file = join(tempFolder(), 'missing', 'sessions.sqlite')
     expect(() => createSqliteSessionStore({ file })).toThrow(`cannot open the database ${file}: unable to open`)
   })

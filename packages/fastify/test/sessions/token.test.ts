@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { bucketOf, createToken, parseToken } from '../../src/sessions/token.ts'
 
 describe('a token', () => {
-  it('is 32 random bytes behind the bucket of its user', () => {
+  it('a token is 32 random bytes behind the bucket of its user', () => {
     const token = createToken('user')
     expect(token).toMatch(/^wxs1\.[0-9a-f]{3}\.[A-Za-z0-9_-]{43}$/)
     expect(createToken('user')).not.toBe(token)
     expect(token.split('.')[1]).toBe(createHash('sha256').update('user').digest('hex').slice(0, 3))
   })
 
-  it('is stored as the SHA-256 of the whole token', () => {
+  it('a token is stored as the SHA-256 of all of it', () => {
     const token = createToken('user')
     const id = createHash('sha256').update(token).digest('base64url')
     expect(parseToken(token)).toEqual({ id, bucket: bucketOf('user') })
@@ -26,7 +26,7 @@ describe('a token', () => {
     `wxs1.abc.${'a'.repeat(42)}+`,
     `wxs1.abc.${'a'.repeat(43)}\n`,
     ` wxs1.abc.${'a'.repeat(43)}`,
-  ])('is not %j', (text) => {
+  ])('%j is not a token', (text) => {
     expect(parseToken(text)).toBeNull()
   })
 })

@@ -29,7 +29,7 @@ export function userChangesContract(open: () => Promise<OpenedSessionStore>): vo
   }
 
   describe('a blocked user', () => {
-    it('gets no session, and keeps what is there; the neighbours do not notice', async () => {
+    it('a blocked user gets no new session and keeps the others; other users notice nothing', async () => {
       const { store, list, newRecord, create, userId } = await setUp()
       const before = newRecord(userId)
       expect(await create(before)).toBe(true)
@@ -40,7 +40,7 @@ export function userChangesContract(open: () => Promise<OpenedSessionStore>): vo
       expect(await create(newRecord(neighbourOf(userId)))).toBe(true)
     })
 
-    it('gets sessions again once that block is taken back, and not when an earlier one is', async () => {
+    it('a blocked user gets sessions again when that block is taken back, but not when an earlier one is', async () => {
       const { store, newRecord, create, userId } = await setUp()
       await store.block(userId, 'b1', CHANGE)
       await store.block(userId, 'b2', CHANGE)
@@ -50,14 +50,14 @@ export function userChangesContract(open: () => Promise<OpenedSessionStore>): vo
       expect(await create(newRecord(userId))).toBe(true)
     })
 
-    it('stays blocked when an externalId is set meanwhile', async () => {
+    it('a blocked user stays blocked when an externalId is set meanwhile', async () => {
       const { store, newRecord, create, userId } = await setUp()
       await store.block(userId, 'b1', CHANGE)
       await store.setExternalId(userId, 'e1', CHANGE)
       expect(await create(newRecord(userId, 'e1'))).toBe(false)
     })
 
-    it('gets sessions again when the time is over', async () => {
+    it('a blocked user gets sessions again when the time of the block is over', async () => {
       const { store, newRecord, create, userId } = await setUp()
       await store.block(userId, 'b1', { nowMs: NOW_MS, expiresAtMs: NOW_MS + 1 })
       await expect.poll(() => create(newRecord(userId), NOW_MS + 2)).toBe(true)
@@ -65,14 +65,14 @@ export function userChangesContract(open: () => Promise<OpenedSessionStore>): vo
   })
 
   describe('an externalId', () => {
-    it('is in the record as it was created, and whatever characters it has', async () => {
+    it('an externalId is in the record as it was given, whatever characters it has', async () => {
       const { list, newRecord, create, userId } = await setUp()
       const record = newRecord(userId, `"\\'{}[]<>$1?%s:;,~!`)
       await create(record)
       expect(await list(userId)).toEqual([record])
     })
 
-    it('is written into all live sessions of the user, or taken out of them, and nothing else of them changes', async () => {
+    it('an externalId is written into all live sessions of the user, or removed from them, and nothing else in them changes', async () => {
       const { store, list, newRecord, create, userId } = await setUp()
       const records = Array.from({ length: 5 }, () => newRecord(userId))
       const neighbour = newRecord(neighbourOf(userId), 'theirs')
@@ -88,7 +88,7 @@ export function userChangesContract(open: () => Promise<OpenedSessionStore>): vo
       expect(await list(neighbour.userId)).toEqual([neighbour])
     })
 
-    it('lets no session with another one be made for a while', async () => {
+    it('while an externalId is new, no session with another one is made', async () => {
       const { store, newRecord, create, userId } = await setUp()
       await store.setExternalId(userId, 'e1', CHANGE)
       expect(await create(newRecord(userId))).toBe(false)
@@ -98,7 +98,7 @@ export function userChangesContract(open: () => Promise<OpenedSessionStore>): vo
       expect(await create(newRecord(userId))).toBe(true)
     })
 
-    it('is not undone by a use of the session that has read it before', async () => {
+    it('an externalId is not undone by a request that has read the session before', async () => {
       const { store, list, lifetime, newRecord, create, userId } = await setUp()
       const record = newRecord(userId)
       await create(record)

@@ -47,28 +47,28 @@ function deafStore() {
 describe('an upgrade', () => {
   it.each<[string, Record<string, string>, string]>([
     ['without a token', {}, 'session_missing'],
-    ['with a broken one', { authorization: 'Bearer x' }, 'session_malformed'],
-  ])('%s is answered 401, and nothing is upgraded', async (_, headers, code) => {
+    ['with a broken token', { authorization: 'Bearer x' }, 'session_malformed'],
+  ])('an upgrade %s is answered 401, and there is no socket', async (_, headers, code) => {
     const { connect, guarded } = await startLive()
     await expect(connect(headers)).rejects.toMatchObject({ statusCode: 401, body: { code } })
     expect(guarded).toEqual([])
   })
 
-  it('with the token of an ended session is answered 401', async () => {
+  it('an upgrade with the token of an ended session is answered 401', async () => {
     const { app, connect, signIn } = await startLive()
     const { headers, userId } = await signIn()
     await app.weappAuth.revokeAll(userId)
     await expect(connect(headers)).rejects.toMatchObject({ statusCode: 401 })
   })
 
-  it('while the store is away is answered 503', async () => {
+  it('an upgrade while the store is away is answered 503', async () => {
     const { connect, signIn, sessions } = await startLive()
     const { headers } = await signIn()
     await sessions.close()
     await expect(connect(headers)).rejects.toMatchObject({ statusCode: 503 })
   })
 
-  it('of a route that has no socket is no socket', async () => {
+  it('an upgrade of a route without a socket is no socket', async () => {
     const { baseUrl, signIn } = await startLive()
     const { headers } = await signIn()
     const { closed } = await open(`${baseUrl.replace('http', 'ws')}/v1/session`, { headers })
@@ -105,7 +105,7 @@ describe('a guarded socket closes with 4401', () => {
         await signIn()
       },
     ],
-  ])('as soon as %s', async (_, act) => {
+  ])('a guarded socket closes with 4401 as soon as %s', async (_, act) => {
     const service = await startLive({ sessionLimit: 2 })
     const me = await service.signIn()
     const socket = await service.connect(me.headers)
@@ -115,7 +115,7 @@ describe('a guarded socket closes with 4401', () => {
     expect(await socket.closed).toEqual(ENDED)
   })
 
-  it('only on the phone that was signed out: the sockets of the other two stay open', async () => {
+  it('only the socket of the phone that was signed out closes: those of two other phones stay open', async () => {
     const { app, connect, signIn } = await startLive()
     const phones = [await signIn(), await signIn(), await signIn()]
     const sockets = await Promise.all([...phones, phones[1]].map((phone) => connect(phone?.headers ?? {})))
@@ -127,7 +127,7 @@ describe('a guarded socket closes with 4401', () => {
     for (const i of [0, 2]) await expect.poll(() => sockets[i]?.texts).toEqual(['still here'])
   })
 
-  it('when the session ends after the guard has let the upgrade in', async () => {
+  it('a guarded socket closes with 4401 when its session ends after the guard has let the upgrade in', async () => {
     const end = async (request: FastifyRequest) => {
       await app.weappAuth.revoke(request.auth.userId, request.auth.sessionId)
     }
@@ -143,7 +143,7 @@ describe('a guarded socket closes with 4401', () => {
     expect(await closed).toEqual(ENDED)
   })
 
-  it('when the session ends between the upgrade and guardSocket', async () => {
+  it('a guarded socket closes with 4401 when its session ends between the upgrade and guardSocket', async () => {
     let release = () => {}
     const service = await startLive({ beforeGuard: () => new Promise((resolve) => (release = resolve)) })
     const { headers, userId } = await service.signIn()
@@ -155,7 +155,7 @@ describe('a guarded socket closes with 4401', () => {
     expect(await socket.closed).toEqual(ENDED)
   })
 
-  it('in every order of upgrades and sign-outs, and no socket of a live session does', async () => {
+  it('every order of upgrades and sign-outs closes the sockets of ended sessions, and none of a live one', async () => {
     let seed = 7
     const random = (below: number) => {
       seed = (seed * 48_271) % 2_147_483_647
@@ -180,7 +180,7 @@ describe('a guarded socket closes with 4401', () => {
     expect(living.map(isOpen)).toEqual(Array(20).fill(true))
   })
 
-  it('at its next ping when the message about the end was lost', async () => {
+  it('a guarded socket closes at its next ping when the message about the end of its session was lost', async () => {
     const { deaf, endElsewhere } = deafStore()
     const service = await startLive({ sessions: deaf, sockets: { pingIntervalMs: 50 } })
     const me = await service.signIn()
@@ -190,7 +190,7 @@ describe('a guarded socket closes with 4401', () => {
     expect(await socket.closed).toEqual(ENDED)
   })
 
-  it('as soon as messages are heard again when it ended while they were not', async () => {
+  it('a socket whose session ended while no messages were heard closes as soon as they are heard again', async () => {
     const { deaf, endElsewhere, tell } = deafStore()
     const service = await startLive({ sessions: deaf })
     const [me, other] = [await service.signIn(), await service.signIn('bob')]
@@ -205,7 +205,7 @@ describe('a guarded socket closes with 4401', () => {
     expect(sockets.map(isOpen)).toEqual([false, true])
   })
 
-  it('when the session expires, and the phone answers no ping', async () => {
+  it('a guarded socket closes when its session expires, although the phone answers no ping', async () => {
     const { connect, signIn } = await startLive({ sessionIdleSeconds: 1 })
     const { headers } = await signIn()
     const socket = await connect(headers, { autoPong: false })
@@ -214,7 +214,7 @@ describe('a guarded socket closes with 4401', () => {
     expect(performance.now() - openedAt).toBeGreaterThan(800)
   })
 
-  it('when the session has lived for its absolute lifetime, although it is used', async () => {
+  it('a guarded socket closes at the end of the absolute lifetime, although its session is used', async () => {
     const { connect, signIn, advance } = await startLive({
       sessionIdleSeconds: 10,
       sessionAbsoluteSeconds: 15,
@@ -228,7 +228,7 @@ describe('a guarded socket closes with 4401', () => {
     expect(await socket.closed).toEqual(ENDED)
   })
 
-  it('and what the other side sends after that reaches nobody', async () => {
+  it('what a phone sends after its socket was closed with 4401 reaches nobody', async () => {
     const { app, connect, signIn, guarded } = await startLive()
     const me = await signIn()
     const { socket } = await connect(me.headers)
@@ -246,7 +246,7 @@ describe('a guarded socket closes with 4401', () => {
 })
 
 describe('a ping', () => {
-  it('that is answered counts as use of the session', async () => {
+  it('a ping that is answered counts as use of the session', async () => {
     const { app, connect, signIn, advance } = await startLive({ sockets: { pingIntervalMs: 50 } })
     const { headers } = await signIn()
     const socket = await connect(headers)
@@ -259,7 +259,7 @@ describe('a ping', () => {
     expect((await app.inject({ url: '/v1/session', headers })).statusCode).toBe(200)
   })
 
-  it('that nobody answers ends the socket after the second one, and not the session', async () => {
+  it('two pings without an answer end the socket, and not the session', async () => {
     const { app, connect, signIn } = await startLive({ sockets: { pingIntervalMs: 50 } })
     const { headers } = await signIn()
     const socket = await connect(headers, { autoPong: false })
@@ -270,7 +270,7 @@ describe('a ping', () => {
     expect((await app.inject({ url: '/v1/session', headers })).statusCode).toBe(200)
   })
 
-  it('that nobody sent can be answered as often as somebody likes, at no cost', async () => {
+  it('answers to pings that were never sent ask the store nothing', async () => {
     const { connect, signIn, sessions } = await startLive()
     const { headers } = await signIn()
     const socket = await connect(headers)
@@ -281,7 +281,7 @@ describe('a ping', () => {
     expect(find).not.toHaveBeenCalled()
   })
 
-  it('while the store is away leaves the socket open, and the first one after that ends it if it has to', async () => {
+  it('a ping while the store is away leaves the socket open, and the first one afterwards closes it if its session has ended', async () => {
     const { deaf, endElsewhere } = deafStore()
     let isAway = false
     const { find } = deaf
@@ -303,7 +303,7 @@ describe('a ping', () => {
 })
 
 describe('a push', () => {
-  it('reaches every open socket of the user, and nobody else', async () => {
+  it('a push reaches every open socket of the user, and nobody else', async () => {
     const { app, connect, signIn } = await startLive()
     const [phone, pad, bob] = [await signIn(), await signIn(), await signIn('bob')]
     const sockets = [await connect(phone.headers), await connect(pad.headers), await connect(bob.headers)]
@@ -313,20 +313,20 @@ describe('a push', () => {
     expect(sockets.map(({ texts }) => texts)).toEqual([['一盏茶好了 \u{1f375}'], ['一盏茶好了 \u{1f375}'], ['for bob']])
   })
 
-  it('to somebody without a socket is nothing', async () => {
+  it('a push to a user without a socket does nothing', async () => {
     const { app, signIn } = await startLive()
     await app.weappAuth.push((await signIn()).userId, 'hello')
     await app.weappAuth.push('nobody', 'hello')
   })
 
-  it('that is too long, or no text, is refused with a reason', async () => {
+  it('a push that is too long, or no text, is refused with a reason', async () => {
     const { app } = await startLive({ sockets: { maxMessageBytes: 9 } })
     await app.weappAuth.push('somebody', '茶茶茶')
     await expect(app.weappAuth.push('somebody', '茶茶茶1')).rejects.toThrow(/at most 9 bytes/)
     await expect(app.weappAuth.push('somebody', { a: 1 } as never)).rejects.toThrow(TypeError)
   })
 
-  it('to a phone that does not read fills no memory: it is disconnected, the others get everything', async () => {
+  it('a phone that does not read what is pushed is disconnected, so that it fills no memory; the others get everything', async () => {
     const { app, connect, signIn, guarded } = await startLive({ sockets: { maxBufferedBytes: 100_000 } })
     const [slow, quick] = [await signIn(), await signIn()]
     const stuck = await connect(slow.headers)
@@ -351,7 +351,7 @@ describe('a push', () => {
 })
 
 describe('a process that stops', () => {
-  it('tells its sockets 1012, those without a guard too', async () => {
+  it('a process that stops closes its sockets with 1012, those without a guard too', async () => {
     const { app, baseUrl, connect, signIn } = await startLive({
       host: (app) => app.get('/open', { websocket: true }, () => {}),
     })
@@ -361,7 +361,7 @@ describe('a process that stops', () => {
     expect(await Promise.all(sockets.map(({ closed }) => closed))).toEqual([RESTARTING, RESTARTING])
   })
 
-  it('does not wait for a phone that never answers, and tells those that are let in last', async () => {
+  it('a process that stops does not wait for a phone that never answers, and closes those that were let in last', async () => {
     let release = () => {}
     const held = new Promise<void>((resolve) => {
       release = resolve
@@ -382,7 +382,7 @@ describe('a process that stops', () => {
     expect(await late.closed).toEqual(RESTARTING)
   })
 
-  it('leaves the session alone', async () => {
+  it('a process that stops leaves sessions alone', async () => {
     const sessions = createSqliteSessionStore({ file: ':memory:' })
     const first = await startLive({ sessions })
     const { headers } = await first.signIn()
@@ -395,7 +395,7 @@ describe('a process that stops', () => {
 })
 
 describe('in a host application', () => {
-  it('that did not ask for sockets, guardSocket and push say which option is missing', async () => {
+  it('without the option sockets, guardSocket and push say which option is missing', async () => {
     const { app } = await startService()
     expect(app.hasDecorator('websocketServer')).toBe(false)
     expect(() => app.weappAuth.guardSocket({} as never, { auth: {} } as never)).toThrow(/the option sockets/)
@@ -414,7 +414,7 @@ describe('in a host application', () => {
     expect(lines.join()).toContain('request.auth needs the guard')
   })
 
-  it('that has registered @fastify/websocket itself keeps the settings of its registration', async () => {
+  it('an application that has registered @fastify/websocket itself keeps its own settings', async () => {
     const { app, connect, signIn, guarded } = await startLive({
       early: (app) => void app.register(websocket, { options: { maxPayload: 5 } }),
     })
@@ -427,7 +427,7 @@ describe('in a host application', () => {
     expect(await second.closed).toEqual(ENDED)
   })
 
-  it('a message that is too long ends the socket with 1009', async () => {
+  it('a message that is too long closes the socket with 1009', async () => {
     const { connect, signIn } = await startLive({ sockets: { maxMessageBytes: 10 } })
     const { socket, closed } = await connect((await signIn()).headers)
     socket.send('x'.repeat(11))
@@ -435,7 +435,7 @@ describe('in a host application', () => {
   })
 
   it.each([{ pingIntervalMs: 0 }, { maxBufferedBytes: 1.5 }, { maxMessageBytes: Number.NaN }])(
-    'the option %o is refused',
+    'the socket options %o are refused',
     async (sockets) => {
       await expect(startService({ sockets })).rejects.toThrow(/sockets\.\w+ must be a whole number/)
     },

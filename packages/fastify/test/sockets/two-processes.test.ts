@@ -53,19 +53,22 @@ describe.skipIf(inject('redisUrl') === null).each(PLACES)('two processes on $nam
   const isHeard = ({ sessions }: { sessions: { messages?: { isHeard(): boolean } } }) =>
     expect.poll(() => sessions.messages?.isHeard(), { interval: 10 }).toBe(true)
 
-  it.each([0, 2_000])('a session that ends in one closes its sockets in the other (cacheMs: %i)', async (cacheMs) => {
-    const [here, there] = await startTwo({ cacheMs })
-    const [phone, other] = [await here.signIn(), await here.signIn()]
-    const socket = await there.connect(phone.headers)
-    const stays = await there.connect(other.headers)
-    await isHeard(there)
-    await here.app.weappAuth.revoke(phone.userId, phone.sessionId)
-    expect(await socket.closed).toEqual(ENDED)
-    await here.app.weappAuth.push(phone.userId, 'still here')
-    await expect.poll(() => stays.texts).toEqual(['still here'])
-  })
+  it.each([0, 2_000])(
+    'a session that ends in one process closes its sockets in the other (cacheMs: %i)',
+    async (cacheMs) => {
+      const [here, there] = await startTwo({ cacheMs })
+      const [phone, other] = [await here.signIn(), await here.signIn()]
+      const socket = await there.connect(phone.headers)
+      const stays = await there.connect(other.headers)
+      await isHeard(there)
+      await here.app.weappAuth.revoke(phone.userId, phone.sessionId)
+      expect(await socket.closed).toEqual(ENDED)
+      await here.app.weappAuth.push(phone.userId, 'still here')
+      await expect.poll(() => stays.texts).toEqual(['still here'])
+    },
+  )
 
-  it('a push reaches the sockets in both, once each', async () => {
+  it('a push reaches the sockets in both processes, each once', async () => {
     const [here, there] = await startTwo()
     const phone = await here.signIn()
     const sockets: Live[] = []
@@ -91,7 +94,7 @@ describe.skipIf(inject('redisUrl') === null).each(PLACES)('two processes on $nam
     expect(here.sessions.messages?.isHeard()).toBe(false)
   })
 
-  it('what one could not hear closes its sockets when it can hear again', async () => {
+  it('a session whose end a process could not hear closes its sockets when the process can hear again', async () => {
     const [here, there] = await startTwo()
     const [phone, other] = [await here.signIn(), await here.signIn()]
     const socket = await there.connect(phone.headers)
@@ -106,7 +109,7 @@ describe.skipIf(inject('redisUrl') === null).each(PLACES)('two processes on $nam
     await expect.poll(() => stays.texts).toEqual(['heard again'])
   })
 
-  it('while Redis is away a push reaches the sockets here, and says that it may not have reached others', async () => {
+  it('a push while Redis is away reaches the sockets of its own process, and says that it may not have reached others', async () => {
     const [here] = await startTwo()
     const phone = await here.signIn()
     const socket = await here.connect(phone.headers)
@@ -116,7 +119,7 @@ describe.skipIf(inject('redisUrl') === null).each(PLACES)('two processes on $nam
     await expect.poll(() => socket.texts).toEqual(['hello'])
   })
 
-  it('what is no message of ours is ignored', async () => {
+  it('a message on our channel that is not ours is ignored', async () => {
     const [here, there] = await startTwo()
     const phone = await here.signIn()
     const socket = await there.connect(phone.headers)
