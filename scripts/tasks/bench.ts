@@ -15,6 +15,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   'sign-in': { what: 'what a sign-in costs, beside what others cost', file: 'apps/server/bench/run-sign-in.ts' },
   memory: { what: 'what a session takes in Redis', file: 'apps/server/bench/run-memory.ts' },
   scale: { what: 'whether five million sessions make anything slower', file: 'apps/server/bench/run-scale.ts' },
+  import: { what: 'how fast users come in from a CSV file', file: 'apps/server/bench/run-import.ts' },
   sockets: { what: 'what 10 000 open WebSockets take', file: 'apps/server/bench/run-sockets.ts' },
   storm: { what: 'Redis emptied under 10 000 phones', file: 'apps/server/bench/run-storm.ts' },
   faults: { what: 'the client and other libraries under faults', file: 'packages/client/bench/faults/run.ts' },

@@ -167,7 +167,7 @@ describe('weapp-auth import', () => {
     const written: string[] = []
     const stderr = { isTTY: true, write: (text: string) => written.push(text) }
     await runCli(['import', file], { env: { LANG: 'C', ...env }, stdout: { write: () => {} }, stderr })
-    expect(written[0]).toMatch(/^\r\d+ % {2}500 lines, 0 refused, \d+ lines a second$/)
+    expect(written[0]).toMatch(/^\r\d+ % {2}1000 lines, 0 refused, \d+ lines a second$/)
     expect(written.at(-1)).toMatch(/^\r +\r$/)
   })
 })

@@ -1,16 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { parse as parsePath, resolve } from 'node:path'
-import { type ImportOutcome, isUtcOffset } from '@weapp-auth/fastify'
+import { type ImportOutcome, isUtcOffset, MAX_IMPORT_LINES } from '@weapp-auth/fastify'
 import { parseConfig } from '../../config.ts'
 import { createProgress } from '../progress.ts'
 import { type Command, EXIT, WrongUseError } from '../terminal.ts'
-import { openUpkeep, type Upkeep } from '../upkeep.ts'
+import { type ImportCounts, openUpkeep, type Upkeep } from '../upkeep.ts'
 import { type CsvLine, readCsv } from './csv-file.ts'
 import { findEncoding } from './file-encoding.ts'
 import { createRefusedFile, type RefusedFile } from './refused-file.ts'
-
-/** Lines that are written in one transaction. More of them are hardly faster, and hold up sign-ins for longer. */
-const BATCH = 500
 
 /** Options of `weapp-auth import`. */
 export interface ImportOptions {
@@ -19,14 +16,6 @@ export interface ImportOptions {
   utcOffset: string
   refused?: string
   json?: boolean
-}
-
-/** How many lines had which end. */
-interface Counts {
-  made: number
-  filled: number
-  done: number
-  refused: number
 }
 
 /**
@@ -50,7 +39,7 @@ export async function importUsers(command: Command, path: string, options: Impor
     stderr.write(say(`${path} is not UTF-8: it is read as GBK\n`, `${path} 不是 UTF-8 编码，按 GBK 读取\n`))
   }
   const file = readCsv({ path, size, encoding, ignoreColumns: options.ignoreColumns ?? false }, command)
-  const counts: Counts = { made: 0, filled: 0, done: 0, refused: 0 }
+  const counts: ImportCounts = { made: 0, filled: 0, done: 0, refused: 0 }
   const upkeep = await openUpkeep(parseConfig(env, language), command)
   const refused = createRefusedFile(refusedPath)
   const progress = createProgress(stderr)
@@ -60,6 +49,7 @@ export async function importUsers(command: Command, path: string, options: Impor
       await importBatch(batch, { upkeep, options, refused, counts })
       progress.show(() => progressLine(counts, file.readPart(), performance.now() - startedAtMs, command))
     }
+    if (!options.dryRun) await upkeep.recordImport(counts)
   } finally {
     progress.end()
     await refused.close()
@@ -72,7 +62,7 @@ export async function importUsers(command: Command, path: string, options: Impor
 
 async function importBatch(
   batch: CsvLine[],
-  o: { upkeep: Upkeep; options: ImportOptions; refused: RefusedFile; counts: Counts },
+  o: { upkeep: Upkeep; options: ImportOptions; refused: RefusedFile; counts: ImportCounts },
 ): Promise<void> {
   const { upkeep, options, refused, counts } = o
   const whole = batch.filter(({ broken }) => broken === null)
@@ -96,7 +86,7 @@ async function* inBatches(lines: AsyncIterable<CsvLine>): AsyncGenerator<CsvLine
   let batch: CsvLine[] = []
   for await (const line of lines) {
     batch.push(line)
-    if (batch.length < BATCH) continue
+    if (batch.length < MAX_IMPORT_LINES) continue
     yield batch
     batch = []
   }
@@ -115,7 +105,7 @@ function defaultRefusedPath(path: string): string {
   return resolve(dir, `${name}.refused${ext || '.csv'}`)
 }
 
-function progressLine(counts: Counts, part: number, tookMs: number, { say }: Command): string {
+function progressLine(counts: ImportCounts, part: number, tookMs: number, { say }: Command): string {
   const lines = counts.made + counts.filled + counts.done + counts.refused
   const percent = `${Math.floor(part * 100)} %`
   const rate = Math.round(lines / (tookMs / 1000))
@@ -125,7 +115,7 @@ function progressLine(counts: Counts, part: number, tookMs: number, { say }: Com
   )
 }
 
-function describe(report: Counts & { dryRun: boolean; refusedFile?: string }, { say }: Command): string {
+function describe(report: ImportCounts & { dryRun: boolean; refusedFile?: string }, { say }: Command): string {
   const { made, filled, done, refused, dryRun, refusedFile } = report
   const lines = [
     dryRun && say('a dry run: nobody was imported', '试运行：没有导入任何用户'),
