@@ -75,6 +75,16 @@ describe('docs/on-call.md', () => {
       await expectRefused(service, { status, code: problem }, text)
     }
     await call(`${service.address}/emulator/faults`, { method: 'DELETE' })
+    for (const errcode of [1400001, 48001]) {
+      await service.setFault({ point: 'getuserphonenumber', errcode })
+      const { data: given } = await call(`${service.address}/emulator/phone-code`, { body: { user: 'alice' } })
+      const mark = service.output().length
+      const refused = { status: 500, code: 'wechat_misconfigured' }
+      expect(await service.trySignIn({ phoneCode: given.code })).toEqual(refused)
+      expect((await service.trySignIn()).status).toBe(201)
+      await expectTold(service, mark, `errcode ${errcode}`, refused.code)
+    }
+    await call(`${service.address}/emulator/faults`, { method: 'DELETE' })
     // The address to allow is the one that WeChat has seen.
     expect(service.output()).toContain('address 203.0.113.7')
 
