@@ -4,8 +4,10 @@ import {
   type AccessTokenStore,
   ApiError,
   type AvatarsOptions,
+  type IdentityStore,
   type OutageLog,
   type PhonesOptions,
+  type PushOptions,
   problems,
   type RateLimitsOptions,
   type RedisClient,
@@ -27,7 +29,7 @@ import { securityHeaders } from './security-headers.ts'
 export interface AppDeps {
   apps: readonly WechatApp[]
   wechatApiBaseUrl: string
-  users: UserStore
+  users: UserStore & IdentityStore
   /** The client behind `app.redis`; null where the sessions are embedded. */
   redis: Redis | Cluster | null
   /** How all keys in Redis begin. */
@@ -39,6 +41,8 @@ export interface AppDeps {
   openSessions(redis: RedisClient | null): { sessions: SessionStore; accessTokens: AccessTokenStore | null }
   avatars?: AvatarsOptions
   phones?: PhonesOptions
+  /** What WeChat's push is signed and encrypted with, by appid. Default: there is no push. */
+  push?: PushOptions['apps'] | null
   outageLog?: OutageLog
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
@@ -108,6 +112,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ...(accessTokens && { accessTokens }),
     ...(deps.avatars && { avatars: deps.avatars }),
     ...(deps.phones && { phones: deps.phones }),
+    ...(deps.push && { push: { apps: deps.push, identities: deps.users } }),
     sessionIdleSeconds: deps.sessionIdleSeconds,
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,
     sessionLimit: deps.sessionLimit,

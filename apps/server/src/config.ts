@@ -3,6 +3,7 @@ import { APPID_PATTERN, createSessionKeyVault, DEFAULTS, parseS3Url } from '@wea
 import { z } from 'zod'
 import { inLanguage, type Language, type Say } from './language.ts'
 import { LOOPBACK } from './loopback.ts'
+import { type PushApps, parsePush } from './push-config.ts'
 import { parseRedisUrl } from './redis-url.ts'
 import { findServiceContradictions, parseTokens } from './service-api/settings.ts'
 import type { ServiceToken } from './service-api/tokens.ts'
@@ -37,6 +38,8 @@ export interface Config {
   sessionKeyKeys: string | null
   /** Whether a first sign-in with a phone code takes over the user who was given that number. */
   linkByPhone: boolean
+  /** What WeChat's push is signed and encrypted with, by appid; null: there is no push. */
+  push: PushApps | null
   /** The bucket of avatars, with its credentials; null: they are kept in `dataDir`. */
   avatarS3Url: string | null
   /** What stands in front of a slash and the name of an avatar; null: the address that it was sent to, with `/avatars`. */
@@ -109,6 +112,7 @@ const environment = (say: Say) =>
     TRUST_PROXY: z.string().transform(parseAddresses(say)).optional(),
     SESSION_KEY_KEYS: z.string().transform(parseKeyRing(say)).optional(),
     LINK_BY_PHONE: oneOf(say, ['off', 'on'] as const).default('off'),
+    WECHAT_PUSH: z.string().transform(parsePush(say)).optional(),
     AVATAR_S3_URL: z.string().transform(parseBucket(say)).optional(),
     AVATAR_PUBLIC_URL: url(say, ['https:', 'http:'], 'https://auth.example.com/avatars')
       .refine(isBareAddress, say('must not have a user, a password or a query', '不能带用户名、密码或查询参数'))
@@ -150,6 +154,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, l
     sessionCacheMs: e.SESSION_CACHE_MS,
     trustProxy: e.TRUST_PROXY ?? [],
     sessionKeyKeys: e.SESSION_KEY_KEYS ?? null,
+    push: e.WECHAT_PUSH ?? null,
     linkByPhone: e.LINK_BY_PHONE === 'on',
     avatarS3Url: e.AVATAR_S3_URL ?? null,
     avatarPublicUrl: e.AVATAR_PUBLIC_URL ?? null,
@@ -214,12 +219,27 @@ function* findContradictions(e: Readonly<Record<string, string | undefined>>, sa
       'SESSION_ABSOLUTE_SECONDS 不能小于 SESSION_IDLE_SECONDS',
     )
   }
+  const unknown = findUnknownPush(e)
+  if (unknown !== undefined) {
+    yield say(
+      `WECHAT_PUSH names ${unknown}, which is not one of the mini-programs of WECHAT_APPID or WECHAT_APPS`,
+      `WECHAT_PUSH 里的 ${unknown} 不在 WECHAT_APPID 或 WECHAT_APPS 中`,
+    )
+  }
   if (e.DATABASE_URL && !e.SESSION_KEY_KEYS) {
     yield say(
       'DATABASE_URL needs SESSION_KEY_KEYS, because every process has to open what another one sealed: set it to k1:<output of openssl rand -base64 32>',
       '使用 DATABASE_URL 时必须设置 SESSION_KEY_KEYS，因为一个进程加密的内容，其他进程也要能解开：请设为 k1:<openssl rand -base64 32 的输出>',
     )
   }
+}
+
+/** The demonstration has a mini-program of its own. */
+function findUnknownPush(e: Readonly<Record<string, string | undefined>>): string | undefined {
+  if (!e.WECHAT_PUSH || (e.WECHAT_EMULATOR ?? 'off') !== 'off') return undefined
+  const apps = z.array(App).safeParse(parseJson(e.WECHAT_APPS ?? '[]'))
+  const known = [e.WECHAT_APPID, ...(apps.data ?? []).map(({ appid }) => appid)]
+  return Object.keys(Object(parseJson(e.WECHAT_PUSH))).find((appid) => !known.includes(appid))
 }
 
 function wholeNumber(say: Say, min: number, max: number) {

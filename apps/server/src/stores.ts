@@ -15,6 +15,7 @@ import {
   createSqliteSessionStore,
   createSqlPhoneStore,
   createSqlUserStore,
+  type IdentityStore,
   migrateUsers,
   type OutageLog,
   openSqliteUsers,
@@ -41,7 +42,7 @@ import { limitPhoneStore, limitUserStore } from './user-deadline.ts'
 const FIRST_ATTEMPT_MS = 1_000
 
 export interface Stores {
-  users: UserStore
+  users: UserStore & IdentityStore
   avatars: AvatarsOptions
   phones: PhonesOptions
   /** For `@fastify/redis`, connected or about to be; null with the embedded sessions. */

@@ -1,4 +1,4 @@
-import { ApiError, createDeadlines, type PhoneStore, type UserStore } from '@weapp-auth/fastify'
+import { ApiError, createDeadlines, type IdentityStore, type PhoneStore, type UserStore } from '@weapp-auth/fastify'
 import type { UserDatabase } from './user-database.ts'
 
 /** With it no request takes longer than a second when the database is gone without a word. */
@@ -13,7 +13,7 @@ type Limit = <T>(answer: Promise<T>) => Promise<T>
  * Gives up on a database that does not answer. Some writes have no fixed deadline: a login code is spent or a session ended already,
  * so it is better to wait for a lock. They fail only when the database also does not answer a new connection.
  */
-export function limitUserStore(users: UserStore, database: Limited): UserStore {
+export function limitUserStore(users: UserStore & IdentityStore, database: Limited): UserStore & IdentityStore {
   const { limited, unlessLate, unlessGone } = createLimits(database)
   return {
     ping: limited(unlessLate, users.ping),
@@ -25,6 +25,7 @@ export function limitUserStore(users: UserStore, database: Limited): UserStore {
     findUserByExternalId: limited(unlessLate, users.findUserByExternalId),
     listUsers: limited(unlessLate, users.listUsers),
     findErasing: limited(unlessLate, users.findErasing),
+    findUserId: limited(unlessLate, users.findUserId),
     updateProfile: limited(unlessLate, users.updateProfile),
     signIn: limited(unlessGone, users.signIn),
     createUser: limited(unlessGone, users.createUser),
@@ -36,6 +37,8 @@ export function limitUserStore(users: UserStore, database: Limited): UserStore {
     enableUser: limited(unlessGone, users.enableUser),
     beginErasure: limited(unlessGone, users.beginErasure),
     eraseUser: limited(unlessGone, users.eraseUser),
+    unlinkIdentity: limited(unlessGone, users.unlinkIdentity),
+    beginErasureOfLast: limited(unlessGone, users.beginErasureOfLast),
   }
 }
 

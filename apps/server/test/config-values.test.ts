@@ -29,6 +29,29 @@ test('WECHAT_API_BASE_URL may have a path', () => {
   expect(parseConfig({ ...REAL_APP, WECHAT_API_BASE_URL }).wechatApiBaseUrl).toBe(WECHAT_API_BASE_URL)
 })
 
+test('WECHAT_PUSH is read for the mini-programs that are configured', () => {
+  const secrets = { token: 'PushToken2026', aesKey: 'A'.repeat(43) }
+  const parse = (push: unknown) => parseConfig({ ...REAL_APP, WECHAT_PUSH: JSON.stringify(push) })
+  expect(parse({ wx1: secrets }).push).toEqual({ wx1: secrets })
+  expect(() => parse({ wx2: secrets })).toThrow('WECHAT_PUSH names wx2, which is not one of the mini-programs')
+  const apps = JSON.stringify([{ appid: 'wx2', secrets: ['s'] }])
+  expect(parseConfig({ WECHAT_APPS: apps, WECHAT_PUSH: JSON.stringify({ wx2: secrets }) }).push).toEqual({
+    wx2: secrets,
+  })
+})
+
+test.each([
+  'canary-5e1f',
+  '{}',
+  '[]',
+  '{"wx1":{"token":"canary-5e1f"}}',
+  '{"wx1":{"token":"canary-5e1f!","aesKey":"canary-5e1f"}}',
+])('WECHAT_PUSH as %s is refused and not repeated', (WECHAT_PUSH) => {
+  const parse = () => parseConfig({ ...REAL_APP, WECHAT_PUSH })
+  expect(parse).toThrow('WECHAT_PUSH must be JSON like')
+  expect(parse).not.toThrow('canary-5e1f')
+})
+
 test.each([
   ['no port', { SERVICE_TOKENS: TOKENS }, /^SERVICE_PORT and SERVICE_TOKENS need each other/],
   ['no tokens', { SERVICE_PORT: '3001' }, /^SERVICE_PORT and SERVICE_TOKENS need each other/],

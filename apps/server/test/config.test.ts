@@ -49,6 +49,7 @@ describe('parseConfig', () => {
       trustProxy: [],
       sessionKeyKeys: null,
       linkByPhone: false,
+      push: null,
       avatarS3Url: null,
       avatarPublicUrl: null,
       service: null,

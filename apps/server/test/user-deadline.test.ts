@@ -3,6 +3,7 @@ import {
   createSessionKeyVault,
   createSqlUserStore,
   generateVaultKey,
+  type IdentityStore,
   openSqliteUsers,
   type UserStore,
 } from '@weapp-auth/fastify'
@@ -11,8 +12,9 @@ import { limitUserStore } from '../src/user-deadline.ts'
 
 /** After these a code is spent, or sessions were ended already. */
 const WRITES = [
-  ...['signIn', 'createUser', 'linkIdentity', 'replaceKey'],
+  ...['signIn', 'createUser', 'createUserWithExternalId', 'linkIdentity', 'replaceKey'],
   ...['setExternalId', 'disableUser', 'enableUser', 'beginErasure', 'eraseUser'],
+  ...['unlinkIdentity', 'beginErasureOfLast'],
 ]
 
 /** A store of which every method answers `answer`, behind the limits, and what each is answered. */
@@ -20,8 +22,8 @@ async function askEverything(answer: () => Promise<unknown>, answers: () => Prom
   const db = openSqliteUsers(':memory:')
   onTestFinished(() => db.destroy())
   const vault = createSessionKeyVault({ keys: generateVaultKey() })
-  const names = Object.keys(createSqlUserStore({ db, vault })) as (keyof UserStore)[]
-  const users = Object.fromEntries(names.map((name) => [name, answer])) as unknown as UserStore
+  const names = Object.keys(createSqlUserStore({ db, vault })) as (keyof (UserStore & IdentityStore))[]
+  const users = Object.fromEntries(names.map((name) => [name, answer])) as unknown as UserStore & IdentityStore
   const limited = limitUserStore(users, { isReady: () => true, answers }) as unknown as Record<
     string,
     () => Promise<unknown>

@@ -44,6 +44,7 @@ export type { PhonesOptions } from './phone/phones.ts'
 export { createSqlPhoneStore, type SqlPhoneStoreOptions } from './phone/sql-phones.ts'
 export { isPhoneNumber, maskPhone, type PhoneNumber } from './phone-number.ts'
 export { type WeappAuthOptions, weappAuth } from './plugin.ts'
+export type { PushOptions, PushSecrets } from './push/push-options.ts'
 export type { RedisClient, RedisClusterClient, RedisServerClient } from './redis.ts'
 export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
 export type {
@@ -91,6 +92,7 @@ export { openSqliteUsers } from './users/sqlite-users.ts'
 export {
   type Disabled,
   type ExternalIdResult,
+  type IdentityStore,
   isDisabled,
   type LinkedIdentity,
   type LinkResult,

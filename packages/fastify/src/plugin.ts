@@ -17,6 +17,7 @@ import { sessionsRoutes } from './http/routes/sessions.ts'
 import { verifyRoutes } from './http/routes/verify.ts'
 import { createOutageLog, type OutageLog } from './outage-log.ts'
 import type { PhonesOptions } from './phone/phones.ts'
+import type { PushOptions } from './push/push-options.ts'
 import type { SessionStore } from './sessions/session-store.ts'
 import { createSessions } from './sessions/sessions.ts'
 import type { SocketOptions } from './sockets/socket-options.ts'
@@ -66,6 +67,11 @@ export interface WeappAuthOptions {
   phones?: PhonesOptions
   /** Writes down what happens to users. Default: nothing is written. */
   events?: EventsOptions
+  /**
+   * Takes what WeChat pushes about accounts at `/wechat/push/:appid`: consent that was withdrawn, and accounts that were closed,
+   * delete data. Default: none, and the path is 404.
+   */
+  push?: PushOptions
   /** How often one address may sign in, and one user send open data. */
   rateLimits?: RateLimitsOptions
   /**
@@ -176,11 +182,16 @@ export const weappAuth = fp(
       await scope.register(phoneRoutes, { users, phones })
       return phones
     }
+    const pushDeps = (push: PushOptions) => {
+      const kept = { avatars: avatar?.avatars ?? null, phones: phoneStore }
+      return { ...push, ...kept, hasApp: wechat.hasApp, users, sessions, accounts, recentUsers, events, now }
+    }
     const routes: FastifyPluginAsync = async (scope) => {
       scope.setErrorHandler(sendProblem)
       useStrictJson(scope)
       if (health) await scope.register(healthRoutes, { sessions: store, users })
       if (avatar) await scope.register(avatar.files)
+      if (options.push) await scope.register((await import('./push/routes.ts')).pushRoutes, pushDeps(options.push))
       await scope.register(v1)
     }
     await app.register(routes, { prefix: options.prefix ?? '' })

@@ -7,6 +7,7 @@ export const EVENT_TYPES = [
   'sign_out',
   'session_ended',
   'identity_linked',
+  'identity_unlinked',
   'identity_conflict',
   'external_id_conflict',
   'phone_bound',
@@ -18,6 +19,7 @@ export const EVENT_TYPES = [
   'user_merged',
   'user_erased',
   'imported',
+  'wechat_pushed',
 ] as const
 
 /** The name of one kind of event. */

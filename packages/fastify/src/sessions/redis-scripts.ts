@@ -145,7 +145,7 @@ local before = redis.call('GET', KEYS[1])
 if not before or string.sub(before, 1, 2) ~= 'b:' then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 `
 
-/** KEYS mark of the user. ARGV mark. Takes this mark away; another one stays. */
+/** KEYS mark of a user, or claim of a message. ARGV what it is. Takes it away; another one stays. */
 const UNMARK_USER = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 `

@@ -1,26 +1,17 @@
-import { randomUUID } from 'node:crypto'
 import { ApiError } from '../api-error.ts'
 import { isCluster, type RedisClient } from '../redis.ts'
 import { type GuardMethod, guardStore, reasonOf } from '../store-failure.ts'
 import type { World } from '../world.ts'
 import { batchReads } from './batch-reads.ts'
 import { cacheSessionStore } from './cached-store.ts'
+import { createRedisClaims } from './redis-claims.ts'
 import { watchEvictions } from './redis-eviction.ts'
 import { checkWhole, type IndexEntry, indexWasEvicted, readIndex } from './redis-index.ts'
 import { createRedisMessages } from './redis-messages.ts'
 import { formatRecord, headOf, ownerOf, parseRecord } from './redis-record.ts'
 import { defineSessionScripts, INCOMPLETE } from './redis-scripts.ts'
 import { createWorldCheck } from './redis-world.ts'
-import {
-  type ChangeLifetime,
-  CODE_CLAIM_MS,
-  CODE_IN_PROGRESS_MS,
-  type Lifetime,
-  type Moment,
-  type Revocation,
-  type SessionRecord,
-  type SessionStore,
-} from './session-store.ts'
+import type { ChangeLifetime, Lifetime, Moment, Revocation, SessionRecord, SessionStore } from './session-store.ts'
 import { bucketOf } from './token.ts'
 import { markOfBlock, markOfExternalId } from './user-mark.ts'
 
@@ -77,7 +68,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   const recordKey = (userId: string, id: string) => `${keyPrefix}{${bucketOf(userId)}}:${id}`
   const indexKey = (userId: string) => `${keyPrefix}u{${bucketOf(userId)}}:${userId}`
   const markKey = (userId: string) => `${keyPrefix}m{${bucketOf(userId)}}:${userId}`
-  const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
+  const claims = createRedisClaims({ redis, scripts, keyPrefix })
   const messages = createRedisMessages({
     redis,
     keyPrefix,
@@ -94,7 +85,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       const { userId } = record
       // Not in the script: its key lies on another slot. Sent in the same turn, both are one round trip. Nobody waits for the
       // answer, because a claim that stays unsettled becomes a used one by itself.
-      if (settles !== undefined) settle(settles).catch(() => {})
+      if (settles !== undefined) claims.settleCode(settles).catch(() => {})
       const created = await create(record, lifetime, replaces)
       if (!created) return null
       const { count, ended, expired } = created
@@ -154,13 +145,11 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       }
       throw new ApiError('store_unavailable', "the user's sessions were in use all the time", { retryAfterSeconds: 1 })
     }),
-    claimCode: guarded(async (digest, nowMs) => {
-      const [key, claimant] = [codeKey(digest), randomUUID()]
-      // What the script would do where nobody has claimed the code, which is nearly always: this costs both sides less.
-      if ((await redis.set(key, formatClaim(nowMs, claimant), 'PX', CODE_CLAIM_MS, 'NX')) !== null) return 'claimed'
-      return scripts.weappAuthClaimCode(key, nowMs, CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, claimant)
-    }),
-    settleCode: guarded(settle),
+    claimCode: guarded(claims.claimCode),
+    settleCode: guarded(claims.settleCode),
+    claimMessage: guarded(claims.claimMessage),
+    settleMessage: guarded(claims.settleMessage),
+    releaseMessage: guarded(claims.releaseMessage),
     ping: guarded(async () => {
       // A write: a replica, and a server without memory to spare, answer PING and can start no session.
       await redis.set(`${keyPrefix}ping`, '1', 'PX', 1_000)
@@ -174,10 +163,6 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   }
   if (cacheMs === 0) return store
   return cacheSessionStore({ store, maxAgeMs: cacheMs, messages })
-
-  async function settle(digest: string): Promise<void> {
-    await redis.set(codeKey(digest), 'used', 'KEEPTTL', 'XX')
-  }
 
   /** 1: written; 0: the session has ended; 2: it has another externalId by now. */
   function touch(record: SessionRecord, lifetime: Lifetime): Promise<number> {
@@ -388,9 +373,4 @@ async function inStepsWhereSlotMoves<T>(atOnce: () => Promise<T>, inSteps: () =>
     if (!/\b(TRYAGAIN|ASK|MOVED)\b/.test(reasonOf(error))) throw error
     return inSteps()
   }
-}
-
-/** As the script of a claim reads it. */
-function formatClaim(nowMs: number, claimant: string): string {
-  return `${nowMs} ${claimant}`
 }

@@ -6,6 +6,10 @@ import type { SessionRef } from './token.ts'
 export const CODE_CLAIM_MS = 600_000
 /** The exchange with WeChat takes no longer; an older claim belongs to a sign-in that died, its code spent. */
 export const CODE_IN_PROGRESS_MS = 5_000
+/** A message that WeChat pushed is refused for this long after it was handled: no message is taken that is older or newer by half of it. */
+export const MESSAGE_CLAIM_MS = 600_000
+/** WeChat waits this long for an answer. An older claim belongs to a process that died, and the message may be taken again. */
+export const MESSAGE_IN_PROGRESS_MS = 5_000
 /**
  * How long a store knows that a user was changed. A sign-in that has read the user before makes its session within this time,
  * or reads the user again.
@@ -73,7 +77,7 @@ export interface RevokeAll extends Revocation {
   except?: string
 }
 
-/** Whether a login code may be exchanged: by this caller, by another one right now, or not any more. */
+/** Whether a login code or a message is this caller's: it is, it is another one's right now, or it was used before. */
 export type CodeClaim = 'claimed' | 'in_progress' | 'used'
 
 /**
@@ -126,6 +130,17 @@ export interface SessionStore {
   claimCode(digest: string, nowMs: number): Promise<CodeClaim>
   /** Notes that WeChat answered, whatever it said: from now on the code is `used`. A claim that stays unsettled becomes so by itself. */
   settleCode(digest: string): Promise<void>
+  /**
+   * Takes a message that WeChat pushed, named by its digest: one caller alone gets `claimed`, and nobody once it was settled. It
+   * can be taken again when it was released, or neither within {@link MESSAGE_IN_PROGRESS_MS}.
+   *
+   * @param claimant a name that no other claim has
+   */
+  claimMessage(digest: string, claimant: string, nowMs: number): Promise<CodeClaim>
+  /** The message was handled: it is `used` for {@link MESSAGE_CLAIM_MS}. */
+  settleMessage(digest: string, nowMs: number): Promise<void>
+  /** The message was not handled: WeChat sends it again. Nothing happens when somebody else has claimed it since. */
+  releaseMessage(digest: string, claimant: string): Promise<void>
   /**
    * What the processes that share this store tell each other. Without it guarded sockets notice the end of a session at their
    * next ping, and a push reaches the sockets of its own process only.

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import type { Actor } from '../actor.ts'
 import { ApiError, type LogFields } from '../api-error.ts'
@@ -135,6 +135,15 @@ export interface Sessions {
    * @throws ApiError `login_in_progress`, `code_used`, `store_unavailable`, or what `exchange` throws
    */
   spendCode<T>(appid: string, code: string, exchange: (claimed: ClaimedCode) => Promise<T>): Promise<T>
+  /**
+   * Runs `handle` unless this message of WeChat's push was handled before, here or in another process. When it rejects the
+   * message counts as not handled.
+   *
+   * @param message the whole text
+   * @returns whether it ran
+   * @throws ApiError `store_unavailable`, also while another process handles the same message; and what `handle` throws
+   */
+  handleMessage(appid: string, message: string, handle: () => Promise<void>): Promise<boolean>
 }
 
 /** Sessions over a store. */
@@ -234,6 +243,25 @@ export function createSessions(options: SessionsOptions): Sessions {
         // A claim that stays unsettled turns into a used one by itself, so this may fail.
         if (!claimed.isSettled) await store.settleCode(digest).catch(() => {})
       }
+    },
+
+    async handleMessage(appid, message, handle) {
+      const digest = hash('sha256', JSON.stringify([appid, message]), 'base64url')
+      const claimant = randomUUID()
+      const claim = await store.claimMessage(digest, claimant, now())
+      if (claim === 'used') return false
+      if (claim === 'in_progress') {
+        throw new ApiError('store_unavailable', 'another request handles the same message', { retryAfterSeconds: 5 })
+      }
+      try {
+        await handle()
+        await store.settleMessage(digest, now())
+      } catch (error) {
+        // A claim that stays ends by itself, so this may fail.
+        await store.releaseMessage(digest, claimant).catch(() => {})
+        throw error
+      }
+      return true
     },
   }
 

@@ -11,6 +11,7 @@ import {
   type SessionStore,
   USER_CHANGE_MS,
 } from './session-store.ts'
+import { createSqliteMessageClaims } from './sqlite-message-claims.ts'
 import { createLocalMessages } from './store-messages.ts'
 import { isBlock, markOfBlock, markOfExternalId } from './user-mark.ts'
 
@@ -70,6 +71,7 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
   addExternalId(db)
   refuseOtherWorld(db, file, world)
   const sql = prepare(db)
+  const messageClaims = createSqliteMessageClaims(db)
   const findPurgeable = createPurgeClock()
   const guarded = guardStore('the session store (SQLite)')
   const messages = createLocalMessages()
@@ -141,6 +143,9 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
     settleCode: guarded((digest) => {
       sql.settle.run(digest)
     }),
+    claimMessage: guarded(messageClaims.claimMessage),
+    settleMessage: guarded(messageClaims.settleMessage),
+    releaseMessage: guarded(messageClaims.releaseMessage),
     ping: guarded(() => {
       if (db.isOpen && performance.now() - pingedAtMs < WRITABLE_MS) return
       // A write: a full disk can still be read, and starts no session. It waits for the disk, and anybody can ask for it.

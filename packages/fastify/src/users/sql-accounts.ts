@@ -4,6 +4,7 @@ import type { WriteEvent } from '../events/sql-events.ts'
 import type { UsersDatabase } from './database.ts'
 import { faultOf } from './engine.ts'
 import { checkText } from './prepared.ts'
+import { textOf } from './sql-identities.ts'
 import type { Statements, UserRow } from './sql-statements.ts'
 import type { Disabled, ExternalIdResult } from './users.ts'
 
@@ -22,6 +23,8 @@ export interface SqlAccounts {
   disable(userId: string, disabled: Disabled, by: Actor): Promise<boolean>
   enable(userId: string, by: Actor): Promise<Disabled | null>
   beginErasure(userId: string, nowMs: number, by: Actor): Promise<boolean>
+  beginErasureOfLast(userId: string, appid: string, nowMs: number, by: Actor): Promise<boolean>
+  unlink(userId: string, identity: { appid: string; openid: string }, by: Actor): Promise<void>
   erase(userId: string): Promise<void>
 }
 
@@ -85,14 +88,39 @@ export function createSqlAccounts(o: {
         return disabled
       }),
 
-    beginErasure: (userId, nowMs, by) =>
-      db.transaction().execute(async (tx) => {
-        const [user] = await statements.holdUser(tx, { id: userId })
-        if (!user) return false
-        if (user.erasing_at !== null) return true
-        await update(tx, userId, { erasing_at: nowMs })
-        await writeEvent(tx, { type: 'user_erased', by, userId, externalId: user.external_id })
-        return true
+    beginErasure: (userId, nowMs, by) => markErasing(userId, nowMs, by, async () => true),
+
+    beginErasureOfLast: (userId, appid, nowMs, by) =>
+      markErasing(userId, nowMs, by, async (tx, user) => {
+        if (user.external_id !== null) return false
+        const others = identitiesOf(tx, userId).where('appid', '<>', appid)
+        return (await others.executeTakeFirst()) === undefined
+      }),
+
+    unlink: (userId, { appid, openid }, by) =>
+      changeUser(userId, undefined, async (tx) => {
+        const [identity] = await statements.findIdentity(tx, { user_id: userId, appid })
+        if (!identity || textOf(identity.openid) !== openid) return
+        await tx
+          .deleteFrom('weapp_auth_identities')
+          .where('appid', '=', appid)
+          .where('openid', '=', openid)
+          .where('user_id', '=', userId)
+          .execute()
+        await writeEvent(tx, { type: 'identity_unlinked', by, userId, data: { appid } })
+        const unionid = textOf(identity.unionid)
+        if (unionid === null) return
+        if (await identitiesOf(tx, userId).where('unionid', '=', unionid).executeTakeFirst()) return
+        await tx
+          .deleteFrom('weapp_auth_unionids')
+          .where('unionid', '=', unionid)
+          .where('user_id', '=', userId)
+          .execute()
+        await tx
+          .deleteFrom('weapp_auth_conflicts')
+          .where('unionid', '=', unionid)
+          .where((eb) => eb.or([eb('user_id', '=', userId), eb('other_user_id', '=', userId)]))
+          .execute()
       }),
 
     erase: (userId) =>
@@ -110,6 +138,24 @@ export function createSqlAccounts(o: {
     return holder.id
   }
 
+  /** False when there is no such user, or `mayErase` says so; true for one who is marked already. */
+  function markErasing(
+    userId: string,
+    nowMs: number,
+    by: Actor,
+    mayErase: (tx: Tx, user: UserRow) => Promise<boolean>,
+  ): Promise<boolean> {
+    return db.transaction().execute(async (tx) => {
+      const [user] = await statements.holdUser(tx, { id: userId })
+      if (!user) return false
+      if (user.erasing_at !== null) return true
+      if (!(await mayErase(tx, user))) return false
+      await update(tx, userId, { erasing_at: nowMs })
+      await writeEvent(tx, { type: 'user_erased', by, userId, externalId: user.external_id })
+      return true
+    })
+  }
+
   /** Runs a change of a user whom nobody else changes meanwhile; answers `none` when there is no such user. */
   function changeUser<T>(userId: string, none: T, change: (tx: Tx, user: UserRow) => Promise<T>): Promise<T> {
     return db.transaction().execute(async (tx) => {
@@ -117,6 +163,10 @@ export function createSqlAccounts(o: {
       return !user || user.erasing_at !== null ? none : change(tx, user)
     })
   }
+}
+
+function identitiesOf(tx: Tx, userId: string) {
+  return tx.selectFrom('weapp_auth_identities').select('appid').where('user_id', '=', userId).limit(1)
 }
 
 /** What a row says about signing in. */

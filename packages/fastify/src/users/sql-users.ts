@@ -10,7 +10,7 @@ import { createSqlAccounts, toDisabled } from './sql-accounts.ts'
 import { createSqlIdentities, type IdentityConflict, newUserRow, sealKey, textOf } from './sql-identities.ts'
 import { prepareStatements, type UserRow } from './sql-statements.ts'
 import { createTurns } from './turns.ts'
-import type { User, UserStore } from './users.ts'
+import type { IdentityStore, User, UserStore } from './users.ts'
 
 /** Options of {@link createSqlUserStore}. */
 export interface SqlUserStoreOptions {
@@ -36,7 +36,7 @@ const STORE = 'the user store'
 const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Users in SQLite, PostgreSQL or MySQL. */
-export function createSqlUserStore(options: SqlUserStoreOptions): UserStore {
+export function createSqlUserStore(options: SqlUserStoreOptions): UserStore & IdentityStore {
   const { db, vault, events, onConflict = () => {} } = options
   const statements = prepareStatements(db)
   const writeEvent = events?.write ?? writeNoEvent
@@ -147,6 +147,16 @@ export function createSqlUserStore(options: SqlUserStoreOptions): UserStore {
         return found && { openid: found.openid.toString(), unionid: textOf(found.unionid) }
       }),
 
+    findUserId: (appid, openid) =>
+      ask(async () => {
+        const [user] = await statements.findKnown(db, { appid, openid })
+        return user?.id ?? null
+      }),
+
+    unlinkIdentity: async (userId, identity, by = 'host') => {
+      if (USER_ID.test(userId)) await change(userId, () => accounts.unlink(userId, identity, by))
+    },
+
     findKeys: (userId, appid) =>
       ask(async () => {
         const found = await findIdentity(userId, appid)
@@ -186,6 +196,9 @@ export function createSqlUserStore(options: SqlUserStoreOptions): UserStore {
 
     beginErasure: async (userId, nowMs, by = 'host') =>
       USER_ID.test(userId) && change(userId, () => accounts.beginErasure(userId, nowMs, by)),
+
+    beginErasureOfLast: async (userId, appid, nowMs, by = 'host') =>
+      USER_ID.test(userId) && change(userId, () => accounts.beginErasureOfLast(userId, appid, nowMs, by)),
 
     eraseUser: (userId) => change(userId, () => accounts.erase(userId)),
 

@@ -146,3 +146,22 @@ export interface UserStore {
   /** Resolves when the store takes writes: a sign-in asks before it spends its code, and writes after. */
   ping(): Promise<void>
 }
+
+/**
+ * What WeChat's push needs of a store, beside a {@link UserStore}: WeChat names a user by the openid. `createSqlUserStore` has it.
+ * Every method rejects with `ApiError('store_unavailable')` when the store does not answer.
+ */
+export interface IdentityStore {
+  /** Also of a user whose erasure has begun and has not ended. */
+  findUserId(appid: string, openid: string): Promise<string | null>
+  /**
+   * Takes an identity away from a user, with its keys; also its unionid, when no other identity of the user has it. The user
+   * stays. Nothing happens where that is done already.
+   */
+  unlinkIdentity(userId: string, identity: { appid: string; openid: string }, by?: Actor): Promise<void>
+  /**
+   * As `beginErasure`, but only for a user whom nothing keeps when the identity of this mini-program goes: there is no other
+   * identity and no externalId. False for all others; true also for one who was marked before.
+   */
+  beginErasureOfLast(userId: string, appid: string, nowMs: number, by?: Actor): Promise<boolean>
+}

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { ApiError, type Session } from '../../src/index.ts'
 import { createSessions } from '../../src/sessions/sessions.ts'
+import { messagesContract } from './messages.contract.ts'
 import { neighbourOf, type OpenedSessionStore } from './opened-session-store.ts'
 import { userChangesContract } from './user-changes.contract.ts'
 
@@ -53,6 +54,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
   }
 
   userChangesContract(open)
+  messagesContract(open)
 
   describe('a session', () => {
     it('a session is found by its token, with its device', async () => {

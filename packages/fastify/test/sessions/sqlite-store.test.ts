@@ -62,6 +62,17 @@ describe('sessions in SQLite', () => {
     expect(claims).toEqual(['claimed', 'used', 'claimed'])
   })
 
+  it('the store lets a message be claimed again five seconds after a claim that was neither settled nor released', async () => {
+    const store = createSqliteSessionStore({ file: ':memory:' })
+    onTestFinished(() => store.close())
+    const nowMs = Date.now()
+    expect(await store.claimMessage('m', 'c1', nowMs)).toBe('claimed')
+    expect(await store.claimMessage('m', 'c2', nowMs + 4_999)).toBe('in_progress')
+    expect(await store.claimMessage('m', 'c2', nowMs + 5_000)).toBe('claimed')
+    await store.releaseMessage('m', 'c1')
+    expect(await store.claimMessage('m', 'c3', nowMs + 5_001)).toBe('in_progress')
+  })
+
   it('sessions that expired an idle lifetime ago are deleted when new ones are made', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())

@@ -12,6 +12,7 @@ import {
   type UsersDatabase,
 } from '../../src/index.ts'
 import { userStoreCases } from '../../src/testing/index.ts'
+import { identityStoreContract } from './identity-store.contract.ts'
 
 const PROFILE = {
   nickname: '小明👍',
@@ -99,6 +100,8 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     expect((await users.createUser(1_700_000_000_123)).id).not.toBe(user.id)
     expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toEqual([])
   })
+
+  identityStoreContract(open)
 
   describe('a sign-in', () => {
     it('creates the user the first time and finds them afterwards', async () => {

@@ -1,0 +1,34 @@
+import { APPID_PATTERN } from '@weapp-auth/fastify'
+import { z } from 'zod'
+import type { Say } from './language.ts'
+
+const Apps = z.record(
+  z.string().regex(APPID_PATTERN),
+  z.object({ token: z.string().regex(/^[A-Za-z0-9]{3,32}$/), aesKey: z.string().regex(/^[A-Za-z0-9]{43}$/) }),
+)
+
+/** What WeChat's push is signed and encrypted with, by appid. */
+export type PushApps = z.infer<typeof Apps>
+
+/** Reads WECHAT_PUSH. A problem quotes nothing of it: the secrets stand in it. */
+export const parsePush =
+  (say: Say): ((text: string, context: z.RefinementCtx) => PushApps) =>
+  (text, context) => {
+    const parsed = Apps.safeParse(parseJson(text))
+    if (parsed.success && Object.keys(parsed.data).length > 0) return parsed.data
+    const example = '{ "wx...": { "token": "...", "aesKey": "..." } }'
+    const message = say(
+      `must be JSON like ${example}: the Token (3 to 32 letters and digits) and the EncodingAESKey (43 letters and digits) of Development Settings > Message Push`,
+      `必须是这样的 JSON：${example}，也就是“开发设置 > 消息推送”里的 Token（3 到 32 个字母或数字）和 EncodingAESKey（43 个字母或数字）`,
+    )
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

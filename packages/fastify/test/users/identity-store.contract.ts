@@ -1,0 +1,108 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import { describe, expect, it } from 'vitest'
+import {
+  createSessionKeyVault,
+  createSqlUserStore,
+  generateVaultKey,
+  migrateUsers,
+  type UsersDatabase,
+} from '../../src/index.ts'
+
+/** What the SQL store does, in every engine, about users whom WeChat names by their openid. */
+export function identityStoreContract(open: () => Promise<Kysely<UsersDatabase>>): void {
+  async function setUp() {
+    const db = await open()
+    await migrateUsers(db)
+    const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
+    const identity = (openid: string, unionid: string | null = null) => {
+      return { openid, unionid, sessionKey: randomBytes(16).toString('base64') }
+    }
+    const signIn = async (openid: string, o: { appid?: string; unionid?: string } = {}) => {
+      const answer = await users.signIn(o.appid ?? 'wx1', identity(openid, o.unionid), 1_700_000_000_000)
+      if ('erasing' in answer) throw new Error('the user is being erased')
+      return answer.user.id
+    }
+    const count = async (table: 'weapp_auth_users' | 'weapp_auth_identities' | 'weapp_auth_unionids') =>
+      (await db.selectFrom(table).selectAll().execute()).length
+    return { db, users, identity, signIn, count }
+  }
+
+  describe('a user whom WeChat names', () => {
+    it('is found by the openid in its mini-program, byte by byte, also while being erased', async () => {
+      const { users, signIn } = await setUp()
+      const [lower, upper, elsewhere] = [await signIn('oa'), await signIn('oA'), await signIn('oa', { appid: 'wx2' })]
+      expect(await users.findUserId('wx1', 'oa')).toBe(lower)
+      expect(await users.findUserId('wx1', 'oA')).toBe(upper)
+      expect(await users.findUserId('wx2', 'oa')).toBe(elsewhere)
+      expect(await users.findUserId('wx1', 'ob')).toBeNull()
+      await users.beginErasure(lower, 1)
+      expect(await users.findUserId('wx1', 'oa')).toBe(lower)
+    })
+
+    it('loses one identity, and a sign-in with it is a new user', async () => {
+      const { users, identity, signIn } = await setUp()
+      const userId = await signIn('o1')
+      await users.linkIdentity(userId, 'wx2', identity('o2'), 5)
+      await users.unlinkIdentity(userId, { appid: 'wx1', openid: 'o1' })
+      await users.unlinkIdentity(userId, { appid: 'wx1', openid: 'o1' })
+      expect(await users.findIdentity(userId, 'wx1')).toBeNull()
+      expect(await users.findIdentity(userId, 'wx2')).toMatchObject({ openid: 'o2' })
+      expect(await signIn('o1')).not.toBe(userId)
+    })
+
+    it("keeps an identity that is not the one named, or is somebody else's", async () => {
+      const { users, signIn, count } = await setUp()
+      const [userId] = [await signIn('o1'), await signIn('o2')]
+      await users.unlinkIdentity(userId, { appid: 'wx1', openid: 'o2' })
+      await users.unlinkIdentity(userId, { appid: 'wx2', openid: 'o1' })
+      await users.unlinkIdentity(randomUUID(), { appid: 'wx1', openid: 'o1' })
+      await users.unlinkIdentity('no id', { appid: 'wx1', openid: 'o1' })
+      expect(await count('weapp_auth_identities')).toBe(2)
+    })
+
+    it('keeps the unionid as long as another identity has it', async () => {
+      const { users, signIn, count } = await setUp()
+      const userId = await signIn('o1', { unionid: 'u1' })
+      expect(await signIn('o2', { appid: 'wx2', unionid: 'u1' })).toBe(userId)
+      await users.unlinkIdentity(userId, { appid: 'wx1', openid: 'o1' })
+      expect(await signIn('o3', { appid: 'wx3', unionid: 'u1' })).toBe(userId)
+      await users.unlinkIdentity(userId, { appid: 'wx2', openid: 'o2' })
+      await users.unlinkIdentity(userId, { appid: 'wx3', openid: 'o3' })
+      expect(await count('weapp_auth_unionids')).toBe(0)
+      expect(await signIn('o4', { unionid: 'u1' })).not.toBe(userId)
+    })
+
+    it('is erased with the last identity, unless an externalId keeps them', async () => {
+      const { users, identity, signIn } = await setUp()
+      const userId = await signIn('o1')
+      await users.setExternalId(userId, 'e1', false)
+      expect(await users.beginErasureOfLast(userId, 'wx1', 1)).toBe(false)
+      await users.setExternalId(userId, null, true)
+      await users.linkIdentity(userId, 'wx2', identity('o2'), 5)
+      expect(await users.beginErasureOfLast(userId, 'wx1', 1)).toBe(false)
+      expect(await users.findUser(userId)).not.toBeNull()
+      await users.unlinkIdentity(userId, { appid: 'wx2', openid: 'o2' })
+      expect(await users.beginErasureOfLast(userId, 'wx1', 1)).toBe(true)
+      expect(await users.beginErasureOfLast(userId, 'wx1', 1)).toBe(true)
+      expect(await users.findUser(userId)).toBeNull()
+      expect(await users.beginErasureOfLast(randomUUID(), 'wx1', 1)).toBe(false)
+      expect(await users.beginErasureOfLast('no id', 'wx1', 1)).toBe(false)
+    })
+
+    it('of two mini-programs that are left at the same time stays in none', async () => {
+      const { users, identity, signIn, count } = await setUp()
+      for (let round = 0; round < 10; round++) {
+        const userId = await signIn(`o${round}`)
+        await users.linkIdentity(userId, 'wx2', identity(`p${round}`), 5)
+        const leave = async (appid: string, openid: string) => {
+          if (await users.beginErasureOfLast(userId, appid, 1)) return users.eraseUser(userId)
+          await users.unlinkIdentity(userId, { appid, openid })
+          if (await users.beginErasureOfLast(userId, appid, 1)) await users.eraseUser(userId)
+        }
+        await Promise.all([leave('wx1', `o${round}`), leave('wx2', `p${round}`)])
+      }
+      expect(await count('weapp_auth_users')).toBe(0)
+    })
+  })
+}
