@@ -56,6 +56,8 @@ export interface AppDeps {
    */
   maxEventLoopDelayMs?: number
   log: FastifyBaseLogger
+  /** Sees the application before its first route. */
+  beforeRoutes?: (app: FastifyInstance) => void | Promise<void>
   now?: () => number
   /** Which `Host` headers are answered at all. Default: every one. */
   allowHost?: (host: string | undefined) => boolean
@@ -84,6 +86,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     return503OnClosing: false,
     frameworkErrors: sendProblem,
   })
+  await deps.beforeRoutes?.(app)
   readCallerAddress(app, deps.trustProxy)
   await app.register(problems)
   const headers = securityHeaders()

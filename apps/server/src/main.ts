@@ -43,14 +43,23 @@ async function main(): Promise<void> {
 
   const emulation = config.emulator ? await (await import('./emulation.ts')).startEmulation(config) : null
   if (emulation) closers.push(emulation.close)
-  const stores = await openStores(config, log)
-  closers.push(stores.close)
-  void stores.unusable.then(endWith)
-  const app = await buildApp({ ...config, ...emulation, ...(emulation?.watch(stores) ?? stores), log })
+  const seeing = config.service ? await (await import('./seeing/seeing.ts')).openSeeing() : null
+  if (seeing) closers.push(seeing.close)
+  const opened = await openStores(config, log)
+  closers.push(opened.close)
+  void opened.unusable.then(endWith)
+  const stores = seeing?.observe(opened) ?? opened
+  const app = await buildApp({
+    ...config,
+    ...emulation,
+    ...(emulation?.watch(stores) ?? stores),
+    ...(seeing && { beforeRoutes: seeing.beforeRoutes }),
+    log,
+  })
   closers.push(() => app.close())
   await emulation?.mount(app)
   const address = await app.listen({ host: config.host, port: config.port })
-  const service = await openServiceApi(config, app, log)
+  const service = await openServiceApi(config, app, log, seeing?.metrics)
   closers.push(service.close)
   const takeApps: TakeSecrets =
     async ({ apps }) =>

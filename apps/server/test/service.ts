@@ -18,7 +18,7 @@ import { pino } from 'pino'
 import { expect, inject, onTestFinished, vi } from 'vitest'
 import { type AppDeps, buildApp } from '../src/app.ts'
 import { parseConfig } from '../src/config.ts'
-import { openStores } from '../src/stores.ts'
+import { openStores, type Stores } from '../src/stores.ts'
 import { createDatabase } from './sql.ts'
 
 /** The two columns of the store table: one process on embedded files, or any number on Redis and PostgreSQL. */
@@ -35,18 +35,23 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** The real service on real HTTP, with WeChat emulated on the other side of a real connection. */
+/**
+ * The real service on real HTTP, with WeChat emulated on the other side of a real connection.
+ *
+ * @param watch puts other stores in the place of those that were opened
+ */
 export async function startService(
   column: Column | Record<string, string>,
   routes: (app: FastifyInstance) => unknown = () => {},
   deps: Partial<AppDeps> = {},
+  watch: (stores: Stores) => Stores = (stores) => stores,
 ): Promise<Service> {
   const world = createWorld()
   const wechat = await startWechat(world)
   const { log = pino({ level: 'silent' }) } = deps
   const env = typeof column === 'string' ? await environment(column) : column
   const config = parseConfig({ ...env, WECHAT_EMULATOR: 'on' })
-  const stores = await openStores(config, log)
+  const stores = watch(await openStores(config, log))
   const app = await buildApp({
     ...config,
     ...stores,

@@ -7,6 +7,13 @@ export { createS3AvatarStore, parseS3Url, type S3AvatarStoreOptions, type S3Buck
 export { createDeadlines, type Deadlines } from './deadlines.ts'
 export { APPID_PATTERN, DEFAULTS } from './defaults.ts'
 export {
+  type AnsweredProblem,
+  CHANNELS,
+  type FinishedCall,
+  type ObservedCall,
+  observeCall,
+} from './diagnostics.ts'
+export {
   type AuthEvent,
   EVENT_TYPES,
   type EventData,

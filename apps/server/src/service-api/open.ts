@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Config } from '../config.ts'
+import type { Metrics } from '../seeing/metrics.ts'
 import type { Identify } from './callers.ts'
 
 /** The service API of a running service. */
@@ -16,11 +17,13 @@ export interface OpenServiceApi {
  * line. The API itself is loaded only where somebody may use it.
  *
  * @param app signs in phones, and is ready
+ * @param metrics for the listener's `/metrics`
  */
 export async function openServiceApi(
   { service, redisUrl, databaseUrl, dataDir }: Pick<Config, 'service' | 'redisUrl' | 'databaseUrl' | 'dataDir'>,
   app: FastifyInstance,
   log: FastifyBaseLogger,
+  metrics?: Metrics,
 ): Promise<OpenServiceApi> {
   const build = async (identify: Identify) => {
     const { buildServiceApi } = await import('./app.ts')
@@ -48,6 +51,7 @@ export async function openServiceApi(
     const { identifyByToken } = await import('./callers.ts')
     const api = await build(identifyByToken(() => tokens))
     closers.push(() => api.close())
+    if (metrics) (await import('../seeing/metrics-route.ts')).metricsRoute(api, metrics)
     address = await api.listen({ host: service.host, port: service.port })
   }
   return {

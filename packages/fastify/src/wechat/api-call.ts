@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { Dispatcher } from 'undici'
 import { ApiError } from '../api-error.ts'
 import { createDeadlines } from '../deadlines.ts'
+import { observeCall } from '../diagnostics.ts'
 import { DETAILS, ERRCODES, RETRY_AFTER_SECONDS } from './errcodes.ts'
 
 /** What a caller of ours waits for WeChat, however many calls that takes. */
@@ -50,7 +51,16 @@ export interface WechatAnswer {
  *
  * @throws ApiError `wechat_bad_response`, `wechat_unreachable` or `wechat_timeout`; an errcode is an answer
  */
-export async function callWechat({ baseUrl, path, query, body, giveUpAtMs }: WechatCall): Promise<WechatAnswer> {
+export function callWechat(call: WechatCall): Promise<WechatAnswer> {
+  const observed = { target: 'wechat', operation: call.path }
+  return observeCall(
+    observed,
+    () => ask(call),
+    ({ errcode }) => errcode,
+  )
+}
+
+async function ask({ baseUrl, path, query, body, giveUpAtMs }: WechatCall): Promise<WechatAnswer> {
   const url = new URL(path, baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`)
   // URLSearchParams encodes: a code of `x&appid=y` stays one parameter.
   url.search = new URLSearchParams(query).toString()

@@ -3,6 +3,7 @@ import { PROBLEM_STATUS, type Problem, type ProblemCode } from '@weapp-auth/shar
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../api-error.ts'
+import { tellProblem } from '../../diagnostics.ts'
 import type { OutageLog } from '../../outage-log.ts'
 import { reasonOf } from '../../store-failure.ts'
 
@@ -72,6 +73,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     return send(reply, { type: 'about:blank', title, status: ownStatus, requestId: request.id })
   }
   const { code, statusCode, detail, reason } = problem
+  tellProblem({ request, code })
   if (statusCode >= 500) logFailure(request, problem, code === 'internal' ? error : problem)
   else request.log.info({ code, ...problem.logFields }, problem.message)
   if (statusCode === 401) {

@@ -1,0 +1,162 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { Counter, collectDefaultMetrics, Registry } from '@prometheus-io/client'
+import { type AnsweredProblem, authenticate, CHANNELS, type FinishedCall } from '@weapp-auth/fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { CacheTally } from './observed-stores.ts'
+import { createTimings, type Timing } from './timings.ts'
+
+/** What the service counts, for Prometheus. Labels have a few values each: none comes out of a request. */
+export interface Metrics {
+  contentType: string
+  /** All of it in Prometheus' text format. */
+  text(): Promise<string>
+  /** Counts the requests of an application. To be called before its first route. */
+  watch(app: FastifyInstance): void
+  cache: CacheTally
+  /** Ends the counting. */
+  close(): void
+}
+
+/** WeChat has some hundreds of errcodes, of which we meet a dozen. */
+const MAX_ERRCODES = 50
+
+const SIGN_IN = '/v1/sessions'
+
+/** What a guard may say instead of letting a request pass. The last one may also come from the route behind it. */
+const REFUSALS = new Set([
+  'session_missing',
+  'session_malformed',
+  'session_invalid',
+  'session_revoked',
+  'store_unavailable',
+])
+
+/** Starts to count. */
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const requests = createTimings({
+    name: 'weapp_auth_request_seconds',
+    help: 'Requests, by the pattern of their route and the status of the answer.',
+  })
+  const calls = createTimings({
+    name: 'weapp_auth_call_seconds',
+    help: 'Calls to WeChat, to the stores and to hooks, by how they ended.',
+  })
+  const cache = { hits: 0, misses: 0 }
+  const signIns = count('weapp_auth_sign_ins_total', 'Sign-ins, by how they ended.', ['outcome'])
+  const guard = count('weapp_auth_guard_total', 'Requests to guarded routes, by what the guard said.', ['outcome'])
+  const problems = count('weapp_auth_problems_total', 'Answers that are problems.', ['method', 'route', 'code'])
+  const answers = count('weapp_auth_wechat_answers_total', "WeChat's answers; errcode 0 is success.", [
+    'operation',
+    'errcode',
+  ])
+  new Counter({
+    name: 'weapp_auth_session_cache_total',
+    help: "Questions of the guard to this process's cache of sessions.",
+    labelNames: ['result'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc({ result: 'hit' }, cache.hits)
+      this.inc({ result: 'miss' }, cache.misses)
+    },
+  })
+
+  const codes = new WeakMap<FastifyRequest, string>()
+  const onProblem = (message: unknown) => {
+    const { request, code } = message as AnsweredProblem
+    codes.set(request, code)
+  }
+  const errcodes = new Set<number>()
+  const timings = new Map<string, Timing>()
+  const onCall = (message: unknown) => {
+    const { target, operation, outcome, errcode, durationMs } = message as FinishedCall
+    const key = `${target} ${operation} ${outcome}`
+    const timing = timings.get(key) ?? calls.of({ target, operation, outcome })
+    timings.set(key, timing)
+    timing.observe(durationMs / 1000)
+    if (errcode === undefined) return
+    if (errcodes.size < MAX_ERRCODES) errcodes.add(errcode)
+    answers.add(operation, errcodes.has(errcode) ? String(errcode) : 'other')
+  }
+  subscribe(CHANNELS.problems, onProblem)
+  subscribe(CHANNELS.calls, onCall)
+
+  return {
+    contentType: registry.contentType,
+    text: async () => `${await registry.metrics()}\n${requests.render()}${calls.render()}`,
+    watch(app) {
+      app.addHook('onRoute', watchRoute)
+    },
+    cache,
+    close() {
+      unsubscribe(CHANNELS.problems, onProblem)
+      unsubscribe(CHANNELS.calls, onCall)
+    },
+  }
+
+  /** A hook of the route itself, so that its labels are known before a request comes. */
+  function watchRoute(route: RouteOptions): void {
+    const { url, onRequest, onResponse } = route
+    const method = Array.isArray(route.method) ? 'any' : route.method
+    const isGuarded = [onRequest].flat().includes(authenticate as never)
+    const isSignIn = method === 'POST' && url === SIGN_IN
+    const byStatus = new Map<number, Timing>()
+
+    const countResponse = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+      const { statusCode: status, elapsedTime } = reply
+      let timing = byStatus.get(status)
+      if (!timing) {
+        timing = requests.of({ method, route: url, status })
+        byStatus.set(status, timing)
+      }
+      timing.observe(elapsedTime / 1000)
+      const code = status < 400 ? undefined : codes.get(request)
+      if (code !== undefined) problems.add(method, url, code)
+      if (isGuarded) {
+        if (code !== undefined && REFUSALS.has(code)) guard.add(code)
+        else if (status < 400 || wasLetIn(request)) guard.add('passed')
+      }
+      if (isSignIn) signIns.add(code ?? 'signed_in')
+      done()
+    }
+    route.onResponse = [...[onResponse ?? []].flat(), countResponse]
+  }
+
+  /** A counter that is read when Prometheus asks. */
+  function count<const Labels extends readonly string[]>(name: string, help: string, labelNames: Labels) {
+    const counts = new Map<string, { labels: Record<string, string>; value: number }>()
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const { labels, value } of counts.values()) this.inc(labels, value)
+      },
+    })
+    return {
+      add(...values: { [Index in keyof Labels]: string }) {
+        const key = values.join(' ')
+        const counted = counts.get(key)
+        if (counted) counted.value++
+        else
+          counts.set(key, {
+            labels: Object.fromEntries(labelNames.map((label, i) => [label, String(values[i])])),
+            value: 1,
+          })
+      },
+    }
+  }
+}
+
+/** Whether the guard was asked at all: a request may be refused before, when there is too much to do, say. */
+function wasLetIn(request: FastifyRequest): boolean {
+  try {
+    return request.auth !== null
+  } catch {
+    return false
+  }
+}
