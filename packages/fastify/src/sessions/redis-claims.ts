@@ -15,7 +15,7 @@ export type RedisClaims = Pick<
   'claimCode' | 'settleCode' | 'claimMessage' | 'settleMessage' | 'releaseMessage'
 >
 
-/** Each claim is a string of its own that Redis lets expire, with `used` or the claimant in it. */
+/** A claim is a key of its own, which Redis lets expire. Its value is `used`, or names the claimant. */
 export function createRedisClaims(o: { redis: RedisClient; scripts: SessionScripts; keyPrefix: string }): RedisClaims {
   const { redis, scripts, keyPrefix } = o
   const codeKey = (digest: string) => `${keyPrefix}c:${digest}`
@@ -24,7 +24,7 @@ export function createRedisClaims(o: { redis: RedisClient; scripts: SessionScrip
   return {
     async claimCode(digest, nowMs) {
       const [key, claimant] = [codeKey(digest), randomUUID()]
-      // What the script would do where nobody has claimed the code, which is nearly always: this costs both sides less.
+      // Nearly always nobody has claimed the code: then one SET does what the script would do, and costs both sides less.
       if ((await redis.set(key, formatClaim(nowMs, claimant), 'PX', CODE_CLAIM_MS, 'NX')) !== null) return 'claimed'
       return scripts.weappAuthClaimCode(key, nowMs, CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, claimant)
     },
@@ -52,7 +52,7 @@ export function createRedisClaims(o: { redis: RedisClient; scripts: SessionScrip
   }
 }
 
-/** As the script of a claim reads it. */
+/** The script that compares claims reads this form. */
 function formatClaim(nowMs: number, claimant: string): string {
   return `${nowMs} ${claimant}`
 }

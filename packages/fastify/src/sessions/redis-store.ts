@@ -1,19 +1,19 @@
 import { ApiError } from '../api-error.ts'
-import { isCluster, type RedisClient } from '../redis.ts'
-import { type GuardMethod, guardStore, reasonOf } from '../store-failure.ts'
+import type { RedisClient } from '../redis.ts'
+import { type GuardMethod, guardStore } from '../store-failure.ts'
 import type { World } from '../world.ts'
-import { batchReads } from './batch-reads.ts'
 import { cacheSessionStore } from './cached-store.ts'
 import { createRedisClaims } from './redis-claims.ts'
 import { watchEvictions } from './redis-eviction.ts'
 import { checkWhole, type IndexEntry, indexWasEvicted, readIndex } from './redis-index.ts'
 import { createRedisMessages } from './redis-messages.ts'
+import { createRedisPlace, inStepsWhereSlotMoves, ttlOf } from './redis-place.ts'
 import { formatRecord, headOf, ownerOf, parseRecord } from './redis-record.ts'
-import { defineSessionScripts, INCOMPLETE } from './redis-scripts.ts'
+import { INCOMPLETE } from './redis-scripts.ts'
+import { createRedisUserChanges } from './redis-user-changes.ts'
 import { createWorldCheck } from './redis-world.ts'
-import type { ChangeLifetime, Lifetime, Moment, Revocation, SessionRecord, SessionStore } from './session-store.ts'
-import { bucketOf } from './token.ts'
-import { markOfBlock, markOfExternalId } from './user-mark.ts'
+import type { Lifetime, Moment, Revocation, SessionRecord, SessionStore } from './session-store.ts'
+import { markOfExternalId } from './user-mark.ts'
 
 /** Options of {@link createRedisSessionStore}. */
 export interface RedisSessionStoreOptions {
@@ -26,9 +26,9 @@ export interface RedisSessionStoreOptions {
   /** Default `weapp-auth:`. Use this and not the client's own `keyPrefix`, which scripts do not see. */
   keyPrefix?: string
   /**
-   * How long this process may believe that a session lives without asking again, in milliseconds. Default 0: it asks each
-   * time. A message tells at once that a session ended, over a second connection that is made like `redis`; `cacheMs` is how
-   * long a session lives on at most where the message was lost. While that connection is away, nothing is cached.
+   * How long this process may remember a live session instead of asking Redis, in milliseconds. Default 0: it asks each time.
+   * A message tells at once that a session ended, over a second connection that is made like `redis`. Where the message is
+   * lost, the session lives on for `cacheMs` at most. While that connection is away, nothing is remembered.
    */
   cacheMs?: number
   /** Whose sessions these are; keys of the other world are refused. Default `real`. */
@@ -39,36 +39,28 @@ export interface RedisSessionStoreOptions {
 
 /** How many sessions of one user are ended at once, so that a user with thousands does not hold up everybody else. */
 const END_AT_ONCE = 100
-/** A session that is used by others at the same moment is read again, and surely not so often. */
-const REWRITE_ATTEMPTS = 20
 
 /**
  * Sessions in Redis or Valkey, 6.2 or newer, for any number of processes.
  *
  * A session is one string at `<prefix>{<bucket>}:<id>`, and each user has an index, a sorted set at
- * `<prefix>u{<bucket>}:<userId>` scored by expiry. They begin differently because callers choose ids. The braces make the
- * bucket the hash tag: the keys of one user lie on one slot. Values are strings and never hashes, because a late HSET would
- * bring a dead session back.
+ * `<prefix>u{<bucket>}:<userId>` scored by expiry. The two kinds of keys begin differently, because a caller chooses the id
+ * of a session that it wants to end. Values are strings and never hashes, because a late HSET would bring a dead session
+ * back.
  *
- * While a slot of a cluster moves, a script may be refused because its keys lie on two servers. Then the same is done in
- * steps of one key each, in an order in which a crash between two steps leaves no session alive that is not in its index.
+ * While a slot of a cluster moves, Redis may refuse a script because its keys lie on two servers. Then the store does the same
+ * in steps of one key each. Their order is such that a crash between two steps leaves no live session out of its index.
  */
 export function createRedisSessionStore(options: RedisSessionStoreOptions): SessionStore {
   const { redis, keyPrefix = 'weapp-auth:', cacheMs = 0, world = 'real', warn = () => {} } = options
-  checkClient(redis, warn)
-  if (/[{}]/.test(keyPrefix)) throw new TypeError('keyPrefix must not contain braces: they choose the cluster slot')
-  const scripts = defineSessionScripts(redis)
+  const place = createRedisPlace(redis, keyPrefix, warn)
+  const { scripts, read, recordKey, recordKeyIn, indexKey, markKey } = place
   const refuseOtherWorld = createWorldCheck(redis, keyPrefix, world)
   const evictions = watchEvictions(redis, warn)
   const guard = guardStore('the session store (Redis)')
   const guarded: GuardMethod = (method) =>
-    // No async function: on the guard's path each one costs a promise more.
+    // Not an async function: the guard calls this for each request, and it would cost a promise more.
     guard((...args) => (refuseOtherWorld.isDone() ? method(...args) : refuseOtherWorld().then(() => method(...args))))
-  // With the default prefix 60 characters: one more, and Redis takes 16 bytes more for each session.
-  const recordKey = (userId: string, id: string) => `${keyPrefix}{${bucketOf(userId)}}:${id}`
-  const indexKey = (userId: string) => `${keyPrefix}u{${bucketOf(userId)}}:${userId}`
-  const markKey = (userId: string) => `${keyPrefix}m{${bucketOf(userId)}}:${userId}`
-  const claims = createRedisClaims({ redis, scripts, keyPrefix })
   const messages = createRedisMessages({
     redis,
     keyPrefix,
@@ -77,26 +69,26 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   })
   const { endedChannel: channel } = messages
   const hasEvicted = ({ idleMs }: Moment) => (evictions.haveHappenedWithin(idleMs) ? '1' : '')
-  // In a cluster the keys of a batch lie on different nodes.
-  const read = isCluster(redis) ? (key: string) => redis.get(key) : batchReads((keys: string[]) => redis.mget(keys))
+  const { block, unblock, setExternalId } = createRedisUserChanges(place, channel)
+  const claims = createRedisClaims({ redis, scripts, keyPrefix })
 
   const store: SessionStore = {
     create: guarded(async (record, lifetime, { limit = 0, replaces, settles } = {}) => {
       const { userId } = record
-      // Not in the script: its key lies on another slot. Sent in the same turn, both are one round trip. Nobody waits for the
-      // answer, because a claim that stays unsettled becomes a used one by itself.
+      // Not in the script, because the key of the code lies on another slot. Both are sent in the same turn of the event loop:
+      // one round trip. Nobody waits for this answer: a claim that stays unsettled becomes a used one by itself.
       if (settles !== undefined) claims.settleCode(settles).catch(() => {})
       const created = await create(record, lifetime, replaces)
       if (!created) return null
       const { count, ended, expired } = created
-      // The session is there, and the sign-in succeeds: what cannot be tidied up now is tidied up by the next one.
+      // From here on the sign-in succeeds, because the session is there. What fails to be tidied up is left to the next sign-in.
       await forgetExpired(userId, expired).catch(() => {})
       messages.tellEnded(ended)
       const isOver = limit > 0 && count > limit
       return [...ended, ...(isOver ? await makeRoom(record, lifetime, limit).catch(() => []) : [])]
     }),
     find: guarded(async ({ id, bucket }) => {
-      const value = await read(`${keyPrefix}{${bucket}}:${id}`)
+      const value = await read(recordKeyIn(bucket, id))
       return value === null ? null : parseRecord(id, value)
     }),
     touch: guarded(async (record, lifetime) => {
@@ -119,7 +111,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
         const ended = others.slice(i, i + END_AT_ONCE).map((entry) => end(userId, entry, revocation))
         revoked += (await Promise.all(ended)).filter(Boolean).length
       }
-      // Only now: what could be found has ended, whatever the answer is.
+      // Not before: the sessions that could be found are ended, also where others may live.
       checkWhole(index, revocation)
       if (except !== undefined) await checkIndexed(userId, index.entries, except)
       return revoked
@@ -130,28 +122,16 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       const sessions = await readSessions(userId, index.entries)
       return sessions.flatMap(({ record }) => record ?? []).sort((a, b) => a.createdAtMs - b.createdAtMs)
     }),
-    block: guarded(async (userId, blockId, until) => {
-      await redis.set(markKey(userId), markOfBlock(blockId), 'PX', ttlOf(until))
-    }),
-    unblock: guarded(async (userId, blockId) => {
-      await scripts.weappAuthUnmarkUser(markKey(userId), markOfBlock(blockId))
-    }),
-    setExternalId: guarded(async (userId, externalId, lifetime) => {
-      // The mark first: whatever session is made after it has the new externalId, and those made before are rewritten.
-      await scripts.weappAuthMarkUser(markKey(userId), markOfExternalId(externalId), ttlOf(lifetime))
-      for (let attempt = 0; attempt < REWRITE_ATTEMPTS; attempt++) {
-        if ((await rewriteExternalId(userId, externalId)) > 0) continue
-        return checkWhole(await readIndex(scripts, indexKey(userId)), lifetime)
-      }
-      throw new ApiError('store_unavailable', "the user's sessions were in use all the time", { retryAfterSeconds: 1 })
-    }),
+    block: guarded(block),
+    unblock: guarded(unblock),
+    setExternalId: guarded(setExternalId),
     claimCode: guarded(claims.claimCode),
     settleCode: guarded(claims.settleCode),
     claimMessage: guarded(claims.claimMessage),
     settleMessage: guarded(claims.settleMessage),
     releaseMessage: guarded(claims.releaseMessage),
     ping: guarded(async () => {
-      // A write: a replica, and a server without memory to spare, answer PING and can start no session.
+      // Not PING: a replica answers it, and so does a server without free memory, and neither takes a session.
       await redis.set(`${keyPrefix}ping`, '1', 'PX', 1_000)
     }),
     findWarnings: () => evictions.warnings(),
@@ -164,7 +144,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   if (cacheMs === 0) return store
   return cacheSessionStore({ store, maxAgeMs: cacheMs, messages })
 
-  /** 1: written; 0: the session has ended; 2: it has another externalId by now. */
+  /** Answers 1 when the use was written, 0 when the session has ended, 2 when its externalId was changed since it was read. */
   function touch(record: SessionRecord, lifetime: Lifetime): Promise<number> {
     const { id, userId } = record
     const { nowMs, idleMs, expiresAtMs } = lifetime
@@ -174,7 +154,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     return inStepsWhereSlotMoves(
       () => scripts.weappAuthTouch(2, session, index, ...rest),
       async () => {
-        // The index first: it must not expire before the session.
+        // The index before the session: it must not expire earlier.
         const [, wasMissing] = await addToIndex(index, id, lifetime)
         const answer = await scripts.weappAuthTouch(1, session, ...rest)
         if (answer !== 0 && wasMissing) await scripts.weappAuthMark(index, nowMs, idleMs)
@@ -183,33 +163,9 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     )
   }
 
-  /** How many sessions were left out, because they were used between the two commands. */
-  async function rewriteExternalId(userId: string, externalId: string | null): Promise<number> {
-    const keys: string[] = []
-    const changes: string[] = []
-    for (const { id } of (await readIndex(scripts, indexKey(userId))).entries) {
-      const key = recordKey(userId, id)
-      const value = await read(key)
-      const found = value === null ? null : parseRecord(id, value)
-      if (value === null || !found || 'revoked' in found || found.userId !== userId) continue
-      const { externalId: before = null, ...record } = found
-      if (before === externalId) continue
-      keys.push(key)
-      changes.push(id, value, formatRecord({ ...record, ...(externalId !== null && { externalId }) }))
-    }
-    if (keys.length === 0) return 0
-    return inStepsWhereSlotMoves(
-      () => scripts.weappAuthRewrite(keys.length, ...keys, channel, ...changes),
-      async () => {
-        const left = keys.map((key, i) => scripts.weappAuthRewrite(1, key, channel, ...changes.slice(3 * i, 3 * i + 3)))
-        return (await Promise.all(left)).reduce((sum, each) => sum + each, 0)
-      },
-    )
-  }
-
   /**
-   * Writes a session and its index entry; `count` is how many entries the index has then. Null: the user's mark is another one
-   * than the session agrees with.
+   * Writes a session and its index entry; `count` is how many entries the index has then. Null: nothing was made, because the
+   * session does not agree with the user's mark.
    */
   async function create(record: SessionRecord, lifetime: Lifetime, replaces?: string) {
     const { id, userId } = record
@@ -228,12 +184,12 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
         return { count, ended: didReplace && replaces !== undefined ? [replaces] : [], expired }
       },
       async () => {
-        // The session first: until the caller has its token, nobody can use it.
+        // The session before the index: nobody can use it before the caller has its token.
         if ((await redis.set(session, value, 'PX', ttlMs, 'NX')) === null) {
           throw new ApiError('store_unavailable', 'the session was made by an earlier attempt and may have ended since')
         }
         const [count] = await addToIndex(index, id, lifetime)
-        // After the index: who leaves a mark ends what is in the index then.
+        // The mark after the index: whoever leaves a mark then ends what is in the index.
         const mark = await redis.get(markedBy)
         if (mark !== null && mark !== agreesWith) {
           await end(userId, { id }, { nowMs, idleMs, reason: 'admin' })
@@ -246,7 +202,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     )
   }
 
-  /** Ends the oldest sessions of a user who has more than `limit`, and says which. */
+  /** Ends the oldest sessions of a user who has more than `limit`. Returns the ids of those that ended. */
   async function makeRoom(made: SessionRecord, { nowMs, idleMs }: Moment, limit: number): Promise<string[]> {
     const { id, userId } = made
     const { entries } = await readIndex(scripts, indexKey(userId))
@@ -254,10 +210,10 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     const gone = sessions.flatMap(({ entry, record }) => (record ? [] : entry.id))
     if (gone.length > 0) await redis.zrem(indexKey(userId), ...gone)
     const alive = sessions.flatMap(({ entry, record }) => (record && entry.expiresAtMs > nowMs ? record : []))
-    // Not the new one: it has the earliest time when the clock of this process is slow.
+    // Without the new session: its time is the earliest when the clock of this process is slow.
     const oldest = alive.filter((record) => record.id !== id).sort((a, b) => a.createdAtMs - b.createdAtMs)
     const surplus = oldest.slice(0, Math.max(0, alive.length - limit))
-    // Sign-ins at the same time see the same surplus, so each of these looks again how many there are.
+    // Sign-ins at the same time see the same surplus. So each call of `end` counts the sessions again.
     const endAll = async (records: readonly SessionRecord[]): Promise<string[]> => {
       const revocation = { nowMs, idleMs, reason: 'limit' } as const
       const didEnd = await Promise.all(
@@ -265,13 +221,13 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       )
       return records.flatMap(({ id }, i) => (didEnd[i] ? id : []))
     }
-    // The older ones first, until they are off the index: in steps of one key they leave it a moment after their end, and would be
-    // counted while two sign-ins at the same time decide which of their own is too many.
+    // First the sessions older than the new one, and the index without them. In steps of one key a session leaves the index a
+    // moment after its end: until then two sign-ins at the same time would count it, and end more than they must.
     const ended = await endAll(surplus.filter((record) => isOlder(record, made)))
     return [...ended, ...(await endAll(surplus.filter((record) => !isOlder(record, made))))]
   }
 
-  /** Takes ids off the index whose sessions Redis has let go; the clock of a caller, which may be wrong, does not decide that. */
+  /** Takes ids off the index whose keys are gone from Redis. The clock of the caller does not decide that, because it may be wrong. */
   async function forgetExpired(userId: string, ids: readonly string[]): Promise<void> {
     const values = await Promise.all(ids.map((id) => read(recordKey(userId, id))))
     const gone = ids.filter((_, i) => values[i] === null)
@@ -279,9 +235,9 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   }
 
   /**
-   * Ends one session; true when it was alive at `nowMs`. With `room` only while the user has more sessions than the limit. In
-   * steps of one key nobody can tell that at the moment of ending: then a sign-in ends only sessions older than the one it
-   * made, so that sign-ins at the same time do not end each other's.
+   * Ends one session. Returns whether it was alive at `nowMs`. With `room` it does so only while the user has more sessions
+   * than the limit. In steps of one key the sessions cannot be counted at the moment of ending: then a sign-in ends only
+   * sessions older than the one that it made, so that two sign-ins at the same time do not end each other's.
    */
   async function end(
     userId: string,
@@ -289,7 +245,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     { nowMs, idleMs, reason }: Revocation,
     room?: { limit: number; isOlder: boolean },
   ): Promise<boolean> {
-    // A caller chooses the id, and this one is no session.
+    // A caller chooses the id, and this one names the mark of the index.
     if (id === INCOMPLETE) return false
     const [session, index] = [recordKey(userId, id), indexKey(userId)]
     const rest = [id, ownerOf(userId), reason, nowMs, idleMs, channel] as const
@@ -300,7 +256,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
         const entry =
           expiresAtMs === undefined && (await readIndex(scripts, index)).entries.find((entry) => entry.id === id)
         const answer = await scripts.weappAuthEnd(1, session, ...rest, expiresAtMs ?? (entry ? entry.expiresAtMs : ''))
-        // The session first: while it lives it has to be in its index.
+        // The index after the session: a live session has to be in its index.
         await redis.zrem(index, id)
         return answer
       },
@@ -314,7 +270,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     return scripts.weappAuthIndex(index, id, ttlOf(lifetime), expiresAtMs, nowMs, idleMs, hasEvicted(lifetime))
   }
 
-  /** The index of a user. One that is not there is marked as incomplete where Redis has evicted keys: it may be one of them. */
+  /** Reads the index of a user. Where Redis has evicted keys, an index that is not there may be one of them: it gets the mark. */
   async function readWholeOrMarked(userId: string, moment: Moment) {
     const { nowMs, idleMs } = moment
     const key = indexKey(userId)
@@ -325,14 +281,14 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     return { ...index, incompleteUntilMs: nowMs + idleMs }
   }
 
-  /** An index that lacks a live session was evicted, also where Redis does not say that it has evicted keys. */
+  /** An index that lacks a live session was evicted, whatever Redis says about evictions. */
   async function checkIndexed(userId: string, entries: readonly IndexEntry[], id: string): Promise<void> {
     if (entries.some((entry) => entry.id === id)) return
     const [own] = await readSessions(userId, [{ id }])
     if (own?.record?.userId === userId) throw indexWasEvicted()
   }
 
-  /** What is stored of each; `record` is null for one that has ended. A read of one key is exact also while its slot moves. */
+  /** Reads the session of each entry; `record` is null for one that has ended. Each read has one key, so it is exact while a slot moves. */
   function readSessions<E extends { id: string }>(userId: string, entries: readonly E[]) {
     return Promise.all(
       entries.map(async (entry) => {
@@ -344,33 +300,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
   }
 }
 
-function checkClient(redis: RedisClient, warn: (message: string) => void): void {
-  if (redis.options.keyPrefix)
-    throw new TypeError('redis must not have a keyPrefix of its own: use the option keyPrefix')
-  if (!isCluster(redis)) return
-  const { scaleReads = 'master', enableAutoPipelining } = redis.options
-  // A replica may not know yet that a session was ended.
-  if (scaleReads !== 'master')
-    throw new TypeError("redis must read from masters: leave out the option scaleReads, or set it to 'master'")
-  if (enableAutoPipelining)
-    warn('requests will fail while a slot moves: create the Cluster client without enableAutoPipelining')
-}
-
-function ttlOf({ nowMs, expiresAtMs }: ChangeLifetime): number {
-  return Math.max(1, expiresAtMs - nowMs)
-}
-
-/** One order for all processes, also of sessions made in the same millisecond. */
+/** All processes see the same order, also of sessions made in the same millisecond. */
 function isOlder(a: SessionRecord, b: SessionRecord): boolean {
   return a.createdAtMs === b.createdAtMs ? a.id < b.id : a.createdAtMs < b.createdAtMs
-}
-
-/** Runs `atOnce`, or `inSteps` of one key each where the keys lie on two servers because their slot is moving. */
-async function inStepsWhereSlotMoves<T>(atOnce: () => Promise<T>, inSteps: () => Promise<T>): Promise<T> {
-  try {
-    return await atOnce()
-  } catch (error) {
-    if (!/\b(TRYAGAIN|ASK|MOVED)\b/.test(reasonOf(error))) throw error
-    return inSteps()
-  }
 }
