@@ -4,6 +4,7 @@ import {
   type AccessTokenStore,
   ApiError,
   type AvatarsOptions,
+  type EventsOptions,
   type IdentityStore,
   type OutageLog,
   type PhonesOptions,
@@ -41,6 +42,7 @@ export interface AppDeps {
   openSessions(redis: RedisClient | null): { sessions: SessionStore; accessTokens: AccessTokenStore | null }
   avatars?: AvatarsOptions
   phones?: PhonesOptions
+  events?: EventsOptions
   /** What WeChat's push is signed and encrypted with, by appid. Default: there is no push. */
   push?: PushOptions['apps'] | null
   outageLog?: OutageLog
@@ -115,6 +117,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ...(accessTokens && { accessTokens }),
     ...(deps.avatars && { avatars: deps.avatars }),
     ...(deps.phones && { phones: deps.phones }),
+    ...(deps.events && { events: deps.events }),
     ...(deps.push && { push: { apps: deps.push, identities: deps.users } }),
     sessionIdleSeconds: deps.sessionIdleSeconds,
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,

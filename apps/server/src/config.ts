@@ -44,6 +44,8 @@ export interface Config {
   avatarS3Url: string | null
   /** What stands in front of a slash and the name of an avatar; null: the address that it was sent to, with `/avatars`. */
   avatarPublicUrl: string | null
+  /** How long is kept what happened to users. */
+  eventsDays: number
   /** The listener for backends and operators; null: there is none. */
   service: ServiceListener | null
 }
@@ -117,6 +119,7 @@ const environment = (say: Say) =>
     AVATAR_PUBLIC_URL: url(say, ['https:', 'http:'], 'https://auth.example.com/avatars')
       .refine(isBareAddress, say('must not have a user, a password or a query', '不能带用户名、密码或查询参数'))
       .optional(),
+    EVENTS_DAYS: wholeNumber(say, 1, 36_500).default(90),
     SERVICE_PORT: wholeNumber(say, 0, 65_535).optional(),
     SERVICE_HOST: z.string().default('127.0.0.1'),
     SERVICE_TOKENS: z.string().transform(parseTokens(say)).optional(),
@@ -158,6 +161,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, l
     linkByPhone: e.LINK_BY_PHONE === 'on',
     avatarS3Url: e.AVATAR_S3_URL ?? null,
     avatarPublicUrl: e.AVATAR_PUBLIC_URL ?? null,
+    eventsDays: e.EVENTS_DAYS,
     service:
       e.SERVICE_PORT === undefined
         ? null

@@ -12,9 +12,11 @@ import {
   createRedisSessionStore,
   createS3AvatarStore,
   createSessionKeyVault,
+  createSqlEventStore,
   createSqliteSessionStore,
   createSqlPhoneStore,
   createSqlUserStore,
+  type EventsOptions,
   type IdentityStore,
   migrateUsers,
   type OutageLog,
@@ -34,7 +36,7 @@ import { createReplaceableVault } from './key-ring.ts'
 import type { TakeSecrets } from './reload.ts'
 import type { SqlServer } from './sql-server.ts'
 import { openUserDatabase, type UserDatabase } from './user-database.ts'
-import { limitPhoneStore, limitUserStore } from './user-deadline.ts'
+import { limitEventStore, limitPhoneStore, limitUserStore } from './user-deadline.ts'
 
 /**
  * How long the start waits for the servers. Those that are up answer in this time, so that the first request finds them ready.
@@ -45,6 +47,7 @@ export interface Stores {
   users: UserStore & IdentityStore
   avatars: AvatarsOptions
   phones: PhonesOptions
+  events: EventsOptions
   /** For `@fastify/redis`, connected or about to be; null with the embedded sessions. */
   redis: Redis | Cluster | null
   /** How all keys in Redis begin. */
@@ -100,11 +103,13 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   const unusable = await Promise.race([users.unusable, attempts, sleep(FIRST_ATTEMPT_MS, null, { ref: false })])
   if (unusable) throw unusable
   let opened: SessionStore | null = null
+  const events = createSqlEventStore({ db: users.db })
   return {
     users: limitUserStore(
       createSqlUserStore({
         db: users.db,
         vault,
+        events,
         onConflict: (conflict) =>
           log.warn(
             conflict,
@@ -114,9 +119,10 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
       users,
     ),
     phones: {
-      store: limitPhoneStore(createSqlPhoneStore({ db: users.db, vault }), users),
+      store: limitPhoneStore(createSqlPhoneStore({ db: users.db, vault, events }), users),
       linkByPhone: config.linkByPhone,
     },
+    events: { store: limitEventStore(events, users), days: config.eventsDays },
     avatars: await openAvatars(config),
     unusable: users.unusable,
     takeKeyRing: take(users, (message) => log.warn(message)),

@@ -1,4 +1,11 @@
-import { ApiError, createDeadlines, type IdentityStore, type PhoneStore, type UserStore } from '@weapp-auth/fastify'
+import {
+  ApiError,
+  createDeadlines,
+  type EventStore,
+  type IdentityStore,
+  type PhoneStore,
+  type UserStore,
+} from '@weapp-auth/fastify'
 import type { UserDatabase } from './user-database.ts'
 
 /** With it no request takes longer than a second when the database is gone without a word. */
@@ -52,6 +59,17 @@ export function limitPhoneStore(phones: PhoneStore, database: Limited): PhoneSto
     give: limited(unlessGone, phones.give),
     remove: limited(unlessGone, phones.remove),
     linkHolder: limited(unlessGone, phones.linkHolder),
+  }
+}
+
+/** The same for events. Nobody waits for those that are written after an answer, so they may wait for a lock. */
+export function limitEventStore(events: EventStore, database: Limited): EventStore {
+  const { limited, unlessLate, unlessGone } = createLimits(database)
+  return {
+    list: limited(unlessLate, events.list),
+    append: limited(unlessGone, events.append),
+    deleteBefore: limited(unlessGone, events.deleteBefore),
+    forgetErased: limited(unlessGone, events.forgetErased),
   }
 }
 

@@ -53,6 +53,7 @@ describe('parseConfig', () => {
       avatarS3Url: null,
       avatarPublicUrl: null,
       service: null,
+      eventsDays: 90,
     })
   })
 

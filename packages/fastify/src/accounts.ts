@@ -1,5 +1,6 @@
 import type { Actor } from './actor.ts'
 import { ApiError } from './api-error.ts'
+import type { RecordEvent } from './events/recorder.ts'
 import { USER_CHANGE_MS } from './sessions/session-store.ts'
 import { type IssueAbout, type IssuedSession, type Sessions, UserChangedError } from './sessions/sessions.ts'
 import { checkExternalId, isExternalId } from './users/external-id.ts'
@@ -83,6 +84,8 @@ export interface AccountsDeps {
   recentUsers: RecentUsers
   /** The host's hook, before there is a session. */
   onSignIn(user: User, isNew: boolean, data: unknown): SignInAnswer | Promise<SignInAnswer>
+  /** Told of what changes nobody. */
+  record: RecordEvent
   /** In this order. */
   erasureSteps: readonly ErasureStep[]
   /** Told what the operator should know, with the user whom it is about. */
@@ -102,7 +105,7 @@ const RESUMED_AT_ONCE = 100
  * completed by asking again, and no sign-in slips through between the steps.
  */
 export function createAccounts(deps: AccountsDeps): Accounts {
-  const { sessions, users, recentUsers, onSignIn, erasureSteps, warn, now } = deps
+  const { sessions, users, recentUsers, onSignIn, record, erasureSteps, warn, now } = deps
 
   return {
     signIn(identity, about, data, beforeHook) {
@@ -201,6 +204,14 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     if (result) {
       const why = result.reason === 'taken' ? 'another user has it' : 'the user has a different one'
       warn({ userId: user.id }, `onSignIn gave an externalId that was not taken: ${why}`)
+      const otherUserId = result.reason === 'taken' ? result.userId : null
+      record({
+        type: 'external_id_conflict',
+        by: 'host',
+        userId: user.id,
+        otherUserId,
+        data: { reason: result.reason },
+      })
     }
     return user
   }

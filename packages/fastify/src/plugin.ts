@@ -4,6 +4,7 @@ import { type Accounts, createAccounts, type SignInAnswer } from './accounts.ts'
 import type { AvatarsOptions } from './avatar/avatar-store.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { EventsOptions } from './events/event.ts'
+import { endedSession } from './events/session-events.ts'
 import { guardedRequests } from './http/plugins/authenticate.ts'
 import { answerApiErrors, countedFailures, sendProblem } from './http/plugins/problems.ts'
 import { countRequests, createCount, createRateLimits, type RateLimitsOptions } from './http/plugins/rate-limit.ts'
@@ -129,7 +130,18 @@ export const weappAuth = fp(
           warn: (message) => app.log.warn(message),
         })
       : null
-    const sessions = createSessions({ store, idleSeconds, absoluteSeconds, limit, hasApp: wechat.hasApp, now })
+    const record = options.events
+      ? (await import('./events/open-events.ts')).openEvents(app, { ...options.events, now })
+      : () => {}
+    const sessions = createSessions({
+      store,
+      idleSeconds,
+      absoluteSeconds,
+      limit,
+      hasApp: wechat.hasApp,
+      onEnd: (end) => record(endedSession(end)),
+      now,
+    })
 
     await app.register(countedFailures, { outageLog: options.outageLog ?? createOutageLog() })
     await app.register(guardedRequests, { sessions })
@@ -146,6 +158,7 @@ export const weappAuth = fp(
       users,
       recentUsers,
       onSignIn,
+      record,
       erasureSteps: avatar ? [avatar.avatars.erase] : [],
       warn: (fields, message) => app.log.warn(fields, message),
       now,
@@ -155,7 +168,7 @@ export const weappAuth = fp(
     const events = options.events?.store ?? null
     app.decorate(
       'weappAuth',
-      createWeappAuth({ wechat, sessions, users, accounts, phones: phoneStore, sockets, events, now }),
+      createWeappAuth({ wechat, sessions, users, accounts, phones: phoneStore, sockets, events, record, now }),
     )
     app.addHook('onRoute', answerApiErrors)
 
@@ -166,7 +179,15 @@ export const weappAuth = fp(
       })
       await scope.register(countRequests, rateLimits)
       const phones = options.phones ? await openPhones(scope, options.phones) : null
-      await scope.register(sessionsRoutes, { wechat, sessions, users, accounts, phones, limit: limits.signIn })
+      await scope.register(sessionsRoutes, {
+        wechat,
+        sessions,
+        users,
+        accounts,
+        phones,
+        record,
+        limit: limits.signIn,
+      })
       await scope.register(sessionRoutes, { sessions, recentUsers, now })
       await scope.register(meRoutes, { users, accounts, recentUsers, avatars: avatar?.avatars ?? null, phones })
       if (avatar) await scope.register(avatar.upload)

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Accounts, ChangeOptions, DisableOptions } from './accounts.ts'
 import { ApiError } from './api-error.ts'
 import type { AuthEvent, EventQuery, EventStore } from './events/event.ts'
+import type { RecordEvent } from './events/recorder.ts'
 import { createdSession } from './http/bodies.ts'
 import { findBearer } from './http/plugins/authenticate.ts'
 import type { GivePhoneResult, KeptPhone, PhoneStore } from './phone/phone-store.ts'
@@ -208,6 +209,7 @@ export interface WeappAuthDeps {
   sockets: GuardedSockets | null
   /** Null: what happens is not written down. */
   events: EventStore | null
+  record: RecordEvent
   /** Milliseconds since 1970. */
   now: () => number
 }
@@ -216,15 +218,16 @@ const MAX_PAGE = 1_000
 
 /** Makes `app.weappAuth`. */
 export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
-  const { wechat, sessions, users, accounts, phones, sockets, events, now } = deps
+  const { wechat, sessions, users, accounts, phones, sockets, events, record, now } = deps
   return {
     createUser,
 
-    async issue(userId, { appid, device, isNew = false, authorization }) {
+    async issue(userId, { appid, device, isNew = false, authorization, by = 'host' }) {
       if (!wechat.hasApp(appid)) throw new RangeError('this appid is not one of the option apps')
       const read = async () => ({ user: await getUser(userId) })
       const about = { appid, ...(device && { device }), replaces: findBearer(authorization) }
       const { issued, user } = await accounts.startSession(read, about)
+      record({ type: 'sign_in', by, userId, data: { appid, sessionId: issued.session.id, isNew } })
       return createdSession(issued, user, isNew)
     },
 

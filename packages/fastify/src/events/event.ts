@@ -78,10 +78,19 @@ export interface EventStore {
   append(events: readonly AuthEvent[]): Promise<void>
   /** Newest first. A page with fewer events than `limit` is the last one. */
   list(query: EventQuery): Promise<AuthEvent[]>
+  /** Deletes events that are older than `beforeMs`, the oldest first, at most `limit` of them. Answers how many. */
+  deleteBefore(beforeMs: number, limit: number): Promise<number>
+  /**
+   * Puts a random id, which begins with `erased-`, in the place of each user whose erasure began before `beforeMs` and has ended,
+   * and of whom nothing has to be delivered any more. One call does a part of many.
+   */
+  forgetErased(beforeMs: number): Promise<void>
 }
 
 /** The option `events`. */
 export interface EventsOptions {
   /** `createSqlEventStore`, which `createSqlUserStore` and `createSqlPhoneStore` must be given too; or one of your own. */
   store: EventStore
+  /** Events that are older are deleted. Default 90. */
+  days?: number
 }

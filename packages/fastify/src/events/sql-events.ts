@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Insertable, Kysely, Selectable } from 'kysely'
 import type { Actor } from '../actor.ts'
 import { guardStore } from '../store-failure.ts'
@@ -45,6 +46,8 @@ export const DELIVERY_DELAY_MS = 2_000
 /** Rows of one INSERT, so that a batch of any size is written by few statements, each of which was built once. */
 const CHUNKS = [128, 16, 1] as const
 const STORE = 'the store of events'
+const ERASED = 'erased-'
+const FORGOTTEN_AT_ONCE = 100
 
 /** Events in the database of the users. */
 export function createSqlEventStore({ db, deliver = false, now = Date.now }: SqlEventStoreOptions): SqlEventStore {
@@ -83,6 +86,49 @@ export function createSqlEventStore({ db, deliver = false, now = Date.now }: Sql
         .execute()
       return rows.map(toEvent)
     }),
+
+    deleteBefore: guarded(async (beforeMs, limit) => {
+      const old = db.selectFrom('weapp_auth_events').select('id').where('id', '<', firstEventId(beforeMs))
+      const ids = (await old.orderBy('id').limit(limit).execute()).map(({ id }) => id)
+      if (ids.length > 0) await db.deleteFrom('weapp_auth_events').where('id', 'in', ids).execute()
+      return ids.length
+    }),
+
+    forgetErased: guarded(async (beforeMs) => {
+      const erased = db
+        .selectFrom('weapp_auth_events as e')
+        .leftJoin('weapp_auth_users as u', 'u.id', 'e.user_id')
+        .select('e.user_id')
+        .where('e.type', '=', 'user_erased' satisfies EventType)
+        .where('e.user_id', 'not like', `${ERASED}%`)
+        .where('e.at', '<', beforeMs)
+        .where('u.id', 'is', null)
+        .$if(deliver, (query) =>
+          query.where(({ not, exists, selectFrom }) =>
+            not(
+              exists(
+                selectFrom('weapp_auth_events as d')
+                  .select('d.id')
+                  .whereRef('d.user_id', '=', 'e.user_id')
+                  .where('d.due_at', 'is not', null),
+              ),
+            ),
+          ),
+        )
+      for (const { user_id } of await erased.limit(FORGOTTEN_AT_ONCE).execute()) await forget(user_id as string)
+    }),
+  }
+
+  async function forget(userId: string): Promise<void> {
+    // One id for all of them: what happened to one user can still be told from what happened to another.
+    const id = `${ERASED}${randomBytes(14).toString('hex')}`
+    await db.transaction().execute(async (tx) => {
+      const events = tx.updateTable('weapp_auth_events')
+      await events.set({ other_user_id: id }).where('other_user_id', '=', userId).execute()
+      // Written by a person, and who knows what about.
+      await events.set({ data: '{}' }).where('user_id', '=', userId).where('type', '=', 'user_disabled').execute()
+      await events.set({ user_id: id, external_id: null }).where('user_id', '=', userId).execute()
+    })
   }
 
   function toRow({ id, atMs, type, by, userId, otherUserId, data, externalId }: StampedEvent): NewRow {

@@ -36,6 +36,9 @@ const told = ({ type, by, userId, otherUserId, data }: AuthEvent) => ({
   ...(Object.keys(data).length > 0 && { data }),
 })
 
+/** The time in the id of an event. */
+const timeOf = (event: AuthEvent | undefined) => Number.parseInt(event?.id.replace('-', '').slice(0, 12) ?? '', 16)
+
 describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
   let database: OpenDatabase
   beforeAll(async () => {
@@ -215,5 +218,55 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     await silent.updateProfile(userId, { nickname: 'a' })
     await silent.beginErasure(userId, 1)
     expect(await events.list({ limit: 10 })).toEqual([])
+  })
+
+  it('that are old are deleted in steps, the oldest first, while others are listed', async () => {
+    const { events } = await openEmpty()
+    const old = Array.from({ length: 5 }, () => stamped({ type: 'sign_in', by: 'user' }))
+    await events.append(old)
+    const cutMs = timeOf(old[4]) + 1
+    // A later millisecond: the time in an id is never behind the clock.
+    const young = stamped({ type: 'sign_out', by: 'user' }, cutMs)
+    await events.append([young])
+    const [newest] = await events.list({ limit: 1 })
+    expect(await events.deleteBefore(cutMs, 2)).toBe(2)
+    expect(await events.list({ limit: 10 })).toEqual([young, old[4], old[3], old[2]])
+    // A page that goes on behind an event that was deleted meanwhile misses none.
+    expect(await events.deleteBefore(cutMs, 2)).toBe(2)
+    expect(await events.list({ limit: 10, after: newest?.id ?? '' })).toEqual([old[4]])
+    expect(await events.deleteBefore(cutMs, 2)).toBe(1)
+    expect(await events.deleteBefore(cutMs, 2)).toBe(0)
+    expect(await events.list({ limit: 10 })).toEqual([young])
+  })
+
+  it('of an erased user get one random id, once the erasure has ended and was some time ago', async () => {
+    const { db, events, users, phones, newUser } = await openEmpty()
+    const [alice, bob] = [await newUser(), await newUser()]
+    await users.setExternalId(alice, 'crm-1', true)
+    await users.disableUser(alice, { atMs: 1, untilMs: null, reason: 'canary' })
+    await phones.give(bob, PHONE, 1)
+    await phones.prove(alice, PHONE, 2)
+    await users.beginErasure(alice, 1)
+    const before = await events.list({ limit: 100 })
+    await events.forgetErased(Date.now() + 1)
+    expect(await events.list({ limit: 100 })).toEqual(before)
+    await users.eraseUser(alice)
+    await events.append([stamped({ type: 'session_ended', by: 'user', userId: alice, data: { reason: 'erased' } })])
+    await events.forgetErased(Date.now() - 60_000)
+    expect(await events.list({ userId: alice, limit: 100 })).toHaveLength(5)
+    await events.forgetErased(Date.now() + 1)
+    const after = await events.list({ limit: 100 })
+    expect(JSON.stringify(after)).not.toContain(alice)
+    expect(JSON.stringify(after)).not.toContain('canary')
+    const [erased] = await events.list({ type: 'user_erased', limit: 1 })
+    expect(erased?.userId).toMatch(/^erased-[0-9a-f]{28}$/)
+    expect(await events.list({ userId: erased?.userId as string, limit: 100 })).toHaveLength(5)
+    expect(await events.list({ userId: bob, type: 'phone_moved', limit: 1 })).toMatchObject([
+      { otherUserId: erased?.userId },
+    ])
+    const left = db.selectFrom('weapp_auth_events').select('id').where('external_id', 'is not', null)
+    expect(await left.execute()).toEqual([])
+    await events.forgetErased(Date.now() + 1)
+    expect(await events.list({ limit: 100 })).toEqual(after)
   })
 })

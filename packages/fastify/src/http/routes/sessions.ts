@@ -2,6 +2,8 @@ import { ROUTES } from '@weapp-auth/shared'
 import type { FastifyRequest } from 'fastify'
 import type { Accounts } from '../../accounts.ts'
 import { ApiError } from '../../api-error.ts'
+import type { RecordEvent } from '../../events/recorder.ts'
+import { refusedSignIn } from '../../events/session-events.ts'
 import type { Phones } from '../../phone/phones.ts'
 import type { Sessions } from '../../sessions/sessions.ts'
 import type { User, UserStore } from '../../users/users.ts'
@@ -31,13 +33,14 @@ export interface SessionsRoutesOptions {
   accounts: Accounts
   /** Null: this service keeps no phone numbers. */
   phones: Phones | null
+  record: RecordEvent
   /** How often one address may sign in. */
   limit: RouteLimit
 }
 
 /** Routes to sign in with a code of `wx.login`, to list the sessions of the user, and to end them. */
 export const sessionsRoutes: TypedRoutes<SessionsRoutesOptions> = async (app, options) => {
-  const { wechat, sessions, users, accounts, phones, limit } = options
+  const { wechat, sessions, users, accounts, phones, record, limit } = options
 
   app.post(
     ROUTES.sessions,
@@ -53,23 +56,29 @@ export const sessionsRoutes: TypedRoutes<SessionsRoutesOptions> = async (app, op
       checkData(data)
       // Both stores are seen to answer before the code is spent: this one here, the other by taking the claim.
       await users.ping()
-      const { issued, user, isNew } = await sessions.spendCode(appid, code, async (claimed) => {
-        const identity = await wechat.code2Session(appid, code)
-        const phone = takePhone && (await takePhone(request, appid, identity))
-        const replaces = findBearer(request.headers.authorization)
-        const about = { appid, ...(device && { device }), replaces, code: claimed }
-        let userId: string | undefined
-        const beforeHook = async (user: User) => {
-          userId = user.id
-          await phone?.bind(user)
-        }
-        return accounts.signIn(identity, about, data, beforeHook).catch((error) => {
-          // What fails or refuses from here on, the host's hook too, is logged with the user whom it is about.
-          request.log = request.log.child({ userId, appid })
+      let userId: string | undefined
+      const notice = async (user: User, bind?: (user: User) => Promise<void>) => {
+        userId = user.id
+        await bind?.(user)
+      }
+      const { issued, user, isNew } = await sessions
+        .spendCode(appid, code, async (claimed) => {
+          const identity = await wechat.code2Session(appid, code)
+          const phone = takePhone && (await takePhone(request, appid, identity))
+          const replaces = findBearer(request.headers.authorization)
+          const about = { appid, ...(device && { device }), replaces, code: claimed }
+          return accounts.signIn(identity, about, data, (user) => notice(user, phone?.bind))
+        })
+        .catch((error) => {
+          // What fails or refuses once the user is known, the host's hook too, is logged with the user whom it is about.
+          if (userId !== undefined) request.log = request.log.child({ userId, appid })
+          const refused = refusedSignIn(error, { appid, userId, requestId: request.id })
+          if (refused) record(refused)
           throw error
         })
-      })
       request.log.info({ userId: user.id, sessionId: issued.session.id, appid, isNew }, 'signed in')
+      const about = { appid, sessionId: issued.session.id, isNew, requestId: request.id }
+      record({ type: 'sign_in', by: 'user', userId: user.id, data: about })
       reply.code(201)
       return createdSession(issued, user, isNew)
     },

@@ -1,0 +1,122 @@
+import { ApiError } from '../api-error.ts'
+import type { AuthEvent, EventStore, NewEvent } from './event.ts'
+import { createEventId } from './event-id.ts'
+
+/** An event is written so soon after it happened; a process that is killed loses no more than this. */
+const WRITE_AFTER_MS = 1_000
+/** Events that one call of the store writes. */
+const BATCH = 1_000
+/** About 5 MB. What comes beyond them, while the store is away, is lost and counted. */
+const MAX_EVENTS = 10_000
+/**
+ * An event that could not be written for so long is lost and counted. By then none of an erased user is left here, so that the
+ * user's id is replaced in all of them: see {@link FORGET_AFTER_MS}.
+ */
+const MAX_AGE_MS = 45_000
+/** How long after an erasure the id of its user is replaced. */
+export const FORGET_AFTER_MS = 60_000
+
+/** Remembers an event, to be written soon. It never throws and nobody waits for it. */
+export type RecordEvent = (event: NewEvent) => void
+
+/** Events that are written in batches, after whatever caused them was answered. */
+export interface Recorder {
+  record: RecordEvent
+  /** Writes what is remembered, in one attempt. */
+  close(): Promise<void>
+}
+
+/** What {@link createRecorder} is made of. */
+export interface RecorderDeps {
+  store: Pick<EventStore, 'append'>
+  /** Milliseconds since 1970. */
+  now: () => number
+  warn: (fields: { reason?: string; lost?: number }, message: string) => void
+}
+
+/** Remembers events until the store has them. A store that is away costs no more than memory for {@link MAX_EVENTS}. */
+export function createRecorder({ store, now, warn }: RecorderDeps): Recorder {
+  /** Oldest first. */
+  let remembered: { event: AuthEvent; sinceMs: number }[] = []
+  /** Since the last line of the log about it. */
+  let lost = 0
+  let timer: NodeJS.Timeout | undefined
+  /** Null: nothing is being written. */
+  let writing: Promise<void> | null = null
+  let isAway = false
+
+  return {
+    record(event) {
+      if (remembered.length >= MAX_EVENTS) {
+        lost++
+        return
+      }
+      const atMs = now()
+      const { userId = null, otherUserId = null, data = {} } = event
+      const stamped = { ...event, userId, otherUserId, data, id: createEventId(atMs), atMs }
+      remembered.push({ event: stamped, sinceMs: performance.now() })
+      timer ??= setTimeout(write, WRITE_AFTER_MS).unref()
+    },
+
+    async close() {
+      clearTimeout(timer)
+      await writing
+      clearTimeout(timer)
+      // Not started again: the store is closed next.
+      timer = undefined
+      if (remembered.length > 0) await writeAll().catch(tell)
+      if (remembered.length > 0) lost += remembered.length
+      if (lost > 0) warn({ lost }, 'events could not be written before the stop, and are lost')
+    },
+  }
+
+  function write(): void {
+    writing = writeAll()
+      .then(() => {
+        if (lost > 0) warn({ lost }, 'events could not be written for too long, and are lost')
+        lost = 0
+        isAway = false
+      }, tell)
+      .finally(() => {
+        writing = null
+        timer = remembered.length > 0 ? setTimeout(write, WRITE_AFTER_MS).unref() : undefined
+      })
+  }
+
+  async function writeAll(): Promise<void> {
+    while (remembered.length > 0) {
+      dropOld()
+      const batch = remembered.slice(0, BATCH)
+      await append(batch.map(({ event }) => event))
+      remembered = remembered.slice(batch.length)
+    }
+  }
+
+  async function append(events: readonly AuthEvent[]): Promise<void> {
+    try {
+      await store.append(events)
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code === 'store_unavailable') throw error
+      // One of them cannot be stored. That must not hold up the others.
+      for (const event of events) {
+        await store.append([event]).catch((refusal: unknown) => {
+          if (!(refusal instanceof ApiError) || refusal.code === 'store_unavailable') throw refusal
+          lost++
+        })
+      }
+    }
+  }
+
+  function dropOld(): void {
+    const oldestMs = performance.now() - MAX_AGE_MS
+    const kept = remembered.filter(({ sinceMs }) => sinceMs >= oldestMs)
+    lost += remembered.length - kept.length
+    remembered = kept
+  }
+
+  /** Once for each time that the store is away. */
+  function tell(error: unknown): void {
+    if (!isAway) warn({ reason: (error as Error).message }, 'events cannot be written, trying again')
+    isAway = true
+  }
+}

@@ -1,0 +1,146 @@
+import type { FastifyInstance } from 'fastify'
+import { type Kysely, sql } from 'kysely'
+import { expect, it, onTestFinished } from 'vitest'
+import {
+  ApiError,
+  createSessionKeyVault,
+  createSqlEventStore,
+  createSqlUserStore,
+  type EventsOptions,
+  generateVaultKey,
+  type UsersDatabase,
+} from '../../src/index.ts'
+import { openSqlite } from '../databases.ts'
+import { APPID, type ServiceOptions, startService } from '../service.ts'
+
+/** The plugin with events, in a database of its own. */
+async function start(options: ServiceOptions & { days?: number } = {}) {
+  const { days, ...rest } = options
+  const { db, close } = await openSqlite()
+  onTestFinished(close)
+  const store = createSqlEventStore({ db })
+  const vault = createSessionKeyVault({ keys: generateVaultKey() })
+  const users = createSqlUserStore({ db, vault, events: store })
+  const events: EventsOptions = { store, ...(days !== undefined && { days }) }
+  const service = await startService({ users, events, ...rest })
+  return { ...service, db, store, written: (count: number) => writtenBy(service.app, db, count) }
+}
+
+/** What stands in the table after the stop, oldest first. */
+async function writtenBy(app: FastifyInstance, db: Kysely<UsersDatabase>, count: number) {
+  await app.close()
+  const rows = await db.selectFrom('weapp_auth_events').selectAll().orderBy('id').execute()
+  expect(rows).toHaveLength(count)
+  return rows.map(({ type, caused_by: by, user_id: userId, data }) => ({ type, by, userId, ...JSON.parse(data) }))
+}
+
+it('a sign-in, a sign-out and the end of a session are written with what finds them again', async () => {
+  const { app, signIn, written } = await start()
+  const first = await signIn()
+  const second = await signIn()
+  await app.inject({ method: 'DELETE', url: `/v1/sessions/${first.sessionId}`, headers: second.headers })
+  await app.inject({ method: 'DELETE', url: '/v1/session', headers: second.headers })
+  await app.weappAuth.issue(first.userId, { appid: APPID, by: 'service:crm' })
+  await app.weappAuth.revokeAll(first.userId, { by: 'operator:root' })
+  await app.weappAuth.revokeAll(first.userId)
+  const { userId } = first
+  const signedIn = { type: 'sign_in', by: 'user', userId, appid: APPID, requestId: expect.any(String) }
+  expect(await written(6)).toEqual([
+    { ...signedIn, isNew: true, sessionId: first.sessionId },
+    { ...signedIn, isNew: false, sessionId: second.sessionId },
+    { type: 'session_ended', by: 'user', userId, reason: 'signed_out_elsewhere', sessionId: first.sessionId },
+    { type: 'sign_out', by: 'user', userId, sessionId: second.sessionId },
+    { type: 'sign_in', by: 'service:crm', userId, appid: APPID, sessionId: expect.any(String), isNew: false },
+    { type: 'session_ended', by: 'operator:root', userId, reason: 'admin', count: 1 },
+  ])
+})
+
+it('sessions that give way to a new one are written with the reason', async () => {
+  const { app, world, signIn, written } = await start({ sessionLimit: 2 })
+  const first = await signIn()
+  await signIn()
+  const { code } = world.login('alice', APPID)
+  const payload = { appid: APPID, code }
+  await app.inject({ method: 'POST', url: '/v1/sessions', headers: first.headers, payload })
+  await signIn()
+  const ended = (await written(6)).filter(({ type }) => type === 'session_ended')
+  expect(ended).toMatchObject([{ reason: 'replaced', sessionId: first.sessionId }, { reason: 'limit' }])
+})
+
+it('a refused sign-in is written with the code, and with the user where there is one', async () => {
+  const { app, world, signIn, written } = await start({
+    onSignIn: (_user, isNew) => {
+      if (!isNew) throw new ApiError('user_disabled', 'banned')
+    },
+  })
+  const { userId } = await signIn()
+  const used = world.login('alice', APPID).code
+  const post = (code: string) => app.inject({ method: 'POST', url: '/v1/sessions', payload: { appid: APPID, code } })
+  expect((await post(used)).statusCode).toBe(403)
+  expect((await post(used)).statusCode).toBe(409)
+  expect((await post('0000000000000000000000000000000a')).statusCode).toBe(400)
+  expect((await post('')).statusCode).toBe(400)
+  const refused = { type: 'sign_in_refused', by: 'user', appid: APPID, requestId: expect.any(String) }
+  expect((await written(4)).slice(1)).toEqual([
+    { ...refused, userId, code: 'user_disabled' },
+    { ...refused, userId: null, code: 'code_used' },
+    { ...refused, userId: null, code: 'code_invalid', errcode: 40029 },
+  ])
+})
+
+it('what a phone changes about itself is by the user, what the host changes by the host', async () => {
+  const { app, signIn, written } = await start()
+  const { userId, headers } = await signIn()
+  await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload: { nickname: 'canary' } })
+  await app.weappAuth.setExternalId(userId, 'crm-1')
+  await app.weappAuth.disableUser(userId, { reason: 'spam' })
+  await app.weappAuth.enableUser(userId)
+  const again = await signIn()
+  await app.inject({ method: 'DELETE', url: '/v1/me', headers: again.headers })
+  const rows = await written(9)
+  expect(rows.map(({ type, by }) => `${type} by ${by}`).sort()).toEqual([
+    'profile_changed by host',
+    'profile_changed by user',
+    'session_ended by host',
+    'session_ended by user',
+    'sign_in by user',
+    'sign_in by user',
+    'user_disabled by host',
+    'user_enabled by host',
+    'user_erased by user',
+  ])
+  expect(JSON.stringify(rows)).not.toContain('canary')
+})
+
+it('an externalId that a sign-in cannot take is written, and the sign-in goes on', async () => {
+  const { app, signIn, written } = await start({ onSignIn: () => ({ externalId: 'one' }) })
+  const { userId } = await signIn()
+  await app.weappAuth.setExternalId(userId, 'two')
+  await signIn()
+  const conflicts = (await written(5)).filter(({ type }) => type === 'external_id_conflict')
+  expect(conflicts).toEqual([{ type: 'external_id_conflict', by: 'host', userId, reason: 'different' }])
+})
+
+it('a table that is away stops no sign-in, and what happened meanwhile is written later', async () => {
+  const { db, signIn, written } = await start()
+  await sql`alter table weapp_auth_events rename to hidden`.execute(db)
+  const phones = [await signIn('alice'), await signIn('bob'), await signIn('alice')]
+  expect(new Set(phones.map(({ userId }) => userId)).size).toBe(2)
+  await sql`alter table hidden rename to weapp_auth_events`.execute(db)
+  expect((await written(3)).map(({ type }) => type)).toEqual(['sign_in', 'sign_in', 'sign_in'])
+})
+
+it('events are written at the stop, and read by the host in pages', async () => {
+  const { app, signIn, store } = await start()
+  const { userId } = await signIn()
+  await app.close()
+  expect(await store.list({ userId, limit: 10 })).toMatchObject([{ type: 'sign_in' }])
+  expect(await app.weappAuth.listEvents({ userId, type: 'sign_in' })).toHaveLength(1)
+  await expect(app.weappAuth.listEvents({ limit: 0 })).rejects.toThrow('limit must be a whole number from 1 to 1000')
+  const plain = await startService()
+  await expect(plain.app.weappAuth.listEvents()).rejects.toThrow('give weappAuth the option events')
+})
+
+it('days that are no number of days are refused at the start', async () => {
+  await expect(start({ days: 0 })).rejects.toThrow('events.days must be a whole number from 1 to 36500')
+})

@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createRecorder } from '../../src/events/recorder.ts'
+import { ApiError, type AuthEvent } from '../../src/index.ts'
+
+const away = () => new ApiError('store_unavailable', 'away')
+
+function open() {
+  const written: AuthEvent[] = []
+  const batches: number[] = []
+  const warnings: [object, string][] = []
+  /** What the next calls of the store do. Default: they write. */
+  let append: (events: readonly AuthEvent[]) => Promise<void> = async () => {}
+  const recorder = createRecorder({
+    store: {
+      append: async (events) => {
+        batches.push(events.length)
+        await append(events)
+        written.push(...events)
+      },
+    },
+    now: () => Date.now(),
+    warn: (fields, message) => warnings.push([fields, message]),
+  })
+  const record = (count: number, userId = 'u') => {
+    for (let i = 0; i < count; i++) recorder.record({ type: 'sign_in', by: 'user', userId, data: { i } })
+  }
+  return {
+    recorder,
+    record,
+    written,
+    batches,
+    warnings,
+    whenAppending: (next: typeof append) => {
+      append = next
+    },
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('events that are recorded', () => {
+  it('are written together after a second, in their order', async () => {
+    const { record, written, batches } = open()
+    record(3)
+    await vi.advanceTimersByTimeAsync(999)
+    expect(batches).toEqual([])
+    record(2)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(batches).toEqual([5])
+    expect(written.map(({ data }) => data.i)).toEqual([0, 1, 2, 0, 1])
+    expect(written.map(({ id }) => id)).toEqual(written.map(({ id }) => id).sort())
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(batches).toEqual([5])
+  })
+
+  it('while others are being written come after them, and not twice', async () => {
+    const { record, whenAppending, batches, written } = open()
+    let release = () => {}
+    whenAppending(() => new Promise((resolve) => (release = resolve)))
+    record(1)
+    await vi.advanceTimersByTimeAsync(1_000)
+    record(2)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(batches).toEqual([1])
+    whenAppending(async () => {})
+    release()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(written).toHaveLength(3)
+  })
+
+  it('stay while the store is away, and the log says so once', async () => {
+    const { record, whenAppending, written, warnings } = open()
+    whenAppending(() => Promise.reject(away()))
+    record(2)
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(written).toEqual([])
+    expect(warnings).toEqual([[{ reason: 'away' }, 'events cannot be written, trying again']])
+    whenAppending(async () => {})
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(written).toHaveLength(2)
+    expect(warnings).toHaveLength(1)
+  })
+
+  it('take no more memory than for 10 000 of them; those that were lost are counted', async () => {
+    const { record, whenAppending, written, warnings } = open()
+    whenAppending(() => Promise.reject(away()))
+    record(10_500)
+    await vi.advanceTimersByTimeAsync(5_000)
+    whenAppending(async () => {})
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(written).toHaveLength(10_000)
+    expect(warnings.at(-1)).toEqual([{ lost: 500 }, expect.stringContaining('are lost')])
+  })
+
+  it('that could not be written for 45 s are lost, so that none of an erased user comes late', async () => {
+    const { record, whenAppending, written, warnings } = open()
+    whenAppending(() => Promise.reject(away()))
+    record(1, 'early')
+    await vi.advanceTimersByTimeAsync(44_000)
+    record(1, 'late')
+    await vi.advanceTimersByTimeAsync(2_000)
+    whenAppending(async () => {})
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(written.map(({ userId }) => userId)).toEqual(['late'])
+    expect(warnings.at(-1)?.[0]).toEqual({ lost: 1 })
+  })
+
+  it('are written without one that the store refuses', async () => {
+    const { record, whenAppending, written } = open()
+    whenAppending(async (events) => {
+      if (events.some(({ data }) => data.i === 1)) throw new ApiError('internal', 'it cannot be stored')
+    })
+    record(3)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(written.map(({ data }) => data.i)).toEqual([0, 2])
+  })
+
+  it('are written at the stop, and what cannot be is counted', async () => {
+    const { recorder, record, written, whenAppending, warnings } = open()
+    record(2)
+    await recorder.close()
+    expect(written).toHaveLength(2)
+    whenAppending(() => Promise.reject(away()))
+    record(3)
+    await recorder.close()
+    expect(warnings.at(-1)?.[0]).toEqual({ lost: 3 })
+  })
+})
