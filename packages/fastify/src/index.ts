@@ -35,6 +35,7 @@ export { authenticate, type RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'
 export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
 export { useStrictJson } from './http/plugins/strict-json.ts'
+export { authHeaders, repeatRefusals } from './http/routes/verify.ts'
 export * as schemas from './http/schemas.ts'
 export {
   IMPORT_COLUMNS,
@@ -52,6 +53,7 @@ export { createSqlPhoneStore, type SqlPhoneStoreOptions } from './phone/sql-phon
 export { isPhoneNumber, maskPhone, type PhoneNumber } from './phone-number.ts'
 export { type WeappAuthOptions, weappAuth } from './plugin.ts'
 export type { PushOptions, PushSecrets } from './push/push-options.ts'
+export { createRecentReads, type RecentReads, type RecentReadsOptions } from './recent-reads.ts'
 export type { RedisClient, RedisClusterClient, RedisServerClient } from './redis.ts'
 export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
 export type {

@@ -7,6 +7,8 @@ export type RedisClient = RedisServerClient | RedisClusterClient
 /** Commands, as ioredis sends them. */
 interface RedisCommands {
   get(key: string): Promise<string | null>
+  /** Milliseconds, negative when there is none or no such key. */
+  pttl(key: string): Promise<number>
   mget(keys: string[]): Promise<(string | null)[]>
   set(key: string, value: string, px: 'PX', ttlMs: number): Promise<string | null>
   set(key: string, value: string, px: 'PX', ttlMs: number, nx: 'NX'): Promise<string | null>

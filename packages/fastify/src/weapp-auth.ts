@@ -5,7 +5,7 @@ import { ApiError } from './api-error.ts'
 import type { AuthEvent, EventQuery, EventStore } from './events/event.ts'
 import type { RecordEvent } from './events/recorder.ts'
 import { createdSession } from './http/bodies.ts'
-import { findBearer } from './http/plugins/authenticate.ts'
+import { authOf, findBearer, parseBearer, type RequestAuth } from './http/plugins/authenticate.ts'
 import type { GivePhoneResult, KeptPhone, PhoneStore } from './phone/phone-store.ts'
 import { isPhoneNumber, type PhoneNumber } from './phone-number.ts'
 import type { Session, Sessions } from './sessions/sessions.ts'
@@ -20,6 +20,7 @@ import type {
   UserPage,
   UserStore,
 } from './users/users.ts'
+import type { AccessToken } from './wechat/access-token.ts'
 import { checkApps, type WechatApp } from './wechat/app-secrets.ts'
 import type { WechatGateway } from './wechat/gateway.ts'
 
@@ -81,6 +82,12 @@ export interface WeappAuth {
    * @throws ApiError `store_unavailable`
    */
   findSession(token: string): Promise<Session | null>
+  /**
+   * What the guard finds out from the header `Authorization` of a request, for one that somebody else has answered for.
+   *
+   * @throws ApiError `session_missing`, `session_malformed`, `session_invalid`, `session_revoked` or `store_unavailable`
+   */
+  authenticate(authorization: string | undefined): Promise<RequestAuth>
   /** The WeChat identifiers of a user, for WeChat Pay or messages. They must not leave the server. */
   findIdentity(userId: string, appid: string): Promise<LinkedIdentity | null>
   /** All WeChat identities of a user, one for each mini-program. They must not leave the server. */
@@ -133,6 +140,15 @@ export interface WeappAuth {
    * @throws ApiError `store_unavailable` when only the sockets of this process may have got it
    */
   push(userId: string, text: string): Promise<void>
+  /**
+   * The access_token of a mini-program, for calls of WeChat's server APIs. It is the one that the plugin uses itself, and that all
+   * processes share: who asks WeChat for one of their own may end it.
+   *
+   * @param refused the token that WeChat has just refused (40001, 40014, 42001). A new one is asked for, once for all who say so.
+   * WeChat forces twenty a day: after a forced one that did not help there is a pause, for all processes
+   * @throws ApiError `appid_unknown`, `wechat_*` or `store_unavailable`
+   */
+  accessToken(appid: string, refused?: string): Promise<AccessToken>
   /**
    * Replaces the option `apps`, when an appSecret was reset, say: calls to WeChat that begin now, and those that WeChat refuses an
    * old appSecret, take the new ones. Sessions of a mini-program that is no longer named are refused.
@@ -247,6 +263,8 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
       }
     },
 
+    authenticate: async (authorization) => authOf(await sessions.getRecord(parseBearer(authorization))),
+
     findIdentity: (userId, appid) => users.findIdentity(userId, appid),
 
     listIdentities: (userId) => users.listIdentities(userId),
@@ -299,6 +317,8 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
       if (!sockets) throw noSockets()
       await sockets.push(userId, text)
     },
+
+    accessToken: (appid, refused) => wechat.accessToken(appid, refused),
 
     replaceApps(apps) {
       checkApps(apps)

@@ -3,11 +3,14 @@ import { ApiError, useStrictJson, type WeappAuth } from '@weapp-auth/fastify'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { closeGracefully } from '../closing.ts'
 import { securityHeaders } from '../security-headers.ts'
+import { accountsRoutes } from './accounts.ts'
 import { guardRoutes, type Identify } from './callers.ts'
 import { introspectRoutes } from './introspect.ts'
 import { sendServiceProblem } from './problems.ts'
 import { sessionsRoutes } from './sessions.ts'
 import { usersRoutes } from './users.ts'
+import { verifyRoutes } from './verify.ts'
+import { wechatRoutes } from './wechat.ts'
 
 /** What the service API is built from. */
 export interface ServiceApiDeps {
@@ -55,7 +58,10 @@ export async function buildServiceApi({ weappAuth, identify, log }: ServiceApiDe
       useStrictJson(v1)
       await v1.register(introspectRoutes, { weappAuth })
       await v1.register(usersRoutes, { weappAuth })
+      await v1.register(accountsRoutes, { weappAuth })
       await v1.register(sessionsRoutes, { weappAuth })
+      await v1.register(wechatRoutes, { weappAuth })
+      await v1.register(verifyRoutes, { weappAuth })
     },
     { prefix: SERVICE_PREFIX },
   )

@@ -146,3 +146,16 @@ export function notFound(detail: string): ApiError {
 export function invalid(detail: string): ApiError {
   return new ApiError('request_invalid', detail, { detail })
 }
+
+/** With a time zone, so that it means the same here and there. */
+const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/
+
+/**
+ * @param name of the field, for the caller
+ * @throws ApiError `request_invalid`
+ */
+export function toDate(name: string, text: string): Date {
+  const date = new Date(text)
+  if (ISO_TIME.test(text) && !Number.isNaN(date.getTime())) return date
+  throw invalid(`${name} must be a date and a time like 2026-12-31T00:00:00+08:00`)
+}

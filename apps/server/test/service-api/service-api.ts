@@ -1,8 +1,8 @@
 import { hash, randomBytes } from 'node:crypto'
+import type { UserStore } from '@weapp-auth/fastify'
 import type { FastifyInstance } from 'fastify'
 import { type DestinationStream, pino } from 'pino'
 import { onTestFinished } from 'vitest'
-import type { AppDeps } from '../../src/app.ts'
 import { createLog } from '../../src/log.ts'
 import { buildServiceApi } from '../../src/service-api/app.ts'
 import { identifyByToken } from '../../src/service-api/callers.ts'
@@ -38,11 +38,21 @@ export function routesOf(api: FastifyInstance): { method: 'GET' | 'POST' | 'PUT'
 
 /** The real service on one of the columns, and its service API, which is asked without a network. */
 export async function startServiceApi(
-  o: { column?: Column | Record<string, string>; logTo?: DestinationStream; deps?: Partial<AppDeps> } = {},
+  o: {
+    column?: Column | Record<string, string>
+    logTo?: DestinationStream
+    /** Stands between the service and its user store. */
+    wrapUsers?: (users: UserStore) => UserStore
+  } = {},
 ) {
-  const { column = 'embedded', logTo, deps = {} } = o
+  const { column = 'embedded', logTo, wrapUsers = (users) => users } = o
   const log = logTo ? createLog('trace', logTo) : pino({ level: 'silent' })
-  const service = await startService(column, () => {}, { maxEventLoopDelayMs: 0, ...deps, log })
+  const service = await startService(
+    column,
+    () => {},
+    { maxEventLoopDelayMs: 0, log },
+    (stores) => ({ ...stores, users: wrapUsers(stores.users) }),
+  )
   const { tokens, text } = makeTokens()
   const serviceTokens = parseServiceTokens(text)
   const api = await buildServiceApi({

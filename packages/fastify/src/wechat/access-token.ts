@@ -28,7 +28,7 @@ export interface AccessToken {
  */
 export interface AccessTokenStore {
   /** Null when there is none, or it has expired. */
-  find(appid: string): Promise<string | null>
+  find(appid: string): Promise<AccessToken | null>
   save(appid: string, token: AccessToken): Promise<void>
   /** Takes the lease to refresh for so many milliseconds: only one caller gets it. */
   lease(appid: string, leaseId: string, leaseMs: number): Promise<boolean>
@@ -47,7 +47,7 @@ export interface AccessTokens {
    * @param refused the token that WeChat has just refused, which is not handed out again
    * @throws ApiError `appid_unknown`, `wechat_*` or `store_unavailable`; `wechat_timeout` 5 s after this call at the latest
    */
-  get(appid: string, refused?: string): Promise<string>
+  get(appid: string, refused?: string): Promise<AccessToken>
 }
 
 /** Who fetches access_tokens, from where, and where they are kept. */
@@ -59,17 +59,17 @@ export interface AccessTokensOptions {
 
 /** @see https://developers.weixin.qq.com/miniprogram/dev/server/API/mp-access-token/api_getstableaccesstoken */
 export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOptions): AccessTokens {
-  const flights = new Map<string, Promise<string>>()
+  const flights = new Map<string, Promise<AccessToken>>()
 
   return {
     async get(appid, refused) {
       const giveUpAtMs = performance.now() + WECHAT_DEADLINE_MS
       const known = await store.find(appid)
-      if (known !== null && known !== refused) return known
+      if (known !== null && known.value !== refused) return known
       for (let flight = flights.get(appid); flight; flight = flights.get(appid)) {
         try {
           const token = await flight
-          if (token !== refused) return token
+          if (token.value !== refused) return token
         } catch (error) {
           // The request that this call shares began earlier, and its deadline is earlier too.
           if (!isTimeout(error) || performance.now() >= giveUpAtMs) throw error
@@ -79,29 +79,29 @@ export function createAccessTokens({ secrets, baseUrl, store }: AccessTokensOpti
     },
   }
 
-  function fly(appid: string, refused: string | undefined): Promise<string> {
+  function fly(appid: string, refused: string | undefined): Promise<AccessToken> {
     const flight = refresh(appid, refused).finally(() => flights.delete(appid))
     flights.set(appid, flight)
     return flight
   }
 
-  async function refresh(appid: string, refused: string | undefined): Promise<string> {
+  async function refresh(appid: string, refused: string | undefined): Promise<AccessToken> {
     const giveUpAtMs = performance.now() + WECHAT_DEADLINE_MS
     const leaseId = crypto.randomUUID()
     while (!(await store.lease(appid, leaseId, LEASE_MS))) {
       await sleep(LOOK_AGAIN_MS)
       const found = await store.find(appid)
-      if (found !== null && found !== refused) return found
+      if (found !== null && found.value !== refused) return found
       if (performance.now() >= giveUpAtMs) throw timeout()
     }
     try {
       // Another process may have saved a token between the last look and the lease.
       const found = await store.find(appid)
-      if (found !== null && found !== refused) return found
+      if (found !== null && found.value !== refused) return found
       const asked = await ask(appid, { isForced: false, giveUpAtMs })
       const token = asked.value === refused ? await force(appid, asked.value, giveUpAtMs) : asked
       await store.save(appid, token)
-      return token.value
+      return token
     } finally {
       // A lease that is not given back ends by itself.
       await store.release(appid, leaseId).catch(() => {})
@@ -168,8 +168,9 @@ export function createMemoryAccessTokenStore(now: () => number = Date.now): Acce
 
   return {
     async find(appid) {
-      const token = tokens.get(appid)
-      return token && token.expiresAtMs > now() ? token.value : null
+      const { value, expiresAtMs } = tokens.get(appid) ?? { value: '', expiresAtMs: 0 }
+      const ttlMs = expiresAtMs - now()
+      return ttlMs > 0 ? { value, ttlMs } : null
     },
     async save(appid, { value, ttlMs }) {
       tokens.set(appid, { value, expiresAtMs: now() + ttlMs })

@@ -1,7 +1,12 @@
 import { DEFAULTS } from '../defaults.ts'
 import type { PhoneNumber } from '../phone-number.ts'
 import type { WechatIdentity } from '../wechat-identity.ts'
-import { type AccessTokenStore, createAccessTokens, createMemoryAccessTokenStore } from './access-token.ts'
+import {
+  type AccessTokenStore,
+  type AccessTokens,
+  createAccessTokens,
+  createMemoryAccessTokenStore,
+} from './access-token.ts'
 import { badResponse, callWechat, toErrcodeError, WECHAT_DEADLINE_MS, type WechatAnswer } from './api-call.ts'
 import { createAppSecrets, type WechatApp } from './app-secrets.ts'
 import { checkCode } from './code.ts'
@@ -39,6 +44,8 @@ export interface WechatGateway extends SessionKeyCalls {
   checkPhoneCode(code: string): void
   /** The phone number behind a phone code: see {@link exchangePhoneCode}. */
   exchangePhoneCode(code: PhoneCode): Promise<PhoneNumber>
+  /** The access_token of a mini-program: see `AccessTokens`. */
+  accessToken: AccessTokens['get']
 }
 
 /** Options of {@link createWechatGateway}. */
@@ -78,6 +85,8 @@ export function createWechatGateway(options: WechatGatewayOptions): WechatGatewa
     checkPhoneCode: (code) => checkCode(code, warn, 'phone'),
 
     exchangePhoneCode: (code) => exchangePhoneCode({ accessTokens, baseUrl }, code),
+
+    accessToken: accessTokens.get,
 
     ...createSessionKeyCalls({ baseUrl, accessTokens }),
   }

@@ -37,8 +37,10 @@ export function createRedisAccessTokenStore(options: RedisAccessTokenStoreOption
 
   return {
     find: guarded(async (appid) => {
-      const sealed = await redis.get(`${keyPrefix}t:${appid}`)
-      return sealed === null ? null : findOpened(sealed, appid)
+      const key = `${keyPrefix}t:${appid}`
+      const [sealed, ttlMs] = await Promise.all([redis.get(key), redis.pttl(key)])
+      const value = sealed === null ? null : findOpened(sealed, appid)
+      return value === null || ttlMs <= 0 ? null : { value, ttlMs }
     }),
     save: guarded(async (appid, { value, ttlMs }) => {
       await redis.set(`${keyPrefix}t:${appid}`, vault.seal(value, owner(appid)), 'PX', Math.ceil(ttlMs))

@@ -13,8 +13,9 @@ export async function withAccessToken(
   call: (accessToken: string) => Promise<WechatAnswer>,
 ): Promise<WechatAnswer> {
   // A token may be fetched for many at once; each of them waits no longer than its own deadline.
-  const first = await before(giveUpAtMs, accessTokens.get(appid))
+  const { value: first } = await before(giveUpAtMs, accessTokens.get(appid))
   const answer = await call(first)
   if (!ACCESS_TOKEN_REFUSED.has(answer.errcode)) return answer
-  return call(await before(giveUpAtMs, accessTokens.get(appid, first)))
+  const { value: second } = await before(giveUpAtMs, accessTokens.get(appid, first))
+  return call(second)
 }

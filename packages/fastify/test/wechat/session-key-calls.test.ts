@@ -60,7 +60,8 @@ async function setUp(open: () => AccessTokenStore = STORES['in this process']())
 
 function accessTokensFrom(baseUrl: string, store: AccessTokenStore) {
   const secrets = createAppSecrets({ apps: [{ appid: APPID, secrets: [SECRET] }], warn: () => {} })
-  return createAccessTokens({ secrets, baseUrl, store })
+  const tokens = createAccessTokens({ secrets, baseUrl, store })
+  return { all: tokens, get: async (appid: string, refused?: string) => (await tokens.get(appid, refused)).value }
 }
 
 describe('the session_key', () => {
@@ -101,7 +102,7 @@ describe('the session_key', () => {
       check(params)
     }
     const accessTokens = accessTokensFrom(baseUrl, createMemoryAccessTokenStore())
-    const calls = createSessionKeyCalls({ accessTokens, baseUrl, hmacKeyEncoding })
+    const calls = createSessionKeyCalls({ accessTokens: accessTokens.all, baseUrl, hmacKeyEncoding })
     expect(await calls.isSessionKeyAlive(key)).toBe(true)
     const hmacKey = Buffer.from(key.sessionKey, hmacKeyEncoding)
     expect(sent).toEqual([createHmac('sha256', hmacKey).update('').digest('hex')])
@@ -144,7 +145,7 @@ describe('the access_token', () => {
     const store = createMemoryAccessTokenStore(clock.now)
     await store.save(APPID, { value: 't', ttlMs: 1_000 })
     clock.advance(999)
-    expect(await store.find(APPID)).toBe('t')
+    expect(await store.find(APPID)).toEqual({ value: 't', ttlMs: 1 })
     clock.advance(1)
     expect(await store.find(APPID)).toBeNull()
   })
@@ -205,7 +206,7 @@ describe('the access_token', () => {
 
   it('that another process brought between the last look and the lease is not fetched again', async () => {
     const { baseUrl, refreshes } = await setUp()
-    const looks = [null, 'brought']
+    const looks = [null, { value: 'brought', ttlMs: 1_000 }]
     const store = { ...createMemoryAccessTokenStore(), find: async () => looks.shift() ?? null }
     expect(await accessTokensFrom(baseUrl, store).get(APPID)).toBe('brought')
     expect(refreshes()).toBe(0)
@@ -345,7 +346,8 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     })
     for (let i = 0; i < 2; i++) {
       const tokens = createAccessTokens({ secrets, baseUrl, store: openStore() })
-      expect(await Promise.all(apps.map(({ appid }) => tokens.get(appid)))).toEqual(expected)
+      const got = await Promise.all(apps.map(({ appid }) => tokens.get(appid)))
+      expect(got.map(({ value }) => value)).toEqual(expected)
     }
     expect(world.ledger.count('stable_token')).toBe(2)
   })
@@ -390,7 +392,7 @@ describe.skipIf(redisUrl === null)('in Redis', () => {
       createRedisAccessTokenStore({ redis, keyPrefix, vault: createSessionKeyVault({ keys }) })
     const keys = generateVaultKey()
     await through(keys).save(APPID, { value: 'canary-token', ttlMs: 60_000 })
-    expect(await through(keys).find(APPID)).toBe('canary-token')
+    expect(await through(keys).find(APPID)).toMatchObject({ value: 'canary-token' })
     expect(await redis.get(`${keyPrefix}t:${APPID}`)).not.toContain('canary')
     expect(await redis.pttl(`${keyPrefix}t:${APPID}`)).toBeGreaterThan(50_000)
     expect(await through(generateVaultKey()).find(APPID)).toBeNull()

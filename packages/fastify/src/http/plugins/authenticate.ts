@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../api-error.ts'
+import type { SessionRecord } from '../../sessions/session-store.ts'
 import type { Session, Sessions } from '../../sessions/sessions.ts'
 import { answerUnhandled } from './problems.ts'
 
@@ -51,12 +52,16 @@ export async function authenticate(request: FastifyRequest, reply: FastifyReply)
   try {
     const found = sessions.getRecord(parseBearer(request.headers.authorization))
     // A remembered session comes without a promise, so that the guard does not wait for it.
-    const { id: sessionId, userId, appid, externalId = null } = found instanceof Promise ? await found : found
-    ;(request as WithAuth)[kAuth] = { userId, sessionId, appid, externalId }
+    ;(request as WithAuth)[kAuth] = authOf(found instanceof Promise ? await found : found)
   } catch (error) {
     answerUnhandled(error, request, reply)
     throw error
   }
+}
+
+/** What a guarded request knows about the session of its token. */
+export function authOf({ id, userId, appid, externalId }: SessionRecord): RequestAuth {
+  return { userId, sessionId: id, appid, externalId: externalId ?? null }
 }
 
 /** Gives the guard the sessions of this application, and adds `request.auth`. */

@@ -1,5 +1,6 @@
 import { ROUTES } from '@weapp-auth/shared'
-import { authenticate } from '../plugins/authenticate.ts'
+import type { FastifyInstance } from 'fastify'
+import { authenticate, type RequestAuth } from '../plugins/authenticate.ts'
 import { NoContent } from '../schemas.ts'
 import type { TypedRoutes } from '../typed-routes.ts'
 
@@ -10,23 +11,29 @@ import type { TypedRoutes } from '../typed-routes.ts'
  * `auth_request` asks. To ask a second time for the body would be wrong: the answer may have changed in between.
  */
 export const verifyRoutes: TypedRoutes = async (app) => {
-  app.addHook('onSend', async (_request, reply, payload) => {
-    if (reply.statusCode >= 400 && typeof payload === 'string') reply.header('x-auth-refusal', toAscii(payload))
-  })
+  repeatRefusals(app)
   app.get(
     ROUTES.verify,
     { onRequest: authenticate, schema: { response: { 204: NoContent } } },
-    async ({ auth }, reply) =>
-      reply
-        .code(204)
-        .headers({
-          'x-auth-user-id': auth.userId,
-          'x-auth-session-id': auth.sessionId,
-          'x-auth-appid': auth.appid,
-          ...(auth.externalId !== null && { 'x-auth-external-id': auth.externalId }),
-        })
-        .send(null),
+    async ({ auth }, reply) => reply.code(204).headers(authHeaders(auth)).send(null),
   )
+}
+
+/** What a backend behind a proxy is told about whoever sent a request. */
+export function authHeaders({ userId, sessionId, appid, externalId }: RequestAuth): Record<string, string> {
+  return {
+    'x-auth-user-id': userId,
+    'x-auth-session-id': sessionId,
+    'x-auth-appid': appid,
+    ...(externalId !== null && { 'x-auth-external-id': externalId }),
+  }
+}
+
+/** Repeats the body of each refusal of this application in the header `X-Auth-Refusal`. */
+export function repeatRefusals(app: FastifyInstance): void {
+  app.addHook('onSend', async (_request, reply, payload) => {
+    if (reply.statusCode >= 400 && typeof payload === 'string') reply.header('x-auth-refusal', toAscii(payload))
+  })
 }
 
 /** JSON that is a valid header: everything else than visible ASCII and space is escaped. */

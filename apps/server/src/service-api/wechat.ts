@@ -1,0 +1,100 @@
+import type { AccessToken } from '@weapp-auth/fastify'
+import { appid, object, presentUser, text, userParams } from './schemas.ts'
+import type { ServiceRoutes } from './typed-routes.ts'
+
+const accessToken = object({
+  accessToken: text,
+  expiresIn: {
+    type: 'integer',
+    description: 'Seconds for which the service hands it out. WeChat takes it for five minutes more.',
+  },
+})
+const appParams = object({ appid })
+
+/** What WeChat Pay, messages and other calls of WeChat need. It must not leave your servers. */
+export const wechatRoutes: ServiceRoutes = async (api, { weappAuth }) => {
+  api.get(
+    '/users/:id/identities',
+    {
+      config: { scope: 'wechat' },
+      schema: {
+        summary: 'The openid of a user in each mini-program',
+        params: userParams,
+        response: {
+          200: object({
+            identities: {
+              type: 'array',
+              items: object({ appid: text, openid: text, unionid: { type: ['string', 'null'] } }),
+            },
+          }),
+        },
+      },
+    },
+    async ({ params: { id } }) => {
+      const identities = await weappAuth.listIdentities(id)
+      if (identities.length === 0) presentUser(await weappAuth.findUser(id))
+      return { identities }
+    },
+  )
+
+  api.get(
+    '/users/:id/phone',
+    {
+      config: { scope: 'wechat' },
+      schema: {
+        summary: 'The whole phone number of a user',
+        params: userParams,
+        response: {
+          200: object({
+            phone: {
+              anyOf: [object({ number: text, countryCode: text, isProven: { type: 'boolean' } }), { type: 'null' }],
+              description: 'Null: the user has none. `isProven`: by a tap in WeChat, and not by your own word.',
+            },
+          }),
+        },
+      },
+    },
+    async ({ params: { id } }) => {
+      const phone = await weappAuth.findPhone(id)
+      if (!phone) presentUser(await weappAuth.findUser(id))
+      return { phone }
+    },
+  )
+
+  api.get(
+    '/apps/:appid/access-token',
+    {
+      config: { scope: 'wechat' },
+      schema: {
+        summary: 'The access_token of a mini-program, the same for all programs',
+        description:
+          'Ask for it before each call of WeChat, or keep it for a minute. A program that asks WeChat for one of its own may end it.',
+        params: appParams,
+        response: { 200: accessToken },
+      },
+    },
+    async ({ params: { appid } }) => toAnswer(await weappAuth.accessToken(appid)),
+  )
+
+  api.post(
+    '/apps/:appid/access-token/refused',
+    {
+      config: { scope: 'wechat' },
+      schema: {
+        summary: 'WeChat refused the access_token (40001, 40014, 42001): another one',
+        description:
+          'One that is there already is answered at once. Else WeChat is asked, once for all who say so. WeChat forces twenty new ones a day: after one that did not help there is a pause for all programs, and the answer is wechat_misconfigured.',
+        params: appParams,
+        body: object({
+          accessToken: { type: 'string', minLength: 1, maxLength: 1024, description: 'The refused one.' },
+        }),
+        response: { 200: accessToken },
+      },
+    },
+    async ({ params: { appid }, body }) => toAnswer(await weappAuth.accessToken(appid, body.accessToken)),
+  )
+}
+
+function toAnswer({ value, ttlMs }: AccessToken) {
+  return { accessToken: value, expiresIn: Math.floor(ttlMs / 1000) }
+}
