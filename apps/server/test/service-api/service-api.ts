@@ -1,5 +1,4 @@
 import { hash, randomBytes } from 'node:crypto'
-import type { UserStore } from '@weapp-auth/fastify'
 import type { FastifyInstance } from 'fastify'
 import { type DestinationStream, pino } from 'pino'
 import { onTestFinished } from 'vitest'
@@ -7,6 +6,7 @@ import { createLog } from '../../src/log.ts'
 import { buildServiceApi } from '../../src/service-api/app.ts'
 import { identifyByToken } from '../../src/service-api/callers.ts'
 import { parseServiceTokens, SCOPES, type Scope } from '../../src/service-api/tokens.ts'
+import type { Stores } from '../../src/stores.ts'
 import { type Column, createAuthOnPhone, startService } from '../service.ts'
 
 /** A token of each scope alone, and one of all. */
@@ -42,7 +42,7 @@ export async function startServiceApi(
     column?: Column | Record<string, string>
     logTo?: DestinationStream
     /** Stands between the service and its user store. */
-    wrapUsers?: (users: UserStore) => UserStore
+    wrapUsers?: (users: Stores['users']) => Stores['users']
   } = {},
 ) {
   const { column = 'embedded', logTo, wrapUsers = (users) => users } = o
