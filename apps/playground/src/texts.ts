@@ -1,5 +1,5 @@
 import type { Text } from './text.ts'
-import type { Lifeline } from './timeline/rows.ts'
+import type { Lifeline } from './timeline/row.ts'
 
 /** The words of the page itself; those of rows, controls and stories stand with them. */
 export const TEXTS = {
@@ -13,6 +13,7 @@ export const TEXTS = {
   toEnd: { zh: '播到最后', en: 'To the end' },
   speed: { zh: '速度', en: 'Speed' },
   stepOf: { zh: '第 {n} 步，共 {m} 步', en: 'Step {n} of {m}' },
+  nextStory: { zh: '接着看：{title}', en: 'Next: {title}' },
   code: { zh: '谁的代码', en: 'Whose code' },
   ours: { zh: '我们的 SDK', en: 'Our SDK' },
   theirs: { zh: '和教程里的写法比', en: 'Beside the tutorial’s code' },
@@ -26,6 +27,7 @@ export const TEXTS = {
   newest: { zh: '最新', en: 'Newest' },
   diagram: { zh: '发生了什么，一行一件事', en: 'What happens, a line for each thing' },
   details: { zh: '这一行是什么', en: 'What this line is' },
+  questions: { zh: '常见问题', en: 'Questions' },
   chooseRow: { zh: '点一行，看看它是什么。', en: 'Choose a line to see what it is.' },
   source: { zh: '源码', en: 'Source' },
   wechatDocs: { zh: '微信文档', en: 'WeChat’s page (Chinese)' },
@@ -37,6 +39,10 @@ export const TEXTS = {
   answer: { zh: '回答', en: 'Answer' },
   noAnswer: { zh: '还没有回答', en: 'No answer yet' },
   holdings: { zh: '谁手里有什么', en: 'Who holds what' },
+  holdingsHint: {
+    zh: '指着一样东西，看它在哪里、绝不去哪里',
+    en: 'Point at a thing to see where it lives and where it never goes',
+  },
   nothing: { zh: '什么都没有', en: 'nothing' },
   livesIn: { zh: '在这里', en: 'Lives here' },
   neverGoes: { zh: '绝不去', en: 'Never goes to' },

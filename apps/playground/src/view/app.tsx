@@ -1,4 +1,5 @@
 import type { Player } from '../player.ts'
+import { SCENARIOS } from '../scenarios.ts'
 import { say } from '../text.ts'
 import { fill, TEXTS } from '../texts.ts'
 import { Chips } from './chips.tsx'
@@ -56,15 +57,20 @@ export function App(props: PageProps) {
 
 /** What the story says at the step that is shown. */
 function Story({ player }: { player: Player }) {
-  const { steps } = player.scenario.value
+  const { id, steps } = player.scenario.value
   const index = player.step.value
+  const isOver = index === steps.length && !player.isBusy.value
+  const next = SCENARIOS[SCENARIOS.findIndex((scenario) => scenario.id === id) + 1]
   const step = steps[index - 1]
   return (
     <div class="story" aria-live="polite">
       {step && (
         <>
           <span class="number">{fill(say(TEXTS.stepOf), { n: index, m: steps.length })}</span>
-          <p>{say(step.say)}</p>
+          <p>
+            {say(step.say)}{' '}
+            {isOver && next && <a href={`#${next.id}`}>{fill(say(TEXTS.nextStory), { title: say(next.title) })}</a>}
+          </p>
         </>
       )}
       {player.problem.value && (
@@ -80,6 +86,7 @@ function Story({ player }: { player: Player }) {
 /** On a narrow screen controls and details come from below. */
 function Sheets({ stage, view, player }: PageProps) {
   const open = view.openSheet.value
+  const details = say(view.selected.value ? TEXTS.details : TEXTS.questions)
   return (
     <>
       <nav class="tabs">
@@ -95,11 +102,11 @@ function Sheets({ stage, view, player }: PageProps) {
           aria-expanded={open === 'details'}
           onClick={() => (view.openSheet.value = open === 'details' ? null : 'details')}
         >
-          {say(TEXTS.details)}
+          {details}
         </button>
       </nav>
       {open && (
-        <section class="sheet" aria-label={say(open === 'controls' ? TEXTS.controls : TEXTS.details)}>
+        <section class="sheet" aria-label={open === 'controls' ? say(TEXTS.controls) : details}>
           <button type="button" class="close" onClick={() => (view.openSheet.value = null)}>
             {say(TEXTS.close)}
           </button>

@@ -7,13 +7,14 @@ import { LIFELINE_NAMES, TEXTS } from '../texts.ts'
 import { exchangeOf } from '../timeline/exchange.ts'
 import { KINDS } from '../timeline/kinds.ts'
 import { SOURCE_LINES } from '../timeline/source-lines.ts'
+import { Questions } from './questions.tsx'
 
 /** What the selected row is, and what the story can be taken away as. */
 export function Details({ view, player }: { view: View; player: Player }) {
   const row = view.selected.value
   return (
     <section class="details" aria-label={say(TEXTS.details)}>
-      {row ? <RowDetails view={view} key={row.key} /> : <p class="hint">{say(TEXTS.chooseRow)}</p>}
+      {row ? <RowDetails view={view} key={row.key} /> : <Questions />}
       <p class="exports">
         <Copy text={() => toTest(player.scenario.value)} view={view} name={say(TEXTS.copyTest)} id="copy-test" />
         <Copy

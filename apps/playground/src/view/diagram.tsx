@@ -4,7 +4,7 @@ import type { View } from '../state.ts'
 import { say } from '../text.ts'
 import { LIFELINE_NAMES, TEXTS } from '../texts.ts'
 import { KINDS } from '../timeline/kinds.ts'
-import { LIFELINES, type Lifeline, type Row } from '../timeline/rows.ts'
+import { LIFELINES, type Lifeline, type Row } from '../timeline/row.ts'
 
 interface DiagramProps {
   rows: readonly Row[]

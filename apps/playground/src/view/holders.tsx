@@ -2,8 +2,9 @@ import type { Stage } from '../stage/stage.ts'
 import type { View } from '../state.ts'
 import { say } from '../text.ts'
 import { LIFELINE_NAMES, TEXTS } from '../texts.ts'
-import { HOLDINGS, type Holding, holdingsAfter } from '../timeline/holdings.ts'
-import { LIFELINES } from '../timeline/rows.ts'
+import { type Holding, holdingsAfter } from '../timeline/holdings.ts'
+import { LIFELINES } from '../timeline/row.ts'
+import { THINGS } from '../timeline/things.ts'
 
 /** A box for each lifeline: what it has, after the selected row or now. */
 export function Holders({ view, stage }: { view: View; stage: Stage }) {
@@ -16,6 +17,9 @@ export function Holders({ view, stage }: { view: View; stage: Stage }) {
   const holdings = holdingsAfter(until, phone)
   return (
     <section class="holders" aria-label={say(TEXTS.holdings)}>
+      <h2>
+        {say(TEXTS.holdings)} <small>{say(TEXTS.holdingsHint)}</small>
+      </h2>
       {LIFELINES.map((lifeline) => (
         <div key={lifeline} class={`holder ${lifeline}`}>
           <h3>{say(LIFELINE_NAMES[lifeline])}</h3>
@@ -32,7 +36,7 @@ export function Holders({ view, stage }: { view: View; stage: Stage }) {
 }
 
 function HoldingItem({ holding: { id, which } }: { holding: Holding }) {
-  const { name, lives, never } = HOLDINGS[id]
+  const { name, lives, never } = THINGS[id]
   const label = id === 'hash' ? `sha256(${which})` : [say(name), which].filter(Boolean).join(' ')
   const text = [`${say(TEXTS.livesIn)}: ${say(lives)}`, say(never) && `${say(TEXTS.neverGoes)}: ${say(never)}`].filter(
     Boolean,
