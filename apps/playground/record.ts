@@ -91,7 +91,23 @@ async function takeDown({ scenario, isComparing }: { scenario: string; isCompari
   const at = (ms: number) => steps.findLast(({ startMs }) => startMs <= ms) ?? steps[0]
   for (const event of stage.timeline.events.value) at(event.atMs)?.events.push(event)
   for (const screen of screens) at(screen.atMs)?.screens.push(screen)
-  return { steps, pages }
+  return { steps, pages: await Promise.all(pages.map(withOwnPictures)) }
+
+  /** The same page with its pictures in it: neither the service nor the phone that has them will be there. */
+  async function withOwnPictures(html: string): Promise<string> {
+    let own = html
+    for (const [, address = ''] of html.matchAll(/ src="((?:blob|http)[^"]+)"/g)) {
+      const image = new Image()
+      image.src = address
+      await image.decode()
+      const canvas = document.createElement('canvas')
+      canvas.width = image.naturalWidth
+      canvas.height = image.naturalHeight
+      canvas.getContext('2d')?.drawImage(image, 0, 0)
+      own = own.replaceAll(address, canvas.toDataURL('image/jpeg'))
+    }
+    return own
+  }
 }
 
 /** Times since the beginning: a recording made today and one made tomorrow differ in little. */

@@ -1,4 +1,4 @@
-import type { Check, Scenario } from './scenarios.ts'
+import type { Check, Scenario } from './scenario.ts'
 import type { Action } from './stage/actions.ts'
 
 /**
@@ -99,7 +99,12 @@ function codeOf(action: Action): string[] {
     case 'open':
       return [`await open('${action.phone}')`]
     case 'tap':
-      return [`await running.${action.phone}.tap(${text(action.target)})`]
+      return [
+        `await running.${action.phone}.waitFor(${text(action.target)})`,
+        `await running.${action.phone}.tap(${text(action.target)})`,
+      ]
+    case 'input':
+      return [`await running.${action.phone}.input(${text(action.target)}, ${text(action.value)})`]
     case 'refresh':
       return [`await running.${action.phone}.pullDownRefresh()`]
     case 'tab':
@@ -145,6 +150,9 @@ function codeOf(action: Action): string[] {
 
 function toExpectation(check: Check): string {
   if ('shows' in check) return `  expect(running.${check.phone}.exists(${JSON.stringify(check.shows)})).toBe(true)`
+  if ('isNewUser' in check) {
+    return `  expect(running.${check.phone}.module('auth').auth.getSession()).toMatchObject({ user: { isNew: true } })`
+  }
   if (check.count === 'sign-in') return `  expect(countSignIns()).toBe(${check.is})`
   const where = check.where ? `, ${JSON.stringify(check.where)}` : ''
   return `  expect(count('${check.count}'${where})).toBe(${check.is})`

@@ -1,4 +1,5 @@
-import type { Check, Scenario } from './scenarios.ts'
+import type { Check, Scenario } from './scenario.ts'
+import { authOf } from './stage/actions.ts'
 import type { Stage } from './stage/stage.ts'
 
 /** What each failed check of a story found on our phones, one sentence each; empty when the story went well. */
@@ -7,9 +8,13 @@ export function failedChecks({ checks }: Scenario, stage: Stage): string[] {
 }
 
 function problemOf(check: Check, stage: Stage): string | null {
-  if ('shows' in check) {
-    const entry = stage.shown.value.find(({ name, track }) => name === check.phone && track === 'ours')
-    return entry?.phone.running()?.exists(check.shows) ? null : `phone ${check.phone} does not show ${check.shows}`
+  if ('phone' in check) {
+    const phone = stage.shown.value.find(({ name, track }) => name === check.phone && track === 'ours')?.phone
+    if ('shows' in check) {
+      return phone?.running()?.exists(check.shows) ? null : `phone ${check.phone} does not show ${check.shows}`
+    }
+    const isNew = phone?.running() && authOf(phone).getSession?.()?.user.isNew
+    return isNew ? null : `the user of phone ${check.phone} is not a new one`
   }
   const ours = stage.timeline.events.value.filter(
     ({ phase, entry }) =>

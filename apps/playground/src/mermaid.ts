@@ -1,5 +1,5 @@
 import { say, type Text } from './text.ts'
-import { LIFELINES, type Row } from './timeline/rows.ts'
+import { LIFELINES, type Row } from './timeline/row.ts'
 
 /** The diagram as text for mermaid: https://mermaid.js.org/syntax/sequenceDiagram.html */
 export function toMermaid(rows: readonly Row[], names: Record<(typeof LIFELINES)[number], Text>): string {

@@ -1,5 +1,6 @@
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals'
-import { findScenario, SCENARIOS, type Scenario } from './scenarios.ts'
+import type { Scenario } from './scenario.ts'
+import { findScenario, SCENARIOS } from './scenarios.ts'
 import type { Stage } from './stage/stage.ts'
 
 /** Plays scenarios step by step. */

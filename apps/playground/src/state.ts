@@ -2,7 +2,8 @@ import { computed, signal } from '@preact/signals'
 import type { Player } from './player.ts'
 import type { Stage, Track } from './stage/stage.ts'
 import type { LedgerEvent } from './timeline/events.ts'
-import { type Row, toRows } from './timeline/rows.ts'
+import type { Row } from './timeline/row.ts'
+import { toRows } from './timeline/rows.ts'
 
 /** What the reader looks at; what happens is the stage's. */
 export function createView(stage: Stage, player: Player) {

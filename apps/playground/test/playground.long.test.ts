@@ -163,6 +163,23 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
     await expect.poll(rows).toBe(all)
   })
 
+  test('a newcomer finds the four questions answered, and stories that show the answers, one leading to the next', async () => {
+    const { page } = await open('first')
+    await untilTold(page)
+    expect(await page.locator('.questions dt').allTextContents()).toEqual([
+      'token 在哪里？',
+      '微信知道什么？',
+      'token 过期了会怎样？',
+      '为什么不能见到 401 就登录？',
+    ])
+    await page.click('.story a')
+    await page.waitForFunction(() => location.hash === '#warm')
+    await page.locator('.questions a', { hasText: '401 不是会话的问题' }).click()
+    await page.waitForFunction(() => location.hash === '#foreign-401')
+    await untilTold(page)
+    expect(await page.textContent('.story p')).toContain('其他请求照常成功')
+  })
+
   test('English, by the browser and by the switch', async () => {
     const { page } = await open('first', { locale: 'en-US' })
     await untilTold(page)
@@ -202,17 +219,10 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
     test.each(['light', 'dark'] as const)('%s: axe-core has no serious finding', async (colorScheme) => {
       const { page, complaints } = await open('redis-down', { ...size, colorScheme })
       await untilTold(page)
-      await page.click('.row[data-kind="request.outage"]')
       await page.evaluate(axe.source)
-      const { violations } = await page.evaluate(() =>
-        (
-          globalThis as unknown as {
-            axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> }
-          }
-        ).axe.run(),
-      )
-      const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      expect(serious.map(({ id, nodes }) => [id, ...nodes.slice(0, 3).map(({ html }) => html)])).toEqual([])
+      expect(await seriousFindings(page)).toEqual([])
+      await page.click('.row[data-kind="request.outage"]')
+      expect(await seriousFindings(page)).toEqual([])
       expect(complaints).toEqual([])
     })
   })
@@ -256,6 +266,19 @@ function outlineOfRecording(id: string, isComparing: boolean): string[] {
     steps.flatMap(({ events }) => events),
     trackOf,
   )
+}
+
+/** What axe-core, which the page has loaded, calls serious or critical. */
+async function seriousFindings(page: Page): Promise<string[][]> {
+  const { violations } = await page.evaluate(() =>
+    (
+      globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> }
+      }
+    ).axe.run(),
+  )
+  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+  return serious.map(({ id, nodes }) => [id, ...nodes.slice(0, 3).map(({ html }) => html)])
 }
 
 function overflow(page: Page): Promise<number> {

@@ -70,6 +70,52 @@ describe('the rows of a timeline', () => {
   ])('%o is a row of the kind %s', (answer, kind) => {
     expect(toRows([ended({ ...request, ...answer }, 1000)])[0]?.kind).toBe(kind)
   })
+
+  test.each([
+    ['POST', '/v1/sessions', 'sign-in'],
+    ['GET', '/v1/session', 'question'],
+    ['DELETE', '/v1/session', 'sign-out'],
+    ['DELETE', '/v1/sessions', 'sign-out'],
+    ['DELETE', '/v1/sessions/abc', 'sign-out'],
+    ['GET', '/v1/sessions', 'request'],
+    ['POST', '/v1/me/avatar', 'avatar'],
+    ['POST', '/v1/me/profile', 'profile'],
+    ['POST', '/v1/me/phone', 'phone'],
+    ['DELETE', '/v1/me/phone', 'unbind'],
+    ['DELETE', '/v1/me', 'erase'],
+    ['GET', '/v1/me', 'request'],
+    ['POST', '/orders', 'request'],
+  ])('%s %s is about: %s', (method, path, subject) => {
+    const call = { event: path.endsWith('avatar') ? 'wx.uploadFile' : 'wx.request', method, call: 1 }
+    const url = `https://a.example${path}`
+    const rows = toRows([begun({ ...call, url }, 1000), ended({ ...call, url, statusCode: 200 }, 1100)])
+    expect(rows.map(({ kind }) => kind)).toEqual([`${subject}.call`, `${subject}.ok`])
+  })
+
+  test.each([
+    ['jscode2session', 'exchange', { sessionKey: 'k1' }],
+    ['stable_token', 'access-token', { accessToken: 'a1' }],
+    ['getuserphonenumber', 'number', {}],
+  ])('the call %s of the service is a question and an answer of WeChat', (event, subject, gift) => {
+    const call = { side: 'wechat' as const, event, call: 1 }
+    const rows = toRows([begun(call, 1000), ended({ ...call, ...gift, errcode: 0 }, 1100)])
+    expect(rows.map(({ kind }) => kind)).toEqual([`${subject}.call`, `${subject}.ok`])
+    expect(toRows([ended({ ...call, errcode: 40029 }, 1000)])[0]).toMatchObject({
+      kind: 'exchange.refused',
+      label: 'errcode 40029',
+    })
+  })
+
+  test('a getPhoneNumber button gives a code, or the reason why not', () => {
+    const call = { event: 'getPhoneNumber', call: 1 }
+    const given = toRows([begun(call, 1000), ended({ ...call, code: 'p1' }, 1100)])
+    expect(given.map(({ kind, label }) => [kind, label])).toEqual([
+      ['phone-code.call', 'getPhoneNumber'],
+      ['phone-code.ok', 'code p1'],
+    ])
+    const [refused] = toRows([ended({ ...call, errMsg: 'getPhoneNumber:fail user deny' }, 1000)])
+    expect(refused).toMatchObject({ kind: 'phone-code.fail', label: 'user deny', isTrouble: true })
+  })
 })
 
 test.each(Object.entries(KINDS).flatMap(([id, { source }]) => (source ? [[id, source] as const] : [])))(

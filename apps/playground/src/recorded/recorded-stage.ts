@@ -1,5 +1,5 @@
 import { batch, signal } from '@preact/signals'
-import type { Scenario } from '../scenarios.ts'
+import type { Scenario } from '../scenario.ts'
 import type { BuiltApp } from '../stage/built-app.ts'
 import type { Chrome, ShownPhone } from '../stage/phone.ts'
 import type { Stage, StagePhone } from '../stage/stage.ts'

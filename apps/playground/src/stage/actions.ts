@@ -1,5 +1,5 @@
 import type { Fault, FaultPoint } from '@weapp-auth/emulator/browser'
-import type { Phone } from './phone.ts'
+import type { Phone, ShownPhone } from './phone.ts'
 import type { Backstage, StoreMode } from './wechat.ts'
 
 /** The phones of a story: A has our code, B is the same user's other phone. */
@@ -9,7 +9,9 @@ export type PhoneName = 'A' | 'B'
 export type Action =
   /** A cold start of the mini-program. */
   | { do: 'open'; phone: PhoneName }
+  /** Waits until `target` is on the screen. */
   | { do: 'tap'; phone: PhoneName; target: string }
+  | { do: 'input'; phone: PhoneName; target: string; value: string }
   | { do: 'refresh'; phone: PhoneName }
   | { do: 'tab'; phone: PhoneName; page: string }
   /** So many requests of the app at once. `waits: false`: the story goes on before they are answered. */
@@ -44,6 +46,7 @@ export interface Cast {
 export interface AppAuth {
   request(options: object): Promise<{ statusCode: number; data: unknown }>
   ensureSessionKey?(): Promise<void>
+  getSession?(): { user: { isNew?: boolean } } | null
 }
 
 export async function perform(action: Action, cast: Cast): Promise<void> {
@@ -124,7 +127,10 @@ async function performOn(
   if (!app) throw new Error(`phone ${phone.name} is not open`)
   switch (action.do) {
     case 'tap':
+      await app.waitFor(action.target)
       return app.tap(action.target)
+    case 'input':
+      return app.input(action.target, action.value)
     case 'refresh':
       return app.pullDownRefresh()
     case 'tab':
@@ -162,7 +168,7 @@ function sendRequests(phone: Phone, { count, url = '/products', waits = true }: 
   return waits ? all.then(() => {}) : Promise.resolve()
 }
 
-export function authOf(phone: Phone): AppAuth {
+export function authOf(phone: ShownPhone): AppAuth {
   const app = phone.running()
   if (!app) throw new Error(`phone ${phone.name} is not open`)
   return (app.module('auth') as { auth: AppAuth }).auth

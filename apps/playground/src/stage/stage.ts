@@ -2,7 +2,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from '@prea
 import { createLedger, type LedgerEntry } from '@weapp-auth/emulator/browser'
 import type { Control } from '../controls.ts'
 import { findControl } from '../controls.ts'
-import type { Scenario } from '../scenarios.ts'
+import type { Scenario } from '../scenario.ts'
 import { toEvent } from '../timeline/events.ts'
 import { createTimeline, type Timeline } from '../timeline/timeline.ts'
 import { type Cast, type PhoneName, perform } from './actions.ts'
@@ -70,7 +70,8 @@ export function createStage({ backstage, apps }: StageDeps): LiveStage {
 
   ledger.onBegin((start) => take('page', 'begun', start as unknown as LedgerEntry))
   ledger.onEntry((entry) => {
-    if (entry.event === 'wx.login' && entry.code) phoneOfCode.set(String(entry.code), String(entry.device))
+    if ((entry.event === 'wx.login' || entry.event === 'getPhoneNumber') && entry.code)
+      phoneOfCode.set(String(entry.code), String(entry.device))
     take('page', 'ended', entry)
   })
   backstage.listen((entry, phase) => take('backstage', phase, entry))
@@ -86,7 +87,8 @@ export function createStage({ backstage, apps }: StageDeps): LiveStage {
   function phoneOf(entry: LedgerEntry): string | null {
     if (entry.side === 'service') return String(entry.phone ?? '')
     if (entry.device !== undefined) return entry.device
-    if (entry.event === 'jscode2session') return phoneOfCode.get(String(entry.code)) ?? ''
+    if (entry.event === 'jscode2session' || entry.event === 'getuserphonenumber')
+      return phoneOfCode.get(String(entry.code)) ?? ''
     return null
   }
 

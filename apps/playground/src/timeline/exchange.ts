@@ -1,5 +1,6 @@
+import type { LedgerEntry } from '@weapp-auth/emulator/browser'
 import type { LedgerEvent } from './events.ts'
-import type { Row } from './rows.ts'
+import type { Row } from './row.ts'
 
 /** Both halves of what a row belongs to, as text; secrets are masked by the ledger already. */
 export interface Exchange {
@@ -15,7 +16,7 @@ export function exchangeOf(row: Row, events: readonly LedgerEvent[]): Exchange |
   const begun = event.phase === 'begun' ? event : other
   const ended = event.phase === 'ended' ? event : other
   if (entry.event === 'wx.request' || entry.event === 'wx.uploadFile') return httpExchange(begun, ended)
-  if (entry.event === 'jscode2session') return wechatExchange(begun ?? ended, ended)
+  if (entry.side === 'wechat') return wechatExchange(begun ?? ended, ended)
   if (entry.side === 'service') {
     const calls = row.events.map(({ entry, atMs }) => {
       const ids = [entry.sessionId && `session ${entry.sessionId}…`, entry.userId && `user ${entry.userId}`]
@@ -24,6 +25,9 @@ export function exchangeOf(row: Row, events: readonly LedgerEvent[]): Exchange |
       return { call: `${entry.event}(${known})`, outcome: [outcomeOf(entry), took].filter(Boolean).join('  ') }
     })
     return { request: calls.map(({ call }) => call).join('\n'), answer: calls.map(({ outcome }) => outcome).join('\n') }
+  }
+  if (entry.event === 'getPhoneNumber') {
+    return { request: '<button open-type="getPhoneNumber">', answer: ended ? plain(ended.entry) : null }
   }
   if (entry.event.startsWith('wx.')) {
     const { key, sync } = entry
@@ -55,20 +59,34 @@ function httpExchange(begun: LedgerEvent | undefined, ended: LedgerEvent | undef
   }
 }
 
-function wechatExchange(begun: LedgerEvent | undefined, ended: LedgerEvent | undefined): Exchange {
-  const appid = begun?.entry.appid
-  const code = begun?.entry.code
-  const request = `GET /sns/jscode2session\n  ?appid=${appid}\n  &secret=••••••••\n  &js_code=${code}\n  &grant_type=authorization_code`
+/** What the service sends to WeChat, by the name of the call, and what it gets. Personal data is not in the ledger. */
+const WECHAT_CALLS: Record<string, { request(entry: LedgerEntry): string; body(entry: LedgerEntry): object }> = {
+  jscode2session: {
+    request: ({ appid, code }) =>
+      `GET /sns/jscode2session\n  ?appid=${appid}\n  &secret=••••••••\n  &js_code=${code}\n  &grant_type=authorization_code`,
+    body: ({ sessionKey }) => ({ openid: 'o••••••••', session_key: sessionKey }),
+  },
+  stable_token: {
+    request: ({ appid }) =>
+      `POST /cgi-bin/stable_token\n\n${asJson({ grant_type: 'client_credential', appid, secret: '••••••••' })}`,
+    body: ({ accessToken }) => ({ access_token: accessToken, expires_in: 7200 }),
+  },
+  getuserphonenumber: {
+    request: ({ accessToken, code }) =>
+      `POST /wxa/business/getuserphonenumber\n  ?access_token=${accessToken}\n\n${asJson({ code, openid: 'o••••••••' })}`,
+    body: () => ({ phone_info: { purePhoneNumber: '•••••••••••', countryCode: '86' } }),
+  },
+}
+
+function wechatExchange(begun: LedgerEvent | undefined, ended: LedgerEvent | undefined): Exchange | null {
+  const asked = begun?.entry
+  const call = asked && WECHAT_CALLS[asked.event]
+  if (!call) return null
+  const request = call.request(asked)
   if (!ended) return { request, answer: null }
-  const { errcode, sessionKey, fault } = ended.entry
-  if (errcode === 0) {
-    const body = { openid: 'o••••••••', session_key: sessionKey, errcode }
-    return { request, answer: `200\n\n${JSON.stringify(body, null, 2)}` }
-  }
-  return {
-    request,
-    answer: typeof errcode === 'number' ? `200\n\n${JSON.stringify({ errcode }, null, 2)}` : String(fault),
-  }
+  const { errcode, fault } = ended.entry
+  if (typeof errcode !== 'number') return { request, answer: String(fault) }
+  return { request, answer: `200\n\n${asJson({ ...(errcode === 0 && call.body(ended.entry)), errcode })}` }
 }
 
 function outcomeOf({ failed, found, isNew, revoked, result }: LedgerEvent['entry']): string {
@@ -91,8 +109,12 @@ function plain({ code, errMsg, fromCache, found }: LedgerEvent['entry']): string
 
 function pretty(text: string): string {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2)
+    return asJson(JSON.parse(text))
   } catch {
     return text
   }
+}
+
+function asJson(value: unknown): string {
+  return JSON.stringify(value, null, 2)
 }

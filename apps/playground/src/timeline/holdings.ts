@@ -1,135 +1,142 @@
-import type { Text } from '../text.ts'
+import type { LedgerEntry } from '@weapp-auth/emulator/browser'
 import type { LedgerEvent } from './events.ts'
-import type { Lifeline } from './rows.ts'
+import type { Lifeline } from './row.ts'
+import type { THINGS } from './things.ts'
 
 /** Something that one of the four has. */
 export interface Holding {
-  id: keyof typeof HOLDINGS
+  id: keyof typeof THINGS
   /** Which one: `#1`, `k2`. */
   which: string
 }
 
-/** Where a thing lives and where it never goes, for those who point at it. */
-export const HOLDINGS = {
-  code: {
-    name: { zh: 'code', en: 'code' },
-    lives: {
-      zh: '在手机和服务器之间走一次，用过就没有价值了',
-      en: 'travels once from the phone to your server, and is worth nothing afterwards',
-    },
-    never: { zh: '日志、地址栏', en: 'logs and addresses' },
-  },
-  token: {
-    name: { zh: 'token', en: 'token' },
-    lives: {
-      zh: '手机的本地存储里，放在 Authorization 头里发送',
-      en: 'in the phone’s storage; sent in the Authorization header',
-    },
-    never: { zh: '服务器的数据库、日志、地址栏', en: 'the database, logs and addresses' },
-  },
-  secret: {
-    name: { zh: 'appSecret', en: 'appSecret' },
-    lives: { zh: '服务器的环境变量里', en: 'in the environment of your server' },
-    never: { zh: '手机、代码仓库、日志', en: 'the phone, the repository and logs' },
-  },
-  openid: {
-    name: { zh: 'openid', en: 'openid' },
-    lives: { zh: '微信那里，以及你的用户表里', en: 'at WeChat, and in your users table' },
-    never: { zh: '手机、日志', en: 'the phone and logs' },
-  },
-  key: {
-    name: { zh: 'session_key', en: 'session_key' },
-    lives: { zh: '微信那里；服务器有一份，加密存放', en: 'at WeChat; your server has a copy, sealed' },
-    never: { zh: '手机、日志、明文的数据库列', en: 'the phone, logs and plain columns' },
-  },
-  sealed: {
-    name: { zh: '加密的 session_key', en: 'session_key, sealed' },
-    lives: { zh: '用户库里，用服务器的密钥加密', en: 'in the user store, sealed with a key of the server' },
-    never: { zh: '手机、日志', en: 'the phone and logs' },
-  },
-  hash: {
-    name: { zh: 'sha256', en: 'sha256' },
-    lives: { zh: '会话存储里。从它算不出 token', en: 'in the session store. The token cannot be computed from it' },
-    never: { zh: '手机不需要它', en: 'the phone has no use for it' },
-  },
-  user: {
-    name: { zh: '用户', en: 'user' },
-    lives: { zh: '用户库里：你自己的编号，不是 openid', en: 'in the user store: an id of your own, not the openid' },
-    never: { zh: '', en: '' },
-  },
-  tombstone: {
-    name: { zh: '墓碑', en: 'tombstone' },
-    lives: {
-      zh: '会话原来的位置上，直到它本来会过期的时候',
-      en: 'in the place of the session, until it would have expired',
-    },
-    never: { zh: '', en: '' },
-  },
-} satisfies Record<string, { name: Text; lives: Text; never: Text }>
-
 export type Holdings = Record<Lifeline, Holding[]>
+
+/** What is known of one phone and its user. Null: nobody has it. */
+interface Known {
+  token: string | null
+  code: string | null
+  isCodeAtServer: boolean
+  phoneCode: string | null
+  isPhoneCodeAtServer: boolean
+  /** WeChat's session_key. */
+  key: string | null
+  /** The one that the server keeps. */
+  sealed: string | null
+  isOpenidKnown: boolean
+  isNumberKnown: boolean
+  hasUser: boolean
+  hasNumber: boolean
+  session: { id: string; token: string; ended: string | null } | null
+}
 
 /** Who holds what after `events`, seen for one phone and its user. */
 export function holdingsAfter(events: readonly LedgerEvent[], phone: string): Holdings {
-  let token: string | null = null
-  let code: string | null = null
-  let codeAtServer = false
-  let key: string | null = null
-  let sealed: string | null = null
-  let hasOpenid = false
-  let hasUser = false
-  let session: { id: string; token: string; ended: string | null } | null = null
-
-  for (const { entry, phase } of events) {
-    if (entry.event === 'session_key.expired') key = null
-    if (entry.event === 'sessions.revokeAll' && entry.phone !== phone && session && phase === 'ended')
-      session.ended = '…'
-    if ((entry.device ?? entry.phone) !== phone) continue
-    const isSignIn = entry.event === 'wx.request' && entry.method === 'POST' && /\/sessions$/.test(String(entry.url))
-    if (phase === 'begun') {
-      if (isSignIn) codeAtServer = true
-      continue
-    }
-    if (entry.event === 'wx.login' && entry.code) {
-      code = String(entry.code)
-      hasOpenid = true
-    }
-    if (isSignIn) {
-      code = null
-      codeAtServer = false
-      if (entry.token) {
-        token = String(entry.token)
-        if (session && session.token === '') session.token = token
-      }
-    } else if (entry.statusCode === 401 && String(entry.code).startsWith('session_') && entry.bearer === token) {
-      token = null
-      if (session && entry.reason) session.ended = String(entry.reason)
-      else session = null
-    }
-    if (entry.event === 'wx.clearStorage') token = null
-    if (entry.event === 'jscode2session' && entry.sessionKey) key = String(entry.sessionKey)
-    if (entry.event === 'users.signIn' && !entry.failed) {
-      hasUser = true
-      sealed = key
-    }
-    if (entry.event === 'sessions.create' && !entry.failed) {
-      session = { id: String(entry.sessionId ?? ''), token: '', ended: null }
-    }
+  const known: Known = {
+    token: null,
+    code: null,
+    isCodeAtServer: false,
+    phoneCode: null,
+    isPhoneCodeAtServer: false,
+    key: null,
+    sealed: null,
+    isOpenidKnown: false,
+    isNumberKnown: false,
+    hasUser: false,
+    hasNumber: false,
+    session: null,
   }
+  for (const { entry, phase } of events) {
+    if (phase === 'ended') learnOfOthers(known, entry, phone)
+    if ((entry.device ?? entry.phone) !== phone) continue
+    if (entry.event === 'wx.request') learnOfRequest(known, entry, phase)
+    else if (phase === 'ended') learn(known, entry)
+  }
+  return toHoldings(known)
+}
 
-  const list = (...items: (Holding | false | null)[]) => items.filter((item) => item !== false && item !== null)
+/** What the user's other phones, or nobody in particular, did to this one. */
+function learnOfOthers(known: Known, { event, failed, phone }: LedgerEntry, ours: string): void {
+  if (event === 'session_key.expired') known.key = null
+  if (event === 'sessions.revokeAll' && phone !== ours && known.session) known.session.ended = '…'
+  if (event !== 'users.eraseUser' || failed) return
+  Object.assign(known, { hasUser: false, hasNumber: false, sealed: null } satisfies Partial<Known>)
+  if (known.session) known.session.ended = 'erased'
+}
+
+function learnOfRequest(known: Known, entry: LedgerEntry, phase: LedgerEvent['phase']): void {
+  const target = `${entry.method} ${entry.url}`
+  const isSignIn = /^POST .*\/sessions$/.test(target)
+  const takesPhoneCode = isSignIn || /^POST .*\/me\/phone$/.test(target)
+  if (phase === 'begun') {
+    if (isSignIn) known.isCodeAtServer = true
+    if (takesPhoneCode) known.isPhoneCodeAtServer = true
+    return
+  }
+  if (takesPhoneCode) Object.assign(known, { phoneCode: null, isPhoneCodeAtServer: false } satisfies Partial<Known>)
+  if (isSignIn) {
+    Object.assign(known, { code: null, isCodeAtServer: false } satisfies Partial<Known>)
+    if (!entry.token) return
+    known.token = String(entry.token)
+    if (known.session?.token === '') known.session.token = known.token
+  } else if (entry.statusCode === 401 && String(entry.code).startsWith('session_') && entry.bearer === known.token) {
+    known.token = null
+    if (known.session && entry.reason) known.session.ended = String(entry.reason)
+    else known.session = null
+  } else if (/^DELETE .*\/(session|me)$/.test(target) && entry.statusCode === 204) {
+    // Signed out, or the account is gone: the token is worth nothing.
+    known.token = null
+    if (known.session) known.session.ended ??= 'signed_out'
+  }
+}
+
+function learn(known: Known, entry: LedgerEntry): void {
+  if (entry.failed || entry.errMsg !== undefined) return
+  switch (entry.event) {
+    case 'wx.login':
+      if (entry.code) Object.assign(known, { code: String(entry.code), isOpenidKnown: true } satisfies Partial<Known>)
+      return
+    case 'getPhoneNumber':
+      Object.assign(known, { phoneCode: String(entry.code), isNumberKnown: true } satisfies Partial<Known>)
+      return
+    case 'wx.clearStorage':
+      known.token = null
+      return
+    case 'jscode2session':
+      if (entry.sessionKey) known.key = String(entry.sessionKey)
+      return
+    case 'users.signIn':
+      Object.assign(known, { hasUser: true, sealed: known.key } satisfies Partial<Known>)
+      return
+    case 'users.prove':
+    case 'users.remove':
+      known.hasNumber = entry.event === 'users.prove'
+      return
+    case 'sessions.create':
+      known.session = { id: String(entry.sessionId ?? ''), token: '', ended: null }
+  }
+}
+
+function toHoldings(known: Known): Holdings {
+  const { token, code, phoneCode, key, sealed, session } = known
+  const has = (id: Holding['id'], which: string | null | false) =>
+    which === null || which === false ? [] : [{ id, which }]
+  const is = (id: Holding['id'], isHeld: boolean) => has(id, isHeld && '')
   return {
-    phone: list(token !== null && { id: 'token', which: token }, code !== null && { id: 'code', which: code }),
-    service: list({ id: 'secret', which: '' }, codeAtServer && code !== null && { id: 'code', which: code }),
-    wechat: list(hasOpenid && { id: 'openid', which: '' }, key !== null && { id: 'key', which: key }),
-    stores: list(
-      session &&
-        (session.ended === null
-          ? { id: 'hash', which: session.token || session.id }
-          : { id: 'tombstone', which: session.ended }),
-      hasUser && { id: 'user', which: '' },
-      hasUser && { id: 'openid', which: '' },
-      sealed !== null && { id: 'sealed', which: sealed },
-    ),
+    phone: [...has('token', token), ...has('code', code), ...has('phoneCode', phoneCode)],
+    service: [
+      ...is('secret', true),
+      ...has('code', known.isCodeAtServer && code),
+      ...has('phoneCode', known.isPhoneCodeAtServer && phoneCode),
+    ],
+    wechat: [...is('openid', known.isOpenidKnown), ...has('key', key), ...is('number', known.isNumberKnown)],
+    stores: [
+      ...has('hash', session?.ended === null && (session.token || session.id)),
+      ...has('tombstone', session?.ended ?? null),
+      ...is('user', known.hasUser),
+      ...is('openid', known.hasUser),
+      ...has('sealed', sealed),
+      ...is('number', known.hasNumber),
+    ],
   }
 }

@@ -1,6 +1,7 @@
 import { computed, type ReadonlySignal, signal } from '@preact/signals'
 import { compareEvents, type LedgerEvent } from './events.ts'
-import { type Row, toRows } from './rows.ts'
+import type { Row } from './row.ts'
+import { toRows } from './rows.ts'
 
 /** What happened, in order, from both ledgers. */
 export interface Timeline {
