@@ -27,8 +27,8 @@ export interface AvatarsOptions {
   /** `createFolderAvatarStore`, `createS3AvatarStore` or one of your own. */
   store: AvatarStore
   /**
-   * The https address in front of a slash and the name of a picture: that of this service with `/avatars`, or that of the bucket
-   * or a CDN. Default: the address that the picture was sent to, which behind a proxy needs Fastify's `trustProxy`.
+   * The https address of the pictures, without the slash before their names: that of this service with `/avatars`, or that of the
+   * bucket or a CDN. Default: the address that the picture was sent to, which behind a proxy needs Fastify's `trustProxy`.
    */
   publicUrl?: string
 }

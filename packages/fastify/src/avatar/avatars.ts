@@ -5,7 +5,7 @@ import type { AvatarStore } from './avatar-store.ts'
 import { nameIn, newAvatarName, ownerOf } from './names.ts'
 
 const TURN_MS = 4_000
-/** An upload that has kept its picture needs a moment until the profile shows it. */
+/** A picture that is younger than this may belong to an upload whose profile does not show it yet. */
 const UNCLAIMED_MS = 60_000
 
 /** The pictures of users, and the profiles that show them. */
@@ -23,7 +23,7 @@ export interface Avatars {
   erase(userId: string): Promise<void>
 }
 
-/** What {@link createAvatars} is made of. */
+/** What {@link createAvatars} needs. */
 export interface AvatarsDeps {
   store: AvatarStore
   users: UserStore
@@ -33,7 +33,7 @@ export interface AvatarsDeps {
 
 /** Joins pictures and profiles. */
 export function createAvatars({ store, users, warn }: AvatarsDeps): Avatars {
-  // Otherwise two uploads at once would both replace the first picture, and one of theirs would stay.
+  // Without turns two uploads at the same time would both replace the first picture, and one of the two new ones would stay.
   const takeTurns = createTurns(TURN_MS, () => {
     return new ApiError('store_unavailable', 'other changes of this profile take too long', { retryAfterSeconds: 1 })
   })
@@ -62,13 +62,13 @@ export function createAvatars({ store, users, warn }: AvatarsDeps): Avatars {
       if (!before || !after) return after
       const old = nameIn(before.profile.avatarUrl, userId)
       const current = nameIn(after.profile.avatarUrl, userId)
-      // The answer does not wait for it.
+      // The answer to the phone does not wait for this.
       if (old !== current) void removeOld(userId, old, current).catch(tell)
       return after
     })
   }
 
-  /** Also what a process that was killed between keeping a picture and changing the profile has left. */
+  /** Also removes what a process has left that was killed after it kept a picture and before it changed the profile. */
   async function removeOld(userId: string, old: string | null, current: string | null): Promise<void> {
     if (old !== null) await store.remove(old)
     const kept = await store.list(ownerOf(userId))

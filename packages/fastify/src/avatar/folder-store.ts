@@ -4,7 +4,7 @@ import { guardStore } from '../store-failure.ts'
 import type { AvatarStore } from './avatar-store.ts'
 import { AVATAR_NAME } from './names.ts'
 
-/** Names begin with random hex digits: so many of them make 4 096 folders, and a million pictures are 250 in each. */
+/** So many hex digits of a name choose its folder: there are 4 096, and of a million pictures each has 250. */
 const SHARD_DIGITS = 3
 
 /**
@@ -25,7 +25,7 @@ export function createFolderAvatarStore({ folder }: { folder: string }): AvatarS
         await writeFile(unfinished, jpeg, { flush: true })
         await rename(unfinished, join(shard, name))
       } catch (error) {
-        // A full disk has kept a part of it.
+        // A full disk may have kept a part of the picture.
         await rm(unfinished, { force: true }).catch(() => {})
         throw error
       }

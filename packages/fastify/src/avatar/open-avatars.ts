@@ -10,7 +10,7 @@ import { createRedraw } from './picture.ts'
 import { avatarFileRoutes, avatarRoutes, type PictureReader } from './routes.ts'
 import { createUploads } from './upload.ts'
 
-/** What the plugin gives to avatars. */
+/** What avatars need of the plugin. */
 export interface AvatarsDeps extends AvatarsOptions {
   users: UserStore
   recentUsers: RecentUsers
@@ -36,8 +36,8 @@ interface AvatarLibraries {
 }
 
 /**
- * Prepares what avatars need. The libraries are looked for now, so that a missing one is told at the start, and loaded with the
- * first picture: sharp takes 20 MB.
+ * Prepares avatars. Looks for the libraries now, so that a missing one is told at the start, and loads them with the first
+ * picture, because sharp takes 20 MB.
  *
  * @returns null, after a warning that says what to do, when a library is not installed
  * @throws TypeError when `publicUrl` is no address
@@ -78,7 +78,7 @@ export async function openAvatars(
   }
 }
 
-/** @throws Error when one is not installed */
+/** @throws Error when a library is not installed */
 function findLibraries(): void {
   const { resolve } = createRequire(import.meta.url)
   for (const library of ['sharp', '@fastify/busboy']) resolve(library)

@@ -1,16 +1,16 @@
 import type sharpModule from 'sharp'
 import { ApiError } from '../api-error.ts'
 
-/** The longer side of what is kept. */
+/** The longer side of a kept picture. */
 const SIDE_PX = 512
 const MAX_PIXELS = 50_000_000
-/** A picture within the limits takes a second or two on a slow machine. */
+/** Decoding is given up after this. A picture within the limits takes a second or two on a slow machine. */
 const DECODE_SECONDS = 10
 /** Pictures decoded at a time: one of 50 million pixels takes up to 200 MB. */
 const AT_A_TIME = 2
 const MAX_WAITING = 20
 
-/** The first bytes of each kind of file, in hex; how the file is called and labelled does not count. */
+/** The first bytes of each kind of file, in hex. The name and the media type of a file do not count. */
 const SIGNATURES: readonly (readonly [format: string, start: RegExp])[] = [
   ['jpeg', /^ffd8ff/],
   ['png', /^89504e470d0a1a0a/],
@@ -61,7 +61,7 @@ function findFormat(file: Buffer): string | null {
   return SIGNATURES.find(([, signature]) => signature.test(start))?.[0] ?? null
 }
 
-/** Runs work, `size` at a time. So many more wait, and the rest is refused. */
+/** Runs `size` pieces of work at a time. `maxWaiting` more wait, and the rest is refused. */
 function createSlots(size: number, maxWaiting: number): <T>(work: () => Promise<T>) => Promise<T> {
   let free = size
   const waiting: (() => void)[] = []
@@ -72,7 +72,7 @@ function createSlots(size: number, maxWaiting: number): <T>(work: () => Promise<
     try {
       return await work()
     } finally {
-      // A place goes straight to the next one, so that nobody can take it in between.
+      // The place goes straight to the work that has waited longest, so that no new work takes it.
       const next = waiting.shift()
       if (next) next()
       else free += 1

@@ -13,7 +13,7 @@ import { AVATAR_NAME } from './names.ts'
 import type { Redraw } from './picture.ts'
 import type { Uploads } from './upload.ts'
 
-/** A name stands for one picture for ever. */
+/** For ever: a name is never given to another picture. */
 const CACHE = 'public, max-age=31536000, immutable'
 
 /** Reads pictures out of requests, and draws them anew. */
@@ -30,7 +30,7 @@ export interface AvatarRoutesOptions {
   recentUsers: RecentUsers
   /** How often one user may send a picture. */
   limit: RouteLimit
-  /** What stands in front of a slash and the name of a picture; null: the address of this service, as the request has it. */
+  /** The address of the pictures, without the slash before their names. Null: that of this service, as the request names it. */
   publicUrl: string | null
   /** The prefix of all routes of the plugin. */
   pathPrefix: string
@@ -40,7 +40,7 @@ export interface AvatarRoutesOptions {
 export const avatarRoutes: TypedRoutes<AvatarRoutesOptions> = async (app, options) => {
   const { avatars, findReader, recentUsers, limit, publicUrl, pathPrefix } = options
 
-  // The handler reads the form: only then is there somebody to read it for.
+  // No parser reads the body. The handler reads it, once the guard and the limit have let the request in.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('multipart/form-data', (_request, _body, done) => done(null))
   app.addContentTypeParser('*', (_request, _body, done) => done(noForm()))
@@ -64,7 +64,7 @@ export const avatarRoutes: TypedRoutes<AvatarRoutesOptions> = async (app, option
           return { avatarUrl: user.profile.avatarUrl }
         })
       } catch (error) {
-        // Nobody reads the rest.
+        // The rest of the body is not read, so no other request can follow on this connection.
         if (!request.raw.readableEnded) reply.header('connection', 'close')
         throw error
       } finally {
@@ -74,7 +74,7 @@ export const avatarRoutes: TypedRoutes<AvatarRoutesOptions> = async (app, option
   )
 }
 
-/** `GET /avatars/:name`, for everybody: an address that nobody can guess, of a picture that is shown to others anyway. */
+/** `GET /avatars/:name`, without a session: nobody can guess the address, and profiles show the picture to others anyway. */
 export const avatarFileRoutes: TypedRoutes<{ store: AvatarStore }> = async (app, { store }) => {
   app.get<{ Params: { name: string } }>('/avatars/:name', async ({ params: { name } }, reply) => {
     const jpeg = AVATAR_NAME.test(name) ? await store.find(name) : null

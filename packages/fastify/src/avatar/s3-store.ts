@@ -7,7 +7,7 @@ const FOLDER = 'avatars/'
 export interface S3AvatarStoreOptions {
   /** The address of the bucket with its credentials: see {@link parseS3Url}. */
   url: string
-  /** What one call to the bucket may take. Default 5 000. */
+  /** How long one call to the bucket may take, in milliseconds. Default 5 000. */
   timeoutMs?: number
 }
 

@@ -4,13 +4,13 @@ import { ApiError } from '../api-error.ts'
 
 const MAX_PICTURE_BYTES = 5 * 1024 * 1024
 /**
- * What is sent beyond the limit is read up to here and thrown away: a connection that is closed while the phone still sends
- * looks like a broken network there, and nobody would see the answer.
+ * A form that is too large is read up to this size and thrown away. If the connection were closed while the phone still sends,
+ * the phone would see a broken network, and not the answer.
  */
 const MAX_BODY_BYTES = 4 * MAX_PICTURE_BYTES
-/** Pictures of all uploads that are being read, or wait for their turn, in this process. */
+/** How much all uploads of this process may hold in memory: those that are being read, and those that wait to be decoded. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024
-/** `wx.uploadFile` sends `formData` along, which nobody reads here. */
+/** `wx.uploadFile` sends `formData` along: its fields are allowed, and ignored. */
 const LIMITS = { files: 1, fileSize: MAX_PICTURE_BYTES, fields: 16, fieldSize: 1024, parts: 17, headerPairs: 32 }
 
 /** Reads pictures out of forms. */
@@ -50,7 +50,7 @@ export function createUploads(Busboy: BusboyConstructor): Uploads {
       const chunks: Buffer[] = []
       let hasFile = false
       let receivedBytes = 0
-      /** The first thing that is wrong. The form is read to its end all the same. */
+      /** The first fault. Null: none yet. The form is read to its end also with a fault. */
       let fault: ApiError | null = null
 
       form.on('file', (_field, file) => {
@@ -63,7 +63,7 @@ export function createUploads(Busboy: BusboyConstructor): Uploads {
         file.on('limit', () => {
           fault ??= tooLarge()
         })
-        // The form says the same.
+        // The form emits the same error.
         file.on('error', () => {})
       })
       form.on('filesLimit', () => {
@@ -82,7 +82,7 @@ export function createUploads(Busboy: BusboyConstructor): Uploads {
       request.on('close', () => {
         if (!request.readableEnded) stop(cutOff())
       })
-      // It was closed while the caller waited for something else, and says nothing any more.
+      // The connection was closed before this function was called, so `close` will not be emitted again.
       if (request.destroyed && !request.readableEnded) return stop(cutOff())
       request.pipe(form)
 

@@ -7,15 +7,15 @@ import { faultOf } from '../users/engine.ts'
 import type { SessionKeyVault } from '../users/session-key-vault.ts'
 
 const ONLY_ROW = 1
-/** No mini-program has an empty appid, so this seals nobody's session_key. */
+/** The owner under which the vault seals the key. No mini-program has an empty appid, so no session_key has this owner. */
 const OWNER = { appid: '', openid: 'the key of phone digests' }
 
-/** What a number is found by. Without the key nobody can try out all numbers. */
+/** Makes the digest by which a number is found. It needs a secret key: without it anybody could try out all numbers. */
 export type DigestPhone = (phone: PhoneNumber) => Promise<string>
 
 /**
- * HMAC-SHA256 under a key that is made with the first number and never changes, because every digest would be another one. It is
- * kept in the users' database, sealed with the key ring, and sealed anew when the first key of the ring is another one.
+ * HMAC-SHA256. Its key is made with the first number and never changes, because all digests would change with it. The key is kept
+ * in the users' database, sealed with the key ring, and sealed again when the ring has a new first key.
  */
 export function createPhoneDigests(o: { db: Kysely<UsersDatabase>; vault: SessionKeyVault }): DigestPhone {
   const { db, vault } = o
@@ -60,7 +60,7 @@ export function createPhoneDigests(o: { db: Kysely<UsersDatabase>; vault: Sessio
       await db.insertInto('weapp_auth_phone_key').values({ id: ONLY_ROW, sealed_key }).execute()
       return sealed_key
     } catch (error) {
-      // Another process was faster.
+      // Another process has made the key before.
       if (faultOf(error) !== 'constraint') throw error
       const found = await find()
       if (found === null) throw error

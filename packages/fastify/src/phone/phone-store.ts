@@ -14,13 +14,13 @@ export interface PhoneHolder {
   isProven: boolean
 }
 
-/** How a proof ended. */
+/** What a proof has changed. */
 export interface PhoneProof {
-  /** Who had the number until now, and has none any more; null: nobody else. */
+  /** The user who had the number until now, and has none any more. Null: no other user had it. */
   movedFrom: PhoneHolder | null
 }
 
-/** How it ended that the host application said what number a user has. */
+/** What became of a number that the host application gave to a user. */
 export type GivePhoneResult =
   | { given: true }
   /** Another user has the number. */
@@ -35,18 +35,18 @@ export type GivePhoneResult =
  * erased, has no number and gets none. `by` says who causes a change, for a store that writes an event with it; default `host`.
  */
 export interface PhoneStore {
-  /** A user has proved a number: it is theirs, and whoever had it has none any more. Null when there is no such user. */
+  /** Keeps a number that a user has proved. Another user who had it has none any more. Null: there is no such user. */
   prove(userId: string, phone: PhoneNumber, nowMs: number, by?: Actor): Promise<PhoneProof | null>
-  /** The host application says what number a user has. Null when there is no such user. */
+  /** Keeps a number that the host application gives to a user. Null: there is no such user. */
   give(userId: string, phone: PhoneNumber, nowMs: number, by?: Actor): Promise<GivePhoneResult | null>
   /** Null: the user has none, or it was sealed with a key that is not in the ring any more. */
   find(userId: string): Promise<KeptPhone | null>
   findHolder(phone: PhoneNumber): Promise<PhoneHolder | null>
   remove(userId: string, by?: Actor): Promise<void>
   /**
-   * Gives an identity that is nobody's to the user who was given this number, and has proved none and has no identity yet.
-   * Answers that user's id; null when nothing was linked: there is no such user, or the user is disabled, or the identity or its
-   * unionid belongs to somebody.
+   * Links an identity that no user has to the user who was given this number, if that user has proved none and has no identity
+   * yet. Resolves with the id of that user. Null: nothing was linked, because there is no such user, or the user is disabled, or
+   * the identity or its unionid belongs to a user.
    */
   linkHolder(
     phone: PhoneNumber,

@@ -20,12 +20,12 @@ export interface PhonesOptions {
   linkByPhone?: boolean
 }
 
-/** What phone codes and numbers do to users. */
+/** Phone codes, and the numbers of users. */
 export interface Phones {
   /** @throws ApiError `request_invalid` for what cannot be a phone code, before anything is spent */
   checkCode(code: string): void
   /**
-   * Asks WeChat for the number behind a phone code, which is spent by that.
+   * Asks WeChat for the number behind a phone code. That spends the code.
    *
    * @param whose the openid of the user in this mini-program, which WeChat compares; null: the user has none
    * @throws ApiError `rate_limited`, `phone_code_invalid`, `wechat_*`, `store_unavailable` or `internal`
@@ -35,15 +35,15 @@ export interface Phones {
     code: { appid: string; code: string },
     whose: { openid: string } | { userId: string },
   ): Promise<PhoneNumber>
-  /** With the option `linkByPhone`: gives an identity that is nobody's to the user who was given this number. */
+  /** With the option `linkByPhone`: links an identity that no user has to the user who was given this number. */
   link(appid: string, identity: WechatIdentity, phone: PhoneNumber): Promise<void>
-  /** The user has proved this number. @throws ApiError `store_unavailable`, also when the user is gone */
+  /** Keeps a number that the user has proved. @throws ApiError `store_unavailable`, also when the user is gone */
   bind(user: Pick<User, 'id'>, phone: PhoneNumber): Promise<void>
   find(userId: string): Promise<KeptPhone | null>
   remove(userId: string): Promise<void>
 }
 
-/** What {@link createPhones} is made of. */
+/** What {@link createPhones} needs. */
 export interface PhonesDeps extends PhonesOptions {
   wechat: WechatGateway
   /** Counts the codes of one user. @throws ApiError `rate_limited` */
@@ -61,7 +61,7 @@ export function createPhones(deps: PhonesDeps): Phones {
     checkCode: (code) => wechat.checkPhoneCode(code),
 
     async exchange(request, { appid, code }, whose) {
-      // The key is seen in Redis, where no openid may stand.
+      // A digest, because this key stands in Redis, where no openid may stand.
       await countUse(request, `phone:${hash('sha256', JSON.stringify([appid, whose]), 'base64url')}`)
       return wechat.exchangePhoneCode({ appid, code, openid: 'openid' in whose ? whose.openid : null })
     },

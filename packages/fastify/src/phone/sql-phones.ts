@@ -24,15 +24,15 @@ type Tx = Transaction<UsersDatabase>
 const STORE = 'the store of phone numbers'
 /** How long a call waits for others about the same number. */
 const TURN_MS = 4_000
-/** Several users may prove one number at the same time: each of them finds another one's row in the way. */
+/** How often a transaction is run. When several users prove one number at the same time, the row of another one is in the way. */
 const TRIES = 8
 const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
  * Phone numbers in the database of the users. A number is sealed like a session_key, and found by a keyed digest.
  *
- * A transaction holds the user's row before it looks at numbers, as an erasure does. What two users do with one number is
- * decided by its unique digest: whoever finds it taken begins again.
+ * A transaction holds the user's row before it looks at numbers, as an erasure does. Between two
+ * users with one number its unique digest decides: the transaction that finds it taken begins again.
  */
 export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions): PhoneStore {
   const writeEvent = events?.write ?? writeNoEvent
@@ -102,7 +102,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
     }),
   }
 
-  /** Nothing of it stays when the answer is false. */
+  /** Links the first identity of a user. False: nothing was linked, and nothing has changed. */
   async function linkFirst(userId: string, digest: string, identity: Proven, by: Actor): Promise<boolean> {
     try {
       await db.transaction().execute(async (tx) => {
@@ -117,7 +117,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
     }
   }
 
-  /** Holds the user and the number: a proof of somebody else waits, or has taken the number away. */
+  /** Locks the user and the number. A proof by another user has to wait, or has taken the number before. */
   async function mayBeLinked(tx: Tx, userId: string, digest: string, nowMs: number): Promise<boolean> {
     const [user] = await statements.holdUser(tx, { id: userId })
     if (!user || user.erasing_at !== null) return false
@@ -129,7 +129,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
     return (await identity.limit(1).executeTakeFirst()) === undefined
   }
 
-  /** Changes the number of a user whom nobody else changes meanwhile; answers `none` when there is no such user. */
+  /** Runs `work` in a transaction in which nobody else changes the user. Resolves with `none` when there is no such user. */
   async function change<T>(
     userId: string,
     phone: PhoneNumber,
@@ -166,12 +166,12 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
       .executeTakeFirst()
   }
 
-  /** @param digest of the number that goes; another one, which the user has proved meanwhile, stays */
+  /** @param digest of the number to remove; another number, which the user has proved meanwhile, stays */
   async function removeRow(tx: Tx, userId: string, digest: string): Promise<void> {
     await tx.deleteFrom('weapp_auth_phones').where('user_id', '=', userId).where('digest', '=', digest).execute()
   }
 
-  /** Only rows that are there are locked: in MySQL a statement that finds none locks the gap, and every insert into it waits. */
+  /** Updates only a row that is there: in MySQL an UPDATE that finds no row locks the gap, and every insert into it waits. */
   async function save(
     tx: Tx,
     userId: string,
@@ -185,7 +185,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
         .where('user_id', '=', userId)
         .executeTakeFirst()
       if (numUpdatedRows > 0n) return
-      // Another user has proved the number of this row meanwhile.
+      // The row is gone: another user has proved its number meanwhile.
     }
     await tx
       .insertInto('weapp_auth_phones')
@@ -198,18 +198,18 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
       const [countryCode = '', number = ''] = vault.open(row.sealed_number, ownerOf(userId)).split(' ')
       return { number, countryCode, isProven: row.proven_at !== null }
     } catch {
-      // A key that the ring has lost is no outage: the user can prove the number again.
+      // The ring has this key no more. That is no outage: the user can prove the number again.
       return null
     }
   }
 }
 
-/** Takes a transaction back. */
+/** Thrown to roll a transaction back. */
 class NotLinkedError extends Error {
   override readonly name = 'NotLinkedError'
 }
 
-/** Work that was in the way of another transaction is done again. */
+/** Runs `work` again when another transaction was in its way. */
 async function again<T>(work: () => Promise<T>): Promise<T> {
   for (let left = TRIES - 1; ; left--) {
     try {
@@ -221,12 +221,12 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A number as it is kept for a user. */
+/** Seals a number for its user, as it is kept. */
 export function sealPhone(vault: SessionKeyVault, userId: string, { countryCode, number }: PhoneNumber): string {
   return vault.seal(`${countryCode} ${number}`, ownerOf(userId))
 }
 
-/** No mini-program has an empty appid, so this seals nobody's session_key. */
+/** No mini-program has an empty appid, so no session_key has this owner. */
 function ownerOf(userId: string) {
   return { appid: '', openid: `the phone of ${userId}` }
 }

@@ -2,13 +2,13 @@ import type { SessionRecord, SessionStore } from './session-store.ts'
 import type { StoreMessages } from './store-messages.ts'
 import type { SessionRef } from './token.ts'
 
-/** About 10 MB. Of more sessions in use at once the ones read longest ago are read again. */
+/** About 10 MB. Where more sessions are in use, those read longest ago are forgotten. */
 const MAX_RECORDS = 20_000
 
 /** Options of {@link cacheSessionStore}. */
 export interface CachedSessionStoreOptions {
   store: SessionStore
-  /** How long a record is believed, in milliseconds from when it was asked for. */
+  /** How long a record is used, in milliseconds since it was asked for. */
   maxAgeMs: number
   messages: Pick<StoreMessages, 'isHeard' | 'listen'>
   /** A clock that never goes back. */
@@ -16,9 +16,9 @@ export interface CachedSessionStoreOptions {
 }
 
 /**
- * A session store that remembers live sessions. What ends or changes one anywhere is heard as it happens; while it cannot be heard,
- * nothing is remembered. So a session that was ended is answered as alive for as long as the message takes, and for
- * `maxAgeMs` at most, should a message be lost.
+ * Remembers the live sessions of another store. When any process ends or changes a session, a message tells it; while
+ * messages cannot be heard, nothing is remembered. So a session that was ended is let in until the message arrives, and for
+ * `maxAgeMs` at most when the message is lost.
  */
 export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
   const { store, maxAgeMs, messages, now = () => performance.now() } = o
@@ -41,7 +41,7 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
     onLost: () => forget([...records.keys()]),
   })
 
-  /** Whether an answer to a question that is asked now may be remembered when it comes. */
+  /** Returns a function that says, when the answer to a question of now has come, whether it may be remembered. */
   const mayRemember = () => {
     const before = messages.isHeard() ? forgotten : null
     return () => forgotten === before
@@ -80,8 +80,8 @@ export function cacheSessionStore(o: CachedSessionStoreOptions): SessionStore {
       else records.delete(record.id)
       return touched
     },
-    // Forgets a session as soon as this process ends or changes it, without waiting for the message from Redis. All but the
-    // first also when the call failed: the session may have ended although its answer was lost.
+    // These methods forget a session as soon as this process ends or changes it, and do not wait for the message. All but
+    // `create` do so also when the call failed: the session may have ended although the answer was lost.
     async create(...args) {
       const ended = await store.create(...args)
       if (ended) forget(ended)

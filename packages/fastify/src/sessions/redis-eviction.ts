@@ -21,7 +21,7 @@ export interface Evictions {
 export function watchEvictions(redis: RedisClient, warn: (message: string) => void): Evictions {
   let warnings: string[] = []
   let counts = ''
-  /** When a server was last seen to have dropped more keys than before. At the first look, all of them count as dropped just now. */
+  /** When a server was last seen to have dropped further keys. At the first look, all that it has ever dropped count as new. */
   let lastAtMs = Number.NEGATIVE_INFINITY
   const told = new Set<string>()
 

@@ -11,7 +11,7 @@ export interface IndexEntry {
 /** The index of a user: ids and expiries of the sessions, in the order of expiry. */
 export interface SessionIndex {
   entries: IndexEntry[]
-  /** The index was evicted from Redis and made anew: until this time it may lack sessions that live. 0: it lacks none. */
+  /** Until this time the index may lack live sessions, because it was evicted and made anew. 0: it lacks none. */
   incompleteUntilMs: number
 }
 
@@ -30,7 +30,7 @@ export function checkWhole({ incompleteUntilMs }: SessionIndex, { nowMs }: Pick<
   if (incompleteUntilMs > nowMs) throw indexWasEvicted()
 }
 
-/** Sessions may live that nobody can find now. */
+/** The error for a user who may have live sessions that cannot be found. */
 export function indexWasEvicted(): ApiError {
   const message =
     "the list of this user's sessions was evicted from Redis, and there may be sessions that are not in it"

@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { isCluster, type RedisClient, type RedisSubscriber } from '../redis.ts'
 import type { LocalMessages, StoreListener } from './store-messages.ts'
 
-/** How soon after a lost connection, or one that could not be made, the next one is tried. */
+/** How soon the next connection is tried after one was lost or could not be made. */
 const RETRY_MS = 250
-/** A connection that only listens would not notice that the other end is gone. */
+/** How often the connection is pinged: one that only listens would not notice that the other end is gone. */
 const PING_MS = 1_000
 /** Together with {@link PING_MS} less than the 1.5 s within which a lost connection is to be noticed. */
 const PING_TIMEOUT_MS = 350
 
-/** Stands before the id of a session that has changed and goes on. No id begins with it. */
+/** Stands before the id of a session that was changed but not ended. No id begins with it. */
 const CHANGED = '~'
 
-/** Messages through Redis, and what only their store does with them. */
+/** Messages through Redis, with what only the session store uses. */
 export interface RedisMessages extends LocalMessages {
   /** The channel on which the scripts publish the ids of sessions that end. */
   endedChannel: string
@@ -20,8 +20,8 @@ export interface RedisMessages extends LocalMessages {
 }
 
 /**
- * Messages through channels of Redis, heard on a connection of its own: one that listens cannot ask. In a cluster any node will
- * do, because a message goes to all of them. The connection is opened for the first listener.
+ * Messages through channels of Redis. They are heard on a connection of their own, because a connection that listens cannot send
+ * commands; it is opened for the first listener. In a cluster any node will do, because a message goes to all of them.
  *
  * @param publish sends, and rejects as a method of the store does
  * @param warn is told once that nothing can be heard, until it can again
@@ -34,7 +34,7 @@ export function createRedisMessages(o: {
 }): RedisMessages {
   const { redis, keyPrefix, publish, warn } = o
   const endedChannel = `${keyPrefix}ended`
-  /** What processes send each other. Only those that want it subscribe. */
+  /** The channel for what processes send each other. A process subscribes when one of its listeners wants texts. */
   const textChannel = `${keyPrefix}messages`
   /** Stands before each text, so that a process does not hear itself. */
   const self = randomUUID()
@@ -63,7 +63,7 @@ export function createRedisMessages(o: {
       }
     },
     send: async (text) => void (await publish(textChannel, `${self} ${text}`)),
-    // Without waiting for the message from Redis, which comes as well.
+    // At once. The message from Redis comes later, and tells the same again.
     tellEnded,
     close: () => {
       isClosed = true
@@ -87,7 +87,7 @@ export function createRedisMessages(o: {
       else if (channel === endedChannel) tellEnded(message.split(' '))
       else if (!message.startsWith(self)) tellText(message.slice(self.length + 1))
     })
-    // Once, however it came about: the connection does not come back by itself, so that nothing is heard only in part.
+    // The connection does not come back by itself. A new one subscribes to everything, so that nothing is heard only in part.
     subscriber.once('end', () => {
       lose()
       retryLater()
@@ -98,7 +98,7 @@ export function createRedisMessages(o: {
       .catch(() => subscriber.disconnect())
   }
 
-  /** Subscribes to what somebody listens to, and says so. A channel that is subscribed to already stays so. */
+  /** Subscribes to the channels that the listeners need, then tells them. Subscribing a second time changes nothing. */
   async function begin(subscriber: RedisSubscriber): Promise<void> {
     await subscribe(subscriber, endedChannel, 'sessions are not cached')
     isHeard = subscriber.status === 'ready'
@@ -113,7 +113,7 @@ export function createRedisMessages(o: {
       await subscriber.subscribe(channel)
       warned.delete(channel)
     } catch (error) {
-      // Redis itself being away is told by whoever asks it. This is about a right to listen that is missing.
+      // Only a missing right is told here. That Redis is away is told by the commands that fail.
       if (error instanceof Error && /^NOPERM/.test(error.message) && !warned.has(channel)) {
         warned.add(channel)
         warn(`${consequence}: this user of Redis may not use the channel ${channel} (ACL: &${channel})`)

@@ -10,7 +10,7 @@ import type { CodeClaim } from './session-store.ts'
  * A Redis that evicts keys can drop an index and keep its sessions. An index that was made anew then lacks those sessions, until
  * each of them is used or expires. So the index gets a mark, a member of its own: its score is the time from which the index is
  * whole again. The mark is set where a live session is missing in its index, and where an index is made on a server that has
- * evicted keys within the idle lifetime (`hasEvicted`, 1 or empty): nothing that was lost before still lives.
+ * evicted keys within the idle lifetime (`hasEvicted`, 1 or empty). A session that was lost earlier has expired by now.
  *
  * Two rules keep a session from being lost or left alive by mistake:
  *
@@ -30,7 +30,7 @@ end
 /** The mark of an index that may lack sessions. No id of a session is so short. */
 export const INCOMPLETE = '!'
 
-/** The marked index outlives the mark, so that nobody who asks later takes it for an index that was never there. */
+/** A marked index is kept for longer than its mark, so that it is not taken for an index that never was. */
 const INDEX_FUNCTIONS = `
 local function addToIndex(key, id, expiresAtMs, ttlMs)
   local added = redis.call('ZADD', key, expiresAtMs, id)
@@ -48,8 +48,8 @@ end
 `
 
 /**
- * `owner` is how the value of a live session of this user begins, `{"u":...,`. Publishing may fail for want of the right to; that must
- * neither undo nor hide that the session ended.
+ * `owner` is how the value of a live session of this user begins, `{"u":...,`. Publishing fails where this user of Redis may not
+ * publish; that must neither undo nor hide the end of the session.
  */
 const FINISH = `${IS_ENDED}
 local function finish(key, id, owner, reason, expiresAtMs, channel)
@@ -67,8 +67,8 @@ end
  * hasEvicted, owner, channel, the mark with which the session agrees, id that is replaced.
  *
  * Returns how many ids the index has, 1 when the replaced session ended, else 0, and up to 20 ids that have expired by the
- * caller's clock. -1 alone: nothing was made, because the mark is another one. NX: the client sends the command again when the
- * connection breaks before the answer, and the session may have been ended in between.
+ * caller's clock. -1 alone: nothing was made, because the session does not agree with the mark. NX: the client sends the command
+ * again when the connection breaks before the answer, and the session may have been ended in between.
  */
 const CREATE = `${FINISH}${INDEX_FUNCTIONS}
 local id, ttlMs, expiresAtMs, nowMs, idleMs, replaced = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[11]
@@ -95,7 +95,10 @@ end
 return answer
 `
 
-/** KEYS index. ARGV id, ttlMs, expiresAtMs, nowMs, idleMs, hasEvicted. Returns how many ids the index has, and 1 when it lacked this one. */
+/**
+ * KEYS index. ARGV id, ttlMs, expiresAtMs, nowMs, idleMs, hasEvicted. Returns how many ids the index has, and 1 when it lacked
+ * this one.
+ */
 const INDEX = `${INDEX_FUNCTIONS}
 local isIncomplete = ARGV[6] == '1' and redis.call('EXISTS', KEYS[1]) == 0
 local wasMissing = addToIndex(KEYS[1], ARGV[1], ARGV[3], ARGV[2])
@@ -139,7 +142,7 @@ if KEYS[2] and isEnded(redis.call('GET', KEYS[1])) then redis.call('ZREM', KEYS[
 return didEnd and expiresAtMs > tonumber(nowMs) and 1 or 0
 `
 
-/** KEYS mark of the user. ARGV mark, ttlMs. Leaves a mark, but not in the place of a block. */
+/** KEYS mark of the user. ARGV mark, ttlMs. Leaves a mark, unless there is a block. */
 const MARK_USER = `
 local before = redis.call('GET', KEYS[1])
 if not before or string.sub(before, 1, 2) ~= 'b:' then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
@@ -151,8 +154,8 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 `
 
 /**
- * KEYS sessions. ARGV channel, then id, value and new value of each. Writes the new values and publishes each id with a ~ before it. Returns how many
- * were left out, because another command has changed their values since they were read.
+ * KEYS sessions. ARGV channel, then id, value and new value of each. Writes the new values, and publishes each id with a ~ before
+ * it. Returns how many were left out, because another command has changed their values since they were read.
  */
 const REWRITE = `
 local left = 0
@@ -167,7 +170,10 @@ end
 return left
 `
 
-/** KEYS index. Returns id, expiresAtMs, id, expiresAtMs, in the order of expiry. The answer of ZRANGE itself differs between RESP2 and RESP3. */
+/**
+ * KEYS index. Returns id, expiresAtMs, id, expiresAtMs, in the order of expiry. A script, because the answer of the command ZRANGE
+ * differs between RESP2 and RESP3.
+ */
 const ENTRIES = "return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')"
 
 /**
@@ -188,10 +194,10 @@ if math.abs(tonumber(ARGV[1]) - tonumber(claimedAtMs)) >= tonumber(ARGV[3]) then
 return 'in_progress'
 `
 
-/** ioredis wants to be told how many of the parameters are keys where their number varies. */
+/** ioredis has to be told how many parameters are keys, where their number varies. */
 type Parameters = [numberOfKeys: number, ...keysAndArguments: (string | number)[]]
 
-/** Each as a method of the client. */
+/** The scripts, each as a method of the client. */
 export interface SessionScripts {
   weappAuthCreate(...parameters: Parameters): Promise<[card: number, didReplace: number, ...string[]]>
   weappAuthIndex(

@@ -2,13 +2,13 @@ import type { Device, RevocationReason } from '@weapp-auth/shared'
 import type { StoreMessages } from './store-messages.ts'
 import type { SessionRef } from './token.ts'
 
-/** A code is refused for this long after it was first seen: twice as long as WeChat knows it. */
+/** A login code is refused for this long after it was first seen: twice as long as WeChat accepts it. */
 export const CODE_CLAIM_MS = 600_000
-/** The exchange with WeChat takes no longer; an older claim belongs to a sign-in that died, its code spent. */
+/** An exchange with WeChat takes no longer. An older claim belongs to a sign-in that died after it had spent the code. */
 export const CODE_IN_PROGRESS_MS = 5_000
-/** A message that WeChat pushed is refused for this long after it was handled: no message is taken that is older or newer by half of it. */
+/** A message that WeChat pushed is refused for this long after it was handled. Messages older or newer than half of this are too. */
 export const MESSAGE_CLAIM_MS = 600_000
-/** WeChat waits this long for an answer. An older claim belongs to a process that died, and the message may be taken again. */
+/** WeChat waits this long for an answer. An older claim belongs to a process that died: the message may be claimed again. */
 export const MESSAGE_IN_PROGRESS_MS = 5_000
 /**
  * How long a store knows that a user was changed. A sign-in that has read the user before makes its session within this time,
@@ -23,7 +23,7 @@ export interface SessionRecord {
   userId: string
   appid: string
   createdAtMs: number
-  /** When use was last written down, not each time it was used. */
+  /** When a use was last written down. Not every use is. */
   lastSeenMs: number
   /** The host's own id for the user; absent: none was given. */
   externalId?: string
@@ -45,7 +45,7 @@ export interface Moment {
   idleMs: number
 }
 
-/** When a write happens, and until when what it writes is needed. */
+/** When a write happens, and how long what it writes has to be kept. */
 export interface Lifetime extends Moment {
   expiresAtMs: number
 }
@@ -61,7 +61,7 @@ export interface Revocation extends Moment {
   reason: RevocationReason
 }
 
-/** What else happens when a session is made. What gives way to it is all of the same user. */
+/** What else happens when a session is made. It ends no session of another user. */
 export interface CreateOptions {
   /** The most sessions the user may have, the new one counted: the oldest end with the reason `limit`. 0: any number. */
   limit?: number
@@ -77,7 +77,7 @@ export interface RevokeAll extends Revocation {
   except?: string
 }
 
-/** Whether a login code or a message is this caller's: it is, it is another one's right now, or it was used before. */
+/** Of a login code or a message. `claimed`: the caller alone has it. `in_progress`: another caller has it now. `used`: it was used. */
 export type CodeClaim = 'claimed' | 'in_progress' | 'used'
 
 /**
@@ -91,23 +91,23 @@ export type CodeClaim = 'claimed' | 'in_progress' | 'used'
  */
 export interface SessionStore {
   /**
-   * The ids of those that gave way. Null: nothing was made, because the user was blocked, or got another externalId than the
-   * record has, since the caller read the user; see `block` and `setExternalId`.
+   * Keeps a new session. Resolves with the ids of the sessions that ended for it. Null: nothing was kept, because the user was
+   * blocked, or got another externalId than the record has, since the caller read the user; see `block` and `setExternalId`.
    */
   create(record: SessionRecord, lifetime: Lifetime, options?: CreateOptions): Promise<readonly string[] | null>
   find(ref: SessionRef): Promise<SessionRecord | Tombstone | null>
-  /** What `find` would answer without asking anybody, and without a promise; null says nothing about the session. */
+  /** Answers as `find`, from memory and without a promise. Null says nothing about the session. */
   findRemembered?(ref: SessionRef): SessionRecord | null
   /**
-   * Writes down use and the new expiry, and answers the record as it is stored then: its externalId may have changed since
-   * it was read. Null when the session is gone or was ended.
+   * Writes down that the session was used, and its new expiry. Resolves with the record as it is stored then: its externalId
+   * may have changed since it was read. Null: the session is gone or was ended.
    */
   touch(record: SessionRecord, lifetime: Lifetime): Promise<SessionRecord | null>
-  /** False when there is no such session of this user. */
+  /** Ends one session. False: this user has no such session. */
   revoke(userId: string, sessionId: string, revocation: Revocation): Promise<boolean>
   /**
-   * How many ended. `except` is the caller's own session, if there is one. A store that may have lost track of some of the
-   * user's sessions ends those that it finds, and then throws.
+   * Ends all sessions of a user but `except`, which is the caller's own. Resolves with how many ended. A store that may have
+   * lost track of some of them ends those that it finds, and then throws.
    */
   revokeAll(userId: string, revocation: RevokeAll): Promise<number>
   /**
@@ -126,20 +126,20 @@ export interface SessionStore {
    * another one, so that none is left out.
    */
   setExternalId(userId: string, externalId: string | null, until: ChangeLifetime): Promise<void>
-  /** Takes a login code, named by its digest, for {@link CODE_CLAIM_MS}: one caller alone gets `claimed`. */
+  /** Claims a login code, named by its digest, for {@link CODE_CLAIM_MS}: one caller alone gets `claimed`. */
   claimCode(digest: string, nowMs: number): Promise<CodeClaim>
-  /** Notes that WeChat answered, whatever it said: from now on the code is `used`. A claim that stays unsettled becomes so by itself. */
+  /** Notes that WeChat has answered: the code is `used` now. A claim that is never settled becomes used by itself. */
   settleCode(digest: string): Promise<void>
   /**
-   * Takes a message that WeChat pushed, named by its digest: one caller alone gets `claimed`, and nobody once it was settled. It
-   * can be taken again when it was released, or neither within {@link MESSAGE_IN_PROGRESS_MS}.
+   * Claims a message that WeChat pushed, named by its digest: one caller alone gets `claimed`, and no caller once it was settled.
+   * It can be claimed again when it was released, or was not settled within {@link MESSAGE_IN_PROGRESS_MS}.
    *
    * @param claimant a name that no other claim has
    */
   claimMessage(digest: string, claimant: string, nowMs: number): Promise<CodeClaim>
-  /** The message was handled: it is `used` for {@link MESSAGE_CLAIM_MS}. */
+  /** Notes that the message was handled: it is `used` for {@link MESSAGE_CLAIM_MS}. */
   settleMessage(digest: string, nowMs: number): Promise<void>
-  /** The message was not handled: WeChat sends it again. Nothing happens when somebody else has claimed it since. */
+  /** Gives a claim up: the message was not handled, and WeChat sends it again. A later claim of another caller stays. */
   releaseMessage(digest: string, claimant: string): Promise<void>
   /**
    * What the processes that share this store tell each other. Without it guarded sockets notice the end of a session at their

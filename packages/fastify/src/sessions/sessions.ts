@@ -29,23 +29,23 @@ export class UserChangedError extends Error {
 /** A login code that this process alone may exchange, as {@link Sessions.spendCode} hands it out. */
 export interface ClaimedCode {
   digest: string
-  /** A session was made with it, and it was settled with that. */
+  /** Whether a session was made with the code, which settled it. */
   isSettled: boolean
 }
 
-/** Whom a session is for, and what it comes from. */
+/** What a new session needs besides its user. */
 export interface IssueAbout {
   appid: string
   device?: Device
   /** The host's own id for the user, as it was read. Default null: none. */
   externalId?: string | null
-  /** The token of a session that ends with this one's start if it still lives, as far as the store lets us. */
+  /** The token that the device had before: its session ends when the new one has started, if the store answers. */
   replaces?: string | null
-  /** Saves the sign-in a round trip of its own: the code is settled together with the session. */
+  /** The login code behind the sign-in. It is settled together with the session, which saves a round trip. */
   code?: ClaimedCode
 }
 
-/** That a session, or all sessions of a user, were ended before their time. */
+/** One session, or all sessions of a user, were ended before they expired. */
 export interface SessionEnd {
   userId: string
   reason: RevocationReason
@@ -71,11 +71,11 @@ export interface SessionsOptions {
   idleSeconds: number
   /** A session ends this long after it was issued, however much it is used. */
   absoluteSeconds: number
-  /** Sessions one user may have; the oldest gives way. Default 0: any number. */
+  /** The most sessions that one user may have: a new one ends the oldest. Default 0: any number. */
   limit?: number
   /** Whether a mini-program is configured: sessions of another one are refused. Default: every one is. */
   hasApp?: (appid: string) => boolean
-  /** Told of what ended. It must not throw. Default: nobody is. */
+  /** Called when sessions were ended. It must not throw. Default: does nothing. */
   onEnd?: (end: SessionEnd) => void
   now: () => number
 }
@@ -96,32 +96,32 @@ export interface Sessions {
    */
   get(token: string): Promise<Session>
   /**
-   * What `get` answers, for the guard: at once, and not as a promise, where the store remembers the session and nothing has
-   * to be written.
+   * As `get`, for the guard. Answers at once, and not with a promise, when the store remembers the session and nothing has to
+   * be written.
    *
-   * @throws as `get`, `session_malformed` at once and the others in the promise
+   * @throws the errors of `get`: `session_malformed` at once, the others reject the promise
    */
   getRecord(token: string): SessionRecord | Promise<SessionRecord>
-  /** What `get` answers, for a caller that does not keep the token. It counts as use. */
+  /** As `get`, for a caller that has kept the reference and not the token. Counts as use. */
   use(ref: SessionRef): Promise<Session>
-  /** As `use`, but nothing is written and the session ends no later because of it. */
+  /** As `use`, but does not count as use: nothing is written, and the session does not end later because of it. */
   peek(ref: SessionRef): Promise<Session>
   /**
-   * False when the user has no such session.
+   * Ends one session. Resolves with false when the user has no such session.
    *
    * @param by default `user`
    */
   revoke(userId: string, sessionId: string, reason: RevocationReason, by?: Actor): Promise<boolean>
   /**
-   * How many ended.
+   * Ends all sessions of a user. Resolves with how many ended.
    *
-   * @throws ApiError `store_unavailable`, also after the sessions that were found have ended, when there may be others
+   * @throws ApiError `store_unavailable`; also when all sessions that could be found have ended, but there may be others
    */
   revokeAll(userId: string, reason: RevocationReason, o?: EndAll): Promise<number>
   /** The user's live sessions, oldest first. */
   list(userId: string): Promise<Session[]>
   /**
-   * Keeps sign-ins that are under way from making a session of this user, until `untilMs` or for as long as one may be under way.
+   * Lets sign-ins that are under way make no session of this user, until `untilMs`, or until none of them can be under way.
    */
   block(userId: string, blockId: string, untilMs: number | null): Promise<void>
   /** Ends the block of this id. */
@@ -178,7 +178,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       for (const sessionId of made) {
         onEnd({ userId, sessionId, reason: sessionId === old?.id ? 'replaced' : 'limit', by: 'user', count: 1 })
       }
-      // That ended it if it was this user's. Another user's, who signed in on this device before, lies elsewhere.
+      // `create` has ended it if it was of this user. A session of another user of the device is ended here.
       if (old) await endReplaced(old).catch(() => {})
       return {
         token,
@@ -273,7 +273,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const used = live({ ...session, lastSeenMs: nowMs })
     const touched = await store.touch(recordOf(used), { nowMs, idleMs, expiresAtMs: used.expiresAtMs })
     if (touched) return { ...touched, expiresAtMs: used.expiresAtMs }
-    // It ended between the two calls: reading again tells why.
+    // The session ended between the two calls. Reading it again tells the reason.
     return judge(await store.find(ref), ref.id)
   }
 
@@ -317,12 +317,12 @@ export function createSessions(options: SessionsOptions): Sessions {
     return live({ ...record, createdAtMs: Math.min(createdAtMs, nowMs), lastSeenMs: Math.min(lastSeenMs, nowMs) })
   }
 
-  /** Whether a session may be used without a question to the store or a write. */
+  /** Whether a remembered session may be used without asking the store and without a write. */
   function isFresh(record: SessionRecord): boolean {
     return hasApp(record.appid) && !isTouchDue(record) && now() < expiryOf(record)
   }
 
-  /** A use is written down too when the last one seems to lie ahead, so that it does not do so for ever. */
+  /** Also when the last use lies in the future, by a clock that was wrong: writing the use down mends that. */
   function isTouchDue({ lastSeenMs }: SessionRecord): boolean {
     return Math.abs(now() - lastSeenMs) >= touchAfterMs
   }

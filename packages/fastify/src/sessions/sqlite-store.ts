@@ -47,8 +47,8 @@ const SCHEMA = `
 const PURGE_ROWS = 20
 
 /**
- * A mark that seems to end later than this comes from a wrong clock. It is a multiple of what a mark lasts, because a session may
- * have been asked for before the mark was made.
+ * A mark that ends later than this from now comes from a wrong clock. It is a multiple of what a mark lasts, because the sign-in
+ * that looks at the mark may have begun before the mark was made.
  */
 const LATEST_MARK_MS = 60 * USER_CHANGE_MS
 
@@ -126,7 +126,7 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
     }),
     setExternalId: guarded((userId, externalId, lifetime) =>
       inTransaction(db, () => {
-        // A block stays: it refuses more.
+        // A block stays in place of the new mark, because it refuses every session.
         const before = findMark(userId, lifetime.nowMs)
         if (before === null || !isBlock(before)) mark(userId, markOfExternalId(externalId), lifetime)
         sql.setExternalId.run(externalId, userId)
@@ -148,7 +148,7 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
     releaseMessage: guarded(messageClaims.releaseMessage),
     ping: guarded(() => {
       if (db.isOpen && performance.now() - pingedAtMs < WRITABLE_MS) return
-      // A write: a full disk can still be read, and starts no session. It waits for the disk, and anybody can ask for it.
+      // A write, because a full disk can be read and takes no session. Not at every call, because it waits for the disk.
       sql.ping.run()
       pingedAtMs = performance.now()
     }),
@@ -230,8 +230,8 @@ function refuseOtherWorld(db: DatabaseSync, file: string, world: World): void {
 }
 
 /**
- * Says which sessions may be removed: those that had expired already an idle lifetime ago, by a clock that nobody can set. A
- * wall clock that is ahead for a moment would remove sessions that live.
+ * Says which sessions may be removed: those that had expired already an idle lifetime ago, by a clock that nobody can set. By
+ * the wall clock, live sessions would be removed when it is ahead for a moment.
  */
 function createPurgeClock(): (nowMs: number, idleMs: number) => number {
   let mark = { atMs: performance.now(), nowMs: Number.NEGATIVE_INFINITY }

@@ -3,7 +3,7 @@
  * a moment misses what is said then.
  */
 export interface StoreMessages {
-  /** Whether no message can be missed just now. */
+  /** Whether every message arrives at this moment. */
   isHeard(): boolean
   /** Adds a listener. The first one opens whatever the messages come through. */
   listen(listener: StoreListener): void
@@ -21,9 +21,9 @@ export interface StoreListener {
   onEnded(ids: readonly string[]): void
   /** These sessions got another externalId. */
   onChanged?(ids: readonly string[]): void
-  /** From here on messages are missed, until `onHeard`. */
+  /** From now on messages may be missed, until `onHeard`. */
   onLost?(): void
-  /** From here on messages are heard. The first call comes when listening has begun. */
+  /** From now on messages are heard. The first call comes when listening has begun. */
   onHeard?(): void
   /** What another process sent. */
   onText?(text: string): void

@@ -3,12 +3,12 @@
  * that a sign-in which has read the user before the change makes none.
  */
 
-/** No session agrees with this one. */
+/** The mark of a blocked user: no session agrees with it. */
 export function markOfBlock(blockId: string): string {
   return `b:${blockId}`
 }
 
-/** A session agrees with this one when it has the same externalId, or none where this says none. */
+/** The mark of a user whose externalId was changed: a session agrees with it that has the same externalId, or none. */
 export function markOfExternalId(externalId: string | null | undefined): string {
   return `x:${externalId ?? ''}`
 }

@@ -10,11 +10,11 @@ const SESSION_ENDED = 4401
 export const RESTARTING = 1012
 /** As `WebSocket.OPEN`. */
 const OPEN = 1
-/** A socket that left so many pings unanswered is dead. */
+/** A socket that has answered none of so many pings is dead. */
 const MISSED_PINGS = 2
 /** How long the other side may take to answer a close. Meanwhile it can still send. */
 const CLOSE_TIMEOUT_MS = 1_000
-/** How many sessions are asked for at once when all have to be. */
+/** How many sessions are asked for at a time when all of them have to be. */
 const CHECKS_AT_ONCE = 500
 
 /** What is needed of a WebSocket of `ws`, as a handler of `@fastify/websocket` gets it. */
@@ -29,13 +29,13 @@ export interface ServerSocket {
   removeAllListeners(event: 'message'): unknown
 }
 
-/** Whose socket it is. */
+/** The user and the session that a socket belongs to. */
 export interface SocketOwner {
   userId: string
   sessionId: string
 }
 
-/** The open sockets of this process, each as long as its session lives. */
+/** The open sockets of this process. Each is closed when its session ends. */
 export interface GuardedSockets {
   /** Closes `socket` when the session ends, or when nobody is at its other end. */
   guard(socket: ServerSocket, owner: SocketOwner): void
@@ -59,7 +59,7 @@ export interface GuardedSocketsDeps {
   maxMessageBytes: number
   /** Milliseconds since 1970. */
   now: () => number
-  /** Is told what should not happen. */
+  /** Is told of an error that should not happen. */
   logError: (error: unknown) => void
 }
 
@@ -83,12 +83,12 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
   const ofSession = createGroups<Guarded>()
   const ofUser = createGroups<Guarded>()
   let isListening = false
-  /** Counts the rounds of {@link checkAll}: a new one takes the place of the one under way. */
+  /** Counts the rounds of {@link checkAll}: a new round stops the one before. */
   let rounds = 0
 
   return {
     guard(socket, { userId, sessionId }) {
-      // It has closed meanwhile, for example because this process stops.
+      // The socket has closed meanwhile, for example because this process stops.
       if (socket.readyState !== OPEN) return
       const guarded: Guarded = {
         socket,
@@ -104,7 +104,7 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
       socket.on('close', () => forget(guarded))
       socket.on('pong', () => answered(guarded))
       listen()
-      // It may have ended since the upgrade was let in. What ends it from here on is heard.
+      // The session may have ended since the guard let the upgrade in. From here on its end is heard.
       void check(guarded, sessions.peek)
     },
 
@@ -144,7 +144,7 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
     }
   }
 
-  /** What is not read stays in our memory. */
+  /** Whether too much waits in our memory, because the phone does not read it. */
   function isTooSlow({ socket }: Guarded): boolean {
     return socket.bufferedAmount > maxBufferedBytes
   }
@@ -160,7 +160,7 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
     watchExpiry(guarded)
   }
 
-  /** An answer that nobody asked for is ignored: each costs a question to the store. */
+  /** An answer without a ping is ignored, because each answer asks the store. */
   function answered(guarded: Guarded): void {
     if (guarded.unanswered === 0 || !isWatched(guarded)) return
     guarded.unanswered = 0
@@ -171,7 +171,7 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
     clearTimeout(guarded.expiry)
     const leftMs = guarded.expiresAtMs - now()
     if (leftMs > pingIntervalMs) return
-    // It may have been used elsewhere meanwhile, so the store is asked.
+    // Requests may have used the session meanwhile, so the store is asked.
     guarded.expiry = setTimeout(() => void check(guarded, sessions.peek), Math.max(0, leftMs)).unref()
   }
 
@@ -190,7 +190,7 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
     }
   }
 
-  /** After a time in which messages may have been lost. */
+  /** Checks all sockets, after a time in which messages may have been lost. */
   async function checkAll(): Promise<void> {
     const round = ++rounds
     const all = [...ofSession.all()]
@@ -205,12 +205,12 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
 
   function close(guarded: Guarded, code: number, reason: string): void {
     if (!forget(guarded)) return
-    // The other side can send until it answers the close. With 4401 nobody listens to that any more.
+    // The phone can send until it answers the close. When its session has ended, nothing of that reaches the application.
     if (code === SESSION_ENDED) guarded.socket.removeAllListeners('message')
     closeInTime(guarded.socket, code, reason)
   }
 
-  /** Without a closing frame, which would wait behind what is not read. */
+  /** Disconnects at once. A closing frame would wait behind the data that the phone does not read. */
   function drop(guarded: Guarded): void {
     forget(guarded)
     guarded.socket.terminate()
@@ -220,7 +220,7 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
     return ofSession.get(guarded.ref.id).has(guarded)
   }
 
-  /** False when that was done before. */
+  /** Stops watching a socket. False: it was not watched any more. */
   function forget(guarded: Guarded): boolean {
     clearTimeout(guarded.heartbeat)
     clearTimeout(guarded.expiry)

@@ -27,7 +27,7 @@ export async function registerSockets(
     now: o.now,
     logError: (err) => app.log.error({ err }, 'the session of a socket could not be checked'),
   })
-  // An application that has registered it also decides how its sockets are closed, and has done so before this.
+  // An application that has registered it also decides how its sockets are closed: its own hook runs before this one.
   if (app.hasDecorator('websocketServer')) app.addHook('preClose', async () => sockets.stop())
   else await registerWebsocket(app, { maxPayload: limits.maxMessageBytes, stop: sockets.stop })
   return sockets
@@ -39,7 +39,7 @@ async function registerWebsocket(
 ): Promise<void> {
   await app.register(await loadWebsocket(), {
     options: { maxPayload },
-    // Its own would close them without a code.
+    // The hook of `@fastify/websocket` would close the sockets without a code.
     async preClose() {
       stop()
       const server = app.websocketServer
