@@ -46,6 +46,7 @@ export {
 } from './import/import-line.ts'
 export type { ImportOutcome } from './import/import-plan.ts'
 export { createSqlImport, MAX_IMPORT_LINES, type SqlImportOptions, type UserImport } from './import/sql-import.ts'
+export { createKeyRotation, type KeyRotation, type RotationPlace, type RotationStep } from './key-rotation.ts'
 export { createOutageLog, type OutageLog } from './outage-log.ts'
 export type { GivePhoneResult, KeptPhone, PhoneHolder, PhoneProof, PhoneStore } from './phone/phone-store.ts'
 export type { PhonesOptions } from './phone/phones.ts'

@@ -33,25 +33,10 @@ export function createPhoneDigests(o: { db: Kysely<UsersDatabase>; vault: Sessio
   }
 
   async function readKey(): Promise<KeyObject> {
-    const sealed = (await find()) ?? (await make())
-    const opened = open(sealed)
-    if (!sealed.startsWith(`${vault.ring[0].kid}.`)) {
-      await db
-        .updateTable('weapp_auth_phone_key')
-        .set({ sealed_key: vault.seal(opened, OWNER) })
-        .where('sealed_key', '=', sealed)
-        .execute()
-    }
+    const sealed = (await findSealed(db)) ?? (await make())
+    const opened = openKey(vault, sealed)
+    await resealDigestKey(db, vault)
     return createSecretKey(Buffer.from(opened, 'base64'))
-  }
-
-  async function find(): Promise<string | null> {
-    const row = await db
-      .selectFrom('weapp_auth_phone_key')
-      .select('sealed_key')
-      .where('id', '=', ONLY_ROW)
-      .executeTakeFirst()
-    return row?.sealed_key ?? null
   }
 
   async function make(): Promise<string> {
@@ -62,19 +47,40 @@ export function createPhoneDigests(o: { db: Kysely<UsersDatabase>; vault: Sessio
     } catch (error) {
       // Another process has made the key before.
       if (faultOf(error) !== 'constraint') throw error
-      const found = await find()
+      const found = await findSealed(db)
       if (found === null) throw error
       return found
     }
   }
+}
 
-  function open(sealed: string): string {
-    try {
-      return vault.open(sealed, OWNER)
-    } catch {
-      const message =
-        'phone numbers cannot be looked up: the key of their digests was sealed with a key that is not in the key ring; put that key back'
-      throw new ApiError('internal', message)
-    }
+/** Seals the key of the digests anew when the first key of the ring is another one than it was sealed with. */
+export async function resealDigestKey(db: Kysely<UsersDatabase>, vault: SessionKeyVault): Promise<void> {
+  const sealed = await findSealed(db)
+  if (sealed === null || sealed.startsWith(`${vault.ring[0].kid}.`)) return
+  await db
+    .updateTable('weapp_auth_phone_key')
+    .set({ sealed_key: vault.seal(openKey(vault, sealed), OWNER) })
+    .where('sealed_key', '=', sealed)
+    .execute()
+}
+
+async function findSealed(db: Kysely<UsersDatabase>): Promise<string | null> {
+  const row = await db
+    .selectFrom('weapp_auth_phone_key')
+    .select('sealed_key')
+    .where('id', '=', ONLY_ROW)
+    .executeTakeFirst()
+  return row?.sealed_key ?? null
+}
+
+/** @throws ApiError `internal` when its key is not in the ring */
+function openKey(vault: SessionKeyVault, sealed: string): string {
+  try {
+    return vault.open(sealed, OWNER)
+  } catch {
+    const message =
+      'phone numbers cannot be looked up: the key of their digests was sealed with a key that is not in the key ring; put that key back'
+    throw new ApiError('internal', message)
   }
 }

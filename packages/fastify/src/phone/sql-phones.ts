@@ -5,7 +5,7 @@ import { isPhoneNumber, type PhoneNumber } from '../phone-number.ts'
 import { guardStore, storeUnavailable } from '../store-failure.ts'
 import type { UsersDatabase } from '../users/database.ts'
 import { engineOf, faultOf } from '../users/engine.ts'
-import type { SessionKeyVault } from '../users/session-key-vault.ts'
+import type { KeyOwner, SessionKeyVault } from '../users/session-key-vault.ts'
 import { createSqlIdentities, type Proven } from '../users/sql-identities.ts'
 import { prepareStatements } from '../users/sql-statements.ts'
 import { createTurns } from '../users/turns.ts'
@@ -195,7 +195,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
 
   function open(userId: string, row: { sealed_number: string; proven_at: unknown }): KeptPhone | null {
     try {
-      const [countryCode = '', number = ''] = vault.open(row.sealed_number, ownerOf(userId)).split(' ')
+      const [countryCode = '', number = ''] = vault.open(row.sealed_number, phoneOwnerOf(userId)).split(' ')
       return { number, countryCode, isProven: row.proven_at !== null }
     } catch {
       // The ring has this key no more. That is no outage: the user can prove the number again.
@@ -223,10 +223,10 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
 
 /** Seals a number for its user, as it is kept. */
 export function sealPhone(vault: SessionKeyVault, userId: string, { countryCode, number }: PhoneNumber): string {
-  return vault.seal(`${countryCode} ${number}`, ownerOf(userId))
+  return vault.seal(`${countryCode} ${number}`, phoneOwnerOf(userId))
 }
 
 /** No mini-program has an empty appid, so no session_key has this owner. */
-function ownerOf(userId: string) {
+export function phoneOwnerOf(userId: string): KeyOwner {
   return { appid: '', openid: `the phone of ${userId}` }
 }

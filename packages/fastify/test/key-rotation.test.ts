@@ -1,0 +1,127 @@
+import type { Kysely } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  checkKeyRing,
+  createKeyRotation,
+  createSessionKeyVault,
+  createSqlImport,
+  createSqlPhoneStore,
+  createSqlUserStore,
+  type RotationPlace,
+  type UsersDatabase,
+} from '../src/index.ts'
+import { ENGINES, type OpenDatabase } from './databases.ts'
+
+const OLD = `k_1:${Buffer.alloc(32, 1).toString('base64')}`
+/** A name that the old one would match as a pattern. */
+const NEW = `kx1:${Buffer.alloc(32, 2).toString('base64')}`
+const SESSION_KEYS = [1, 2, 3].map((n) => Buffer.alloc(16, n).toString('base64'))
+const NUMBER = { number: '13800138000', countryCode: '86' }
+
+function open(db: Kysely<UsersDatabase>, keys: string) {
+  const vault = createSessionKeyVault({ keys })
+  return {
+    vault,
+    users: createSqlUserStore({ db, vault }),
+    phones: createSqlPhoneStore({ db, vault }),
+    rotation: createKeyRotation({ db, vault }),
+    imports: createSqlImport({ db, vault }),
+  }
+}
+
+async function rotateAll({ rotation }: ReturnType<typeof open>): Promise<{ sealed: number; closed: number }> {
+  const counts = { sealed: 0, closed: 0 }
+  for (let place: RotationPlace | undefined = null; place !== undefined; ) {
+    const { sealed, closed, next } = await rotation.step(place)
+    counts.sealed += sealed
+    counts.closed += closed
+    place = next
+  }
+  return counts
+}
+
+describe.each(ENGINES)('a rotation of keys in %s', (_engine, openDatabase) => {
+  let database: OpenDatabase
+  beforeAll(async () => {
+    database = await openDatabase()
+  })
+  afterAll(() => database.close())
+
+  /** A user with two session_keys and a number, sealed with the old key, and one who was imported. */
+  async function fill() {
+    const { db } = database
+    for (const table of ['phones', 'phone_key', 'keys', 'unionids', 'identities', 'users'] as const) {
+      await db.deleteFrom(`weapp_auth_${table}`).execute()
+    }
+    const before = open(db, OLD)
+    await checkKeyRing({ db, vault: before.vault, nowMs: 1, warn: () => {} })
+    let userId = ''
+    for (const sessionKey of SESSION_KEYS.slice(0, 2)) {
+      const signedIn = await before.users.signIn('wx1', { openid: 'oA', unionid: null, sessionKey }, 1)
+      userId = 'user' in signedIn ? signedIn.user.id : ''
+    }
+    await before.phones.prove(userId, NUMBER, 1)
+    const settings = { appids: ['wx1'], utcOffset: 'Z', nowMs: 1, dryRun: false }
+    await before.imports.run([{ appid: 'wx1', openid: 'oB' }], settings)
+    return { db, before, userId }
+  }
+
+  it('leaves everything open under the new key alone, and the old one may go', async () => {
+    const { db, userId } = await fill()
+    const both = open(db, `${NEW},${OLD}`)
+    await checkKeyRing({ db, vault: both.vault, nowMs: 2, warn: () => {} })
+    expect(await both.rotation.count()).toBe(2)
+    expect(await both.rotation.forgetUnused()).toEqual([])
+    expect(await rotateAll(both)).toEqual({ sealed: 2, closed: 0 })
+    expect(await both.rotation.count()).toBe(0)
+    expect(await rotateAll(both)).toEqual({ sealed: 0, closed: 0 })
+    expect(await both.rotation.forgetUnused()).toEqual(['k_1'])
+
+    const after = open(db, NEW)
+    const warnings: string[] = []
+    await checkKeyRing({ db, vault: after.vault, nowMs: 3, warn: (message) => void warnings.push(message) })
+    expect(warnings).toEqual([])
+    expect(await after.users.findKeys(userId, 'wx1')).toEqual({
+      openid: 'oA',
+      sessionKeys: [SESSION_KEYS[1], SESSION_KEYS[0]],
+    })
+    expect(await after.phones.find(userId)).toMatchObject(NUMBER)
+    expect(await after.phones.findHolder(NUMBER)).toEqual({ userId, isProven: true })
+    // The fingerprint is the new key's: the same session_key is known again, and is not kept twice.
+    const identity = { openid: 'oA', unionid: null, sessionKey: SESSION_KEYS[1] as string }
+    await after.users.signIn('wx1', identity, 4)
+    expect((await after.users.findKeys(userId, 'wx1'))?.sessionKeys).toEqual([SESSION_KEYS[1], SESSION_KEYS[0]])
+  })
+
+  it('what no key of the ring opens is counted, and stays as it is', async () => {
+    const { db, before, userId } = await fill()
+    await expect(rotateAll(open(db, NEW))).rejects.toMatchObject({ code: 'internal' })
+    expect(await before.users.findKeys(userId, 'wx1')).toMatchObject({
+      sessionKeys: [SESSION_KEYS[1], SESSION_KEYS[0]],
+    })
+    expect(await before.phones.findHolder(NUMBER)).toEqual({ userId, isProven: true })
+    expect(await open(db, NEW).rotation.step(null)).toMatchObject({ sealed: 0, closed: 1 })
+  })
+
+  it('a session_key that a sign-in brings at the same time is not replaced by the one before', async () => {
+    const { db, userId } = await fill()
+    const both = open(db, `${NEW},${OLD}`)
+    const signIn = () =>
+      both.users.signIn('wx1', { openid: 'oA', unionid: null, sessionKey: SESSION_KEYS[2] as string }, 5)
+    await Promise.all([rotateAll(both), signIn()])
+    await rotateAll(both)
+    const keys = await open(db, NEW).users.findKeys(userId, 'wx1')
+    expect(keys?.sessionKeys).toEqual([SESSION_KEYS[2], SESSION_KEYS[1]])
+  })
+
+  it('goes through more rows than one step takes', async () => {
+    const { db } = await fill()
+    const lines = Array.from({ length: 250 }, (_, n) => ({ phone: `139${String(n).padStart(8, '0')}` }))
+    const settings = { appids: [], utcOffset: 'Z', nowMs: 1, dryRun: false }
+    await open(db, OLD).imports.run(lines, settings)
+    const both = open(db, `${NEW},${OLD}`)
+    expect(await both.rotation.count()).toBe(252)
+    expect(await rotateAll(both)).toEqual({ sealed: 252, closed: 0 })
+    expect(await both.rotation.count()).toBe(0)
+  })
+})
