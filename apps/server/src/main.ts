@@ -59,7 +59,8 @@ async function main(): Promise<void> {
   closers.push(() => app.close())
   await emulation?.mount(app)
   const address = await app.listen({ host: config.host, port: config.port })
-  const service = await openServiceApi(config, app, log, seeing?.metrics)
+  const parts = { metrics: seeing?.metrics, openUpkeep: stores.openUpkeep }
+  const service = await openServiceApi(config, app, log, parts)
   closers.push(service.close)
   const takeApps: TakeSecrets =
     async ({ apps }) =>

@@ -35,6 +35,7 @@ import { prepareDataDir } from './data-dir.ts'
 import { createReplaceableVault } from './key-ring.ts'
 import type { TakeSecrets } from './reload.ts'
 import type { SqlServer } from './sql-server.ts'
+import type { Upkeep } from './upkeep/upkeep.ts'
 import { openUserDatabase, type UserDatabase } from './user-database.ts'
 import { limitEventStore, limitPhoneStore, limitUserStore } from './user-deadline.ts'
 
@@ -60,6 +61,8 @@ export interface Stores {
   unusable: Promise<Error>
   /** Checks another key ring against the users' database; see {@link TakeSecrets}. */
   takeKeyRing: TakeSecrets
+  /** Work on the users' database as a whole, for operators; loaded on demand. */
+  openUpkeep(): Promise<Upkeep>
   close(): Promise<void>
 }
 
@@ -84,11 +87,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     )
   }
   if (!config.redisUrl || !config.databaseUrl) prepareDataDir(config.dataDir, (message) => log.warn(message))
-  const { vault, take } = createReplaceableVault(
-    config.sessionKeyKeys
-      ? createSessionKeyVault({ keys: config.sessionKeyKeys })
-      : openVault(join(config.dataDir, 'session-keys')),
-  )
+  const { vault, take } = createReplaceableVault(openVault(config))
   const outageLog = createOutageLog()
   // The demonstration's data never meet real ones, whatever servers and folders it is given.
   const world = config.emulator ? 'emulated' : 'real'
@@ -126,6 +125,10 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     avatars: await openAvatars(config),
     unusable: users.unusable,
     takeKeyRing: take(users, (message) => log.warn(message)),
+    openUpkeep: async () => {
+      const { createUpkeep } = await import('./upkeep/upkeep.ts')
+      return createUpkeep({ db: users.db, vault, appids: config.apps.map(({ appid }) => appid) })
+    },
     redis,
     keyPrefix,
     openSessions(redis) {
@@ -179,8 +182,10 @@ async function openSqlite(
   }
 }
 
-/** The embedded stores bring their own key ring: made once, readable by this user alone. */
-export function openVault(file: string): SessionKeyVault {
+/** The key ring of a configuration. The embedded stores bring their own: made once, readable by this user alone. */
+export function openVault({ sessionKeyKeys, dataDir }: Pick<Config, 'sessionKeyKeys' | 'dataDir'>): SessionKeyVault {
+  if (sessionKeyKeys) return createSessionKeyVault({ keys: sessionKeyKeys })
+  const file = join(dataDir, 'session-keys')
   if (!existsSync(file)) writeFileSync(file, `k1:${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' })
   try {
     return createSessionKeyVault({ keys: readFileSync(file, 'utf8').trim() })

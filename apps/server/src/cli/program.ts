@@ -37,6 +37,7 @@ function buildProgram(command: Command, end: (code: number) => void): Program {
     .showHelpAfterError()
   addMaking(program, command, end)
   addUpkeep(program, command, end)
+  addKeys(program, command, end)
   return program
 }
 
@@ -76,6 +77,22 @@ function addUpkeep(program: Program, command: Command, end: (code: number) => vo
     .action(async (path: string, options: ImportOptions) =>
       end(await (await import('./import/import.ts')).importUsers(command, path, options)),
     )
+}
+
+function addKeys(program: Program, command: Command, end: (code: number) => void): void {
+  const { say } = command
+  const keys = program
+    .command('keys')
+    .description(say('the key ring that seals what is stored', '加密存储内容的密钥环'))
+  keys
+    .command('new')
+    .description(say('make a key for the ring', '生成一个密钥'))
+    .action(async () => end(await (await import('./keys.ts')).makeKey(command)))
+  keys
+    .command('rotate')
+    .description(say('seal everything anew under the first key', '用第一个密钥重新加密所有内容'))
+    .option('--json', say('print one line of JSON', '输出一行 JSON'))
+    .action(async (options: { json?: boolean }) => end(await (await import('./keys.ts')).rotateKeys(command, options)))
 }
 
 /** Before anything is parsed: mistakes in the arguments are told in this language too. */

@@ -1,11 +1,8 @@
 import { hash, randomBytes } from 'node:crypto'
+import { isScope, SCOPES } from '../service-api/tokens.ts'
 import { type Command, EXIT, WrongUseError } from './terminal.ts'
 
-/** What a service token may be allowed. */
-export const SCOPES = ['read', 'write', 'issue', 'wechat'] as const
-type Scope = (typeof SCOPES)[number]
-
-const NAME = /^[\w-]{1,64}$/
+const NAME = /^[\w.-]{1,64}$/
 
 /**
  * Makes a service token: prints it once, and the entry of `SERVICE_TOKENS` that lets it in, which holds only its digest.
@@ -16,11 +13,11 @@ const NAME = /^[\w-]{1,64}$/
 export async function makeToken({ stdout, stderr, say }: Command, name: string, scopes: string): Promise<number> {
   if (!NAME.test(name)) {
     throw new WrongUseError(
-      say('the name must be 1 to 64 letters, digits, - or _', '名称必须是 1 到 64 个字母、数字、- 或 _'),
+      say('the name must be 1 to 64 letters, digits, -, . or _', '名称必须是 1 到 64 个字母、数字、-、. 或 _'),
     )
   }
   const given = [...new Set(scopes.split('+'))]
-  const unknown = given.filter((scope) => !SCOPES.includes(scope as Scope))
+  const unknown = given.filter((scope) => !isScope(scope))
   if (unknown.length > 0) {
     throw new WrongUseError(
       say(

@@ -3,6 +3,7 @@ import { ApiError, useStrictJson, type WeappAuth } from '@weapp-auth/fastify'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { closeGracefully } from '../closing.ts'
 import { securityHeaders } from '../security-headers.ts'
+import type { Upkeep } from '../upkeep/upkeep.ts'
 import { accountsRoutes } from './accounts.ts'
 import { guardRoutes, type Identify } from './callers.ts'
 import { introspectRoutes } from './introspect.ts'
@@ -18,6 +19,8 @@ export interface ServiceApiDeps {
   weappAuth: WeappAuth
   /** Says who sends a request. */
   identify: Identify
+  /** Work on the users' database as a whole. Only for the operator's own socket; default: no such routes. */
+  openUpkeep?: () => Promise<Upkeep>
   log: FastifyBaseLogger
 }
 
@@ -31,7 +34,12 @@ const REQUEST_TIMEOUT_MS = 30_000
  * The API for backends and operators, never for phones. Nothing listens yet: `listen` it on a port or a socket, or `inject`
  * requests.
  */
-export async function buildServiceApi({ weappAuth, identify, log }: ServiceApiDeps): Promise<FastifyInstance> {
+export async function buildServiceApi({
+  weappAuth,
+  identify,
+  openUpkeep,
+  log,
+}: ServiceApiDeps): Promise<FastifyInstance> {
   const api = Fastify({
     loggerInstance: log,
     genReqId: () => randomUUID(),
@@ -62,6 +70,7 @@ export async function buildServiceApi({ weappAuth, identify, log }: ServiceApiDe
       await v1.register(sessionsRoutes, { weappAuth })
       await v1.register(wechatRoutes, { weappAuth })
       await v1.register(verifyRoutes, { weappAuth })
+      if (openUpkeep) await v1.register((await import('../upkeep/routes.ts')).upkeepRoutes, { openUpkeep })
     },
     { prefix: SERVICE_PREFIX },
   )

@@ -1,6 +1,8 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Config } from '../config.ts'
 import type { Metrics } from '../seeing/metrics.ts'
+import type { Upkeep } from '../upkeep/upkeep.ts'
+import type { ServiceApiDeps } from './app.ts'
 import type { Identify } from './callers.ts'
 
 /** The service API of a running service. */
@@ -12,22 +14,30 @@ export interface OpenServiceApi {
   close(): Promise<void>
 }
 
+/** What {@link openServiceApi} hands to some callers. */
+export interface ServiceApiParts {
+  /** For the listener's `/metrics`. */
+  metrics?: Metrics | undefined
+  /** For the command line. */
+  openUpkeep?: () => Promise<Upkeep>
+}
+
 /**
  * Opens what the configuration asks for: the listener for holders of tokens and, with embedded stores, the socket of the command
  * line. The API itself is loaded only where somebody may use it.
  *
  * @param app signs in phones, and is ready
- * @param metrics for the listener's `/metrics`
+ * @param parts what only some callers may use; default: nothing of it is there
  */
 export async function openServiceApi(
   { service, redisUrl, databaseUrl, dataDir }: Pick<Config, 'service' | 'redisUrl' | 'databaseUrl' | 'dataDir'>,
   app: FastifyInstance,
   log: FastifyBaseLogger,
-  metrics?: Metrics,
+  { metrics, openUpkeep }: ServiceApiParts = {},
 ): Promise<OpenServiceApi> {
-  const build = async (identify: Identify) => {
+  const build = async (identify: Identify, forOperator: Pick<ServiceApiDeps, 'openUpkeep'> = {}) => {
     const { buildServiceApi } = await import('./app.ts')
-    return buildServiceApi({ weappAuth: app.weappAuth, identify, log })
+    return buildServiceApi({ weappAuth: app.weappAuth, identify, ...forOperator, log })
   }
   const closers: (() => Promise<void>)[] = []
   // With both stores elsewhere several processes may share the folder, and the command line opens the stores itself.
@@ -35,7 +45,9 @@ export async function openServiceApi(
     const { openOperatorSocket, operatorSocketOf } = await import('./operator-socket.ts')
     const { identifyOperator } = await import('./callers.ts')
     try {
-      const socket = await openOperatorSocket(operatorSocketOf(dataDir), () => build(identifyOperator))
+      const socket = await openOperatorSocket(operatorSocketOf(dataDir), () =>
+        build(identifyOperator, openUpkeep && { openUpkeep }),
+      )
       closers.push(socket.close)
     } catch (error) {
       // A path of more than about 100 characters, or a file system without sockets. Nobody should be kept from signing in.

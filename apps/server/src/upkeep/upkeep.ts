@@ -1,19 +1,17 @@
-import { join } from 'node:path'
 import {
-  checkKeyRing,
+  type Actor,
   createEventId,
-  createSessionKeyVault,
+  createKeyRotation,
   createSqlEventStore,
   createSqlImport,
   type ImportLine,
   type ImportOutcome,
+  type RotationPlace,
+  type RotationStep,
   type SessionKeyVault,
+  type UsersDatabase,
 } from '@weapp-auth/fastify'
-import type { Config } from '../config.ts'
-import { openVault } from '../stores.ts'
-import { openUsers } from './open-users.ts'
-import { operator } from './operator.ts'
-import type { Command } from './terminal.ts'
+import type { Kysely } from 'kysely'
 
 /** How many lines of an import had which end. */
 export interface ImportCounts {
@@ -23,41 +21,42 @@ export interface ImportCounts {
   refused: number
 }
 
-/** Work on the users' database as a whole. */
+/** Work on the users' database as a whole, in steps that are short enough to be done while the service runs. */
 export interface Upkeep {
   /** At most `MAX_IMPORT_LINES` of them. */
   importLines(lines: ImportLine[], o: { utcOffset: string; dryRun: boolean }): Promise<ImportOutcome[]>
   /** Writes down that an import has come to its end: the one event of it. */
-  recordImport(counts: ImportCounts): Promise<void>
-  close(): Promise<void>
+  recordImport(counts: ImportCounts, by: Actor): Promise<void>
+  /** How many rows another key than the first of the ring has sealed. */
+  countOldKeys(): Promise<number>
+  rotateKeys(after: RotationPlace): Promise<RotationStep>
+  /** The keys that nothing is sealed with any more. */
+  forgetUnusedKeys(): Promise<string[]>
 }
 
 /**
- * Opens the users of a configuration for such work.
- *
- * @throws UnusableDatabaseError when the key ring is not the one of this database: what it seals could not be opened
+ * @param o.appids the mini-programs that imported identities may be of
  */
-export async function openUpkeep(config: Config, command: Pick<Command, 'stderr'>): Promise<Upkeep> {
-  const { db, close } = await openUsers(config, command)
-  const vault = findVault(config)
-  const warn = (message: string) => void command.stderr.write(`weapp-auth: ${message}\n`)
-  await checkKeyRing({ db, vault, nowMs: Date.now(), warn }).catch(async (error: unknown) => {
-    await close()
-    throw error
-  })
-  const userImport = createSqlImport({ db, vault })
-  const appids = config.apps.map(({ appid }) => appid)
+export function createUpkeep(o: {
+  db: Kysely<UsersDatabase>
+  vault: SessionKeyVault
+  appids: readonly string[]
+}): Upkeep {
+  const { appids, ...stores } = o
+  const userImport = createSqlImport(stores)
+  const rotation = createKeyRotation(stores)
+  const events = createSqlEventStore({ db: stores.db })
   return {
-    recordImport: async (counts) => {
-      const [id, atMs] = [createEventId(Date.now()), Date.now()]
-      const about = { type: 'imported', by: operator(), userId: null, otherUserId: null } as const
-      await createSqlEventStore({ db }).append([{ id, atMs, ...about, data: { ...counts } }])
-    },
-    importLines: (lines, o) => userImport.run(lines, { appids, nowMs: Date.now(), ...o }),
-    close,
-  }
-}
+    importLines: (lines, settings) => userImport.run(lines, { appids, nowMs: Date.now(), ...settings }),
 
-function findVault({ sessionKeyKeys, dataDir }: Config): SessionKeyVault {
-  return sessionKeyKeys ? createSessionKeyVault({ keys: sessionKeyKeys }) : openVault(join(dataDir, 'session-keys'))
+    async recordImport(counts, by) {
+      const atMs = Date.now()
+      const about = { type: 'imported', by, userId: null, otherUserId: null } as const
+      await events.append([{ id: createEventId(atMs), atMs, ...about, data: { ...counts } }])
+    },
+
+    countOldKeys: () => rotation.count(),
+    rotateKeys: (after) => rotation.step(after),
+    forgetUnusedKeys: () => rotation.forgetUnused(),
+  }
 }

@@ -166,7 +166,7 @@ test('GET /metrics is on the listener of the service API, for a token with the s
   const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
   const service = { host: '127.0.0.1', port: 0, tokens: parseServiceTokens(text) }
   const servers = { redisUrl: 'elsewhere', databaseUrl: 'elsewhere', dataDir: 'nowhere' }
-  const api = await openServiceApi({ ...servers, service }, app, pino({ level: 'silent' }), metrics)
+  const api = await openServiceApi({ ...servers, service }, app, pino({ level: 'silent' }), { metrics })
   onTestFinished(() => api.close())
   const scrape = (token: string) =>
     fetch(`${api.address}/metrics`, { headers: { ...(token && { authorization: `Bearer ${token}` }) } })

@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { parse as parsePath, resolve } from 'node:path'
 import { type ImportOutcome, isUtcOffset, MAX_IMPORT_LINES } from '@weapp-auth/fastify'
-import { parseConfig } from '../../config.ts'
+import type { ImportCounts } from '../../upkeep/upkeep.ts'
+import { readConfig } from '../config.ts'
+import { type OpenedUpkeep, openUpkeep } from '../open-upkeep.ts'
+import { operator } from '../operator.ts'
 import { createProgress } from '../progress.ts'
 import { type Command, EXIT, WrongUseError } from '../terminal.ts'
-import { type ImportCounts, openUpkeep, type Upkeep } from '../upkeep.ts'
 import { type CsvLine, readCsv } from './csv-file.ts'
 import { findEncoding } from './file-encoding.ts'
 import { createRefusedFile, type RefusedFile } from './refused-file.ts'
@@ -25,7 +27,7 @@ export interface ImportOptions {
  * @returns `failed` when a line was refused
  */
 export async function importUsers(command: Command, path: string, options: ImportOptions): Promise<number> {
-  const { env, language, say, stderr, stdout } = command
+  const { say, stderr, stdout } = command
   if (!isUtcOffset(options.utcOffset)) {
     throw new WrongUseError(say('--utc-offset must be like +08:00 or Z', '--utc-offset 必须形如 +08:00 或 Z'))
   }
@@ -40,7 +42,7 @@ export async function importUsers(command: Command, path: string, options: Impor
   }
   const file = readCsv({ path, size, encoding, ignoreColumns: options.ignoreColumns ?? false }, command)
   const counts: ImportCounts = { made: 0, filled: 0, done: 0, refused: 0 }
-  const upkeep = await openUpkeep(parseConfig(env, language), command)
+  const upkeep = await openUpkeep(readConfig(command), command)
   const refused = createRefusedFile(refusedPath)
   const progress = createProgress(stderr)
   const startedAtMs = performance.now()
@@ -49,7 +51,7 @@ export async function importUsers(command: Command, path: string, options: Impor
       await importBatch(batch, { upkeep, options, refused, counts })
       progress.show(() => progressLine(counts, file.readPart(), performance.now() - startedAtMs, command))
     }
-    if (!options.dryRun) await upkeep.recordImport(counts)
+    if (!options.dryRun) await upkeep.recordImport(counts, operator())
   } finally {
     progress.end()
     await refused.close()
@@ -62,7 +64,7 @@ export async function importUsers(command: Command, path: string, options: Impor
 
 async function importBatch(
   batch: CsvLine[],
-  o: { upkeep: Upkeep; options: ImportOptions; refused: RefusedFile; counts: ImportCounts },
+  o: { upkeep: OpenedUpkeep; options: ImportOptions; refused: RefusedFile; counts: ImportCounts },
 ): Promise<void> {
   const { upkeep, options, refused, counts } = o
   const whole = batch.filter(({ broken }) => broken === null)
