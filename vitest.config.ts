@@ -92,7 +92,7 @@ export default defineConfig({
         },
       },
     ],
-    globalSetup: ['packages/test-servers/src/global-setup.ts'],
+    globalSetup: ['packages/test-servers/src/global-setup.ts', 'apps/server/test/global-setup.ts'],
     // miniprogram-simulate needs `forks` or `threads`; threads start faster.
     pool: 'threads',
     unstubGlobals: true,

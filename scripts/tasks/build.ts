@@ -1,7 +1,7 @@
-// Builds everything that runs: the server packages, the client's one file, the example mini-program, the playground.
+// Builds everything that runs: the server packages, the client's one file, the example mini-program, the playground, the service.
 import { runTool } from '../tool.ts'
 
-/** Compiles `projects` (all of them by default) and bundles what a phone gets. Prints to stderr only. */
+/** Compiles `projects` (all of them by default) and bundles what a phone gets, and the service. Prints to stderr only. */
 export async function build(projects: readonly string[] = []): Promise<void> {
   try {
     await compile(['packages/client'])
@@ -14,6 +14,8 @@ export async function build(projects: readonly string[] = []): Promise<void> {
     await buildMiniprogram()
     const { buildPlayground } = await import('../../apps/playground/build.ts')
     await buildPlayground()
+    const { buildServer } = await import('../../apps/server/build.ts')
+    await buildServer()
   } catch (error) {
     process.stderr.write(`weapp-auth: the build failed: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exit(1)

@@ -9,4 +9,4 @@ if (!process.env.WECHAT_APPID && !process.env.WECHAT_SECRET && !process.env.WECH
   process.argv.push('--walkthrough')
 }
 // By its address, because there is nothing to compile against before the first build.
-await import(new URL('../../apps/server/dist/main.js', import.meta.url).href)
+await import(new URL('../../apps/server/bundle/main.js', import.meta.url).href)

@@ -121,7 +121,7 @@ describe('Dockerfile', () => {
   test('runs as another user than root, without a shell, with a health check', () => {
     expect(of('USER')).toEqual(['USER node'])
     expect(lines.indexOf('USER node')).toBeLessThan(lines.findIndex((line) => line.startsWith('CMD')))
-    expect(of('CMD')).toEqual(['CMD ["node", "dist/main.js"]'])
+    expect(of('CMD')).toEqual(['CMD ["node", "bundle/main.js"]'])
     expect(of('HEALTHCHECK')).toHaveLength(1)
   })
 

@@ -36,7 +36,7 @@ const COUNT_MODULES = join(import.meta.dirname, 'count-modules.mjs')
 /** The built service, and a bare Fastify with the same drivers, each connected. */
 export async function measureStarts(env: Record<string, string>): Promise<Start[]> {
   const programs: Program[] = [
-    { what: 'weapp-auth', file: '../dist/main.js', env: { ...env, PORT: '0' }, ready: /\bon http:/ },
+    { what: 'weapp-auth', file: '../bundle/main.js', env: { ...env, PORT: '0' }, ready: /\bon http:/ },
     {
       what: 'a bare Fastify with the same drivers',
       file: 'targets/bare.mjs',

@@ -121,7 +121,7 @@ interface Service {
 
 /** The built service, as an operator starts it behind a proxy. */
 async function startService(env: Record<string, string>): Promise<Service> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../dist/main.js')], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../bundle/main.js')], {
     env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'silent', ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   })

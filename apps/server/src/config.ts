@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { APPID_PATTERN, createSessionKeyVault, DEFAULTS, parseS3Url } from '@weapp-auth/fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { inLanguage, type Language, type Say } from './language.ts'
 import { LOOPBACK } from './loopback.ts'
 import { type PushApps, parsePush } from './push-config.ts'
