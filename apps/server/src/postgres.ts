@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
-import { CompiledQuery, PostgresDialect } from 'kysely'
-import { Client, Pool, type PoolConfig } from 'pg'
+import { findStatementName } from '@weapp-auth/fastify'
+import { PostgresDialect } from 'kysely'
+import { Client, type ClientBase, Pool, type PoolConfig, type QueryResult } from 'pg'
 import {
   CONNECT_TIMEOUT_MS,
   CONNECTIONS,
@@ -21,22 +22,28 @@ const LIMITS = {
 /** A server that starts or stops (57P01 to 57P03), or has no connection to spare (53300). */
 const AWAY = /^(E[A-Z]+|57P0[123]|53300)$/
 
+/** "Cached plan must not change result type": PostgreSQL calls it a feature that is not supported. */
+const TABLE_CHANGED = '0A000'
+
 /** Users in PostgreSQL, 14 or newer, also behind PgBouncer. */
 export function postgresServer(connectionString: string): SqlServer {
   return {
     name: 'PostgreSQL',
 
     connect(onBroken) {
-      const pool = openPool({ connectionString, ...LIMITS, stream: openSocket }, onBroken)
-      const dialect = new PostgresDialect({
-        pool,
-        // Not as a startup parameter, which PgBouncer refuses. Where it pools by transaction this reaches only the server
-        // connection behind the first query: there, set it on the role as well.
-        onCreateConnection: async (connection) => {
-          await connection.executeQuery(CompiledQuery.raw(`set statement_timeout = ${STATEMENT_TIMEOUT_MS}`))
+      const prepareByName = createPreparing()
+      const pool = openPool(
+        {
+          connectionString,
+          ...LIMITS,
+          stream: openSocket,
+          onConnect: async (client) => {
+            if (await greetConnection(client)) prepareByName(client)
+          },
         },
-      })
-      return { dialect, end: () => pool.end() }
+        onBroken,
+      )
+      return { dialect: new PostgresDialect({ pool }), end: () => pool.end() }
     },
 
     connectForMigrations(onBroken) {
@@ -54,6 +61,42 @@ export function postgresServer(connectionString: string): SqlServer {
     },
 
     isAway: ({ code, message }) => AWAY.test(String(code)) || /^(Connection terminated|timeout)/.test(message),
+  }
+}
+
+/**
+ * Limits the statements of a new connection. Not by a startup parameter, which PgBouncer refuses. Where it pools by transaction
+ * this reaches only the server connection behind the first query: there, set it on the role as well.
+ *
+ * @returns whether the connection leads to one process of PostgreSQL for good. Both name the process that would be asked to cancel
+ * a statement: PostgreSQL its own, and a pooler that gives a connection to one transaction at a time a number of its own making,
+ * because it does not know yet which process will have the statement.
+ */
+async function greetConnection(client: ClientBase): Promise<boolean> {
+  const text = `select set_config('statement_timeout', '${STATEMENT_TIMEOUT_MS}', false), pg_backend_pid() as pid`
+  const { rows } = await client.query<{ pid: number }>(text)
+  return rows[0]?.pid === (client as { processID?: unknown }).processID
+}
+
+/**
+ * Of a statement that a connection has prepared before, PostgreSQL needs neither the text nor, most times, a new plan. What was
+ * prepared is void once a newer version of the service has changed a table: from then on nothing is prepared any more, and the
+ * user store does the work again that met it.
+ */
+function createPreparing(): (client: ClientBase) => void {
+  let isPreparing = true
+  const stopWhenChanged = (error: { code?: unknown }) => {
+    if (error.code === TABLE_CHANGED) isPreparing = false
+    throw error
+  }
+
+  return (client) => {
+    const query = client.query.bind(client) as (what: unknown, values?: unknown) => Promise<QueryResult>
+    const send = (what: unknown, values?: unknown) => {
+      const name = isPreparing && typeof what === 'string' ? findStatementName(what) : null
+      return name === null ? query(what, values) : query({ name, text: what, values }).catch(stopWhenChanged)
+    }
+    client.query = send as never
   }
 }
 

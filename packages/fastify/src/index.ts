@@ -89,6 +89,7 @@ export type {
 } from './users/database.ts'
 export { type CheckKeyRingOptions, checkKeyRing } from './users/key-ring.ts'
 export { migrateUsers, UnusableDatabaseError } from './users/migrations/migrate.ts'
+export { findStatementName } from './users/prepared.ts'
 export {
   createSessionKeyVault,
   generateVaultKey,

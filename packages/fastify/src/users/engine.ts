@@ -39,6 +39,8 @@ const SQLSTATE_FAULTS: readonly [pattern: RegExp, fault: SqlFault][] = [
   [/^22/, 'data'],
   [/^23/, 'constraint'],
   [/^(40|55P03)/, 'contention'],
+  // A table has changed since the statement was prepared.
+  [/^0A000$/, 'contention'],
   [/^(42501|3F000)$/, 'rights'],
   [/^(42P01|42S02)$/, 'table'],
   [/^(42703|42S22)$/, 'column'],

@@ -14,6 +14,7 @@ export type Statement<V, R> = (db: Kysely<UsersDatabase>, values: V) => Promise<
 export function prepare<V extends object, R>(build: (values: V) => Compilable<R>): Statement<V, R> {
   const standIns = new Proxy({}, { get: (_, name) => new StandIn(String(name)) })
   const compiled = build(standIns as V).compile()
+  if (!fixed.has(compiled.sql)) fixed.set(compiled.sql, `weapp_auth_${fixed.size}`)
   return async (db, values) => {
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof StandIn ? checkText(values[parameter.name as keyof V]) : parameter,
@@ -21,6 +22,17 @@ export function prepare<V extends object, R>(build: (values: V) => Compilable<R>
     const { rows } = await db.executeQuery({ ...compiled, parameters } as CompiledQuery<R>)
     return rows
   }
+}
+
+/** The texts of all statements that were built, each with a name. */
+const fixed = new Map<string, string>()
+
+/**
+ * A name for a statement of the stores whose text never changes; there are some fifty. A driver may prepare these once for each
+ * connection, and spare the database the planning of every execution. Null: the text was made for one execution.
+ */
+export function findStatementName(text: string): string | null {
+  return fixed.get(text) ?? null
 }
 
 /** NUL, and half of a surrogate pair. */
