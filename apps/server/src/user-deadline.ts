@@ -13,69 +13,98 @@ const DEADLINE_MS = 600
 /** A write that takes longer than this asks whether the database is there at all. */
 const PATIENCE_MS = 100
 
-/** Waits for an answer no longer than it makes sense to. */
-type Limit = <T>(answer: Promise<T>) => Promise<T>
-
 /**
- * Gives up on a database that does not answer. Some writes have no fixed deadline: a login code is spent or a session ended already,
- * so it is better to wait for a lock. They fail only when the database also does not answer a new connection.
+ * How long a call of a store may wait. `unlessLate`: for a fixed time. `unlessGone`: as long as the database answers new
+ * connections. That is for writes after a login code or a phone code was spent, or a session ended: it is better that they wait for
+ * a lock than that they fail.
  */
+type LimitName = 'unlessLate' | 'unlessGone'
+
+/** A limit for each method of a store. */
+type Limits<Store> = Record<keyof Store, LimitName>
+
+/** Gives up on users in a database that does not answer. */
 export function limitUserStore(users: UserStore & IdentityStore, database: Limited): UserStore & IdentityStore {
-  const { limited, unlessLate, unlessGone } = createLimits(database)
-  return {
-    ping: limited(unlessLate, users.ping),
-    findUser: limited(unlessLate, users.findUser),
-    findUserByIdentity: limited(unlessLate, users.findUserByIdentity),
-    findIdentity: limited(unlessLate, users.findIdentity),
-    listIdentities: limited(unlessLate, users.listIdentities),
-    findKeys: limited(unlessLate, users.findKeys),
-    findUserByExternalId: limited(unlessLate, users.findUserByExternalId),
-    listUsers: limited(unlessLate, users.listUsers),
-    findErasing: limited(unlessLate, users.findErasing),
-    findUserId: limited(unlessLate, users.findUserId),
-    updateProfile: limited(unlessLate, users.updateProfile),
-    signIn: limited(unlessGone, users.signIn),
-    createUser: limited(unlessGone, users.createUser),
-    createUserWithExternalId: limited(unlessGone, users.createUserWithExternalId),
-    linkIdentity: limited(unlessGone, users.linkIdentity),
-    replaceKey: limited(unlessGone, users.replaceKey),
-    setExternalId: limited(unlessGone, users.setExternalId),
-    disableUser: limited(unlessGone, users.disableUser),
-    enableUser: limited(unlessGone, users.enableUser),
-    beginErasure: limited(unlessGone, users.beginErasure),
-    eraseUser: limited(unlessGone, users.eraseUser),
-    unlinkIdentity: limited(unlessGone, users.unlinkIdentity),
-    beginErasureOfLast: limited(unlessGone, users.beginErasureOfLast),
-  }
+  return limitStore(users, USER_LIMITS, database)
 }
 
-/** The same for phone numbers, which stand in the same database: a phone code is spent before its number is written. */
+/** The same for phone numbers, which stand in the same database. */
 export function limitPhoneStore(phones: PhoneStore, database: Limited): PhoneStore {
-  const { limited, unlessLate, unlessGone } = createLimits(database)
-  return {
-    find: limited(unlessLate, phones.find),
-    findHolder: limited(unlessLate, phones.findHolder),
-    prove: limited(unlessGone, phones.prove),
-    give: limited(unlessGone, phones.give),
-    remove: limited(unlessGone, phones.remove),
-    linkHolder: limited(unlessGone, phones.linkHolder),
-  }
+  return limitStore(phones, PHONE_LIMITS, database)
 }
 
 /** The same for events. Nobody waits for those that are written after an answer, so they may wait for a lock. */
 export function limitEventStore(events: EventStore, database: Limited): EventStore {
-  const { limited, unlessLate, unlessGone } = createLimits(database)
-  return {
-    list: limited(unlessLate, events.list),
-    append: limited(unlessGone, events.append),
-    deleteBefore: limited(unlessGone, events.deleteBefore),
-    forgetErased: limited(unlessGone, events.forgetErased),
-  }
+  return limitStore(events, EVENT_LIMITS, database)
 }
 
+const USER_LIMITS: Limits<UserStore & IdentityStore> = {
+  ping: 'unlessLate',
+  findUser: 'unlessLate',
+  findUserByIdentity: 'unlessLate',
+  findIdentity: 'unlessLate',
+  listIdentities: 'unlessLate',
+  findKeys: 'unlessLate',
+  findUserByExternalId: 'unlessLate',
+  listUsers: 'unlessLate',
+  findErasing: 'unlessLate',
+  findUserId: 'unlessLate',
+  updateProfile: 'unlessLate',
+  signIn: 'unlessGone',
+  createUser: 'unlessGone',
+  createUserWithExternalId: 'unlessGone',
+  linkIdentity: 'unlessGone',
+  replaceKey: 'unlessGone',
+  setExternalId: 'unlessGone',
+  disableUser: 'unlessGone',
+  enableUser: 'unlessGone',
+  beginErasure: 'unlessGone',
+  eraseUser: 'unlessGone',
+  unlinkIdentity: 'unlessGone',
+  beginErasureOfLast: 'unlessGone',
+}
+
+const PHONE_LIMITS: Limits<PhoneStore> = {
+  find: 'unlessLate',
+  findHolder: 'unlessLate',
+  prove: 'unlessGone',
+  give: 'unlessGone',
+  remove: 'unlessGone',
+  linkHolder: 'unlessGone',
+}
+
+const EVENT_LIMITS: Limits<EventStore> = {
+  list: 'unlessLate',
+  append: 'unlessGone',
+  deleteBefore: 'unlessGone',
+  forgetErased: 'unlessGone',
+}
+
+/** What is asked of the database itself. */
 type Limited = Pick<UserDatabase, 'isReady' | 'answers'>
 
-function createLimits(database: Limited) {
+/** Calls fail at once until the database was reached, and never wait for that. */
+function limitStore<Store extends object>(store: Store, limits: Limits<Store>, database: Limited): Store {
+  const limitBy = createLimits(database)
+  const limited = (ask: Method, limit: Limit): Method => {
+    return (...args) => {
+      if (database.isReady()) return limit(ask(...args))
+      return Promise.reject(unavailable('the user store was not reached since the start'))
+    }
+  }
+  const methods = Object.entries<LimitName>(limits).map(([name, limit]) => [
+    name,
+    limited(store[name as keyof Store] as Method, limitBy[limit]),
+  ])
+  return Object.fromEntries(methods) as Store
+}
+
+type Method = (...args: unknown[]) => Promise<unknown>
+
+/** Settles as the answer does, or rejects. */
+type Limit = (answer: Promise<unknown>) => Promise<unknown>
+
+function createLimits(database: Limited): Record<LimitName, Limit> {
   const deadlines = createDeadlines()
 
   const unlessLate: Limit = (answer) =>
@@ -104,15 +133,7 @@ function createLimits(database: Limited) {
       }
     })
 
-  /** Fails at once until the database was reached, and never waits for that. */
-  const limited =
-    <A extends unknown[], T>(limit: Limit, ask: (...args: A) => Promise<T>) =>
-    (...args: A): Promise<T> => {
-      if (database.isReady()) return limit(ask(...args))
-      return Promise.reject(unavailable('the user store was not reached since the start'))
-    }
-
-  return { limited, unlessLate, unlessGone }
+  return { unlessLate, unlessGone }
 }
 
 function unavailable(message: string): ApiError {
