@@ -6,6 +6,7 @@ import {
   type AvatarsOptions,
   type EventsOptions,
   type IdentityStore,
+  type OnSignIn,
   type OutageLog,
   type PhonesOptions,
   type PushOptions,
@@ -45,6 +46,8 @@ export interface AppDeps {
   events?: EventsOptions
   /** What WeChat's push is signed and encrypted with, by appid. Default: there is no push. */
   push?: PushOptions['apps'] | null
+  /** Asked at each sign-in. Default: everybody may sign in. */
+  onSignIn?: OnSignIn
   outageLog?: OutageLog
   sessionIdleSeconds: number
   sessionAbsoluteSeconds: number
@@ -119,6 +122,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ...(deps.phones && { phones: deps.phones }),
     ...(deps.events && { events: deps.events }),
     ...(deps.push && { push: { apps: deps.push, identities: deps.users } }),
+    ...(deps.onSignIn && { onSignIn: deps.onSignIn }),
     sessionIdleSeconds: deps.sessionIdleSeconds,
     sessionAbsoluteSeconds: deps.sessionAbsoluteSeconds,
     sessionLimit: deps.sessionLimit,

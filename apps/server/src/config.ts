@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { APPID_PATTERN, createSessionKeyVault, DEFAULTS, parseS3Url } from '@weapp-auth/fastify'
 import * as z from 'zod'
+import { findHookContradictions, hookAddress, hookSecret } from './hooks/settings.ts'
 import { inLanguage, type Language, type Say } from './language.ts'
 import { LOOPBACK } from './loopback.ts'
 import { type PushApps, parsePush } from './push-config.ts'
@@ -40,6 +41,8 @@ export interface Config {
   linkByPhone: boolean
   /** What WeChat's push is signed and encrypted with, by appid; null: there is no push. */
   push: PushApps | null
+  /** The program that is asked at each sign-in, and what the calls are signed with; null: none is asked. */
+  signInHook: { url: string; secret: string } | null
   /** The bucket of avatars, with its credentials; null: they are kept in `dataDir`. */
   avatarS3Url: string | null
   /** What stands in front of a slash and the name of an avatar; null: the address that it was sent to, with `/avatars`. */
@@ -115,6 +118,8 @@ const environment = (say: Say) =>
     SESSION_KEY_KEYS: z.string().transform(parseKeyRing(say)).optional(),
     LINK_BY_PHONE: oneOf(say, ['off', 'on'] as const).default('off'),
     WECHAT_PUSH: z.string().transform(parsePush(say)).optional(),
+    HOOK_SIGN_IN_URL: hookAddress(say).optional(),
+    HOOK_SECRET: hookSecret(say).optional(),
     AVATAR_S3_URL: z.string().transform(parseBucket(say)).optional(),
     AVATAR_PUBLIC_URL: url(say, ['https:', 'http:'], 'https://auth.example.com/avatars')
       .refine(isBareAddress, say('must not have a user, a password or a query', '不能带用户名、密码或查询参数'))
@@ -158,6 +163,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, l
     trustProxy: e.TRUST_PROXY ?? [],
     sessionKeyKeys: e.SESSION_KEY_KEYS ?? null,
     push: e.WECHAT_PUSH ?? null,
+    signInHook: e.HOOK_SIGN_IN_URL && e.HOOK_SECRET ? { url: e.HOOK_SIGN_IN_URL, secret: e.HOOK_SECRET } : null,
     linkByPhone: e.LINK_BY_PHONE === 'on',
     avatarS3Url: e.AVATAR_S3_URL ?? null,
     avatarPublicUrl: e.AVATAR_PUBLIC_URL ?? null,
@@ -230,6 +236,7 @@ function* findContradictions(e: Readonly<Record<string, string | undefined>>, sa
       `WECHAT_PUSH 里的 ${unknown} 不在 WECHAT_APPID 或 WECHAT_APPS 中`,
     )
   }
+  yield* findHookContradictions(e, say)
   if (e.DATABASE_URL && !e.SESSION_KEY_KEYS) {
     yield say(
       'DATABASE_URL needs SESSION_KEY_KEYS, because every process has to open what another one sealed: set it to k1:<output of openssl rand -base64 32>',

@@ -49,11 +49,14 @@ async function main(): Promise<void> {
   closers.push(opened.close)
   void opened.unusable.then(endWith)
   const stores = seeing?.observe(opened) ?? opened
+  const hook = config.signInHook ? await openHook(config.signInHook, log) : null
+  if (hook) closers.push(hook.close)
   const app = await buildApp({
     ...config,
     ...emulation,
     ...(emulation?.watch(stores) ?? stores),
     ...(seeing && { beforeRoutes: seeing.beforeRoutes }),
+    ...(hook && { onSignIn: hook.onSignIn }),
     log,
   })
   closers.push(() => app.close())
@@ -84,6 +87,12 @@ async function main(): Promise<void> {
     }
     say(texts.serving(address))
   }
+}
+
+/** The program of the team that is asked at each sign-in. */
+async function openHook(about: { url: string; secret: string }, log: Logger) {
+  const { openSignInHook } = await import('./hooks/sign-in-hook.ts')
+  return openSignInHook({ ...about, warn: (message) => log.warn(message) })
 }
 
 /** From now on `SIGHUP` reads the secrets in files again, and ends the process no more. */

@@ -1,5 +1,5 @@
 import { APPID_PATTERN } from '@weapp-auth/fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Say } from './language.ts'
 
 const Apps = z.record(

@@ -100,3 +100,22 @@ function problemsIn(parse: () => unknown): readonly string[] {
   }
   return []
 }
+
+test.each([
+  'http://shop.example.com/hook',
+  'https://user:canary-5e1f@shop.example.com/hook',
+  'ftp://10.0.0.1/canary-5e1f',
+  'canary-5e1f',
+])('HOOK_SIGN_IN_URL as %s is refused and not repeated', (HOOK_SIGN_IN_URL) => {
+  const parse = () => parseConfig({ ...REAL_APP, HOOK_SIGN_IN_URL, HOOK_SECRET: 's'.repeat(16) })
+  expect(parse).toThrow('HOOK_SIGN_IN_URL must be an https address')
+  expect(parse).not.toThrow('canary-5e1f')
+})
+
+test('HOOK_SIGN_IN_URL needs a HOOK_SECRET that cannot be guessed', () => {
+  const url = 'http://10.0.0.5:8080/hook?token=x'
+  const parse = (HOOK_SECRET: string) => parseConfig({ ...REAL_APP, HOOK_SIGN_IN_URL: url, HOOK_SECRET })
+  expect(() => parse('')).toThrow('HOOK_SIGN_IN_URL needs HOOK_SECRET')
+  expect(() => parse('short')).toThrow('HOOK_SECRET must have at least 16 characters')
+  expect(parse('s'.repeat(16)).signInHook).toEqual({ url, secret: 's'.repeat(16) })
+})

@@ -50,6 +50,7 @@ describe('parseConfig', () => {
       sessionKeyKeys: null,
       linkByPhone: false,
       push: null,
+      signInHook: null,
       avatarS3Url: null,
       avatarPublicUrl: null,
       service: null,

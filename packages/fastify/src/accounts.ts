@@ -1,6 +1,7 @@
 import type { Actor } from './actor.ts'
 import { ApiError } from './api-error.ts'
 import type { RecordEvent } from './events/recorder.ts'
+import type { PhoneNumber } from './phone-number.ts'
 import { USER_CHANGE_MS } from './sessions/session-store.ts'
 import { type IssueAbout, type IssuedSession, type Sessions, UserChangedError } from './sessions/sessions.ts'
 import { checkExternalId, isExternalId } from './users/external-id.ts'
@@ -26,6 +27,31 @@ export interface DisableOptions extends ChangeOptions {
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook that returns nothing is the usual one.
 export type SignInAnswer = { externalId?: string } | undefined | void
 
+/** What the host's hook `onSignIn` is told beside the user. */
+export interface SignInAbout {
+  /** The mini-program that the user signs in to. */
+  appid: string
+  /** The whole number, where the sign-in came with a phone code; it is the user's by now. Null: there was none. */
+  phone: PhoneNumber | null
+}
+
+/** The option `onSignIn`. */
+export type OnSignIn = (
+  user: User,
+  isNew: boolean,
+  data: unknown,
+  about: SignInAbout,
+) => SignInAnswer | Promise<SignInAnswer>
+
+/** What a sign-in brings for the host's hook. */
+export interface SignInExtras {
+  /** Free JSON of the phone. */
+  data: unknown
+  phone: PhoneNumber | null
+  /** Runs once the user is there and not disabled, before the hook. */
+  beforeHook(user: User): Promise<void>
+}
+
 /** A sign-in that succeeded. */
 export interface StartedSession {
   user: User
@@ -38,15 +64,9 @@ export interface Accounts {
   /**
    * Signs in whoever has a WeChat identity. An erasure of that user which was begun is finished first: the user is a new one.
    *
-   * @param beforeHook runs once the user is there and not disabled, before the host's `onSignIn`
    * @throws ApiError `user_disabled` or `store_unavailable`; and what `beforeHook` and the host's `onSignIn` throw
    */
-  signIn(
-    identity: WechatIdentity,
-    about: IssueAbout,
-    data: unknown,
-    beforeHook?: (user: User) => Promise<void>,
-  ): Promise<StartedSession>
+  signIn(identity: WechatIdentity, about: IssueAbout, extras: SignInExtras): Promise<StartedSession>
   /**
    * Starts a session for a user whom `read` reads.
    *
@@ -83,7 +103,7 @@ export interface AccountsDeps {
   users: UserStore
   recentUsers: RecentUsers
   /** The host's hook, before there is a session. */
-  onSignIn(user: User, isNew: boolean, data: unknown): SignInAnswer | Promise<SignInAnswer>
+  onSignIn: OnSignIn
   /** Told of what changes nobody. */
   record: RecordEvent
   /** In this order. */
@@ -108,15 +128,19 @@ export function createAccounts(deps: AccountsDeps): Accounts {
   const { sessions, users, recentUsers, onSignIn, record, erasureSteps, warn, now } = deps
 
   return {
-    signIn(identity, about, data, beforeHook) {
+    signIn(identity, about, { data, phone, beforeHook }) {
       /** What the host says of a user. It is asked once, also where the user has to be read again. */
       const said = new Map<string, { isNew: boolean; externalId: string | null }>()
+      const askHook = async (user: User, isNew: boolean) => {
+        const answer = await onSignIn(user, isNew, data, { appid: about.appid, phone })
+        return answer?.externalId ?? null
+      }
       const read = async () => {
         const { user, isNew } = await findUserBehind(about.appid, identity)
         refuseDisabled(user)
         const known = said.get(user.id)
-        if (!known) await beforeHook?.(user)
-        const host = known ?? { isNew, externalId: (await onSignIn(user, isNew, data))?.externalId ?? null }
+        if (!known) await beforeHook(user)
+        const host = known ?? { isNew, externalId: await askHook(user, isNew) }
         said.set(user.id, host)
         return { user: await takeExternalId(user, host.externalId), isNew: host.isNew }
       }

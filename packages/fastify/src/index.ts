@@ -1,4 +1,4 @@
-export type { ChangeOptions, DisableOptions, SignInAnswer } from './accounts.ts'
+export type { ChangeOptions, DisableOptions, OnSignIn, SignInAbout, SignInAnswer } from './accounts.ts'
 export type { Actor } from './actor.ts'
 export { ApiError, type ApiErrorOptions, type LogFields } from './api-error.ts'
 export type { AvatarStore, AvatarsOptions, KeptAvatar } from './avatar/avatar-store.ts'

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Accounts, createAccounts, type SignInAnswer } from './accounts.ts'
+import { type Accounts, createAccounts, type OnSignIn } from './accounts.ts'
 import type { AvatarsOptions } from './avatar/avatar-store.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { EventsOptions } from './events/event.ts'
@@ -24,7 +24,7 @@ import { createSessions } from './sessions/sessions.ts'
 import type { SocketOptions } from './sockets/socket-options.ts'
 import { reasonOf } from './store-failure.ts'
 import { createRecentUsers } from './users/recent-users.ts'
-import type { User, UserStore } from './users/users.ts'
+import type { UserStore } from './users/users.ts'
 import { createWeappAuth } from './weapp-auth.ts'
 import type { AccessTokenStore } from './wechat/access-token.ts'
 import { checkApps, type WechatApp } from './wechat/app-secrets.ts'
@@ -56,9 +56,10 @@ export interface WeappAuthOptions {
    * Runs at every sign-in, before there is a session. `data` is free JSON of the caller, at most 4 kB, checked by
    * nobody. What it throws refuses the sign-in: `new ApiError('user_disabled', 'banned')`, say. It may answer
    * `{ externalId }`, your own id for this user, of 1 to 128 visible ASCII characters, which is kept unless the user has one
-   * or another user has this one. A conflict is logged and does not stop the sign-in.
+   * or another user has this one. A conflict is logged and does not stop the sign-in. `about` names the mini-program, and the
+   * phone number where the sign-in came with a phone code.
    */
-  onSignIn?(user: User, isNew: boolean, data: unknown): SignInAnswer | Promise<SignInAnswer>
+  onSignIn?: OnSignIn
   /** Pictures that users send in place of an address. Default: none, and `POST /v1/me/avatar` is 404. */
   avatars?: AvatarsOptions
   /**

@@ -27,6 +27,7 @@ export const PROBLEM_STATUS = {
   wechat_unreachable: 502,
   wechat_busy: 503,
   store_unavailable: 503,
+  hook_unavailable: 503,
   overloaded: 503,
   shutting_down: 503,
   wechat_timeout: 504,

@@ -221,8 +221,8 @@ describe('POST /v1/sessions', () => {
     await signIn()
     const whole = expect.objectContaining({ id: user.id })
     expect(calls).toEqual([
-      [whole, true, { inviter: 'bob' }],
-      [whole, false, undefined],
+      [whole, true, { inviter: 'bob' }, { appid: APPID, phone: null }],
+      [whole, false, undefined, { appid: APPID, phone: null }],
     ])
   })
 

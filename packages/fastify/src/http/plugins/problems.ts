@@ -32,6 +32,7 @@ const TITLES: Record<ProblemCode, string> = {
   wechat_unreachable: 'WeChat cannot be reached',
   wechat_busy: 'WeChat is busy',
   store_unavailable: 'The service is not available for a moment',
+  hook_unavailable: 'Sign-ins cannot be checked for a moment',
   overloaded: 'The service is overloaded',
   shutting_down: 'The service is restarting',
   wechat_timeout: 'WeChat did not answer in time',

@@ -67,7 +67,11 @@ export const sessionsRoutes: TypedRoutes<SessionsRoutesOptions> = async (app, op
           const phone = takePhone && (await takePhone(request, appid, identity))
           const replaces = findBearer(request.headers.authorization)
           const about = { appid, ...(device && { device }), replaces, code: claimed }
-          return accounts.signIn(identity, about, data, (user) => notice(user, phone?.bind))
+          return accounts.signIn(identity, about, {
+            data,
+            phone: phone?.number ?? null,
+            beforeHook: (user) => notice(user, phone?.bind),
+          })
         })
         .catch((error) => {
           // What fails or refuses once the user is known, the host's hook too, is logged with the user whom it is about.
@@ -128,7 +132,7 @@ function prepareToTake(code: string, phones: Phones | null) {
   return async (request: FastifyRequest, appid: string, identity: WechatIdentity) => {
     const phone = await phones.exchange(request, { appid, code }, { openid: identity.openid })
     await phones.link(appid, identity, phone)
-    return { bind: (user: User) => phones.bind(user, phone) }
+    return { number: phone, bind: (user: User) => phones.bind(user, phone) }
   }
 }
 
