@@ -17,6 +17,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   scale: { what: 'whether five million sessions make anything slower', file: 'apps/server/bench/run-scale.ts' },
   import: { what: 'how fast users come in from a CSV file', file: 'apps/server/bench/run-import.ts' },
   sockets: { what: 'what 10 000 open WebSockets take', file: 'apps/server/bench/run-sockets.ts' },
+  seeing: { what: 'what metrics and traces take of a guarded request', file: 'apps/server/bench/run-seeing.ts' },
   storm: { what: 'Redis emptied under 10 000 phones', file: 'apps/server/bench/run-storm.ts' },
   faults: { what: 'the client and other libraries under faults', file: 'packages/client/bench/faults/run.ts' },
   figures: { what: 'no benchmark: writes what was measured into the documents', file: 'scripts/tasks/figures.ts' },

@@ -1,0 +1,29 @@
+// The service itself with a guarded route: SEEING=off|metrics, and the service's own variables.
+import { authenticate } from '@weapp-auth/fastify'
+import { pino } from 'pino'
+import { buildApp } from '../../src/app.ts'
+import { parseConfig } from '../../src/config.ts'
+import { openStores } from '../../src/stores.ts'
+import { serve } from '../target.ts'
+
+const log = pino({ level: 'silent' })
+const config = parseConfig({ ...process.env, WECHAT_EMULATOR: 'on', WECHAT_APPID: 'wx1' })
+const seeing = process.env.SEEING === 'off' ? null : await (await import('../../src/seeing/seeing.ts')).openSeeing()
+const opened = await openStores(config, log)
+const app = await buildApp({
+  ...config,
+  ...(seeing?.observe(opened) ?? opened),
+  ...(seeing && { beforeRoutes: seeing.beforeRoutes }),
+  apps: [{ appid: 'wx1', secrets: ['unused'] }],
+  maxEventLoopDelayMs: 0,
+  log,
+})
+app.get('/orders', { onRequest: authenticate }, async ({ auth }) => ({ ordersOf: auth.userId }))
+
+const users = []
+for (let count = 0; count < Number(process.env.USERS); count++) {
+  const { id } = await app.weappAuth.createUser()
+  const { token } = await app.weappAuth.issue(id, { appid: 'wx1' })
+  users.push({ authorization: `Bearer ${token}` })
+}
+serve({ url: await app.listen({ port: 0, host: '127.0.0.1' }), users })
