@@ -1,4 +1,6 @@
 // Builds everything that runs: the server packages, the client's one file, the example mini-program, the playground, the service.
+import { join } from 'node:path'
+import { ROOT } from '../root.ts'
 import { runTool } from '../tool.ts'
 
 /** Compiles `projects` (all of them by default) and bundles what a phone gets, and the service. Prints to stderr only. */
@@ -26,4 +28,13 @@ async function compile(projects: readonly string[]): Promise<void> {
   if ((await runTool('tsc', ['-b', ...projects], 'stderr')) !== 0) throw new Error('see the type errors above')
 }
 
-if (import.meta.main) await build()
+/** Describes the service's APIs in `apps/server/dist`: only where people asked for a build, not before each test run. */
+async function describeApis(): Promise<void> {
+  const { writeDocuments } = await import('../../apps/server/src/openapi/write.ts')
+  await writeDocuments(join(ROOT, 'apps/server/dist'))
+}
+
+if (import.meta.main) {
+  await build()
+  await describeApis()
+}

@@ -22,6 +22,8 @@ export interface ServiceApiDeps {
   /** Work on the users' database as a whole. Only for the operator's own socket; default: no such routes. */
   openUpkeep?: () => Promise<Upkeep>
   log: FastifyBaseLogger
+  /** Sees the application before its first route. */
+  beforeRoutes?: (api: FastifyInstance) => void | Promise<void>
 }
 
 /** How the path of every route begins. */
@@ -39,6 +41,7 @@ export async function buildServiceApi({
   identify,
   openUpkeep,
   log,
+  beforeRoutes,
 }: ServiceApiDeps): Promise<FastifyInstance> {
   const api = Fastify({
     loggerInstance: log,
@@ -50,6 +53,7 @@ export async function buildServiceApi({
     return503OnClosing: false,
     frameworkErrors: sendServiceProblem,
   })
+  await beforeRoutes?.(api)
   const headers = { ...securityHeaders(), 'cache-control': 'no-store' }
   api.addHook('onRequest', (request, reply, done) => {
     reply.headers(headers).header('x-request-id', request.id)

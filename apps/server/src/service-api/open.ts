@@ -61,8 +61,10 @@ export async function openServiceApi(
   let tokens = service?.tokens ?? []
   if (service) {
     const { identifyByToken } = await import('./callers.ts')
+    const { documentRoutes } = await import('../openapi/routes.ts')
     const api = await build(identifyByToken(() => tokens))
     closers.push(() => api.close())
+    documentRoutes(api)
     if (metrics) (await import('../seeing/metrics-route.ts')).metricsRoute(api, metrics)
     address = await api.listen({ host: service.host, port: service.port })
   }
