@@ -14,7 +14,7 @@ export function Details({ view, player }: { view: View; player: Player }) {
   const row = view.selected.value
   return (
     <section class="details" aria-label={say(TEXTS.details)}>
-      {row ? <RowDetails view={view} key={row.key} /> : <Questions />}
+      {row ? <RowDetails view={view} key={row.key} /> : <NoRow view={view} player={player} />}
       <p class="exports">
         <Copy text={() => toTest(player.scenario.value)} view={view} name={say(TEXTS.copyTest)} id="copy-test" />
         <Copy
@@ -27,6 +27,12 @@ export function Details({ view, player }: { view: View; player: Player }) {
       </p>
     </section>
   )
+}
+
+/** Beside the tutorial's code there is room for little. */
+function NoRow({ view, player }: { view: View; player: Player }) {
+  if (view.tracks.value.length > 1) return <p class="hint">{say(TEXTS.chooseRow)}</p>
+  return <Questions player={player} />
 }
 
 function RowDetails({ view }: { view: View }) {

@@ -6,16 +6,17 @@ import { fill, TEXTS } from '../texts.ts'
 /** The phones, side by side. */
 export function Phones({ stage }: { stage: Stage }) {
   const shown = stage.shown.value
+  const isComparing = shown.some(({ track }) => track === 'theirs')
   return (
     <div class="phones">
       {shown.map((entry) => (
-        <PhoneFrame key={entry.phone.name} entry={entry} isAlone={shown.length === 1} />
+        <PhoneFrame key={entry.phone.name} entry={entry} isAlone={shown.length === 1} isComparing={isComparing} />
       ))}
     </div>
   )
 }
 
-function PhoneFrame({ entry, isAlone }: { entry: StagePhone; isAlone: boolean }) {
+function PhoneFrame({ entry, isAlone, isComparing }: { entry: StagePhone; isAlone: boolean; isComparing: boolean }) {
   const { name, track, phone } = entry
   const frame = useRef<HTMLIFrameElement>(null)
   useEffect(() => {
@@ -23,9 +24,10 @@ function PhoneFrame({ entry, isAlone }: { entry: StagePhone; isAlone: boolean })
   }, [phone])
   const { path, depth, toast } = phone.chrome.value
   const { tabs, titles } = phone.app
-  const title = [fill(say(TEXTS.phone), { name }), track === 'theirs' ? say(TEXTS.theirsShort) : '']
-    .filter(Boolean)
-    .join(' · ')
+  // Short enough for two of them side by side.
+  const title = isComparing
+    ? `${name} · ${say(track === 'theirs' ? TEXTS.theirsShort : TEXTS.ours)}`
+    : fill(say(TEXTS.phone), { name })
   const isTab = tabs.some((tab) => tab.path === path)
   const act = (action: Promise<void> | undefined) => void action?.catch((error: unknown) => console.warn(error))
   return (

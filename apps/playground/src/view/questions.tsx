@@ -1,10 +1,15 @@
+import type { Player } from '../player.ts'
 import { QUESTIONS } from '../questions.ts'
 import { findScenario } from '../scenarios.ts'
 import { say } from '../text.ts'
 import { TEXTS } from '../texts.ts'
 
 /** What is in the place of a row's details while no row is chosen. */
-export function Questions() {
+export function Questions({ player }: { player: Player }) {
+  /** The address of the story that is on the page does not change by a click. */
+  const again = async (story: string) => {
+    if (location.hash === `#${story}` && (await player.start(story))) await player.play()
+  }
   return (
     <>
       <h2>
@@ -16,7 +21,9 @@ export function Questions() {
             <dt>{say(ask)}</dt>
             <dd>{say(answer)}</dd>
             <dd>
-              <a href={`#${story}`}>{say(findScenario(story)?.title ?? '')}</a>
+              <a href={`#${story}`} onClick={() => void again(story)}>
+                {say(findScenario(story)?.title ?? '')}
+              </a>
             </dd>
           </div>
         ))}
