@@ -1,6 +1,7 @@
 import {
   ApiError,
   createDeadlines,
+  type EventQueue,
   type EventStore,
   type IdentityStore,
   type PhoneStore,
@@ -35,7 +36,11 @@ export function limitPhoneStore(phones: PhoneStore, database: Limited): PhoneSto
 
 /** The same for events. Nobody waits for those that are written after an answer, so they may wait for a lock. */
 export function limitEventStore(events: EventStore, database: Limited): EventStore {
-  return limitStore(events, EVENT_LIMITS, database)
+  const { queue, ...store } = events
+  return {
+    ...limitStore<Omit<EventStore, 'queue'>>(store, EVENT_LIMITS, database),
+    queue: queue && limitStore(queue, QUEUE_LIMITS, database),
+  }
 }
 
 const USER_LIMITS: Limits<UserStore & IdentityStore> = {
@@ -73,11 +78,21 @@ const PHONE_LIMITS: Limits<PhoneStore> = {
   linkHolder: 'unlessGone',
 }
 
-const EVENT_LIMITS: Limits<EventStore> = {
+const EVENT_LIMITS: Limits<Omit<EventStore, 'queue'>> = {
   list: 'unlessLate',
   append: 'unlessGone',
   deleteBefore: 'unlessGone',
   forgetErased: 'unlessGone',
+}
+
+const QUEUE_LIMITS: Limits<EventQueue> = {
+  take: 'unlessGone',
+  extend: 'unlessGone',
+  settle: 'unlessGone',
+  retry: 'unlessGone',
+  giveUp: 'unlessGone',
+  listGivenUp: 'unlessLate',
+  resend: 'unlessGone',
 }
 
 /** What is asked of the database itself. */

@@ -15,15 +15,15 @@ export {
 } from './diagnostics.ts'
 export {
   type AuthEvent,
+  type DeliveredEvent,
   EVENT_TYPES,
   type EventData,
-  type EventQuery,
-  type EventStore,
-  type EventsOptions,
   type EventType,
   type NewEvent,
 } from './events/event.ts'
 export { createEventId } from './events/event-id.ts'
+export type { EventQueue, GivenUpEvent, Held, HeldEvent } from './events/event-queue.ts'
+export type { EventQuery, EventStore, EventsOptions } from './events/event-store.ts'
 export {
   type ChangeEvent,
   createSqlEventStore,

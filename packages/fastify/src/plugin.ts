@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { type Accounts, createAccounts, type OnSignIn } from './accounts.ts'
 import type { AvatarsOptions } from './avatar/avatar-store.ts'
 import { DEFAULTS } from './defaults.ts'
-import type { EventsOptions } from './events/event.ts'
+import type { EventsOptions } from './events/event-store.ts'
 import { endedSession } from './events/session-events.ts'
 import { guardedRequests } from './http/plugins/authenticate.ts'
 import { answerApiErrors, countedFailures, sendProblem } from './http/plugins/problems.ts'
@@ -132,7 +132,7 @@ export const weappAuth = fp(
         })
       : null
     const record = options.events
-      ? (await import('./events/open-events.ts')).openEvents(app, { ...options.events, now })
+      ? await (await import('./events/open-events.ts')).openEvents(app, { ...options.events, now })
       : () => {}
     const sessions = createSessions({
       store,

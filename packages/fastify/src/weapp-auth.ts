@@ -2,7 +2,9 @@ import type { CreateSessionResponse, Device, RevocationReason } from '@weapp-aut
 import type { FastifyRequest } from 'fastify'
 import type { Accounts, ChangeOptions, DisableOptions } from './accounts.ts'
 import { ApiError } from './api-error.ts'
-import type { AuthEvent, EventQuery, EventStore } from './events/event.ts'
+import type { AuthEvent } from './events/event.ts'
+import type { GivenUpEvent } from './events/event-queue.ts'
+import type { EventQuery, EventStore } from './events/event-store.ts'
 import type { RecordEvent } from './events/recorder.ts'
 import { createdSession } from './http/bodies.ts'
 import { authOf, findBearer, parseBearer, type RequestAuth } from './http/plugins/authenticate.ts'
@@ -205,6 +207,16 @@ export interface WeappAuth {
    * @throws ApiError `store_unavailable`
    */
   listEvents(query?: Partial<EventQuery>): Promise<AuthEvent[]>
+  /**
+   * A page of the events that could not be delivered for about a day, in the order of their ids. The next page begins `after` the
+   * last one of this page. `limit`: 1 to 1 000, default 100.
+   *
+   * @throws Error without the option `events`
+   * @throws ApiError `store_unavailable`
+   */
+  listGivenUpEvents(page?: { after?: string | null; limit?: number }): Promise<GivenUpEvent[]>
+  /** Delivers events that were given up. Answers how many of these ids it was. Throws as {@link listGivenUpEvents}. */
+  resendEvents(ids: readonly string[]): Promise<number>
 }
 
 declare module 'fastify' {
@@ -355,8 +367,18 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
     eraseUser: (userId, { by = 'host' } = {}) => accounts.erase(userId, by),
 
     async listEvents({ limit = 100, ...query } = {}) {
-      if (!events) throw new Error('there are no events: give weappAuth the option events')
+      if (!events) throw noEvents()
       return events.list({ ...query, limit: checkLimit(limit) })
+    },
+
+    async listGivenUpEvents({ after = null, limit = 100 } = {}) {
+      if (!events) throw noEvents()
+      return events.queue?.listGivenUp({ after, limit: checkLimit(limit) }) ?? []
+    },
+
+    async resendEvents(ids) {
+      if (!events) throw noEvents()
+      return events.queue?.resend(ids, now()) ?? 0
     },
   }
 
@@ -377,6 +399,10 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
 function checkLimit(limit: number): number {
   if (Number.isSafeInteger(limit) && limit >= 1 && limit <= MAX_PAGE) return limit
   throw new RangeError(`limit must be a whole number from 1 to ${MAX_PAGE}`)
+}
+
+function noEvents(): Error {
+  return new Error('there are no events: give weappAuth the option events')
 }
 
 function noSockets(): Error {

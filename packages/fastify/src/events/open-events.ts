@@ -1,27 +1,39 @@
 import type { FastifyInstance } from 'fastify'
-import type { EventsOptions } from './event.ts'
-import { createRecorder, type Recorder } from './recorder.ts'
+import type { EventsOptions } from './event-store.ts'
+import { createRecorder, type RecordEvent } from './recorder.ts'
 import { startUpkeep } from './upkeep.ts'
 
 /** 3 months: long enough for a complaint, and a promise in the privacy notice. */
 const DEFAULT_DAYS = 90
 const MAX_DAYS = 36_500
 
+/** What {@link openEvents} is given. */
+export interface OpenEventsOptions extends EventsOptions {
+  /** Milliseconds since 1970. */
+  now: () => number
+}
+
 /**
  * Starts whatever writes, deletes and delivers events, until the application closes.
  *
  * @throws TypeError for wrong options
  */
-export function openEvents(app: FastifyInstance, options: EventsOptions & { now: () => number }): Recorder['record'] {
-  const { store, days = DEFAULT_DAYS, now } = options
+export async function openEvents(app: FastifyInstance, options: OpenEventsOptions): Promise<RecordEvent> {
+  const { store, days = DEFAULT_DAYS, onEvent, now } = options
   if (!Number.isSafeInteger(days) || days < 1 || days > MAX_DAYS) {
     throw new TypeError(`events.days must be a whole number from 1 to ${MAX_DAYS}`)
   }
+  if (onEvent && !store.queue) throw new TypeError('events.onEvent needs a store that was made with deliver: true')
   const warn = (fields: object, message: string) => app.log.warn(fields, message)
   const recorder = createRecorder({ store, now, warn })
   const stopUpkeep = startUpkeep({ store, days, now, warn })
+  const stopOutbox =
+    onEvent && store.queue
+      ? (await import('./outbox.ts')).startOutbox({ queue: store.queue, onEvent, now, warn })
+      : async () => {}
   app.addHook('onClose', async () => {
     stopUpkeep()
+    await stopOutbox()
     await recorder.close()
   })
   return recorder.record

@@ -1,6 +1,7 @@
 import { ApiError } from '../api-error.ts'
-import type { AuthEvent, EventStore, NewEvent } from './event.ts'
+import type { AuthEvent, NewEvent } from './event.ts'
 import { createEventId } from './event-id.ts'
+import type { EventStore } from './event-store.ts'
 
 /** An event is written so soon after it happened; a process that is killed loses no more than this. */
 const WRITE_AFTER_MS = 1_000

@@ -1,19 +1,21 @@
 import { randomBytes } from 'node:crypto'
-import type { Insertable, Kysely, Selectable } from 'kysely'
-import type { Actor } from '../actor.ts'
+import type { Insertable, Kysely } from 'kysely'
 import { guardStore } from '../store-failure.ts'
 import type { EventsTable, UsersDatabase } from '../users/database.ts'
 import { engineOf, faultOf } from '../users/engine.ts'
 import { checkText, prepare, type Statement } from '../users/prepared.ts'
 import { unlessThere } from '../users/sql-statements.ts'
-import type { AuthEvent, EventStore, EventType, NewEvent } from './event.ts'
+import type { AuthEvent, EventType, NewEvent } from './event.ts'
 import { createEventId, createEventIdAfter, firstEventId } from './event-id.ts'
+import type { EventStore } from './event-store.ts'
+import { createSqlEventQueue } from './sql-event-queue.ts'
+import { toEvent } from './sql-event-row.ts'
 
 /** Options of {@link createSqlEventStore}. */
 export interface SqlEventStoreOptions {
   /** The database of the users, see `createSqlUserStore`. */
   db: Kysely<UsersDatabase>
-  /** Whether somebody is told of each event. Default false. */
+  /** Whether somebody is told of each event: set it where the option `events.onEvent` is set, in every process. Default false. */
   deliver?: boolean
   /** Milliseconds since 1970. Default `Date.now`. */
   now?: () => number
@@ -67,6 +69,8 @@ export function createSqlEventStore({ db, deliver = false, now = Date.now }: Sql
       const id = last?.id ? createEventIdAfter(last.id, atMs) : createEventId(atMs)
       await insert(tx, [toRow({ ...event, id, atMs })])
     },
+
+    queue: deliver ? createSqlEventQueue(db, guarded) : null,
 
     append: guarded((events) => insert(db, events.map(toRow))),
 
@@ -148,19 +152,6 @@ export function createSqlEventStore({ db, deliver = false, now = Date.now }: Sql
 
 type StampedEvent = ChangeEvent & Pick<AuthEvent, 'id' | 'atMs'>
 type NewRow = Omit<Insertable<EventsTable>, 'attempts' | 'given_up_at'>
-
-/** A row as the event that it was made from. */
-export function toEvent(row: Selectable<EventsTable>): AuthEvent {
-  return {
-    id: row.id,
-    atMs: Number(row.at),
-    type: row.type as EventType,
-    by: row.caused_by as Actor,
-    userId: row.user_id,
-    otherUserId: row.other_user_id,
-    data: JSON.parse(row.data),
-  }
-}
 
 function prepareInserts(db: Kysely<UsersDatabase>) {
   const statements = new Map<number, Statement<Record<string, unknown>, unknown>>()

@@ -1,4 +1,4 @@
-import type { EventStore } from './event.ts'
+import type { EventStore } from './event-store.ts'
 import { FORGET_AFTER_MS } from './recorder.ts'
 
 const EVERY_MS = 60_000

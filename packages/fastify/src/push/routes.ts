@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { ApiError } from '../api-error.ts'
-import type { EventStore } from '../events/event.ts'
 import { createEventId } from '../events/event-id.ts'
+import type { EventStore } from '../events/event-store.ts'
 import type { TypedRoutes } from '../http/typed-routes.ts'
 import { type AccountChangesDeps, createAccountChanges, parseRevokeInfo } from './account-changes.ts'
 import { isSignedQuery, type PushedMessage, readMessage } from './messages.ts'

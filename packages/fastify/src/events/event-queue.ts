@@ -1,0 +1,40 @@
+import type { AuthEvent, DeliveredEvent } from './event.ts'
+
+/** An event that this process alone delivers until `heldUntilMs`. */
+export interface HeldEvent extends DeliveredEvent {
+  /** How often it was tried, this time counted. */
+  attempts: number
+  heldUntilMs: number
+}
+
+/** What names a held event. */
+export type Held = Pick<HeldEvent, 'id' | 'userId' | 'heldUntilMs'>
+
+/** An event that nobody tries to deliver any more. */
+export interface GivenUpEvent extends AuthEvent {
+  attempts: number
+  givenUpAtMs: number
+}
+
+/**
+ * The events that have not been delivered. Each is delivered at least once, and after those of the same user that happened before
+ * it. Several processes share the work: a process holds what it delivers until a time, so that what a killed one held comes back.
+ *
+ * Every method rejects with `ApiError('store_unavailable')` when the store does not answer.
+ */
+export interface EventQueue {
+  /** Takes events that are due, of each user the first one only. They are this process's until `nowMs + holdMs`. */
+  take(o: { nowMs: number; holdMs: number; limit: number }): Promise<HeldEvent[]>
+  /** Holds an event for longer. False: another process has taken it. */
+  extend(held: Held, untilMs: number): Promise<boolean>
+  /** It was delivered. */
+  settle(held: Held): Promise<void>
+  /** It was not delivered: it is due again at `atMs`, and what comes after it waits. */
+  retry(held: Held, atMs: number): Promise<void>
+  /** It was not delivered and is tried no more; what comes after it goes on. */
+  giveUp(held: Held, nowMs: number): Promise<void>
+  /** In the order of their ids. `after`: the last id of the page before. */
+  listGivenUp(page: { after: string | null; limit: number }): Promise<GivenUpEvent[]>
+  /** Events that were given up are due again. Answers how many. */
+  resend(ids: readonly string[], nowMs: number): Promise<number>
+}

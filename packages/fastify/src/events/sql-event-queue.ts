@@ -1,0 +1,107 @@
+import type { Kysely } from 'kysely'
+import type { GuardMethod } from '../store-failure.ts'
+import type { UsersDatabase } from '../users/database.ts'
+import { prepare } from '../users/prepared.ts'
+import type { EventType } from './event.ts'
+import type { EventQueue, Held, HeldEvent } from './event-queue.ts'
+import { toEvent } from './sql-event-row.ts'
+
+/**
+ * The events of the table that have a `due_at`. It is when the next attempt is due, and as long as somebody holds the event, when
+ * that ends: so whoever takes an event moves `due_at` on, and of several who do, the one who still finds the old value has it.
+ */
+export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMethod): EventQueue {
+  const findDue = prepareFindDue(db)
+  const events = db.updateTable('weapp_auth_events')
+  const change = (p: { id: string; due: number }) => events.where('id', '=', p.id).where('due_at', '=', p.due)
+  const take = (id: string, due: number, until: number) =>
+    change({ id, due })
+      .set((eb) => ({ due_at: until, attempts: eb('attempts', '+', 1) }))
+      .executeTakeFirst()
+
+  return {
+    take: guarded(async ({ nowMs, holdMs, limit }) => {
+      const taken: HeldEvent[] = []
+      for (const { user_external_id, ...row } of await findDue(db, { now: nowMs, limit })) {
+        const heldUntilMs = nowMs + holdMs
+        const { numUpdatedRows } = await take(row.id, Number(row.due_at), heldUntilMs)
+        if (numUpdatedRows === 0n) continue
+        const externalId = row.external_id ?? user_external_id ?? (await findErasedExternalId(row.user_id))
+        taken.push({ ...toEvent(row), externalId, attempts: row.attempts + 1, heldUntilMs })
+      }
+      return taken
+    }),
+
+    extend: guarded(async ({ id, heldUntilMs }, untilMs) => {
+      const { numUpdatedRows } = await change({ id, due: heldUntilMs }).set({ due_at: untilMs }).executeTakeFirst()
+      return numUpdatedRows > 0n
+    }),
+
+    settle: guarded(async ({ id, heldUntilMs }) => {
+      await change({ id, due: heldUntilMs }).set({ due_at: null }).execute()
+    }),
+
+    retry: guarded(async ({ id, userId, heldUntilMs }, atMs) => {
+      const { numUpdatedRows } = await change({ id, due: heldUntilMs }).set({ due_at: atMs }).executeTakeFirst()
+      if (numUpdatedRows === 0n || userId === null) return
+      // Those that wait behind it are not looked at until then.
+      await events.set({ due_at: atMs }).where('user_id', '=', userId).where('due_at', '<', atMs).execute()
+    }),
+
+    giveUp: guarded(async ({ id, heldUntilMs }: Held, nowMs) => {
+      await change({ id, due: heldUntilMs }).set({ due_at: null, given_up_at: nowMs }).execute()
+    }),
+
+    listGivenUp: guarded(async ({ after, limit }) => {
+      const given = db.selectFrom('weapp_auth_events').selectAll().where('given_up_at', 'is not', null)
+      const rows = await given
+        .where('id', '>', after ?? '')
+        .orderBy('id')
+        .limit(limit)
+        .execute()
+      return rows.map((row) => ({ ...toEvent(row), attempts: row.attempts, givenUpAtMs: Number(row.given_up_at) }))
+    }),
+
+    resend: guarded(async (ids, nowMs) => {
+      if (ids.length === 0) return 0
+      const again = events.set({ due_at: nowMs, attempts: 0, given_up_at: null }).where('id', 'in', [...ids])
+      return Number((await again.where('given_up_at', 'is not', null).executeTakeFirst()).numUpdatedRows)
+    }),
+  }
+
+  /** Of a user whose row is gone: it stands in the event of the erasure. */
+  async function findErasedExternalId(userId: string | null): Promise<string | null> {
+    if (userId === null) return null
+    const erased = db
+      .selectFrom('weapp_auth_events')
+      .select('external_id')
+      .where('user_id', '=', userId)
+      .where('type', '=', 'user_erased' satisfies EventType)
+    return (await erased.executeTakeFirst())?.external_id ?? null
+  }
+}
+
+/** Events that are due, and have no earlier one of the same user before them that was not delivered. */
+function prepareFindDue(db: Kysely<UsersDatabase>) {
+  return prepare((p: { now: number; limit: number }) =>
+    db
+      .selectFrom('weapp_auth_events as e')
+      .leftJoin('weapp_auth_users as u', 'u.id', 'e.user_id')
+      .selectAll('e')
+      .select('u.external_id as user_external_id')
+      .where('e.due_at', '<=', p.now)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('weapp_auth_events as before')
+              .select('before.id')
+              .whereRef('before.user_id', '=', 'e.user_id')
+              .whereRef('before.id', '<', 'e.id')
+              .where('before.due_at', 'is not', null),
+          ),
+        ),
+      )
+      .orderBy('e.due_at')
+      .limit(p.limit),
+  )
+}

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { startOutbox } from '../../src/events/outbox.ts'
+import {
+  type AuthEvent,
+  createEventId,
+  createSessionKeyVault,
+  createSqlEventStore,
+  createSqlUserStore,
+  type DeliveredEvent,
+  type EventQueue,
+  generateVaultKey,
+} from '../../src/index.ts'
+import { openSqlite } from '../databases.ts'
+import { startService } from '../service.ts'
+
+/** A queue in a database of its own, and outboxes as several processes have them. */
+async function open() {
+  const { db, close } = await openSqlite()
+  onTestFinished(close)
+  const store = createSqlEventStore({ db, deliver: true })
+  const warnings: [Record<string, unknown>, string][] = []
+  /** The last numbers of the users' events that were told, with when, in seconds since the start. */
+  const told: { n: unknown; userId: string | null; atS: number }[] = []
+  const startedMs = Date.now()
+  const start = (onEvent: (event: DeliveredEvent) => void | Promise<void> = () => {}) => {
+    const stop = startOutbox({
+      queue: store.queue as EventQueue,
+      onEvent: (event) => {
+        told.push({ n: event.data.n, userId: event.userId, atS: Math.round((Date.now() - startedMs) / 1_000) })
+        return onEvent(event)
+      },
+      now: () => Date.now(),
+      warn: (fields, message) => warnings.push([fields as Record<string, unknown>, message]),
+    })
+    onTestFinished(stop)
+    return stop
+  }
+  const add = async (...userIds: string[]) => {
+    const events = userIds.map((userId, n): AuthEvent => {
+      const atMs = Date.now()
+      return { id: createEventId(atMs), atMs, type: 'sign_in', by: 'user', userId, otherUserId: null, data: { n } }
+    })
+    await store.append(events)
+    return events.map(({ id }) => id)
+  }
+  return { db, store, queue: store.queue as EventQueue, start, add, told, warnings }
+}
+
+describe('the outbox', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('tells of each event once, those of one user in their order, within a few seconds', async () => {
+    const { add, start, told } = await open()
+    start()
+    await add('a', 'b', 'a', 'a')
+    await vi.advanceTimersByTimeAsync(1_900)
+    expect(told).toEqual([])
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(told.filter(({ userId }) => userId === 'a').map(({ n }) => n)).toEqual([0, 2, 3])
+    expect(told.filter(({ userId }) => userId === 'b').map(({ n }) => n)).toEqual([1])
+    await vi.advanceTimersByTimeAsync(120_000)
+    expect(told).toHaveLength(4)
+  })
+
+  it('tells again of an event that was refused, later each time, while those of the same user wait', async () => {
+    const { add, start, told, warnings } = await open()
+    let refusals = 4
+    start((event) => {
+      if (event.data.n !== 0 || refusals-- <= 0) return
+      throw new Error('no room')
+    })
+    await add('a', 'a', 'b')
+    await vi.advanceTimersByTimeAsync(60_000)
+    const ofA = told.filter(({ userId }) => userId === 'a')
+    expect(ofA.map(({ n }) => n)).toEqual([0, 0, 0, 0, 0, 1])
+    const pauses = ofA.slice(1, 5).map(({ atS }, index) => atS - (ofA[index]?.atS ?? 0))
+    // A look a second: 1, 2, 4 and 8 s, and up to one more.
+    pauses.forEach((pause, index) => {
+      expect(pause).toBeGreaterThanOrEqual(2 ** index)
+      expect(pause).toBeLessThanOrEqual(2 ** index + 1)
+    })
+    expect(told.findIndex(({ userId }) => userId === 'b')).toBeLessThan(3)
+    expect(warnings[0]).toEqual([
+      { eventId: expect.any(String), type: 'sign_in', attempts: 1, reason: 'no room' },
+      'an event was not delivered, and is tried again',
+    ])
+  })
+
+  it('gives an event up after its last attempt, says so, and goes on with the next one', async () => {
+    const { db, queue, add, start, told, warnings } = await open()
+    const [first] = await add('a', 'a')
+    await db
+      .updateTable('weapp_auth_events')
+      .set({ attempts: 57 })
+      .where('id', '=', first as string)
+      .execute()
+    const stop = start((event) => {
+      if (event.data.n === 0) throw new Error('never')
+    })
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(told.map(({ n }) => n)).toEqual([0, 1])
+    expect(warnings).toEqual([[{ eventId: first, type: 'sign_in', attempts: 58, reason: 'never' }, expect.any(String)]])
+    expect(await queue.listGivenUp({ after: null, limit: 10 })).toMatchObject([{ id: first, attempts: 58 }])
+    await stop()
+    start()
+    await queue.resend([first as string], Date.now())
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(told.map(({ n }) => n)).toEqual([0, 1, 0])
+  })
+
+  it('tries one event at a time, and less and less often, while the other side is away, and all soon after', async () => {
+    const { add, start, told, warnings } = await open()
+    let isAway = true
+    start(() => {
+      if (isAway) throw new Error('away')
+    })
+    await add(...Array.from({ length: 100 }, () => randomUUID()))
+    await vi.advanceTimersByTimeAsync(300_000)
+    expect(told.length).toBeGreaterThan(8)
+    expect(told.length).toBeLessThan(40)
+    expect(warnings.length).toBeLessThan(40)
+    isAway = false
+    told.length = 0
+    await vi.advanceTimersByTimeAsync(300_000)
+    expect(told).toHaveLength(100)
+  })
+
+  it('keeps an event whose handler takes long: no other process tells of it', async () => {
+    const { add, start, told } = await open()
+    let finish = () => {}
+    start(() => new Promise<void>((resolve) => (finish = resolve)))
+    await add('a')
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(told).toHaveLength(1)
+    start()
+    await vi.advanceTimersByTimeAsync(200_000)
+    finish()
+    await vi.advanceTimersByTimeAsync(200_000)
+    expect(told).toHaveLength(1)
+  })
+
+  it('that was killed while it told of an event leaves it to another process', async () => {
+    const { queue, add, start, told } = await open()
+    await add('a', 'a')
+    await queue.take({ nowMs: Date.now() + 2_000, holdMs: 30_000, limit: 8 })
+    start()
+    await vi.advanceTimersByTimeAsync(31_000)
+    expect(told).toEqual([])
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(told.map(({ n }) => n)).toEqual([0, 1])
+  })
+
+  it('goes on when the store was away, and tells of an event once more where it could not be noted', async () => {
+    const { queue, add, start, told, warnings } = await open()
+    const settle = vi.spyOn(queue, 'settle').mockRejectedValueOnce(new Error('the store is away'))
+    vi.spyOn(queue, 'take').mockRejectedValueOnce(new Error('the store is away'))
+    start()
+    await add('a')
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(told).toHaveLength(2)
+    expect(settle).toHaveBeenCalledTimes(2)
+    expect(warnings.map(([, message]) => message)).toEqual([
+      'events to deliver cannot be read, trying again',
+      'it was not noted how a delivery ended: it is made once more',
+    ])
+  })
+})
+
+describe('the option onEvent', () => {
+  it('is told of what happened, with the externalId', async () => {
+    const { db, close } = await openSqlite()
+    onTestFinished(close)
+    const events: DeliveredEvent[] = []
+    const store = createSqlEventStore({ db, deliver: true, now: () => Date.now() - 5_000 })
+    const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }), events: store })
+    const { app } = await startService({ users, events: { store, onEvent: (event) => void events.push(event) } })
+    const { id: userId } = await app.weappAuth.createUser()
+    await app.weappAuth.setExternalId(userId, 'crm-1')
+    await app.weappAuth.eraseUser(userId, { by: 'operator:root' })
+    await vi.waitFor(() => expect(events).toHaveLength(2), 20_000)
+    expect(events).toMatchObject([
+      { type: 'profile_changed', by: 'host', userId, externalId: 'crm-1', data: { fields: ['externalId'] } },
+      { type: 'user_erased', by: 'operator:root', userId, externalId: 'crm-1', data: {} },
+    ])
+    expect(await app.weappAuth.listGivenUpEvents()).toEqual([])
+    expect(await app.weappAuth.resendEvents([randomUUID()])).toBe(0)
+  })
+
+  it('is refused with a store that delivers nothing', async () => {
+    const { db, close } = await openSqlite()
+    onTestFinished(close)
+    const events = { store: createSqlEventStore({ db }), onEvent: () => {} }
+    await expect(startService({ events })).rejects.toThrow(
+      'events.onEvent needs a store that was made with deliver: true',
+    )
+  })
+})
