@@ -11,7 +11,7 @@ import { describe, expect, test } from 'vitest'
 import { limitEventStore, limitPhoneStore, limitUserStore } from '../src/user-deadline.ts'
 
 type Method = () => Promise<unknown>
-type Limit = (store: never, database: Parameters<typeof limitUserStore>[1]) => object
+type Limit = (store: never, database: Parameters<typeof limitUserStore>[1]) => object | null
 
 const STORES = [
   {
@@ -26,6 +26,11 @@ const STORES = [
   },
   { what: 'phones', limit: limitPhoneStore as Limit, writes: ['prove', 'give', 'remove', 'linkHolder'] },
   { what: 'events', limit: limitEventStore as Limit, writes: ['append', 'deleteBefore', 'forgetErased'] },
+  {
+    what: 'queue',
+    limit: ((queue: never, database) => limitEventStore({ queue } as never, database).queue) as Limit,
+    writes: ['take', 'extend', 'settle', 'retry', 'giveUp', 'resend'],
+  },
 ] as const
 
 /** The methods of our stores. `write` is left out: it is for stores that share a transaction with it. */
@@ -33,9 +38,10 @@ async function findMethods() {
   const db = openSqliteUsers(':memory:')
   const vault = createSessionKeyVault({ keys: generateVaultKey() })
   const [users, phones] = [createSqlUserStore({ db, vault }), createSqlPhoneStore({ db, vault })]
-  const { write: _, ...events } = createSqlEventStore({ db })
+  const { write: _, queue, ...events } = createSqlEventStore({ db, deliver: true })
   await db.destroy()
-  return { users: Object.keys(users), phones: Object.keys(phones), events: Object.keys(events) }
+  const namesOf = (store: object | null) => Object.keys(store ?? {})
+  return { users: namesOf(users), phones: namesOf(phones), events: namesOf(events), queue: namesOf(queue) }
 }
 
 describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes }) => {
