@@ -1,36 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pino } from 'pino'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { buildApp } from '../../src/app.ts'
-import { parseConfig } from '../../src/config.ts'
-import { openServiceApi } from '../../src/service-api/open.ts'
-import { openStores } from '../../src/stores.ts'
+import { describe, expect, test } from 'vitest'
+import { startEmbedded } from './embedded.ts'
 import { makeFolder } from './folder.ts'
 import { run } from './run.ts'
 
-const log = pino({ level: 'silent' })
-
-/** A service that has the embedded stores of a folder open, as `main.ts` starts it. */
-async function startService() {
-  const dir = makeFolder()
-  const env = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's', DATA_DIR: dir }
-  const config = parseConfig(env)
-  const stores = await openStores(config, log)
-  const app = await buildApp({ ...config, ...stores, log })
-  await app.ready()
-  const service = await openServiceApi(config, app, log, { openUpkeep: stores.openUpkeep })
-  onTestFinished(async () => {
-    await service.close()
-    await app.close()
-    await stores.close()
-  })
-  return { dir, env, app, stores }
-}
-
 describe('while the service runs on embedded stores', () => {
   test('an import is done by the service, which is not stopped for it', async () => {
-    const { dir, env, app } = await startService()
+    const { dir, env, app } = await startEmbedded()
     const file = join(dir, 'users.csv')
     writeFileSync(file, 'external_id,appid,openid,phone,nickname\n17,wx1,oA,13800138000,小明\n18,wx9,oB,,\n')
     const { code, out } = await run(['import', file, '--json'], env)
@@ -45,7 +22,7 @@ describe('while the service runs on embedded stores', () => {
   })
 
   test('keys are rotated by the service, with the ring that it has', async () => {
-    const { env, app } = await startService()
+    const { env, app } = await startEmbedded()
     const { id } = await app.weappAuth.createUser()
     await app.weappAuth.setPhone(id, { number: '13800138000', countryCode: '86' })
     expect(await run(['keys', 'rotate', '--json'], env)).toMatchObject({

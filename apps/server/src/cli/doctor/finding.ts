@@ -1,0 +1,11 @@
+/** What a check of `doctor` found. */
+export interface Finding {
+  /** `warning`: it works, and something should be changed. */
+  state: 'good' | 'warning' | 'bad'
+  /** What was looked at, e.g. `WeChat wx1`. */
+  about: string
+  /** What is so, in one sentence. It holds no secret. */
+  what: string
+  /** What to do about it. Absent where nothing has to be done. */
+  fix?: string
+}

@@ -1,0 +1,59 @@
+import { pino } from 'pino'
+import { buildApp } from '../app.ts'
+import type { Config } from '../config.ts'
+import { buildServiceApi } from '../service-api/app.ts'
+import { identifyOperator, OPERATOR_HEADER } from '../service-api/callers.ts'
+import { openStores } from '../stores.ts'
+import { operatorName } from './operator.ts'
+import { findRunningService, type Send } from './running-service.ts'
+import { type Command, WrongUseError } from './terminal.ts'
+
+/** The service API, in the service that runs or in this process. */
+export interface OpenedService {
+  send: Send
+  close(): Promise<void>
+}
+
+/**
+ * Opens the service API of a configuration. With embedded stores the service that runs has them, and is asked; otherwise this
+ * process opens the same stores, so that no service has to run.
+ */
+export async function openService(config: Config, command: Command): Promise<OpenedService> {
+  const send = await findRunningService(config)
+  if (send) return { send, close: async () => {} }
+  if (config.emulator) {
+    const { say } = command
+    throw new WrongUseError(say('start the demonstration first: npm start', '请先启动演示：npm start'))
+  }
+  const log = logInWords(command)
+  const stores = await openStores(config, log)
+  try {
+    const app = await buildApp({ ...config, ...stores, log })
+    const api = await buildServiceApi({ weappAuth: app.weappAuth, identify: identifyOperator, log })
+    return {
+      async send(method, path, body) {
+        const headers = { [OPERATOR_HEADER]: operatorName() }
+        const url = `/service/v1${path}`
+        const { statusCode, payload } = await api.inject({ method, url, headers, ...(body && { payload: body }) })
+        return { status: statusCode, body: payload === '' ? null : JSON.parse(payload) }
+      },
+      async close() {
+        await api.close()
+        await app.close()
+        await stores.close()
+      },
+    }
+  } catch (error) {
+    await stores.close()
+    throw error
+  }
+}
+
+/** Why a store cannot be used, as a person reads it. Advice about the running service is not for this process. */
+function logInWords({ stderr }: Command) {
+  const write = (line: string) => {
+    const { msg, reason } = JSON.parse(line) as { msg?: string; reason?: string }
+    stderr.write(`weapp-auth: ${msg}${reason ? ` (${reason})` : ''}\n`)
+  }
+  return pino({ level: 'error' }, { write })
+}

@@ -1,0 +1,125 @@
+import { describe, expect, inject, test } from 'vitest'
+import { environment } from '../service.ts'
+import { startEmbedded } from './embedded.ts'
+import { makeFolder } from './folder.ts'
+import { run } from './run.ts'
+
+const APP = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's' }
+const ALICES = { number: '13800138000', countryCode: '86' }
+
+/** A service with one user who has a session. */
+async function startWithAlice() {
+  const service = await startEmbedded()
+  const { weappAuth } = service.app
+  const { id } = await weappAuth.createUser()
+  await weappAuth.setExternalId(id, '17')
+  await weappAuth.setPhone(id, ALICES)
+  const { session } = await weappAuth.issue(id, { appid: 'wx1', device: { platform: 'ios', model: 'iPhone 15' } })
+  const weapp = (...args: string[]) => run(args, service.env)
+  return { ...service, weappAuth, id, session, weapp }
+}
+
+describe('weapp-auth users', () => {
+  test('find finds a user by each of the ids, and prints a table or JSON', async () => {
+    const { weapp, id } = await startWithAlice()
+    const ways = [[id], ['--external-id', '17'], ['--phone', '13800138000'], ['--phone', '+86 13800138000']]
+    for (const way of ways) {
+      const { code, out } = await weapp('users', 'find', ...way, '--json')
+      expect({ code, ...JSON.parse(out) }).toMatchObject({ code: 0, id, externalId: '17', disabled: null })
+    }
+    const [heads, row] = (await weapp('users', 'find', id)).out.split('\n')
+    expect(heads).toMatch(/^id {36}external_id {2}nickname {2}made/)
+    expect(row).toContain(`${id}  17 `)
+  })
+
+  test('find of nobody is a failure, and of nothing or of two things wrong use', async () => {
+    const { weapp } = await startWithAlice()
+    expect(await weapp('users', 'find', '--external-id', 'x')).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/no such user/),
+    })
+    expect(await weapp('users', 'find')).toMatchObject({ code: 2 })
+    expect(await weapp('users', 'find', 'x', '--phone', '13800138000')).toMatchObject({ code: 2 })
+    expect(await weapp('users', 'find', '--phone', '+85261234567')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/\+852 61234567/),
+    })
+    expect(await weapp('users', 'find', '--openid', 'o')).toMatchObject({ code: 2 })
+  })
+
+  test('list says where the next page begins', async () => {
+    const { weapp, weappAuth } = await startWithAlice()
+    await weappAuth.createUser()
+    const first = await weapp('users', 'list', '--limit', '1')
+    const [, after = ''] = /^more: --after (\S+)$/m.exec(first.out) ?? []
+    const second = JSON.parse((await weapp('users', 'list', '--limit', '1', '--after', after, '--json')).out)
+    expect([after, second.users[0].id].sort()).toEqual((await weappAuth.listUsers()).map((user) => user.id))
+    expect(await weapp('users', 'list', '--limit', '0')).toMatchObject({ code: 2 })
+  })
+
+  test('disable ends the sessions, with a reason and until a time; enable takes it back', async () => {
+    const { weapp, weappAuth, id } = await startWithAlice()
+    expect(await weapp('users', 'disable', id)).toMatchObject({ code: 2, err: expect.stringMatching(/--reason/) })
+    const until = '2999-01-01T00:00:00.000Z'
+    expect(await weapp('users', 'disable', id, '--reason', 'spam', '--until', until)).toMatchObject({ code: 0 })
+    expect(await weappAuth.list(id)).toEqual([])
+    expect((await weapp('users', 'find', id)).out).toContain('until 2999-01-01T00:00:00Z: spam')
+    expect(await weapp('users', 'enable', id)).toMatchObject({ code: 0 })
+    expect((await weappAuth.findUser(id))?.disabled).toBeNull()
+    expect(await weapp('users', 'disable', id, '--reason', 'x', '--until', 'soon')).toMatchObject({ code: 2 })
+  })
+
+  test('erase asks for --yes, and erases', async () => {
+    const { weapp, weappAuth, id } = await startWithAlice()
+    expect(await weapp('users', 'erase', id)).toMatchObject({ code: 2, err: expect.stringMatching(/--yes/) })
+    expect(await weappAuth.findUser(id)).not.toBeNull()
+    expect(await weapp('users', 'erase', id, '--yes')).toMatchObject({ code: 0 })
+    expect(await weappAuth.findUser(id)).toBeNull()
+    expect(await weapp('users', 'erase', id, '--yes')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/no such user/),
+    })
+  })
+})
+
+describe('weapp-auth sessions', () => {
+  test('list shows them, and never a token; end ends one, or all', async () => {
+    const { weapp, weappAuth, id, session } = await startWithAlice()
+    const { out } = await weapp('sessions', 'list', id)
+    expect(out).toContain(session.id)
+    expect(out).toContain('ios iPhone 15')
+    expect(out).not.toContain('wxs1.')
+    expect(await weapp('sessions', 'end', id)).toMatchObject({ code: 2 })
+    expect(await weapp('sessions', 'end', id, session.id, '--all')).toMatchObject({ code: 2 })
+    expect(await weapp('sessions', 'end', id, session.id)).toMatchObject({ code: 0 })
+    expect(await weapp('sessions', 'end', id, session.id)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/no such session/),
+    })
+    await weappAuth.issue(id, { appid: 'wx1' })
+    expect((await weapp('sessions', 'end', id, '--all')).out).toBe('1 sessions have ended\n')
+    expect(await weappAuth.list(id)).toEqual([])
+  })
+})
+
+describe('where no service runs', () => {
+  test('the command opens the embedded stores itself', async () => {
+    const env = { ...APP, DATA_DIR: makeFolder() }
+    expect(JSON.parse((await run(['users', 'list', '--json'], env)).out)).toEqual({ users: [], next: null })
+    // They are closed again, or this could not open them.
+    expect(await run(['users', 'list'], env)).toMatchObject({ code: 0, err: '' })
+  })
+
+  test.runIf(inject('redisUrl') && inject('databaseUrl'))('and the servers', async () => {
+    const env = { ...APP, ...(await environment('shared')) }
+    expect(JSON.parse((await run(['users', 'list', '--json'], env)).out)).toEqual({ users: [], next: null })
+  })
+
+  test('a database that is away is a failure that says which', async () => {
+    const env = { ...APP, DATA_DIR: makeFolder(), SESSION_KEY_KEYS: `k1:${Buffer.alloc(32).toString('base64')}` }
+    const { code, err } = await run(['users', 'list'], { ...env, DATABASE_URL: 'postgres://a@127.0.0.1:1/b' })
+    expect(code).toBe(1)
+    expect(err).toMatch(/the user store \(PostgreSQL\) cannot be reached.*ECONNREFUSED/)
+  })
+})

@@ -1,0 +1,207 @@
+import { createHmac } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createDevice, createWorld, localLink, startWechat } from '@weapp-auth/emulator'
+import { findFreePort } from '@weapp-auth/test-servers'
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { startEmbedded } from './embedded.ts'
+import { makeFolder } from './folder.ts'
+import { run } from './run.ts'
+
+/** WeChat emulated, and an environment that is right for it. */
+async function prepare() {
+  const world = createWorld()
+  const wechat = await startWechat(world)
+  onTestFinished(() => wechat.close())
+  const [app] = world.apps
+  const { appid = '', secret = '' } = app ?? {}
+  const env = {
+    WECHAT_APPID: appid,
+    WECHAT_SECRET: secret,
+    WECHAT_API_BASE_URL: wechat.baseUrl,
+    DATA_DIR: makeFolder(),
+    TRUST_PROXY: '127.0.0.1',
+  }
+  const device = createDevice({ link: localLink(world), appid, user: 'alice', name: 'phone' })
+  return { world, env, device }
+}
+
+/** A WeChat that gives every request one answer. */
+function answerAlways(body: object, headers: Record<string, string> = {}): Promise<string> {
+  return answer(() => body, headers)
+}
+
+/** A WeChat of the test's own. */
+async function answer(toBody: (url: URL) => object, headers: Record<string, string> = {}): Promise<string> {
+  const server = createServer(({ url = '' }, response) =>
+    response.writeHead(200, headers).end(JSON.stringify(toBody(new URL(url, 'http://wechat')))),
+  )
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+describe('weapp-auth doctor', () => {
+  test('says of each thing that is right that it is, and ends well', async () => {
+    const { env } = await prepare()
+    const { code, out, err } = await run(['doctor'], env)
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    for (const line of out.trim().split('\n')) expect(line).toMatch(/^✓ /)
+    expect(out).toContain('✓ configuration: can be used')
+    expect(out).toContain(`✓ WeChat ${env.WECHAT_APPID}: appid and AppSecret are right`)
+    expect(out).not.toContain(env.WECHAT_SECRET)
+  })
+
+  test('changes nothing: it makes no database, and no token of WeChat ends', async () => {
+    const { env } = await prepare()
+    await run(['doctor'], env)
+    expect((await run(['doctor'], env)).out).toContain('users.sqlite will be made at the first start')
+  })
+
+  test('while the service runs on embedded stores, says that it has them', async () => {
+    const { env } = await prepare()
+    const service = await startEmbedded()
+    const { out } = await run(['doctor'], { ...env, DATA_DIR: service.dir })
+    expect(out).toContain('✓ users: the running service has them open')
+  })
+
+  test('a wrong AppSecret is named by its place, and never shown', async () => {
+    const { env } = await prepare()
+    const { WECHAT_APPID: appid, WECHAT_SECRET, ...others } = env
+    const apps = JSON.stringify([{ appid, secrets: ['canary-secret', WECHAT_SECRET] }])
+    const { code, out } = await run(['doctor'], { ...others, WECHAT_APPS: apps })
+    expect(code).toBe(1)
+    expect(out).toMatch(/✗ WeChat \S+, secret 1 of 2: the AppSecret is wrong \(40125\)\n {4}→ compare WECHAT_SECRET/)
+    expect(out).toMatch(/✓ WeChat \S+, secret 2 of 2/)
+    expect(out).not.toContain('canary')
+  })
+
+  test.each([
+    [
+      { errcode: 40164, errmsg: 'invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 1' },
+      /add 203\.0\.113\.7 to the list/,
+    ],
+    [{ errcode: 40013, errmsg: 'invalid appid' }, /compare WECHAT_APPID/],
+    [{ errcode: 40243, errmsg: 'frozen' }, /unfreeze it/],
+    [{ errcode: 50002, errmsg: 'user limited' }, /errcode 50002\n {4}→ /],
+    [{}, /holds no access_token/],
+  ])('WeChat answers %j: says what to do', async (answer, fix) => {
+    const { env } = await prepare()
+    const { code, out } = await run(['doctor'], { ...env, WECHAT_API_BASE_URL: await answerAlways(answer) })
+    expect(code).toBe(1)
+    expect(out).toMatch(fix)
+  })
+
+  test('WeChat out of reach is named with the reason', async () => {
+    const { env } = await prepare()
+    const base = `http://127.0.0.1:${await findFreePort()}`
+    const { code, out } = await run(['doctor'], { ...env, WECHAT_API_BASE_URL: base })
+    expect(code).toBe(1)
+    expect(out).toMatch(
+      /✗ WeChat .*http:\/\/127\.0\.0\.1:\d+ cannot be reached \(ECONNREFUSED\)\n {4}→ look at the firewall/,
+    )
+  })
+
+  test.each([
+    [-600, 1, /✗ clock: is 6\d\d s ahead of that of WeChat/],
+    [20, 0, /! clock: is (19|2\d) s behind that of WeChat/],
+  ])('a clock that is wrong by %i s is told', async (seconds, code, line) => {
+    const { env } = await prepare()
+    const date = new Date(Date.now() + seconds * 1000).toUTCString()
+    const base = await answerAlways({ access_token: 'x', expires_in: 7200 }, { date })
+    expect(await run(['doctor'], { ...env, WECHAT_API_BASE_URL: base })).toMatchObject({
+      code,
+      out: expect.stringMatching(line),
+    })
+  })
+
+  test('without TRUST_PROXY it warns, which is no failure; in Chinese where the terminal is', async () => {
+    const { env } = await prepare()
+    const { TRUST_PROXY: _, ...others } = env
+    expect(await run(['doctor'], others)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/! TRUST_PROXY: is not set/),
+    })
+    const chinese = await run(['doctor'], { ...others, LANG: 'zh_CN.UTF-8' })
+    expect(chinese.out).toContain('! TRUST_PROXY: 没有设置')
+  })
+
+  test('a key ring that is not the one of the database is told by fingerprints', async () => {
+    const { env } = await prepare()
+    const [one, two] = [1, 2].map((n) => Buffer.alloc(32, n).toString('base64'))
+    await run(['keys', 'rotate'], { ...env, SESSION_KEY_KEYS: `k1:${one}` })
+    const right = await run(['doctor'], { ...env, SESSION_KEY_KEYS: `k1:${one}` })
+    expect(right.out).toMatch(/✓ key ring: k1 \([\w-]{8}\), seals/)
+    const wrong = await run(['doctor'], { ...env, SESSION_KEY_KEYS: `k1:${two}` })
+    expect(wrong).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/✗ key ring: k1 .* is another key.*\n {4}→ put that key back/),
+    })
+    const missing = await run(['doctor'], { ...env, SESSION_KEY_KEYS: `k2:${two}` })
+    expect(missing).toMatchObject({ code: 0, out: expect.stringMatching(/! key ring: k1 sealed in this database/) })
+    expect(wrong.out + missing.out).not.toContain(two)
+  })
+
+  test('a database that is away is told with the reason, and not its password', async () => {
+    const { env } = await prepare()
+    const SESSION_KEY_KEYS = `k1:${Buffer.alloc(32).toString('base64')}`
+    const { code, out } = await run(['doctor'], {
+      ...env,
+      SESSION_KEY_KEYS,
+      DATABASE_URL: 'mysql://a:canary@127.0.0.1:1/b',
+    })
+    expect(code).toBe(1)
+    expect(out).toMatch(/✗ users: cannot be opened: .*ECONNREFUSED/)
+    expect(out).not.toContain('canary')
+  })
+
+  test.runIf(inject('redisUrl'))('Redis is asked, and one that is away is told', async () => {
+    const { env } = await prepare()
+    const REDIS_URL = inject('redisUrl') ?? ''
+    expect((await run(['doctor'], { ...env, REDIS_URL })).out).toMatch(/✓ Redis 127\.0\.0\.1:\d+: answers, version \d/)
+    const away = await run(['doctor', '--json'], { ...env, REDIS_URL: 'redis://127.0.0.1:1' })
+    expect(away.code).toBe(1)
+    expect(JSON.parse(away.out)).toContainEqual(expect.objectContaining({ state: 'bad', about: 'Redis' }))
+  })
+})
+
+describe('weapp-auth doctor --real', () => {
+  test('exchanges the code, reads back which key WeChat signs with, and shows no secret', async () => {
+    const { env, device } = await prepare()
+    const code = await new Promise<string>((resolve) => device.wx.login({ success: (res) => resolve(res.code) }))
+    const { code: ended, out } = await run(['doctor', '--real', code], env)
+    expect(ended).toBe(0)
+    expect(out).toMatch(/✓ the code: \d+ × /)
+    expect(out).toMatch(/✓ code2Session: answers with .*openid.*session_key/)
+    expect(out).toMatch(/✓ checksession: key as text: errcode 0; as bytes: errcode \d+/)
+    expect(out).toContain('✓ the same code again: errcode 40163')
+    expect(out).not.toContain(code)
+  })
+
+  test('a WeChat that signs with the bytes of the session_key is a warning that asks to be reported', async () => {
+    const { env } = await prepare()
+    const session_key = Buffer.alloc(16, 7).toString('base64')
+    const bytes = createHmac('sha256', Buffer.alloc(16, 7)).update('').digest('hex')
+    const base = await answer(({ searchParams }) => ({
+      errcode: (searchParams.get('signature') ?? bytes) === bytes ? 0 : 87009,
+      openid: 'canary-openid',
+      session_key,
+      access_token: 'canary-token',
+    }))
+    const { code, out } = await run(['doctor', '--real', 'abc'], { ...env, WECHAT_API_BASE_URL: base })
+    expect(code).toBe(0)
+    expect(out).toMatch(/! checksession: key as text: errcode 87009; as bytes: errcode 0\n {4}→ .*report this line/)
+    for (const secret of ['canary', session_key, bytes]) expect(out).not.toContain(secret)
+  })
+
+  test('a code that WeChat refuses is a failure that says how to get one', async () => {
+    const { env } = await prepare()
+    const { code, out } = await run(['doctor', '--real', 'nothing'], env)
+    expect(code).toBe(1)
+    expect(out).toMatch(/✗ code2Session: errcode 40029\n {4}→ take a new code/)
+  })
+
+  test('there is none with an emulated WeChat', async () => {
+    expect(await run(['doctor', '--real', 'x'], { WECHAT_EMULATOR: 'on' })).toMatchObject({ code: 2 })
+  })
+})
