@@ -7,7 +7,7 @@ import pg from 'pg'
 import { inject } from 'vitest'
 import { migrateUsers, openSqliteUsers, type UsersDatabase } from '../src/index.ts'
 
-/** A database of the users, empty and up to date. */
+/** A database for tests alone. */
 export interface OpenDatabase {
   db: Kysely<UsersDatabase>
   /** Removes it. */
@@ -17,55 +17,57 @@ export interface OpenDatabase {
 const postgresUrl = inject('databaseUrl')
 const mysqlUrl = inject('mysqlUrl')
 
-/** The engines that this run has a server for. Each opener makes a database of its own. */
+/** The engines that this run has a server for. Each opener makes a database of its own, with the tables of the users. */
 export const ENGINES: readonly (readonly [name: string, open: () => Promise<OpenDatabase>])[] = [
   ['SQLite', openSqlite],
-  ...(postgresUrl ? ([['PostgreSQL', () => openPostgres(postgresUrl)]] as const) : []),
-  ...(mysqlUrl ? ([['MySQL or MariaDB', () => openMysql(mysqlUrl)]] as const) : []),
+  ...(postgresUrl ? ([['PostgreSQL', () => withTables(openEmptyPostgres(postgresUrl, 8))]] as const) : []),
+  ...(mysqlUrl ? ([['MySQL or MariaDB', () => withTables(openEmptyMysql(mysqlUrl, 8))]] as const) : []),
 ]
 
-/** In memory. */
+/** In memory, with the tables of the users. */
 export async function openSqlite(): Promise<OpenDatabase> {
-  return prepare(openSqliteUsers(':memory:'), async () => {})
+  const db = openSqliteUsers(':memory:')
+  return withTables({ db, close: () => db.destroy() })
 }
 
-async function openPostgres(url: string): Promise<OpenDatabase> {
+/** A database of its own on this server, because migrations see every schema of one. It has no table. */
+export async function openEmptyPostgres(url: string, connections: number): Promise<OpenDatabase> {
   const administrate = async (statement: string) => {
     const client = new pg.Client({ connectionString: url })
     await client.connect()
     await client.query(statement)
     await client.end()
   }
-  const name = `test_${randomUUID().replaceAll('-', '')}`
+  const name = newName()
   await administrate(`CREATE DATABASE ${name}`)
-  const pool = new pg.Pool({ connectionString: at(url, name), max: 8 })
+  const pool = new pg.Pool({ connectionString: at(url, name), max: connections })
   pool.on('error', () => {})
-  return prepare(new Kysely({ dialect: new PostgresDialect({ pool }) }), () =>
-    administrate(`DROP DATABASE ${name} WITH (FORCE)`),
-  )
+  const db = new Kysely<UsersDatabase>({ dialect: new PostgresDialect({ pool }) })
+  return { db, close: () => db.destroy().then(() => administrate(`DROP DATABASE ${name} WITH (FORCE)`)) }
 }
 
-async function openMysql(url: string): Promise<OpenDatabase> {
+/** The same on this server, of a kind that a team may have: its texts are Latin-1 unless a table says otherwise. */
+export async function openEmptyMysql(url: string, connections: number): Promise<OpenDatabase> {
   const administrate = async (statement: string) => {
     const connection = await createConnection(url)
     await connection.query(statement)
     await connection.end()
   }
-  const name = `test_${randomUUID().replaceAll('-', '')}`
+  const name = newName()
   await administrate(`CREATE DATABASE ${name} CHARACTER SET latin1`)
-  const pool = createPool({ uri: at(url, name), connectionLimit: 8 })
-  return prepare(new Kysely({ dialect: new MysqlDialect({ pool }) }), () => administrate(`DROP DATABASE ${name}`))
+  const pool = createPool({ uri: at(url, name), connectionLimit: connections })
+  const db = new Kysely<UsersDatabase>({ dialect: new MysqlDialect({ pool }) })
+  return { db, close: () => db.destroy().then(() => administrate(`DROP DATABASE ${name}`)) }
 }
 
-async function prepare(db: Kysely<UsersDatabase>, drop: () => Promise<void>): Promise<OpenDatabase> {
-  await migrateUsers(db)
-  return {
-    db,
-    close: async () => {
-      await db.destroy()
-      await drop()
-    },
-  }
+async function withTables(opening: OpenDatabase | Promise<OpenDatabase>): Promise<OpenDatabase> {
+  const opened = await opening
+  await migrateUsers(opened.db)
+  return opened
+}
+
+function newName(): string {
+  return `test_${randomUUID().replaceAll('-', '')}`
 }
 
 function at(url: string, database: string): string {

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto'
-import type {} from '@weapp-auth/test-servers'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
@@ -10,42 +8,27 @@ import {
   migrateUsers,
   type UsersDatabase,
 } from '../../src/index.ts'
+import { openEmptyPostgres } from '../databases.ts'
 import { userStoreContract } from './user-store.contract.ts'
 
 const url = inject('databaseUrl')
+const CONNECTIONS = 5
 
-/** A database of its own on that server: migrations see every schema of one. */
 async function open(): Promise<Kysely<UsersDatabase>> {
-  const name = `test_${randomUUID().replaceAll('-', '')}`
-  await administrate(`CREATE DATABASE ${name}`)
-  const own = new URL(url ?? '')
-  own.pathname = `/${name}`
-  const pool = new pg.Pool({ connectionString: own.href, max: 5 })
-  pool.on('error', () => {})
-  const db = new Kysely<UsersDatabase>({ dialect: new PostgresDialect({ pool }) })
-  onTestFinished(async () => {
-    await db.destroy()
-    await administrate(`DROP DATABASE ${name} WITH (FORCE)`)
-  })
+  const { db, close } = await openEmptyPostgres(url ?? '', CONNECTIONS)
+  onTestFinished(close)
   return db
 }
 
-/** As a standby is, for every connection of this pool that is made from here on; the one there is goes. */
+/** As a standby is, for every connection of this pool that is made from here on, and for the one there is. */
 async function makeReadOnly(db: Kysely<UsersDatabase>): Promise<void> {
   const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(db)
-  await administrate(`ALTER DATABASE ${rows[0]?.name} SET default_transaction_read_only = on`)
+  await sql`alter database ${sql.ref(rows[0]?.name ?? '')} set default_transaction_read_only = on`.execute(db)
   await sql`set default_transaction_read_only = on`.execute(db)
 }
 
-async function administrate(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url ?? '' })
-  await client.connect()
-  await client.query(statement)
-  await client.end()
-}
-
 describe.skipIf(url === null)('users in PostgreSQL', () => {
-  userStoreContract(open, { connections: 5 })
+  userStoreContract(open, { connections: CONNECTIONS })
 
   it('on a read-only server refuse a sign-in before the code is spent, and can still be read', async () => {
     const db = await open()
