@@ -4,6 +4,7 @@ import {
   type AccessTokenStore,
   ApiError,
   type AvatarsOptions,
+  type ConflictStore,
   type EventsOptions,
   type IdentityStore,
   type OnSignIn,
@@ -31,7 +32,7 @@ import { securityHeaders } from './security-headers.ts'
 export interface AppDeps {
   apps: readonly WechatApp[]
   wechatApiBaseUrl: string
-  users: UserStore & IdentityStore
+  users: UserStore & IdentityStore & ConflictStore
   /** The client behind `app.redis`; null where the sessions are embedded. */
   redis: Redis | Cluster | null
   /** How all keys in Redis begin. */
@@ -121,6 +122,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ...(deps.avatars && { avatars: deps.avatars }),
     ...(deps.phones && { phones: deps.phones }),
     ...(deps.events && { events: deps.events }),
+    conflicts: { store: deps.users },
     ...(deps.push && { push: { apps: deps.push, identities: deps.users } }),
     ...(deps.onSignIn && { onSignIn: deps.onSignIn }),
     sessionIdleSeconds: deps.sessionIdleSeconds,

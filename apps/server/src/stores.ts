@@ -17,7 +17,6 @@ import {
   createSqlPhoneStore,
   createSqlUserStore,
   type EventsOptions,
-  type IdentityStore,
   migrateUsers,
   type OutageLog,
   openSqliteUsers,
@@ -25,7 +24,6 @@ import {
   type RedisClient,
   type SessionKeyVault,
   type SessionStore,
-  type UserStore,
   type World,
 } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
@@ -37,7 +35,7 @@ import type { TakeSecrets } from './reload.ts'
 import type { SqlServer } from './sql-server.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
 import { openUserDatabase, type UserDatabase } from './user-database.ts'
-import { limitEventStore, limitPhoneStore, limitUserStore } from './user-deadline.ts'
+import { limitEventStore, limitPhoneStore, limitUserStore, type SqlUsers } from './user-deadline.ts'
 
 /**
  * How long the start waits for the servers. Those that are up answer in this time, so that the first request finds them ready.
@@ -45,7 +43,7 @@ import { limitEventStore, limitPhoneStore, limitUserStore } from './user-deadlin
 const FIRST_ATTEMPT_MS = 1_000
 
 export interface Stores {
-  users: UserStore & IdentityStore
+  users: SqlUsers
   avatars: AvatarsOptions
   phones: PhonesOptions
   events: EventsOptions

@@ -1,5 +1,6 @@
 import {
   ApiError,
+  type ConflictStore,
   createDeadlines,
   type EventQueue,
   type EventStore,
@@ -14,6 +15,9 @@ const DEADLINE_MS = 600
 /** A write that takes longer than this asks whether the database is there at all. */
 const PATIENCE_MS = 100
 
+/** What `createSqlUserStore` makes. */
+export type SqlUsers = UserStore & IdentityStore & ConflictStore
+
 /**
  * How long a call of a store may wait. `unlessLate`: for a fixed time. `unlessGone`: as long as the database answers new
  * connections. That is for writes after a login code or a phone code was spent, or a session ended: it is better that they wait for
@@ -25,7 +29,7 @@ type LimitName = 'unlessLate' | 'unlessGone'
 type Limits<Store> = Record<keyof Store, LimitName>
 
 /** Gives up on users in a database that does not answer. */
-export function limitUserStore(users: UserStore & IdentityStore, database: Limited): UserStore & IdentityStore {
+export function limitUserStore(users: SqlUsers, database: Limited): SqlUsers {
   return limitStore(users, USER_LIMITS, database)
 }
 
@@ -43,7 +47,7 @@ export function limitEventStore(events: EventStore, database: Limited): EventSto
   }
 }
 
-const USER_LIMITS: Limits<UserStore & IdentityStore> = {
+const USER_LIMITS: Limits<SqlUsers> = {
   ping: 'unlessLate',
   findUser: 'unlessLate',
   findUserByIdentity: 'unlessLate',
@@ -67,6 +71,8 @@ const USER_LIMITS: Limits<UserStore & IdentityStore> = {
   eraseUser: 'unlessGone',
   unlinkIdentity: 'unlessGone',
   beginErasureOfLast: 'unlessGone',
+  listConflicts: 'unlessLate',
+  mergeUsers: 'unlessGone',
 }
 
 const PHONE_LIMITS: Limits<PhoneStore> = {

@@ -21,7 +21,7 @@ const STORES = [
     writes: [
       ...['signIn', 'createUser', 'createUserWithExternalId', 'linkIdentity', 'replaceKey'],
       ...['setExternalId', 'disableUser', 'enableUser', 'beginErasure', 'eraseUser'],
-      ...['unlinkIdentity', 'beginErasureOfLast'],
+      ...['unlinkIdentity', 'beginErasureOfLast', 'mergeUsers'],
     ],
   },
   { what: 'phones', limit: limitPhoneStore as Limit, writes: ['prove', 'give', 'remove', 'linkHolder'] },

@@ -1,5 +1,6 @@
 import type { Actor } from './actor.ts'
 import { ApiError } from './api-error.ts'
+import type { ConflictStore, Merge, MergeResult } from './conflicts/conflict-store.ts'
 import type { RecordEvent } from './events/recorder.ts'
 import type { PhoneNumber } from './phone-number.ts'
 import { USER_CHANGE_MS } from './sessions/session-store.ts'
@@ -87,6 +88,11 @@ export interface Accounts {
     by: Actor,
   ): Promise<ExternalIdResult | null>
   erase(userId: string, by: Actor): Promise<boolean>
+  /**
+   * Makes two users one in `conflicts`. The sessions of the user who goes end with the reason `replaced`, so that phones sign in
+   * again by themselves, as the user who stays.
+   */
+  merge(conflicts: ConflictStore, merge: Merge, by: Actor): Promise<MergeResult | null>
   /** Finishes the erasures that a fault has cut off. */
   resumeErasures(): Promise<void>
 }
@@ -176,6 +182,20 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       if (!(await users.beginErasure(userId, now(), by))) return false
       await finishErasure(userId, by)
       return true
+    },
+
+    async merge(conflicts, merge, by) {
+      const { keep, drop } = merge
+      const result = await conflicts.mergeUsers(merge, now(), by)
+      if (!result?.merged) return result
+      // What follows goes on by itself after a fault, as any erasure does.
+      await sessions.block(drop, 'erased', null)
+      await sessions.revokeAll(drop, 'replaced', { by })
+      await finishErasure(drop, by)
+      recentUsers.forget(keep)
+      const externalId = (await users.findUser(keep))?.externalId ?? null
+      if (externalId !== null) await setExternalId(keep, externalId, true, by)
+      return result
     },
 
     async resumeErasures() {

@@ -4,6 +4,7 @@ export { ApiError, type ApiErrorOptions, type LogFields } from './api-error.ts'
 export type { AvatarStore, AvatarsOptions, KeptAvatar } from './avatar/avatar-store.ts'
 export { createFolderAvatarStore } from './avatar/folder-store.ts'
 export { createS3AvatarStore, parseS3Url, type S3AvatarStoreOptions, type S3Bucket } from './avatar/s3-store.ts'
+export type { ConflictPage, ConflictStore, Merge, MergeResult, UserConflict } from './conflicts/conflict-store.ts'
 export { createDeadlines, type Deadlines } from './deadlines.ts'
 export { APPID_PATTERN, DEFAULTS } from './defaults.ts'
 export {

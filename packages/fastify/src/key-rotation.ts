@@ -1,6 +1,6 @@
 import { type Expression, type Kysely, type SqlBool, sql, type Transaction } from 'kysely'
 import { resealDigestKey } from './phone/phone-digests.ts'
-import { phoneOwnerOf } from './phone/sql-phones.ts'
+import { phoneOwnerOf } from './phone/sealed-phone.ts'
 import { guardStore } from './store-failure.ts'
 import type { UsersDatabase } from './users/database.ts'
 import type { KeyOwner, SessionKeyVault } from './users/session-key-vault.ts'

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Accounts, createAccounts, type OnSignIn } from './accounts.ts'
 import type { AvatarsOptions } from './avatar/avatar-store.ts'
+import type { ConflictStore } from './conflicts/conflict-store.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { EventsOptions } from './events/event-store.ts'
 import { endedSession } from './events/session-events.ts'
@@ -76,6 +77,11 @@ export interface WeappAuthOptions {
   push?: PushOptions
   /** How often one address may sign in, and one user send open data. */
   rateLimits?: RateLimitsOptions
+  /**
+   * Where users who have one unionid are listed and merged, by `app.weappAuth.listConflicts` and `mergeUsers`: the store that
+   * `createSqlUserStore` makes, or one of your own. Default: none, and both throw.
+   */
+  conflicts?: { store: ConflictStore }
   /**
    * Adds WebSockets: `app.weappAuth.guardSocket` and `push`. Needs `@fastify/websocket`, which is loaded only for this and is
    * registered by the plugin. Default: none; `{}` for all defaults.
@@ -167,9 +173,21 @@ export const weappAuth = fp(
     resumeErasuresOf(app, accounts)
     const phoneStore = options.phones?.store ?? null
     const events = options.events?.store ?? null
+    const conflicts = options.conflicts?.store ?? null
     app.decorate(
       'weappAuth',
-      createWeappAuth({ wechat, sessions, users, accounts, phones: phoneStore, sockets, events, record, now }),
+      createWeappAuth({
+        wechat,
+        sessions,
+        users,
+        accounts,
+        phones: phoneStore,
+        conflicts,
+        sockets,
+        events,
+        record,
+        now,
+      }),
     )
     app.addHook('onRoute', answerApiErrors)
 

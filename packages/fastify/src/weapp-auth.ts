@@ -2,6 +2,7 @@ import type { CreateSessionResponse, Device, RevocationReason } from '@weapp-aut
 import type { FastifyRequest } from 'fastify'
 import type { Accounts, ChangeOptions, DisableOptions } from './accounts.ts'
 import { ApiError } from './api-error.ts'
+import type { ConflictPage, ConflictStore, Merge, MergeResult, UserConflict } from './conflicts/conflict-store.ts'
 import type { AuthEvent } from './events/event.ts'
 import type { GivenUpEvent } from './events/event-queue.ts'
 import type { EventQuery, EventStore } from './events/event-store.ts'
@@ -217,6 +218,21 @@ export interface WeappAuth {
   listGivenUpEvents(page?: { after?: string | null; limit?: number }): Promise<GivenUpEvent[]>
   /** Delivers events that were given up. Answers how many of these ids it was. Throws as {@link listGivenUpEvents}. */
   resendEvents(ids: readonly string[]): Promise<number>
+  /**
+   * A page of users who have one unionid in two mini-programs and were users before that was known, in the order of their ids.
+   * `limit`: 1 to 1 000, default 100. Without the option `conflicts` it throws.
+   *
+   * @throws ApiError `store_unavailable`
+   */
+  listConflicts(page?: Partial<ConflictPage>): Promise<UserConflict[]>
+  /**
+   * Makes two users of a conflict one, by the decision of a person: the one who is kept gets the identities of the other one, and
+   * their externalId and phone number where there is none. The other user is gone, and their phones sign in again by themselves.
+   * The result says what is in the way; null: there is no such conflict. Without the option `conflicts` it throws.
+   *
+   * @throws ApiError `store_unavailable`
+   */
+  mergeUsers(merge: Merge, options?: ChangeOptions): Promise<MergeResult | null>
 }
 
 declare module 'fastify' {
@@ -233,6 +249,8 @@ export interface WeappAuthDeps {
   accounts: Accounts
   /** Null: this service keeps no phone numbers. */
   phones: PhoneStore | null
+  /** Null: users are not merged here. */
+  conflicts: ConflictStore | null
   /** Null: the application has none. */
   sockets: GuardedSockets | null
   /** Null: what happens is not written down. */
@@ -246,7 +264,7 @@ const MAX_PAGE = 1_000
 
 /** Makes `app.weappAuth`. */
 export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
-  const { wechat, sessions, users, accounts, phones, sockets, events, record, now } = deps
+  const { wechat, sessions, users, accounts, phones, conflicts, sockets, events, record, now } = deps
   return {
     createUser,
 
@@ -366,6 +384,16 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
 
     eraseUser: (userId, { by = 'host' } = {}) => accounts.erase(userId, by),
 
+    async listConflicts({ after = null, limit = 100 } = {}) {
+      if (!conflicts) throw noConflicts()
+      return conflicts.listConflicts({ after, limit: checkLimit(limit) })
+    },
+
+    async mergeUsers(merge, { by = 'host' } = {}) {
+      if (!conflicts) throw noConflicts()
+      return accounts.merge(conflicts, merge, by)
+    },
+
     async listEvents({ limit = 100, ...query } = {}) {
       if (!events) throw noEvents()
       return events.list({ ...query, limit: checkLimit(limit) })
@@ -403,6 +431,10 @@ function checkLimit(limit: number): number {
 
 function noEvents(): Error {
   return new Error('there are no events: give weappAuth the option events')
+}
+
+function noConflicts(): Error {
+  return new Error('conflicts are not kept: give weappAuth the option conflicts')
 }
 
 function noSockets(): Error {

@@ -6,6 +6,8 @@ import { securityHeaders } from '../security-headers.ts'
 import type { Upkeep } from '../upkeep/upkeep.ts'
 import { accountsRoutes } from './accounts.ts'
 import { guardRoutes, type Identify } from './callers.ts'
+import { conflictsRoutes } from './conflicts.ts'
+import { eventsRoutes } from './events.ts'
 import { introspectRoutes } from './introspect.ts'
 import { sendServiceProblem } from './problems.ts'
 import { sessionsRoutes } from './sessions.ts'
@@ -74,6 +76,8 @@ export async function buildServiceApi({
       await v1.register(sessionsRoutes, { weappAuth })
       await v1.register(wechatRoutes, { weappAuth })
       await v1.register(verifyRoutes, { weappAuth })
+      await v1.register(eventsRoutes, { weappAuth })
+      await v1.register(conflictsRoutes, { weappAuth })
       if (openUpkeep) await v1.register((await import('../upkeep/routes.ts')).upkeepRoutes, { openUpkeep })
     },
     { prefix: SERVICE_PREFIX },

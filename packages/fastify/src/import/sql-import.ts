@@ -1,6 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import { createPhoneDigests } from '../phone/phone-digests.ts'
-import { sealPhone } from '../phone/sql-phones.ts'
+import { sealPhone } from '../phone/sealed-phone.ts'
 import { guardStore } from '../store-failure.ts'
 import type { UsersDatabase } from '../users/database.ts'
 import { faultOf } from '../users/engine.ts'

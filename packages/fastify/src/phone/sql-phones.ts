@@ -11,6 +11,7 @@ import { prepareStatements } from '../users/sql-statements.ts'
 import { createTurns } from '../users/turns.ts'
 import { createPhoneDigests } from './phone-digests.ts'
 import type { GivePhoneResult, KeptPhone, PhoneHolder, PhoneProof, PhoneStore } from './phone-store.ts'
+import { openPhone, sealPhone } from './sealed-phone.ts'
 
 /** Options of {@link createSqlPhoneStore}: those of `createSqlUserStore`, for the same database. */
 export interface SqlPhoneStoreOptions {
@@ -194,13 +195,8 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
   }
 
   function open(userId: string, row: { sealed_number: string; proven_at: unknown }): KeptPhone | null {
-    try {
-      const [countryCode = '', number = ''] = vault.open(row.sealed_number, phoneOwnerOf(userId)).split(' ')
-      return { number, countryCode, isProven: row.proven_at !== null }
-    } catch {
-      // The ring has this key no more. That is no outage: the user can prove the number again.
-      return null
-    }
+    const phone = openPhone(vault, userId, row.sealed_number)
+    return phone && { ...phone, isProven: row.proven_at !== null }
   }
 }
 
@@ -219,14 +215,4 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
       if (left === 0 || (fault !== 'contention' && fault !== 'constraint')) throw error
     }
   }
-}
-
-/** Seals a number for its user, as it is kept. */
-export function sealPhone(vault: SessionKeyVault, userId: string, { countryCode, number }: PhoneNumber): string {
-  return vault.seal(`${countryCode} ${number}`, phoneOwnerOf(userId))
-}
-
-/** No mini-program has an empty appid, so no session_key has this owner. */
-export function phoneOwnerOf(userId: string): KeyOwner {
-  return { appid: '', openid: `the phone of ${userId}` }
 }

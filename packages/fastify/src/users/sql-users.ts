@@ -1,4 +1,6 @@
 import type { Kysely } from 'kysely'
+import type { ConflictStore } from '../conflicts/conflict-store.ts'
+import { createSqlConflicts } from '../conflicts/sql-conflicts.ts'
 import { type SqlEventStore, writeNoEvent } from '../events/sql-events.ts'
 import { guardStore, storeUnavailable, WRITABLE_MS } from '../store-failure.ts'
 import type { UsersDatabase } from './database.ts'
@@ -36,12 +38,13 @@ const STORE = 'the user store'
 const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Users in SQLite, PostgreSQL or MySQL. */
-export function createSqlUserStore(options: SqlUserStoreOptions): UserStore & IdentityStore {
+export function createSqlUserStore(options: SqlUserStoreOptions): UserStore & IdentityStore & ConflictStore {
   const { db, vault, events, onConflict = () => {} } = options
   const statements = prepareStatements(db)
   const writeEvent = events?.write ?? writeNoEvent
   const identities = createSqlIdentities({ db, statements, vault, writeEvent })
   const accounts = createSqlAccounts({ db, statements, writeEvent })
+  const userConflicts = createSqlConflicts({ db, statements, vault, writeEvent })
   const takeTurns = createTurns(TURN_MS, () => storeUnavailable(STORE, 'other calls about the same user take too long'))
   const guarded = guardStore(STORE, (error) => {
     const refusal = findRefusal(error)
@@ -199,6 +202,13 @@ export function createSqlUserStore(options: SqlUserStoreOptions): UserStore & Id
 
     beginErasureOfLast: async (userId, appid, nowMs, by = 'host') =>
       USER_ID.test(userId) && change(userId, () => accounts.beginErasureOfLast(userId, appid, nowMs, by)),
+
+    listConflicts: (page) => ask(() => userConflicts.list(page)),
+
+    mergeUsers: async (merge, nowMs, by = 'host') => {
+      if (merge.keep === merge.drop || !USER_ID.test(merge.keep) || !USER_ID.test(merge.drop)) return null
+      return change(merge.drop, () => userConflicts.merge(merge, nowMs, by))
+    },
 
     eraseUser: (userId) => change(userId, () => accounts.erase(userId)),
 

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { startServiceApi } from './service-api.ts'
+
+test('what a token did is listed under its name, by user, kind and time, newest first', async () => {
+  const { ask } = await startServiceApi()
+  const { id } = (await ask('POST /users', { externalId: 'shop-1' })).data.user
+  const { id: other } = (await ask('POST /users', {})).data.user
+  await ask(`PUT /users/${id}/disabled`, { reason: 'a test' })
+  await ask(`DELETE /users/${id}/disabled`)
+  await ask(`PUT /users/${other}/disabled`, { reason: 'a test' })
+  const { events, next } = (await ask(`GET /events?userId=${id}`)).data
+  expect(next).toBeNull()
+  expect(events).toMatchObject([
+    { type: 'user_enabled', by: 'service:all-only', userId: id },
+    { type: 'user_disabled', by: 'service:all-only', userId: id, otherUserId: null },
+  ])
+  expect(Object.keys(events[0]).sort()).toEqual(['at', 'by', 'data', 'id', 'otherUserId', 'type', 'userId'])
+
+  const listed: string[] = []
+  for (let after: string | null = ''; after !== null; ) {
+    const path: string = after === '' ? '' : `&after=${after}`
+    const page: { events: { id: string }[]; next: string | null } = (await ask(`GET /events?limit=1${path}`)).data
+    listed.push(...page.events.map(({ id }) => id))
+    after = page.next
+  }
+  expect(new Set(listed).size).toBe(listed.length)
+  expect(listed).toEqual(listed.toSorted().toReversed())
+
+  const ofType = (await ask('GET /events?type=user_disabled')).data.events
+  expect(ofType.map(({ userId }: { userId: string }) => userId)).toEqual([other, id])
+  expect((await ask(`GET /events?since=${encodeURIComponent('2100-01-01T00:00:00Z')}`)).data.events).toEqual([])
+  expect((await ask(`GET /events?since=${events[1].at}`)).data.events).toContainEqual(events[1])
+  for (const query of ['type=nothing', 'since=yesterday', 'limit=x']) {
+    expect(await ask(`GET /events?${query}`)).toMatchObject({ status: 400, data: { code: 'request_invalid' } })
+  }
+})
+
+test('an operator’s mistake in an id of a page is an empty page', async () => {
+  const { ask } = await startServiceApi()
+  expect((await ask('GET /events?after=0')).data).toEqual({ events: [], next: null })
+})

@@ -1,0 +1,202 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import {
+  createSessionKeyVault,
+  createSqlEventStore,
+  createSqlPhoneStore,
+  createSqlUserStore,
+  generateVaultKey,
+} from '../../src/index.ts'
+import { ENGINES } from '../databases.ts'
+
+const PHONE = { number: '13800138000', countryCode: '86' }
+
+describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
+  async function setUp() {
+    const { db, close } = await openDatabase()
+    onTestFinished(close)
+    const vault = createSessionKeyVault({ keys: generateVaultKey() })
+    const events = createSqlEventStore({ db })
+    const users = createSqlUserStore({ db, vault, events })
+    const phones = createSqlPhoneStore({ db, vault, events })
+
+    async function signIn(appid: string, openid: string, unionid: string | null = null): Promise<string> {
+      const sessionKey = randomBytes(16).toString('base64')
+      const signedIn = await users.signIn(appid, { openid, unionid, sessionKey }, 1)
+      if ('erasing' in signedIn) throw new Error('the user is being erased')
+      return signedIn.user.id
+    }
+
+    /** Two users, known in `wx1` and `wx2`, of whom WeChat says later that they are one person. */
+    async function makeConflict() {
+      const [openid, unionid] = [randomUUID(), randomUUID()]
+      const late = await signIn('wx1', `a-${openid}`)
+      const holder = await signIn('wx2', `b-${openid}`, unionid)
+      expect(await signIn('wx1', `a-${openid}`, unionid)).toBe(late)
+      return { late, holder, unionid, openids: { wx1: `a-${openid}`, wx2: `b-${openid}` } }
+    }
+
+    return { db, users, phones, events, signIn, makeConflict }
+  }
+
+  test('each pair is listed once, on one page, until one of the two is erased', async () => {
+    const { users, makeConflict, db } = await setUp()
+    const made = [await makeConflict(), await makeConflict(), await makeConflict()]
+    const pairs = made.map(({ late, holder }) => ({ userId: late, otherUserId: holder, createdAtMs: 1 }))
+    pairs.sort((a, b) => (a.userId < b.userId ? -1 : 1))
+    // The same two under a second unionid.
+    const again = { user_id: made[0]?.late ?? '', other_user_id: made[0]?.holder ?? '', unionid: 'u2', created_at: 7 }
+    await db.insertInto('weapp_auth_conflicts').values(again).execute()
+    const listed = []
+    for (let after = null; ; ) {
+      const page = await users.listConflicts({ after, limit: 1 })
+      listed.push(...page)
+      const last = page.at(-1)
+      if (!last) break
+      after = last as never
+    }
+    expect(listed).toEqual(pairs)
+    await users.beginErasure(pairs[0]?.otherUserId ?? '', 1)
+    expect(await users.listConflicts({ after: null, limit: 10 })).toEqual(pairs.slice(1))
+  })
+
+  test.each(['late', 'holder'] as const)('a merge that keeps the %s one gives them all of the other', async (kept) => {
+    const { users, phones, events, signIn, makeConflict } = await setUp()
+    const { late, holder, unionid, openids } = await makeConflict()
+    const [keep, drop] = kept === 'late' ? [late, holder] : [holder, late]
+    await users.setExternalId(drop, 'shop-1', true)
+    await phones.prove(drop, PHONE, 1)
+    await users.updateProfile(keep, { nickname: 'kept' })
+    expect(await users.mergeUsers({ keep, drop }, 2, 'service:shop')).toEqual({ merged: true })
+
+    expect(await users.findUser(drop)).toBeNull()
+    expect(await users.findErasing(10)).toEqual([drop])
+    expect(await users.findUser(keep)).toMatchObject({ externalId: 'shop-1', profile: { nickname: 'kept' } })
+    expect(await phones.find(keep)).toEqual({ ...PHONE, isProven: true })
+    expect(await phones.findHolder(PHONE)).toEqual({ userId: keep, isProven: true })
+    expect((await users.listIdentities(keep)).map(({ appid }) => appid)).toEqual(['wx1', 'wx2'])
+    await users.eraseUser(drop)
+    for (const appid of ['wx1', 'wx2'] as const) {
+      expect(await signIn(appid, openids[appid], unionid)).toBe(keep)
+      expect((await users.findKeys(keep, appid))?.sessionKeys).toHaveLength(2)
+    }
+    expect(await signIn('wx3', 'new', unionid)).toBe(keep)
+    expect(await users.listConflicts({ after: null, limit: 10 })).toEqual([])
+    expect(await users.mergeUsers({ keep, drop }, 3)).toBeNull()
+    const [merged] = await events.list({ limit: 1, type: 'user_merged' })
+    expect(merged).toMatchObject({ userId: keep, otherUserId: drop, by: 'service:shop' })
+    expect(await events.list({ limit: 10, type: 'user_erased' })).toEqual([])
+  })
+
+  test('the phone number of the one who stays wins, and the other number is free again', async () => {
+    const { users, phones, makeConflict } = await setUp()
+    const { late, holder } = await makeConflict()
+    const other = { number: '13900139000', countryCode: '86' }
+    await phones.prove(late, PHONE, 1)
+    await phones.prove(holder, other, 1)
+    await users.mergeUsers({ keep: late, drop: holder }, 2)
+    await users.eraseUser(holder)
+    expect(await phones.find(late)).toEqual({ ...PHONE, isProven: true })
+    expect(await phones.findHolder(other)).toBeNull()
+  })
+
+  test('a conflict with a third user passes to the one who stays', async () => {
+    const { users, makeConflict, db } = await setUp()
+    const { late, holder } = await makeConflict()
+    const { id: third } = await users.createUser(1)
+    const { id: fourth } = await users.createUser(1)
+    await db
+      .insertInto('weapp_auth_conflicts')
+      .values([
+        { user_id: third, other_user_id: holder, unionid: 'u3', created_at: 3 },
+        { user_id: holder, other_user_id: fourth, unionid: 'u4', created_at: 4 },
+      ])
+      .execute()
+    await users.mergeUsers({ keep: late, drop: holder }, 2)
+    await users.eraseUser(holder)
+    const left = await users.listConflicts({ after: null, limit: 10 })
+    expect(new Set(left)).toEqual(
+      new Set([
+        { userId: third, otherUserId: late, createdAtMs: 3 },
+        { userId: late, otherUserId: fourth, createdAtMs: 4 },
+      ]),
+    )
+  })
+
+  test('a merge that is refused changes nothing', async () => {
+    const { users, signIn, makeConflict, db, events } = await setUp()
+    const { late, holder, openids } = await makeConflict()
+    const both = { keep: late, drop: holder }
+    const { id: stranger } = await users.createUser(1)
+    for (const merge of [
+      { keep: late, drop: stranger },
+      { keep: late, drop: late },
+      { keep: late, drop: randomUUID() },
+      { keep: 'x', drop: late },
+    ]) {
+      expect(await users.mergeUsers(merge, 2)).toBeNull()
+    }
+    const state = async () => [
+      await db.selectFrom('weapp_auth_users').selectAll().orderBy('id').execute(),
+      await db.selectFrom('weapp_auth_identities').select(['appid', 'user_id']).orderBy('appid').execute(),
+      await db.selectFrom('weapp_auth_unionids').selectAll().execute(),
+      await db.selectFrom('weapp_auth_conflicts').selectAll().execute(),
+    ]
+    const refuse = async (reason: string) => {
+      const before = await state()
+      expect(await users.mergeUsers(both, 2)).toEqual({ merged: false, reason })
+      expect(await state()).toEqual(before)
+      expect(await events.list({ limit: 1, type: 'user_merged' })).toEqual([])
+    }
+    await users.disableUser(holder, { atMs: 1, untilMs: null, reason: 'x' })
+    await refuse('disabled')
+    await users.enableUser(holder)
+    await users.setExternalId(late, 'shop-1', true)
+    await users.setExternalId(holder, 'shop-2', true)
+    await refuse('external_ids')
+    await users.setExternalId(holder, null, true)
+    const identity = { openid: 'a-second', unionid: null, sessionKey: randomBytes(16).toString('base64') }
+    await users.linkIdentity(holder, 'wx1', identity, 1)
+    await refuse('identities')
+    expect(await signIn('wx1', openids.wx1)).toBe(late)
+    // A disabling that is over is none.
+    await users.unlinkIdentity(holder, { appid: 'wx1', openid: 'a-second' })
+    await users.disableUser(holder, { atMs: 1, untilMs: 2, reason: 'x' })
+    expect(await users.mergeUsers(both, 2)).toEqual({ merged: true })
+  })
+
+  test('of two opposite decisions at the same time one is carried out', async () => {
+    const { users, makeConflict } = await setUp()
+    for (let round = 0; round < 5; round++) {
+      const { late, holder } = await makeConflict()
+      const results = await Promise.all([
+        users.mergeUsers({ keep: late, drop: holder }, 2),
+        users.mergeUsers({ keep: holder, drop: late }, 2),
+      ])
+      expect(results.filter((result) => result?.merged)).toHaveLength(1)
+      const kept = results[0]?.merged ? late : holder
+      expect((await users.listIdentities(kept)).map(({ appid }) => appid)).toEqual(['wx1', 'wx2'])
+    }
+  })
+
+  test('whoever signs in during a merge is one of the two, and afterwards the one who stays', async () => {
+    const { users, signIn, makeConflict } = await setUp()
+    for (let round = 0; round < 5; round++) {
+      const { late, holder, unionid, openids } = await makeConflict()
+      const [, ...signedIn] = await Promise.all([
+        users.mergeUsers({ keep: late, drop: holder }, 2),
+        ...[1, 2, 3].flatMap(() => [
+          users.signIn('wx2', { openid: openids.wx2, unionid, sessionKey: randomBytes(16).toString('base64') }, 1),
+          users.signIn('wx1', { openid: openids.wx1, unionid, sessionKey: randomBytes(16).toString('base64') }, 1),
+        ]),
+      ])
+      for (const found of signedIn) {
+        if (!found || !('user' in found)) continue
+        expect([late, holder]).toContain(found.user.id)
+      }
+      await users.eraseUser(holder)
+      expect(await signIn('wx2', openids.wx2, unionid)).toBe(late)
+      expect(await signIn('wx1', openids.wx1, unionid)).toBe(late)
+    }
+  })
+})
