@@ -43,6 +43,8 @@ export interface Config {
   push: PushApps | null
   /** The program that is asked at each sign-in, and what the calls are signed with; null: none is asked. */
   signInHook: { url: string; secret: string } | null
+  /** The program that is told what happened to users, and what the calls are signed with; null: none is. */
+  eventHook: { url: string; secret: string } | null
   /** The bucket of avatars, with its credentials; null: they are kept in `dataDir`. */
   avatarS3Url: string | null
   /** What stands in front of a slash and the name of an avatar; null: the address that it was sent to, with `/avatars`. */
@@ -119,6 +121,7 @@ const environment = (say: Say) =>
     LINK_BY_PHONE: oneOf(say, ['off', 'on'] as const).default('off'),
     WECHAT_PUSH: z.string().transform(parsePush(say)).optional(),
     HOOK_SIGN_IN_URL: hookAddress(say).optional(),
+    EVENTS_URL: hookAddress(say).optional(),
     HOOK_SECRET: hookSecret(say).optional(),
     AVATAR_S3_URL: z.string().transform(parseBucket(say)).optional(),
     AVATAR_PUBLIC_URL: url(say, ['https:', 'http:'], 'https://auth.example.com/avatars')
@@ -163,6 +166,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, l
     trustProxy: e.TRUST_PROXY ?? [],
     sessionKeyKeys: e.SESSION_KEY_KEYS ?? null,
     push: e.WECHAT_PUSH ?? null,
+    eventHook: e.EVENTS_URL && e.HOOK_SECRET ? { url: e.EVENTS_URL, secret: e.HOOK_SECRET } : null,
     signInHook: e.HOOK_SIGN_IN_URL && e.HOOK_SECRET ? { url: e.HOOK_SIGN_IN_URL, secret: e.HOOK_SECRET } : null,
     linkByPhone: e.LINK_BY_PHONE === 'on',
     avatarS3Url: e.AVATAR_S3_URL ?? null,

@@ -51,12 +51,15 @@ async function main(): Promise<void> {
   const stores = seeing?.observe(opened) ?? opened
   const hook = config.signInHook ? await openHook(config.signInHook, log) : null
   if (hook) closers.push(hook.close)
+  const eventHook = config.eventHook ? (await import('./hooks/event-hook.ts')).openEventHook(config.eventHook) : null
+  if (eventHook) closers.push(eventHook.close)
   const app = await buildApp({
     ...config,
     ...emulation,
     ...(emulation?.watch(stores) ?? stores),
     ...(seeing && { beforeRoutes: seeing.beforeRoutes }),
     ...(hook && { onSignIn: hook.onSignIn }),
+    events: { ...stores.events, ...(eventHook && { onEvent: eventHook.onEvent }) },
     log,
   })
   closers.push(() => app.close())

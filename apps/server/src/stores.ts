@@ -100,7 +100,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   const unusable = await Promise.race([users.unusable, attempts, sleep(FIRST_ATTEMPT_MS, null, { ref: false })])
   if (unusable) throw unusable
   let opened: SessionStore | null = null
-  const events = createSqlEventStore({ db: users.db })
+  const events = createSqlEventStore({ db: users.db, deliver: config.eventHook !== null })
   return {
     users: limitUserStore(
       createSqlUserStore({

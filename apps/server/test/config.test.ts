@@ -51,6 +51,7 @@ describe('parseConfig', () => {
       linkByPhone: false,
       push: null,
       signInHook: null,
+      eventHook: null,
       avatarS3Url: null,
       avatarPublicUrl: null,
       service: null,

@@ -28,10 +28,11 @@ export function hookSecret(say: Say): z.ZodType<string, string> {
 
 /** Problems of several of these variables together. */
 export function* findHookContradictions(e: Readonly<Record<string, string | undefined>>, say: Say): Generator<string> {
-  if (e.HOOK_SIGN_IN_URL && !e.HOOK_SECRET) {
+  for (const name of ['HOOK_SIGN_IN_URL', 'EVENTS_URL']) {
+    if (!e[name] || e.HOOK_SECRET) continue
     yield say(
-      'HOOK_SIGN_IN_URL needs HOOK_SECRET, which its calls are signed with: set it to the output of openssl rand -hex 32',
-      '使用 HOOK_SIGN_IN_URL 时必须设置 HOOK_SECRET，用来给请求签名：请设为 openssl rand -hex 32 的输出',
+      `${name} needs HOOK_SECRET, which its calls are signed with: set it to the output of openssl rand -hex 32`,
+      `使用 ${name} 时必须设置 HOOK_SECRET，用来给请求签名：请设为 openssl rand -hex 32 的输出`,
     )
   }
 }

@@ -1,0 +1,25 @@
+import type { DeliveredEvent } from '@weapp-auth/fastify'
+import { createSignedPost } from './signed-post.ts'
+
+/** Long enough for a program that writes to a database of its own before it answers. */
+const TIMEOUT_MS = 10_000
+
+/** Tells a program of the team what happened to users. */
+export interface EventHook {
+  /** @throws Error when the program did not take the event */
+  onEvent(event: DeliveredEvent): Promise<void>
+  /** Closes the connections that are kept. */
+  close(): Promise<void>
+}
+
+/** `onEvent` for other languages: 2xx takes the event, anything else makes it come again later. */
+export function openEventHook(about: { url: string; secret: string }): EventHook {
+  const post = createSignedPost({ ...about, timeoutMs: TIMEOUT_MS })
+  return {
+    async onEvent({ atMs, ...event }) {
+      const { status } = await post.send({ ...event, at: new Date(atMs).toISOString() })
+      if (status < 200 || status > 299) throw new Error(`EVENTS_URL answered ${status}`)
+    },
+    close: () => post.close(),
+  }
+}
