@@ -1,4 +1,4 @@
-// Measures what metrics take of a guarded request. See README.md.
+// Measures what metrics and traces take of a guarded request. See README.md.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ const rounds = Number(options.rounds)
 const seconds = Number(options.seconds)
 const CACHES = { 'cache on': String(CACHE_MS), 'cache off': '0' }
 /** Twice without anything: how far the two are apart is what the machine adds. */
-const SEEING = { nothing: 'off', 'nothing, again': 'off', metrics: 'metrics' }
+const SEEING = { nothing: 'off', 'nothing, again': 'off', metrics: 'metrics', traces: 'traces' }
 
 const closers: (() => Promise<void> | void)[] = []
 try {

@@ -51,6 +51,8 @@ export interface Config {
   avatarPublicUrl: string | null
   /** How long is kept what happened to users. */
   eventsDays: number
+  /** Where traces are sent; null: there are none. Everything else about them is in the variables of OpenTelemetry. */
+  tracesTo: string | null
   /** The listener for backends and operators; null: there is none. */
   service: ServiceListener | null
 }
@@ -132,6 +134,7 @@ const environment = (say: Say) =>
     SERVICE_HOST: z.string().default('127.0.0.1'),
     SERVICE_TOKENS: z.string().transform(parseTokens(say)).optional(),
     SERVICE_EXPOSED: oneOf(say, ['off', 'on'] as const).default('off'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: url(say, ['https:', 'http:'], 'http://127.0.0.1:4318').optional(),
   })
 
 /**
@@ -172,6 +175,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, l
     avatarS3Url: e.AVATAR_S3_URL ?? null,
     avatarPublicUrl: e.AVATAR_PUBLIC_URL ?? null,
     eventsDays: e.EVENTS_DAYS,
+    tracesTo: e.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     service:
       e.SERVICE_PORT === undefined
         ? null

@@ -43,7 +43,8 @@ async function main(): Promise<void> {
 
   const emulation = config.emulator ? await (await import('./emulation.ts')).startEmulation(config) : null
   if (emulation) closers.push(emulation.close)
-  const seeing = config.service ? await (await import('./seeing/seeing.ts')).openSeeing() : null
+  const isSeen = config.service !== null || config.tracesTo !== null
+  const seeing = isSeen ? await (await import('./seeing/seeing.ts')).openSeeing(config, log) : null
   if (seeing) closers.push(seeing.close)
   const opened = await openStores(config, log)
   closers.push(opened.close)
@@ -65,7 +66,7 @@ async function main(): Promise<void> {
   closers.push(() => app.close())
   await emulation?.mount(app)
   const address = await app.listen({ host: config.host, port: config.port })
-  const parts = { metrics: seeing?.metrics, openUpkeep: stores.openUpkeep }
+  const parts = { metrics: seeing?.metrics ?? undefined, openUpkeep: stores.openUpkeep }
   const service = await openServiceApi(config, app, log, parts)
   closers.push(service.close)
   const takeApps: TakeSecrets =

@@ -54,6 +54,7 @@ describe('parseConfig', () => {
       eventHook: null,
       avatarS3Url: null,
       avatarPublicUrl: null,
+      tracesTo: null,
       service: null,
       eventsDays: 90,
     })

@@ -1,4 +1,4 @@
-// The service itself with a guarded route: SEEING=off|metrics, and the service's own variables.
+// The service itself with a guarded route: SEEING=off|metrics|traces, and the service's own variables.
 import { authenticate } from '@weapp-auth/fastify'
 import { pino } from 'pino'
 import { buildApp } from '../../src/app.ts'
@@ -8,7 +8,19 @@ import { serve } from '../target.ts'
 
 const log = pino({ level: 'silent' })
 const config = parseConfig({ ...process.env, WECHAT_EMULATOR: 'on', WECHAT_APPID: 'wx1' })
-const seeing = process.env.SEEING === 'off' ? null : await (await import('../../src/seeing/seeing.ts')).openSeeing()
+const { SEEING } = process.env
+const seeing =
+  SEEING === 'off'
+    ? null
+    : await (await import('../../src/seeing/seeing.ts')).openSeeing(
+        {
+          ...config,
+          service: SEEING === 'metrics' ? { host: '127.0.0.1', port: 0, tokens: [] } : null,
+          // Nobody is there: only what the service does for a trace counts, not what a collector of this machine would take.
+          tracesTo: SEEING === 'traces' ? 'http://127.0.0.1:1' : null,
+        },
+        log,
+      )
 const opened = await openStores(config, log)
 const app = await buildApp({
   ...config,

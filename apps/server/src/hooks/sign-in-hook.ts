@@ -1,4 +1,4 @@
-import { ApiError, type OnSignIn, type SignInAnswer } from '@weapp-auth/fastify'
+import { ApiError, type OnSignIn, observeCall, type SignInAnswer } from '@weapp-auth/fastify'
 import { createPlaces } from './places.ts'
 import { createSignedPost, type HookAnswer } from './signed-post.ts'
 
@@ -46,11 +46,11 @@ export function openSignInHook({ url, secret, warn }: SignInHookOptions): SignIn
   }
 
   function ask(told: object): Promise<HookAnswer> {
-    return places.run(() =>
+    const send = () =>
       post.send(told).catch((error: Error) => {
         throw unavailable(error.message)
-      }),
-    )
+      })
+    return observeCall({ target: 'hook', operation: 'sign_in' }, () => places.run(send))
   }
 
   function readExternalId(externalId: unknown): SignInAnswer {
