@@ -1,19 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { describe, expect, it } from 'vitest'
-import {
-  createSessionKeyVault,
-  createSqlUserStore,
-  generateVaultKey,
-  migrateUsers,
-  type UsersDatabase,
-} from '../../src/index.ts'
+import { createSessionKeyVault, createSqlUserStore, generateVaultKey, type UsersDatabase } from '../../src/index.ts'
 
 /** What the SQL store does, in every engine, about users whom WeChat names by their openid. */
-export function identityStoreContract(open: () => Promise<Kysely<UsersDatabase>>): void {
+export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDatabase>>): void {
   async function setUp() {
-    const db = await open()
-    await migrateUsers(db)
+    const db = await openPrepared()
     const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
     const identity = (openid: string, unionid: string | null = null) => {
       return { openid, unionid, sessionKey: randomBytes(16).toString('base64') }

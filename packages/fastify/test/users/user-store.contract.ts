@@ -54,13 +54,24 @@ function getUser(signedIn: SignedInUser) {
 /**
  * What the SQL UserStore does in every engine.
  *
- * @param open makes an empty database for each test
+ * @param open makes a database without any table, of one test's own
  * @param o.connections how many statements the database runs at the same time
+ * @param o.openPrepared where making one takes long: gives a database with our tables, empty. Tests do it no harm and have
+ * it one after another
  */
-export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o: { connections: number }): void {
-  async function setUp() {
+export function userStoreContract(
+  open: () => Promise<Kysely<UsersDatabase>>,
+  o: { connections: number; openPrepared?: () => Promise<Kysely<UsersDatabase>> },
+): void {
+  const openOwn = async () => {
     const db = await open()
     await migrateUsers(db)
+    return db
+  }
+  const { openPrepared = openOwn } = o
+
+  async function setUp(openDatabase = openPrepared) {
+    const db = await openDatabase()
     const vault = createSessionKeyVault({ keys: generateVaultKey() })
     const conflicts: IdentityConflict[] = []
     const users = createSqlUserStore({ db, vault, onConflict: (conflict) => conflicts.push(conflict) })
@@ -101,7 +112,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toEqual([])
   })
 
-  identityStoreContract(open)
+  identityStoreContract(openPrepared)
 
   describe('a sign-in', () => {
     it('creates the user the first time and finds them afterwards', async () => {
@@ -153,7 +164,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     })
 
     it('that fails halfway leaves neither user nor identity', async () => {
-      const { db, users } = await setUp()
+      const { db, users } = await setUp(openOwn)
       const tooLong = { openid: 'o1', unionid: null, sessionKey: newKey() }
       await db.schema.alterTable('weapp_auth_users').renameTo('weapp_auth_users_away').execute()
       await expect(users.signIn('wx1', tooLong, 1)).rejects.toMatchObject({ code: 'store_unavailable' })
@@ -204,8 +215,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
     })
 
     it('survive a rotation of the ring, and are none when the ring lacks the key that sealed them', async () => {
-      const db = await open()
-      await migrateUsers(db)
+      const db = await openPrepared()
       const [old, fresh] = [generateVaultKey(), generateVaultKey()]
       const through = (keys: string) => createSqlUserStore({ db, vault: createSessionKeyVault({ keys }) })
       const [first, second] = [newKey(), newKey()]
@@ -625,7 +635,7 @@ export function userStoreContract(open: () => Promise<Kysely<UsersDatabase>>, o:
   })
 
   it('that is away is store_unavailable, and never answers that a user is unknown', async () => {
-    const { db, users, signIn } = await setUp()
+    const { db, users, signIn } = await setUp(openOwn)
     const { user } = await signIn('o1')
     await users.ping()
     await db.destroy()
