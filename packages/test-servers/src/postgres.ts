@@ -27,7 +27,9 @@ export async function startPostgres(settings: readonly string[] = []): Promise<O
     { cwd: folder.path, env: initdb.env, stdio: ['ignore', 'ignore', 'pipe'], ...user },
   )
   const port = await findFreePort()
-  const fixed = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'lc_messages=C']
+  const places = ['listen_addresses=127.0.0.1', 'unix_socket_directories=']
+  // Two transactions that wait for each other are found by default only after a second.
+  const fixed = [...places, 'fsync=off', 'lc_messages=C', 'deadlock_timeout=50ms']
   return ownServer({
     url: `postgres://weapp@127.0.0.1:${port}/postgres`,
     program: { ...initdb, path: join(dirname(initdb.path), 'postgres') },
