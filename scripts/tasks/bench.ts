@@ -13,6 +13,7 @@ interface Benchmark {
 const BENCHMARKS: Record<string, Benchmark> = {
   guard: { what: 'what the guard costs, beside what others cost', file: 'apps/server/bench/run-guard.ts' },
   'sign-in': { what: 'what a sign-in costs, beside what others cost', file: 'apps/server/bench/run-sign-in.ts' },
+  start: { what: 'what a start takes', file: 'apps/server/bench/run-start.ts' },
   memory: { what: 'what a session takes in Redis', file: 'apps/server/bench/run-memory.ts' },
   scale: { what: 'whether five million sessions make anything slower', file: 'apps/server/bench/run-scale.ts' },
   import: { what: 'how fast users come in from a CSV file', file: 'apps/server/bench/run-import.ts' },

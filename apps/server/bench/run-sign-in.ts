@@ -10,7 +10,7 @@ import { installPeers, requirePeer } from './peers.ts'
 import { countRoundTrips } from './round-trips.ts'
 import { type ColumnReport, type SignInReport, summarize, type Trips, toSignInTable } from './sign-in-report.ts'
 import { createUpstream, makeUsersKnown, measureSignIns, refused, type SignInRound, type Upstream } from './sign-ins.ts'
-import { measureStarts, type Start } from './starts.ts'
+import { bareFastify, measureStarts, type Start, service } from './starts.ts'
 import { rotate } from './statistics.ts'
 import { makeRoomForTargets, startTarget, type Target } from './target.ts'
 
@@ -228,8 +228,9 @@ async function createDatabase(serverUrl: string): Promise<string> {
 }
 
 async function starts(servers: Servers, wechat: Target): Promise<Start[]> {
-  const env = await environment({ name: '', sql: 'postgres', targets: {} }, wechat.url, wechat, servers)
-  return measureStarts({ ...env, SESSION_KEY_KEYS: `k1:${randomBytes(32).toString('base64')}` })
+  const stores = await environment({ name: '', sql: 'postgres', targets: {} }, wechat.url, wechat, servers)
+  const env = { ...stores, SESSION_KEY_KEYS: `k1:${randomBytes(32).toString('base64')}` }
+  return measureStarts([service('weapp-auth', env), bareFastify(env)])
 }
 
 function progress(step: string, line: string): void {

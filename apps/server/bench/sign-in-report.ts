@@ -1,5 +1,5 @@
 import type { SignInRound } from './sign-ins.ts'
-import type { Start } from './starts.ts'
+import { type Start, toStartsTable } from './starts.ts'
 import { median } from './statistics.ts'
 
 /** Round trips of one sign-in of a known user. */
@@ -105,15 +105,7 @@ export function toSignInTable({ machine, rounds, signIns, columns, refused, star
       `| added to the upstream, one caller, at most | 2.0 ms | ${ms(ours.addedAloneMs)} |`,
     )
   }
-  lines.push(
-    '',
-    '| start, on Redis + PostgreSQL | serves after | modules | memory at rest |',
-    '| --- | ---: | ---: | ---: |',
-    ...starts.map(
-      ({ what, readyMs, modules, restingMb }) =>
-        `| ${what} | ${whole(readyMs)} ms | ${whole(modules)} | ${restingMb === null ? 'unknown' : `${whole(restingMb)} MB`} |`,
-    ),
-  )
+  lines.push('', ...toStartsTable('start, on Redis + PostgreSQL', starts))
   if (refused > 0)
     lines.push('', `The machine was busy: ${whole(refused)} sign-ins were refused with a 503, which are not counted.`)
   return `${lines.join('\n')}\n`

@@ -1,13 +1,14 @@
-// A Fastify with one route, ioredis and pg, connected: what the memory and the start of the service are compared with. No
-// TypeScript, because Node's compiler of it would take memory of its own.
+// A Fastify with one route and, where they are configured, ioredis and pg, connected: what the memory and the start of the
+// service are compared with. No TypeScript, because Node's compiler of it would take memory of its own.
 import { createRequire } from 'node:module'
-import { Redis } from 'ioredis'
-import pg from 'pg'
 
 const { FASTIFY, REDIS_URL, DATABASE_URL } = process.env
-const redis = new Redis(REDIS_URL)
-const pool = new pg.Pool({ connectionString: DATABASE_URL })
-await Promise.all([redis.ping(), pool.query('select 1')])
+if (REDIS_URL) {
+  const [{ Redis }, { default: pg }] = await Promise.all([import('ioredis'), import('pg')])
+  const redis = new Redis(REDIS_URL)
+  const pool = new pg.Pool({ connectionString: DATABASE_URL })
+  await Promise.all([redis.ping(), pool.query('select 1')])
+}
 process.on('SIGTERM', () => process.exit(0))
 const app = createRequire(import.meta.url)(FASTIFY)()
 app.get('/', async () => ({ ok: true }))
