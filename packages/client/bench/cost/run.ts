@@ -1,9 +1,11 @@
 // `npm run bench -- cost`: what a warm request costs more than a bare `wx.request`, here and in published libraries. All of
-// them take turns in one run, on a `wx` that answers at once, so that only their own work is timed.
-
+// them take turns in one run, on a `wx` that answers at once, so that only their own work is timed. With `--write` puts the
+// table into README.md.
+import { join } from 'node:path'
 import { HOST, type Library } from '../faults/bed.ts'
 import { loadPeers, weappAuth } from '../faults/libraries.ts'
 import { installPeers } from '../peers.ts'
+import { showTable } from '../table.ts'
 
 const ROUNDS = 41
 const REQUESTS_PER_ROUND = 1_000
@@ -40,10 +42,14 @@ const rows = contenders.map(({ name, rounds, counted }) => {
   const calls = Object.entries(counted.calls).map(([call, count]) => `${call} ${perRequest(count)}`)
   return `| ${name} | ${us.toFixed(1)} | ${(us - base).toFixed(1)} | ${(us / base).toFixed(0)} | ${calls.join(', ')} |`
 })
-process.stdout.write(
-  `\n| | µs per request, median of ${ROUNDS} rounds | added to bare wx.request | times bare | calls of wx per warm request |\n` +
-    `| --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`,
-)
+const head = ['', `µs per request, median of ${ROUNDS} rounds`, 'added to bare wx.request', 'times bare']
+const columns = [...head, 'calls of wx per warm request']
+const lines = [
+  `|${columns.map((column) => ` ${column}`.trimEnd()).join(' |')} |`,
+  `|${' --- |'.repeat(columns.length)}`,
+  ...rows,
+]
+showTable(lines.join('\n'), join(import.meta.dirname, 'README.md'))
 
 async function timePerRequest({ request, counted }: Contender): Promise<number> {
   if (counted.rounds++ === 0) counted.calls = {}

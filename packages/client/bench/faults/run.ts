@@ -1,14 +1,11 @@
 // `npm run bench -- faults`: this client and published libraries on the same phone, against the same faults. Prints one
 // table; with `--write` puts it into README.md. Exits 1 when this client is wrong anywhere.
-import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { installPeers } from '../peers.ts'
+import { showTable } from '../table.ts'
 import type { Library, Outcome } from './bed.ts'
 import { loadPeers, weappAuth } from './libraries.ts'
 import { play, SCENARIOS } from './scenarios.ts'
-
-const README = join(import.meta.dirname, 'README.md')
-const TABLE = /(<!-- table -->\n)[\s\S]*(<!-- \/table -->)/
 
 const libraries = [weappAuth, ...loadPeers(installPeers())]
 const { error } = console
@@ -27,13 +24,7 @@ for (const scenario of SCENARIOS) {
 console.error = error
 
 const table = markdown(libraries, rows)
-process.stdout.write(`\n${table}\n`)
-if (process.argv.includes('--write')) {
-  writeFileSync(
-    README,
-    readFileSync(README, 'utf8').replace(TABLE, (_, before, after) => `${before}\n${table}\n${after}`),
-  )
-}
+showTable(table, join(import.meta.dirname, 'README.md'))
 const wrong = rows.filter(({ cells }) => !cells[0]?.isRight)
 for (const { scenario } of wrong) process.stderr.write(`wrong here: ${scenario.name}\n`)
 process.exitCode = wrong.length === 0 ? 0 : 1
