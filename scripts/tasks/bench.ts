@@ -17,6 +17,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   memory: { what: 'what a session takes in Redis', file: 'apps/server/bench/run-memory.ts' },
   scale: { what: 'whether five million sessions make anything slower', file: 'apps/server/bench/run-scale.ts' },
   import: { what: 'how fast users come in from a CSV file', file: 'apps/server/bench/run-import.ts' },
+  users: { what: 'sign-ins with a phone code, avatars and erasures', file: 'apps/server/bench/run-users.ts' },
   sockets: { what: 'what 10 000 open WebSockets take', file: 'apps/server/bench/run-sockets.ts' },
   seeing: { what: 'what metrics and traces take of a guarded request', file: 'apps/server/bench/run-seeing.ts' },
   storm: { what: 'Redis emptied under 10 000 phones', file: 'apps/server/bench/run-storm.ts' },

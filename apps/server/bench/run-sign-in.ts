@@ -5,8 +5,8 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startMariaDb, startPostgres, startRedis } from '@weapp-auth/test-servers'
-import pg from 'pg'
-import { installPeers, requirePeer } from './peers.ts'
+import { createDatabase } from './database.ts'
+import { installPeers } from './peers.ts'
 import { countRoundTrips } from './round-trips.ts'
 import { type ColumnReport, type SignInReport, summarize, type Trips, toSignInTable } from './sign-in-report.ts'
 import { createUpstream, makeUsersKnown, measureSignIns, refused, type SignInRound, type Upstream } from './sign-ins.ts'
@@ -210,21 +210,6 @@ async function environment(
     DATA_DIR: mkdtempSync(join(servers.dataDir, 'target-')),
     ...(sql !== 'none' && { REDIS_URL: servers.redis, DATABASE_URL: await createDatabase(servers[sql]) }),
   }
-}
-
-async function createDatabase(serverUrl: string): Promise<string> {
-  const name = `bench_${randomBytes(6).toString('hex')}`
-  if (serverUrl.startsWith('mysql')) {
-    const connection = await requirePeer('mysql2/promise').createConnection({ uri: serverUrl })
-    await connection.query(`create database ${name} character set utf8mb4`)
-    await connection.end()
-  } else {
-    const client = new pg.Client({ connectionString: serverUrl })
-    await client.connect()
-    await client.query(`create database ${name}`)
-    await client.end()
-  }
-  return new URL(`/${name}`, serverUrl).href
 }
 
 async function starts(servers: Servers, wechat: Target): Promise<Start[]> {

@@ -13,6 +13,7 @@ const log = isAsDeployed ? createLog('info', pino.destination(devNull)) : create
 const config = parseConfig({ ...process.env, SESSION_KEY_KEYS: `k1:${randomBytes(32).toString('base64')}` })
 const stores = await openStores(config, log)
 // The load comes from one address. A limit of 0 switches the counting off.
-const rateLimits = { signInsPerMinute: isAsDeployed ? Number.MAX_SAFE_INTEGER : 0 }
+const signInsPerMinute = isAsDeployed ? Number.MAX_SAFE_INTEGER : 0
+const rateLimits = { signInsPerMinute, phoneCodesPerHour: 0, avatarsPerHour: 0 }
 const app = await buildApp({ ...config, ...stores, rateLimits, log })
 serve({ url: await app.listen({ port: 0, host: '127.0.0.1' }), users: [] })

@@ -1,4 +1,5 @@
-// The upstream: WeChat played by the emulator, and users who have logged in to it: `/codes?count=1000&kind=known`.
+// The upstream: WeChat played by the emulator, and users who have logged in to it: `/codes?count=1000&kind=known`, and with
+// `&phone=on` have tapped a button for their phone number too.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -19,7 +20,11 @@ const nextUser = {
 const codes = createServer((request, response) => {
   const { searchParams } = new URL(request.url ?? '', 'http://localhost')
   const next = nextUser[searchParams.get('kind') === 'known' ? 'known' : 'new']
-  const answer = Array.from({ length: Number(searchParams.get('count')) }, () => world.login(next(), appid).code)
+  const answer = Array.from({ length: Number(searchParams.get('count')) }, () => {
+    const user = next()
+    const { code } = world.login(user, appid)
+    return searchParams.get('phone') === 'on' ? { code, phoneCode: world.phones.issueCode(user, appid).code } : code
+  })
   response.setHeader('content-type', 'application/json')
   response.end(JSON.stringify(answer))
 }).listen(0, '127.0.0.1')
