@@ -8,6 +8,8 @@ export const SERVICE_PROBLEMS = {
   scope_missing: { status: 403, title: 'The service token may not do this' },
   external_id_taken: { status: 409, title: 'Another user has this externalId' },
   phone_taken: { status: 409, title: 'Another user has this phone number' },
+  identity_taken: { status: 409, title: 'Another user has this WeChat identity' },
+  identity_exists: { status: 409, title: 'The user has another WeChat identity in this mini-program' },
   merge_refused: { status: 409, title: 'These users cannot be merged' },
 } as const
 

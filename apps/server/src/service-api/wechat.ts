@@ -1,4 +1,6 @@
-import type { AccessToken } from '@weapp-auth/fastify'
+import { type AccessToken, schemas } from '@weapp-auth/fastify'
+import { causeOf } from './callers.ts'
+import { ServiceError } from './problems.ts'
 import { appid, object, presentUser, text, userParams } from './schemas.ts'
 import type { ServiceRoutes } from './typed-routes.ts'
 
@@ -34,6 +36,29 @@ export const wechatRoutes: ServiceRoutes = async (api, { weappAuth }) => {
       const identities = await weappAuth.listIdentities(id)
       if (identities.length === 0) presentUser(await weappAuth.findUser(id))
       return { identities }
+    },
+  )
+
+  api.post(
+    '/users/:id/identities',
+    {
+      config: { scope: 'write' },
+      schema: {
+        summary: 'Give a user the WeChat identity behind a code of wx.login',
+        description:
+          'So that signing in with WeChat and signing in with you lead to one account. Nobody loses an identity, and no users are merged.',
+        params: userParams,
+        body: object({ appid, code: { type: 'string', maxLength: 128 } }),
+        response: { 204: schemas.NoContent },
+      },
+    },
+    async (request, reply) => {
+      const { params, body } = request
+      presentUser(await weappAuth.findUser(params.id))
+      const result = await weappAuth.linkIdentity(params.id, body.appid, body.code, causeOf(request))
+      if (result.linked) return reply.code(204).send(null)
+      if (result.reason === 'taken') throw new ServiceError('identity_taken', 'another user has this WeChat identity')
+      throw new ServiceError('identity_exists', 'the user has another WeChat identity in this mini-program')
     },
   )
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { SCOPES } from '../../src/service-api/tokens.ts'
@@ -44,17 +46,21 @@ test('a request without a valid token is 401, and learns nothing about routes or
   }
 })
 
-test('every route asks for a scope, and a token without that scope is 403', async () => {
+test('every route asks for one scope, which both documents name, and a token without it is 403', async () => {
   const { api, ask, tokens } = await startServiceApi()
-  const routes = routesOf(api)
-  expect(routes).toContainEqual({ method: 'DELETE', path: '/service/v1/users/:id/sessions/:sid' })
-  for (const { method, path } of routes) {
+  const scopes: Record<string, string> = {}
+  for (const { method, path } of routesOf(api)) {
     const call = `${method} ${path.replace('/service/v1', '')}` as const
     const statuses = await Promise.all(
       SCOPES.map(async (scope) => (await ask(call, undefined, { token: tokens[scope] })).status),
     )
-    // Whatever else is wrong with the request, three of the four are not let in.
-    expect([call, statuses.filter((status) => status === 403).length]).toEqual([call, 3])
+    // Whatever else is wrong with the request.
+    scopes[call] = SCOPES.filter((_, index) => statuses[index] !== 403).join()
+  }
+  for (const file of ['service-api.md', 'service-api.zh-CN.md']) {
+    const text = readFileSync(join(import.meta.dirname, '../../../../docs', file), 'utf8')
+    const rows = text.matchAll(/^\| `((?:GET|POST|PUT|DELETE) \/\S+)` \| `(\w+)` \|/gm)
+    expect(Object.fromEntries([...rows].map(([, route, scope]) => [route, scope]))).toEqual(scopes)
   }
 })
 

@@ -20,6 +20,25 @@ test('the openid is told under the scope wechat, and under no other', async () =
   }
 })
 
+test('an account of yours gets a WeChat identity by a code, and nobody loses one', async () => {
+  const { ask, signIn, service } = await startServiceApi()
+  const { world } = service
+  const appid = world.apps[0]?.appid ?? ''
+  const { userId } = await signIn('alice')
+  const { user } = (await ask('POST /users', {})).data
+  const link = (id: string, who: string) => ask(`POST /users/${id}/identities`, { appid, ...world.login(who, appid) })
+  expect(await link(user.id, 'alice')).toMatchObject({ status: 409, data: { code: 'identity_taken' } })
+  expect((await ask(`GET /users/${user.id}/identities`)).data).toEqual({ identities: [] })
+  expect(await link(user.id, 'bob')).toMatchObject({ status: 204, data: null })
+  expect(await link(user.id, 'carol')).toMatchObject({ status: 409, data: { code: 'identity_exists' } })
+  expect((await signIn('bob')).userId).toBe(user.id)
+  expect((await signIn('alice')).userId).toBe(userId)
+  expect((await ask('GET /events?type=identity_linked')).data.events).toMatchObject([
+    { userId: user.id, by: 'service:all-only' },
+  ])
+  expect(await ask('POST /users/nobody/identities', { appid, code: 'x' })).toMatchObject({ status: 404 })
+})
+
 test('a proxy learns whose a request is, with the openid', async () => {
   const { ask, signIn, service, tokens } = await startServiceApi()
   const { userId } = await signIn()
