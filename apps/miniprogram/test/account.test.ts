@@ -112,15 +112,23 @@ describe('the account, where something goes wrong', () => {
     expect(app.html().match(/<image [^>]*>/)?.[0]).toBe(before)
   })
 
-  test('a service that keeps no pictures says so', async () => {
+  test('each refusal of a picture has its own sentence', async () => {
     const service = await startDemo('embedded')
     const { app, device } = await open(service)
     await openProfile(app)
-    const body = JSON.stringify({ type: 'about:blank', title: 'Not found', status: 404, code: 'not_found' })
-    device.faults.set('wx.uploadFile', { status: 404, body })
-    await app.tap('#avatar')
-    await app.settled()
-    expect(app.text('#message')).toBe('头像没有换成：这项功能还没有开通')
+    for (const [status, code, told] of [
+      // A service that keeps no pictures.
+      [404, 'not_found', '这项功能还没有开通'],
+      [413, 'payload_too_large', '图片太大了，请换一张小一点的'],
+      [429, 'rate_limited', '操作太频繁，请稍后再试'],
+      [503, 'store_unavailable', '服务暂时不可用，请稍后重试'],
+    ] as const) {
+      const body = JSON.stringify({ type: `urn:weapp-auth:problem:${code}`, title: code, status, code })
+      device.faults.set('wx.uploadFile', { status, body })
+      await app.tap('#avatar')
+      await app.settled()
+      expect(app.text('#message')).toBe(`头像没有换成：${told}`)
+    }
   })
 
   test('somebody who chooses no picture, or keeps the number, sees nothing happen', async () => {
@@ -142,6 +150,11 @@ describe('the account, where something goes wrong', () => {
       'the quota of the mini-program is used up',
       { errMsg: 'jsapi has no permission', errno: 1400001 },
       '手机号验证暂时不可用',
+    ],
+    [
+      'the privacy agreement was declined',
+      { errMsg: 'privacy permission is not authorized', errno: 101102 },
+      '同意隐私保护指引后才能使用手机号',
     ],
     ['the network is away', { errMsg: 'ERR_FAILED' }, '没有拿到手机号，请检查网络后重试'],
   ])('no phone code because %s: the page says so', async (_why, fault, told) => {
