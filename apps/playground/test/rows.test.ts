@@ -106,6 +106,17 @@ describe('the rows of a timeline', () => {
     })
   })
 
+  test.each([
+    ['delayMs times', 'fault: wx.request is slow'],
+    ['delayMs status', 'fault: wx.request answers another status'],
+    ['status body times', 'fault: wx.request answers another status'],
+    ['hang', 'fault: wx.request does not answer'],
+    ['something', 'fault: wx.request something'],
+  ])('a fault with %s is told in words', (fault, en) => {
+    const [row] = toRows([ended({ side: 'control', event: 'fault.set', point: 'wx.request', fault }, 1000)])
+    expect(row?.label).toMatchObject({ en })
+  })
+
   test('a getPhoneNumber button gives a code, or the reason why not', () => {
     const call = { event: 'getPhoneNumber', call: 1 }
     const given = toRows([begun(call, 1000), ended({ ...call, code: 'p1' }, 1100)])

@@ -15,10 +15,7 @@ export function showControl(entry: LedgerEntry): Shown | null {
     case 'store.mode':
       return { ...base, label: storeMode(entry) }
     case 'fault.set':
-      return {
-        ...base,
-        label: { zh: `故障：${entry.point}（${entry.fault}）`, en: `fault: ${entry.point} (${entry.fault})` },
-      }
+      return { ...base, label: faultOf(entry) }
     case 'fault.cleared':
       return { ...base, label: { zh: '故障排除', en: 'the fault is gone' } }
     case 'network':
@@ -28,6 +25,23 @@ export function showControl(entry: LedgerEntry): Shown | null {
     default:
       return null
   }
+}
+
+/** What goes wrong, by the first of its properties that says so. */
+const FAULTS: Record<string, Text> = {
+  hang: { zh: '不回答', en: 'does not answer' },
+  reset: { zh: '断开连接', en: 'breaks the connection' },
+  errcode: { zh: '回答错误码', en: 'answers an errcode' },
+  status: { zh: '回答另一个状态码', en: 'answers another status' },
+  errMsg: { zh: '失败', en: 'fails' },
+  fromCache: { zh: '给出缓存里的 code', en: 'gives a code from its cache' },
+  delayMs: { zh: '变慢', en: 'is slow' },
+}
+
+function faultOf({ point, fault }: LedgerEntry): Text {
+  const set = String(fault).split(' ')
+  const [, how] = Object.entries(FAULTS).find(([property]) => set.includes(property)) ?? []
+  return { zh: `故障：${point} ${how?.zh ?? fault}`, en: `fault: ${point} ${how?.en ?? fault}` }
 }
 
 function storeMode({ store, mode }: LedgerEntry): Text {
