@@ -22,4 +22,6 @@ export interface Scenario {
   checks: readonly Check[]
   /** Recorded beside the tutorial's code too, because that goes wrong in it. */
   isRecordedBeside?: true
+  /** Of something that the tutorial's code does not have at all. */
+  isOursAlone?: true
 }

@@ -7,6 +7,7 @@ const PROFILE = 'pages/profile/profile'
 export const ACCOUNT: readonly Scenario[] = [
   {
     id: 'profile',
+    isOursAlone: true,
     title: { zh: '头像和昵称', en: 'Picture and name' },
     steps: [
       OPEN,
@@ -35,6 +36,7 @@ export const ACCOUNT: readonly Scenario[] = [
   },
   {
     id: 'phone',
+    isOursAlone: true,
     title: { zh: '手机号一键登录', en: 'Signing in with the phone number' },
     steps: [
       OPEN,
@@ -65,6 +67,7 @@ export const ACCOUNT: readonly Scenario[] = [
   },
   {
     id: 'erasure',
+    isOursAlone: true,
     title: { zh: '注销账号', en: 'Deleting the account' },
     steps: [
       OPEN,
