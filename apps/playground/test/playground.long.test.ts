@@ -123,6 +123,16 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
     await expect.poll(() => outlineOfPage(page), { message: STALE }).toEqual(outlineOfRecording('stuck-login', true))
   })
 
+  test('what the tutorial has no code for is told without it', async () => {
+    const { page } = await open('first')
+    await page.getByRole('button', { name: '和教程里的写法比' }).click()
+    await expect.poll(() => page.locator('.counters').count()).toBe(2)
+    await page.selectOption('.scenario select', 'profile')
+    await page.waitForFunction(() => location.hash === '#profile')
+    await expect.poll(() => page.locator('.counters').count()).toBe(0)
+    expect(await page.getByRole('button', { name: '和教程里的写法比' }).isDisabled()).toBe(true)
+  })
+
   test('every control works, and what is switched on is a chip until it is switched off', async () => {
     const { page, complaints } = await open('first')
     await untilTold(page)
@@ -133,6 +143,21 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
       await page.click(`.chips button`)
       await expect.poll(() => page.locator('.chips li').count()).toBe(0)
     }
+    expect(complaints).toEqual([])
+  })
+
+  test('a call of a control that fails is a row, and no error of the page', async () => {
+    const { page, complaints } = await open('first')
+    await untilTold(page)
+    await page.click('[data-control="gone"]')
+    await page.click('[data-control="kick"]')
+    await page.waitForSelector('.row[data-kind="sign-in.refused"]')
+    // Its second phone cannot sign in, and has nobody to sign out.
+    await page.waitForFunction(() => {
+      const { stage } = (globalThis as unknown as { playground: { stage: LiveStage } }).playground
+      return stage.timeline.events.value.filter(({ entry }) => entry.statusCode === 502).length >= 2
+    })
+    await page.waitForTimeout(1_000)
     expect(complaints).toEqual([])
   })
 
