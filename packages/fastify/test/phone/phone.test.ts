@@ -158,7 +158,7 @@ describe.each([
   [45011, 429, 'wechat_rate_limited'],
   [12345, 500, 'internal'],
 ])('errcode %i of getuserphonenumber', (errcode, status, code) => {
-  it(`is ${code}, makes no user and no session, and stands in the log with what to do`, async () => {
+  it(`errcode ${errcode} of a phone code is ${code}, makes no user and no session, and stands in the log with what to do`, async () => {
     const { world, signIn, signInWith, bind, phoneCode, countUsers, lines } = await startWithPhones()
     const { headers } = await signIn('bob')
     const before = await countUsers()

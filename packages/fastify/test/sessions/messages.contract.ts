@@ -7,14 +7,14 @@ const NOW_MS = Date.now()
 /** What every SessionStore does about messages of WeChat's push. */
 export function messagesContract(open: () => Promise<OpenedSessionStore>): void {
   describe('a pushed message', () => {
-    it('is claimed by one of many callers at once', async () => {
+    it('a pushed message is claimed by one of many callers at the same time', async () => {
       const { store } = await open()
       const claims = await Promise.all(Array.from({ length: 20 }, (_, i) => store.claimMessage('m', `c${i}`, NOW_MS)))
       expect(claims.toSorted()).toEqual(['claimed', ...Array(19).fill('in_progress')])
       expect(await store.claimMessage('another', 'c', NOW_MS)).toBe('claimed')
     })
 
-    it('that was settled is used, for as long as anybody might send it again', async () => {
+    it('a pushed message that was settled counts as used for as long as it might be sent again', async () => {
       const { store } = await open()
       await store.claimMessage('m', 'c1', NOW_MS)
       await store.settleMessage('m', NOW_MS + 10)
@@ -25,7 +25,7 @@ export function messagesContract(open: () => Promise<OpenedSessionStore>): void 
       expect(await store.claimMessage('m', 'c2', NOW_MS + 10)).toBe('used')
     })
 
-    it('that was released can be claimed again at once, and only its claimant releases it', async () => {
+    it('a pushed message that was released can be claimed again at once, and only its claimant can release it', async () => {
       const { store } = await open()
       await store.claimMessage('m', 'c1', NOW_MS)
       await store.releaseMessage('m', 'c2')
@@ -34,14 +34,14 @@ export function messagesContract(open: () => Promise<OpenedSessionStore>): void 
       expect(await store.claimMessage('m', 'c2', NOW_MS)).toBe('claimed')
     })
 
-    it('is not mixed up with a login code of the same digest', async () => {
+    it('a pushed message is not mixed up with a login code of the same digest', async () => {
       const { store } = await open()
       await store.claimMessage('m', 'c1', NOW_MS)
       await store.settleMessage('m', NOW_MS)
       expect(await store.claimCode('m', NOW_MS)).toBe('claimed')
     })
 
-    it('cannot be claimed while the store is away', async () => {
+    it('a pushed message cannot be claimed while the store is away', async () => {
       const { store, breakDown } = await open()
       await breakDown()
       const unavailable = { code: 'store_unavailable' }

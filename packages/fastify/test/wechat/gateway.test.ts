@@ -39,7 +39,7 @@ const json =
     response.setHeader('content-type', 'text/plain').end(JSON.stringify(body))
 
 describe('an exchange with WeChat', () => {
-  it('yields the identity behind a code of wx.login', async () => {
+  it('an exchange yields the identity behind a code of wx.login', async () => {
     const world = createWorld({ apps: [{ appid: APPID, secret: SECRET, platform: 'p' }] })
     const wechat = await startWechat(world)
     onTestFinished(() => wechat.close())
@@ -52,7 +52,7 @@ describe('an exchange with WeChat', () => {
     expect(world.ledger.count('jscode2session')).toBe(1)
   })
 
-  it('sends every parameter as one parameter, below the path of the base URL', async () => {
+  it('an exchange sends every parameter as one parameter, below the path of the base URL', async () => {
     const { asked, baseUrl } = await upstream(json(SUCCESS))
     await gatewayTo(`${baseUrl}/proxy`).code2Session(APPID, 'x&appid=evil#+/?')
     expect(asked[0]?.pathname).toBe('/proxy/sns/jscode2session')
@@ -70,7 +70,7 @@ describe('an exchange with WeChat', () => {
     ['with errcode "0"', { ...SUCCESS, errcode: '0' }],
     ['with an empty unionid', { ...SUCCESS, unionid: '' }],
     ['with fields of a later day', { ...SUCCESS, is_limit: false }],
-  ])('takes a success %s', async (_, body) => {
+  ])('an exchange takes a success %s', async (_, body) => {
     const { baseUrl } = await upstream(json(body))
     expect(await gatewayTo(baseUrl).code2Session(APPID, CODE)).toEqual({
       openid: 'o1',
@@ -92,7 +92,7 @@ describe('an exchange with WeChat', () => {
     [40164, 'wechat_misconfigured', undefined],
     [40243, 'wechat_misconfigured', undefined],
     [12345, 'internal', undefined],
-  ])('answers errcode %j as %s', async (errcode, code, retryAfterSeconds) => {
+  ])('errcode %j of an exchange is %s', async (errcode, code, retryAfterSeconds) => {
     const { asked, baseUrl } = await upstream(json({ errcode, errmsg: `text ${SECRET}, rid: 6a-7b-8c` }))
     const failure = gatewayTo(baseUrl).code2Session(APPID, CODE)
     await expect(failure).rejects.toMatchObject({
@@ -113,7 +113,7 @@ describe('an exchange with WeChat', () => {
     [48001, 'api unauthorized rid: 6a-7b', /no right to this API.*接口权限.*\(rid: 6a-7b\)$/],
     [12345, `secret ${SECRET} not-an.ip 1.2.3`, /errcode that we do not know$/],
   ])(
-    'says of errcode %i what it means and where to look, and keeps nothing else of WeChat’s text',
+    'the failure of errcode %i says what it means and where to look, and keeps nothing else of WeChat’s text',
     async (errcode, errmsg, message) => {
       const { baseUrl } = await upstream(json({ errcode, errmsg }))
       const failure = gatewayTo(baseUrl).code2Session(APPID, CODE)
@@ -125,7 +125,7 @@ describe('an exchange with WeChat', () => {
     },
   )
 
-  it("keeps WeChat's request id for the operator", async () => {
+  it('the request id of WeChat is kept for the operator', async () => {
     const { baseUrl } = await upstream(json({ errcode: 40029, errmsg: 'invalid code, rid: 6a-7b-8c' }))
     await expect(gatewayTo(baseUrl).code2Session(APPID, CODE)).rejects.toThrow('rid: 6a-7b-8c')
   })
@@ -164,7 +164,7 @@ describe('an exchange with WeChat', () => {
   }
 
   it.each(Object.entries(shapes))(
-    'answered with %s fails without a retry, and without a secret in the error',
+    'an exchange that is answered with %s fails without a retry, and without a secret in the error',
     async (_, [answer, code]) => {
       const { asked, baseUrl } = await upstream(answer)
       const error = await gatewayTo(baseUrl)
@@ -177,7 +177,7 @@ describe('an exchange with WeChat', () => {
     },
   )
 
-  it('is not repeated when a connection that was used before breaks', async () => {
+  it('an exchange is not repeated when a connection that was used before breaks', async () => {
     const sockets = new Set<unknown>()
     const { asked, baseUrl } = await upstream((request, response) => {
       if (sockets.has(request.socket)) return void request.socket.resetAndDestroy()
@@ -193,7 +193,7 @@ describe('an exchange with WeChat', () => {
     expect(asked).toHaveLength(results.length)
   })
 
-  it('to an address where nothing listens is wechat_unreachable', async () => {
+  it('an exchange with an address where nothing listens is wechat_unreachable', async () => {
     const gone = createServer().listen(0, '127.0.0.1')
     await once(gone, 'listening')
     const { port } = gone.address() as AddressInfo
@@ -206,7 +206,7 @@ describe('an exchange with WeChat', () => {
     expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('canary')
   })
 
-  it('is given up 5 s after it began: before the answer, inside it, and however many secrets are tried', async () => {
+  it('an exchange is given up 5 s after it began: before the answer, in the middle of it, and however many secrets are tried', async () => {
     const upstreams = await Promise.all([
       upstream(() => {}),
       upstream((_, response) => {
@@ -227,7 +227,7 @@ describe('an exchange with WeChat', () => {
     expect(tookMs).toBeLessThan(5_900)
   })
 
-  it('for an unknown appid is refused without asking WeChat', async () => {
+  it('an exchange for an unknown appid is refused, and WeChat is not asked', async () => {
     const { asked, baseUrl } = await upstream(json(SUCCESS))
     const gateway = gatewayTo(baseUrl)
     expect(gateway.hasApp('wx2')).toBe(false)
@@ -243,7 +243,7 @@ describe('several secrets', () => {
     response.end(JSON.stringify(isKnown ? SUCCESS : { errcode: 40125, errmsg: 'invalid appsecret' }))
   }
 
-  it('are tried in turn, the operator is told, and the one that works comes first from then on', async () => {
+  it('several secrets are tried in turn, the operator is told, and the one that works comes first from then on', async () => {
     const { asked, baseUrl } = await upstream(rotated)
     const warnings: string[] = []
     const gateway = gatewayTo(baseUrl, {
@@ -256,14 +256,14 @@ describe('several secrets', () => {
     expect(warnings).toEqual(['WeChat refuses appSecret 1 of 2 of wx1 (errcode 40125): remove it or correct it'])
   })
 
-  it('are not a reason to send a code again after any other failure', async () => {
+  it('a code is not sent again with the next secret after another failure than a refused secret', async () => {
     const { asked, baseUrl } = await upstream(json({ errcode: -1 }))
     const gateway = gatewayTo(baseUrl, { apps: [{ appid: APPID, secrets: ['old', 'new'] }] })
     await expect(gateway.code2Session(APPID, CODE)).rejects.toMatchObject({ code: 'wechat_busy' })
     expect(asked).toHaveLength(1)
   })
 
-  it('are told to the operator once each while WeChat refuses them, and again after one has worked', async () => {
+  it('the operator is told of each refused secret once while WeChat refuses all, and again after one has worked', async () => {
     let accepted: string | null = null
     const { baseUrl } = await upstream((request, response) => {
       const secret = new URL(request.url ?? '', 'http://x').searchParams.get('secret')
@@ -283,7 +283,7 @@ describe('several secrets', () => {
     expect(await exchangeThrice()).toEqual(['appSecret 2'])
   })
 
-  it('that replace others while WeChat answers are tried before a sign-in is refused', async () => {
+  it('secrets that replace others while WeChat answers are tried before a sign-in is refused', async () => {
     const { asked, baseUrl } = await upstream((request, response) => {
       gateway.replaceApps([{ appid: APPID, secrets: ['old', 'new'] }])
       rotated(request, response)
@@ -293,7 +293,7 @@ describe('several secrets', () => {
     expect(asked.map((url) => url.searchParams.get('secret'))).toEqual(['old', 'new'])
   })
 
-  it('that are no longer named are forgotten, also the one that worked last', async () => {
+  it('secrets that are no longer named are forgotten, also the one that worked last', async () => {
     const { asked, baseUrl } = await upstream(json(SUCCESS))
     const gateway = gatewayTo(baseUrl, { apps: [{ appid: APPID, secrets: ['leaked'] }] })
     await gateway.code2Session(APPID, CODE)
@@ -306,7 +306,7 @@ describe('several secrets', () => {
     expect(gateway.hasApp('wx2')).toBe(true)
   })
 
-  it('that are all refused are a misconfiguration', async () => {
+  it('secrets that are all refused are a misconfiguration', async () => {
     const { asked, baseUrl } = await upstream(json({ errcode: 40125 }))
     const gateway = gatewayTo(baseUrl, { apps: [{ appid: APPID, secrets: ['a', 'b'] }] })
     await expect(gateway.code2Session(APPID, CODE)).rejects.toMatchObject({ code: 'wechat_misconfigured' })

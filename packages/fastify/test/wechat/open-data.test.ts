@@ -41,7 +41,7 @@ const open = (data: { encryptedData: string; iv: string }, keys = KEYS, nowMs = 
 const openJson = (value: unknown) => open(encrypt(JSON.stringify(value)))
 
 describe('encrypted open data', () => {
-  it('of the official example opens, without its identifiers and its watermark', () => {
+  it('the encrypted data of the official example opens, without its identifiers and its watermark', () => {
     const { appid, openid, sessionKey, encryptedAtMs: nowMs } = OFFICIAL
     expect(decryptOpenData(OFFICIAL, { openid, sessionKeys: [sessionKey] }, { appid, nowMs })).toEqual({
       nickName: 'Band',
@@ -54,7 +54,7 @@ describe('encrypted open data', () => {
     })
   })
 
-  it('opens with the current and the previous session_key, and not with the key of another user', () => {
+  it('encrypted data opens with the current and the previous session_key, and not with the key of another user', () => {
     const [previous, other] = [newKey(), newKey()]
     const data = encrypt(JSON.stringify({ openId: OPENID, steps: 5, watermark: WATERMARK }), previous)
     expect(open(data, { openid: OPENID, sessionKeys: [newKey(), previous] })).toEqual({ steps: 5 })
@@ -62,7 +62,7 @@ describe('encrypted open data', () => {
     expect(open(data, { openid: OPENID, sessionKeys: [] })).toBeNull()
   })
 
-  it('without an openId in it belongs to the user of the key', () => {
+  it('encrypted data without an openId belongs to the user of the key', () => {
     expect(openJson({ phoneNumber: '+8613800000000', watermark: WATERMARK })).toEqual({ phoneNumber: '+8613800000000' })
   })
 
@@ -78,7 +78,7 @@ describe('encrypted open data', () => {
     ['a list', [{ openId: OPENID, watermark: WATERMARK }]],
     ['null', null],
     ['a text', 'openId'],
-  ])('with %s in it is refused', (_, value) => {
+  ])('encrypted data with %s in it is refused', (_, value) => {
     expect(openJson(value)).toBeNull()
   })
 
@@ -87,7 +87,7 @@ describe('encrypted open data', () => {
     ['older than an hour', 3_601, false],
     ['five minutes ahead', -300, true],
     ['further ahead', -301, false],
-  ])('%s: %s s old, opens: %s', (_, ageSeconds, opens) => {
+  ])('encrypted data that is %s (%s s) opens: %s', (_, ageSeconds, opens) => {
     const watermark = { appid: APPID, timestamp: NOW_MS / 1000 - ageSeconds }
     expect(openJson({ openId: OPENID, watermark }) !== null).toBe(opens)
   })
@@ -96,7 +96,7 @@ describe('encrypted open data', () => {
     ['nothing', () => ''],
     ['four characters less', (text) => text.slice(4)],
     ['four characters more', (text) => `AAAA${text}`],
-  ])('or an iv with %s is not opened', (_, change) => {
+  ])('encrypted data, or an iv, with %s is not opened', (_, change) => {
     const { encryptedData, iv } = encrypt(JSON.stringify({ openId: OPENID, watermark: WATERMARK }))
     expect(open({ encryptedData, iv })).not.toBeNull()
     expect(open({ encryptedData, iv: change(iv) })).toBeNull()
@@ -108,14 +108,14 @@ describe('encrypted open data', () => {
     ['a line feed after it', (text) => `${text}\n`],
     ['a character that is none of base64', (text) => `${text.slice(0, 4)}-${text.slice(4)}`],
     ['no padding', (text) => text.replace(/=+$/, '').slice(0, 23)],
-  ])('or an iv with %s is not base64, which is a mistake of the caller', (_, change) => {
+  ])('encrypted data, or an iv, with %s is not base64, which is a mistake of the caller', (_, change) => {
     const { encryptedData, iv } = encrypt(JSON.stringify({ openId: OPENID, watermark: WATERMARK }))
     const invalid = (detail: string) => expect.objectContaining({ code: 'request_invalid', detail })
     expect(() => open({ encryptedData, iv: change(iv) })).toThrow(invalid('iv must be base64'))
     expect(() => open({ encryptedData: change(encryptedData), iv })).toThrow(invalid('encryptedData must be base64'))
   })
 
-  it('is not opened when its padding is not PKCS#7, although the text would be right', () => {
+  it('encrypted data whose padding is not PKCS#7 is not opened, although its text would be right', () => {
     const text = JSON.stringify({ openId: OPENID, watermark: WATERMARK })
     const missing = 16 - (Buffer.byteLength(text) % 16)
     const key = KEYS.sessionKeys[0]
@@ -132,7 +132,7 @@ describe('encrypted open data', () => {
     }
   })
 
-  it('with a field called __proto__ comes out with that field as data', () => {
+  it('encrypted data with a field called __proto__ comes out with that field as data', () => {
     const data = open(encrypt(`{"__proto__":{"admin":true},"watermark":${JSON.stringify(WATERMARK)}}`))
     expect(Object.getPrototypeOf(data)).toBe(Object.prototype)
     expect((data as { admin?: boolean }).admin).toBeUndefined()
@@ -147,7 +147,7 @@ describe('signed open data', () => {
   const sessionKey = 'HyVFkGl5F5OQWJZZaNzBBg=='
   const signature = '75e81ceda165f4ffa64f4068af58c64b8f54b88c'
 
-  it('of the official example is valid', () => {
+  it('the signature of the official example is valid', () => {
     expect(isSignedOpenData({ rawData, signature }, { openid: OPENID, sessionKeys: [sessionKey] })).toBe(true)
     expect(isSignedOpenData({ rawData, signature }, { openid: OPENID, sessionKeys: [newKey(), sessionKey] })).toBe(true)
   })
@@ -158,11 +158,11 @@ describe('signed open data', () => {
     ['half a signature', { rawData, signature: signature.slice(0, 20) }],
     ['no signature', { rawData, signature: '' }],
     ['a signature of its own making', { rawData, signature: hash('sha1', rawData) }],
-  ])('with %s is not valid', (_, data) => {
+  ])('signed data with %s is not valid', (_, data) => {
     expect(isSignedOpenData(data, { openid: OPENID, sessionKeys: [sessionKey] })).toBe(false)
   })
 
-  it('is not valid without a session_key', () => {
+  it('signed data is not valid without a session_key', () => {
     expect(isSignedOpenData({ rawData, signature: hash('sha1', rawData) }, { openid: '', sessionKeys: [] })).toBe(false)
   })
 })

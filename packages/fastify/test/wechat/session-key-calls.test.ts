@@ -65,7 +65,7 @@ function accessTokensFrom(baseUrl: string, store: AccessTokenStore) {
 }
 
 describe('the session_key', () => {
-  it('is valid until WeChat has another one', async () => {
+  it('a session_key is valid until WeChat has another one', async () => {
     const { world, gateway, signIn } = await setUp()
     const key = await signIn()
     expect(await gateway().isSessionKeyAlive(key)).toBe(true)
@@ -76,7 +76,7 @@ describe('the session_key', () => {
     expect(await gateway().isSessionKeyAlive(key)).toBe(false)
   })
 
-  it('is replaced on request, and the old one is invalid then', async () => {
+  it('a session_key is replaced on request, and then the old one is invalid', async () => {
     const { gateway, signIn } = await setUp()
     const key = await signIn()
     const fresh = await gateway().resetSessionKey(key)
@@ -85,28 +85,31 @@ describe('the session_key', () => {
     expect(await gateway().resetSessionKey(key)).toBeNull()
   })
 
-  it('that WeChat answers must have the form of a session_key', async () => {
+  it('a session_key that WeChat answers must have the form of one', async () => {
     const { world, gateway, signIn } = await setUp()
     const key = await signIn()
     world.faults.set('resetusersessionkey', { body: JSON.stringify({ errcode: 0, session_key: 'short' }) })
     await expect(gateway().resetSessionKey(key)).rejects.toMatchObject({ code: 'wechat_bad_response' })
   })
 
-  it.each(['utf8', 'base64'] as const)('signs with the key as %s', async (hmacKeyEncoding) => {
-    const { world, baseUrl, signIn } = await setUp()
-    const key = await signIn()
-    const sent: unknown[] = []
-    const check = world.checkSessionKey
-    world.checkSessionKey = (params) => {
-      sent.push(params.signature)
-      check(params)
-    }
-    const accessTokens = accessTokensFrom(baseUrl, createMemoryAccessTokenStore())
-    const calls = createSessionKeyCalls({ accessTokens: accessTokens.all, baseUrl, hmacKeyEncoding })
-    expect(await calls.isSessionKeyAlive(key)).toBe(true)
-    const hmacKey = Buffer.from(key.sessionKey, hmacKeyEncoding)
-    expect(sent).toEqual([createHmac('sha256', hmacKey).update('').digest('hex')])
-  })
+  it.each(['utf8', 'base64'] as const)(
+    'a check of the session_key is signed with the key as %s',
+    async (hmacKeyEncoding) => {
+      const { world, baseUrl, signIn } = await setUp()
+      const key = await signIn()
+      const sent: unknown[] = []
+      const check = world.checkSessionKey
+      world.checkSessionKey = (params) => {
+        sent.push(params.signature)
+        check(params)
+      }
+      const accessTokens = accessTokensFrom(baseUrl, createMemoryAccessTokenStore())
+      const calls = createSessionKeyCalls({ accessTokens: accessTokens.all, baseUrl, hmacKeyEncoding })
+      expect(await calls.isSessionKeyAlive(key)).toBe(true)
+      const hmacKey = Buffer.from(key.sessionKey, hmacKeyEncoding)
+      expect(sent).toEqual([createHmac('sha256', hmacKey).update('').digest('hex')])
+    },
+  )
 
   it.each([
     [{ errcode: -1 }, 'wechat_busy'],
@@ -127,20 +130,20 @@ describe('the session_key', () => {
 })
 
 describe('the access_token', () => {
-  it('is never asked for to sign in', async () => {
+  it('a sign-in needs no access_token', async () => {
     const { world, signIn, refreshes } = await setUp()
     world.faults.set('stable_token', { hang: true })
     await signIn()
     expect(refreshes()).toBe(0)
   })
 
-  it('is fetched with the next appSecret where WeChat refuses the first', async () => {
+  it('an access_token is fetched with the next appSecret where WeChat refuses the first', async () => {
     const { baseUrl, signIn } = await setUp()
     const gateway = createWechatGateway({ apps: [{ appid: APPID, secrets: ['old', SECRET] }], baseUrl })
     expect(await gateway.isSessionKeyAlive(await signIn())).toBe(true)
   })
 
-  it('expires by the clock of the store that keeps it', async () => {
+  it('an access_token expires by the clock of the store that keeps it', async () => {
     const clock = createClock({ running: false })
     const store = createMemoryAccessTokenStore(clock.now)
     await store.save(APPID, { value: 't', ttlMs: 1_000 })
@@ -155,7 +158,7 @@ describe('the access_token', () => {
     ['ten minutes', 600, 300_000],
     ['345 seconds', 345, 172_500],
     ['a second', 1, 500],
-  ])('that lasts %s is renewed before its end', async (_, expires_in, ttlMs) => {
+  ])('an access_token that lasts %s is renewed before its end', async (_, expires_in, ttlMs) => {
     const saved: number[] = []
     const store = createMemoryAccessTokenStore()
     const { world, gateway, signIn } = await setUp(() => ({
@@ -180,7 +183,7 @@ describe('the access_token', () => {
     { access_token: 't', expires_in: 0 },
     { access_token: 't', expires_in: 1e300 },
     { access_token: 't', expires_in: Number.MAX_SAFE_INTEGER },
-  ])('is not taken from an answer with %o', async (body) => {
+  ])('no access_token is taken from an answer with %o', async (body) => {
     const { world, baseUrl } = await setUp()
     world.faults.set('stable_token', { body: JSON.stringify(body) })
     const store = createMemoryAccessTokenStore()
@@ -188,7 +191,7 @@ describe('the access_token', () => {
     expect(await store.find(APPID)).toBeNull()
   })
 
-  it('is fetched once for all calls of a process that wait for it', async () => {
+  it('an access_token is fetched once for all calls of a process that wait for it', async () => {
     const { baseUrl } = await setUp()
     let leases = 0
     const memory = createMemoryAccessTokenStore()
@@ -204,7 +207,7 @@ describe('the access_token', () => {
     expect([new Set(got).size, leases]).toEqual([1, 1])
   })
 
-  it('that another process brought between the last look and the lease is not fetched again', async () => {
+  it('an access_token that another process brought between the last look and the lease is not fetched again', async () => {
     const { baseUrl, refreshes } = await setUp()
     const looks = [null, { value: 'brought', ttlMs: 1_000 }]
     const store = { ...createMemoryAccessTokenStore(), find: async () => looks.shift() ?? null }
@@ -212,7 +215,7 @@ describe('the access_token', () => {
     expect(refreshes()).toBe(0)
   })
 
-  it('is waited for by each call until its own deadline, not until that of the flight it joined', async () => {
+  it('each call waits for an access_token until its own deadline, and not until that of the call that fetches it', async () => {
     const { world, baseUrl, refreshes } = await setUp()
     const tokens = accessTokensFrom(baseUrl, createMemoryAccessTokenStore())
     world.faults.set('stable_token', { hang: true })
@@ -227,7 +230,7 @@ describe('the access_token', () => {
     expect(refreshes()).toBe(2)
   })
 
-  it('that WeChat has just refused for a call is not given to this call again', async () => {
+  it('an access_token that WeChat has just refused for a call is not given to this call again', async () => {
     const { world, baseUrl, refreshes } = await setUp()
     const tokens = accessTokensFrom(baseUrl, createMemoryAccessTokenStore())
     const refused = await tokens.get(APPID)
@@ -237,7 +240,7 @@ describe('the access_token', () => {
     expect(refreshes()).toBe(2)
   })
 
-  it('is waited for until the deadline of the call when no process brings one', async () => {
+  it('a call waits for an access_token until its deadline when no process brings one', async () => {
     const { world, baseUrl, gateway, signIn } = await setUp()
     const key = await signIn()
     world.faults.set('stable_token', { hang: true })
@@ -264,17 +267,20 @@ describe('the access_token', () => {
 describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
   const available = where === 'in this process' || redisUrl !== null
 
-  it.skipIf(!available)('are fetched once for 30 calls of three instances at once', async () => {
-    const { world, gateway, signIn, refreshes } = await setUp(open())
-    const key = await signIn()
-    world.faults.set('stable_token', { delayMs: 200 })
-    const gateways = [gateway(), gateway(), gateway()]
-    const calls = Array.from({ length: 10 }, () => gateways.map((each) => each.isSessionKeyAlive(key))).flat()
-    expect(await Promise.all(calls)).toEqual(calls.map(() => true))
-    expect(refreshes()).toBe(1)
-  })
+  it.skipIf(!available)(
+    'an access_token is fetched once for 30 calls of three instances at the same time',
+    async () => {
+      const { world, gateway, signIn, refreshes } = await setUp(open())
+      const key = await signIn()
+      world.faults.set('stable_token', { delayMs: 200 })
+      const gateways = [gateway(), gateway(), gateway()]
+      const calls = Array.from({ length: 10 }, () => gateways.map((each) => each.isSessionKeyAlive(key))).flat()
+      expect(await Promise.all(calls)).toEqual(calls.map(() => true))
+      expect(refreshes()).toBe(1)
+    },
+  )
 
-  it.skipIf(!available)('that WeChat refuses are refreshed once, by one instance', async () => {
+  it.skipIf(!available)('an access_token that WeChat refuses is refreshed once, by one instance', async () => {
     const { world, gateway, signIn, refreshes } = await setUp(open())
     const key = await signIn()
     const gateways = [gateway(), gateway(), gateway()]
@@ -286,7 +292,7 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     expect(refreshes({ forced: true })).toBe(0)
   })
 
-  it.skipIf(!available)('that WeChat hands out but refuses are fetched with force_refresh', async () => {
+  it.skipIf(!available)('an access_token that WeChat hands out but refuses is fetched with force_refresh', async () => {
     const { world, gateway, signIn, refreshes } = await setUp(open())
     const key = await signIn()
     world.faults.set('checksession', { errcode: 40001, times: 1 })
@@ -295,7 +301,7 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
   })
 
   it.skipIf(!available)(
-    'are fetched with force_refresh once, however many calls follow, when that does not help',
+    'a fetch with force_refresh that does not help is made once, however many calls follow',
     async () => {
       const { world, gateway, signIn, refreshes } = await setUp(open())
       const key = await signIn()
@@ -318,7 +324,7 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     },
   )
 
-  it.skipIf(!available)('are fetched with force_refresh once, however many calls follow, when that fails', async () => {
+  it.skipIf(!available)('a fetch with force_refresh that fails is made once, however many calls follow', async () => {
     const { world, gateway, signIn } = await setUp(open())
     const key = await signIn()
     world.faults.set('checksession', { errcode: 40001 })
@@ -334,7 +340,7 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     expect(forced).toBe(1)
   })
 
-  it.skipIf(!available)('of two mini-programs are kept apart', async () => {
+  it.skipIf(!available)('the access_tokens of two mini-programs are kept apart', async () => {
     const apps = [APPID, 'wx2'].map((appid) => ({ appid, secret: SECRET }))
     const world = createWorld({ apps })
     const { baseUrl, close } = await startWechat(world)
@@ -352,7 +358,7 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     expect(world.ledger.count('stable_token')).toBe(2)
   })
 
-  it.skipIf(!available)('are refreshed under a lease that only its holder can give back', async () => {
+  it.skipIf(!available)('an access_token is refreshed under a lease that only its holder can give back', async () => {
     const store = open()()
     expect(await store.lease(APPID, 'a', 60_000)).toBe(true)
     expect(await store.lease('wx2', 'b', 60_000)).toBe(true)
@@ -363,14 +369,14 @@ describe.each(Object.entries(STORES))('access_tokens %s', (where, open) => {
     expect(await store.lease(APPID, 'b', 60_000)).toBe(true)
   })
 
-  it.skipIf(!available)('of a forced refresh are remembered for the time of the pause', async () => {
+  it.skipIf(!available)('a forced refresh is remembered for the time of the pause', async () => {
     const store = open()()
     await store.saveForced(APPID, 'digest', 50)
     expect([await store.findForced(APPID), await store.findForced('wx2')]).toEqual(['digest', null])
     await vi.waitFor(async () => expect(await store.findForced(APPID)).toBeNull())
   })
 
-  it.skipIf(!available)('are fetched by the next process when the first one fails', async () => {
+  it.skipIf(!available)('an access_token is fetched by the next process when the first one fails', async () => {
     const { world, gateway, signIn, refreshes } = await setUp(open())
     const key = await signIn()
     world.faults.set('stable_token', { errcode: -1, times: 1 })
