@@ -11,8 +11,8 @@ export interface FinishedCall {
   operation: string
   /** `ok`; `refused` when WeChat answered an errcode; else the code of the problem. */
   outcome: 'ok' | 'refused' | ProblemCode
-  /** WeChat's number for how it went, 0 for success. Absent: there was no answer, or it was another target. */
-  errcode?: number
+  /** WeChat's number for how it went, 0 for success. Null: there was no answer, or it was another target. */
+  errcode: number | null
   /** When it began, on the clock of `performance.now()`. */
   startedAtMs: number
   durationMs: number
@@ -56,20 +56,28 @@ export function tellProblem(problem: AnsweredProblem): void {
 }
 
 async function runObserved<T>(
-  { target, operation }: ObservedCall,
+  call: ObservedCall,
   run: () => Promise<T>,
   errcodeOf: ((answer: T) => number) | undefined,
 ): Promise<T> {
   const startedAtMs = performance.now()
-  const tell = (how: Pick<FinishedCall, 'outcome' | 'errcode'>) =>
-    calls.publish({ target, operation, ...how, startedAtMs, durationMs: performance.now() - startedAtMs })
   try {
     const answer = await run()
-    if (!errcodeOf) tell({ outcome: 'ok' })
-    else tell({ outcome: errcodeOf(answer) === 0 ? 'ok' : 'refused', errcode: errcodeOf(answer) })
+    const errcode = errcodeOf ? errcodeOf(answer) : null
+    tellCall(call, startedAtMs, errcode === null || errcode === 0 ? 'ok' : 'refused', errcode)
     return answer
   } catch (error) {
-    tell({ outcome: error instanceof ApiError ? error.code : 'internal' })
+    tellCall(call, startedAtMs, error instanceof ApiError ? error.code : 'internal', null)
     throw error
   }
+}
+
+function tellCall(
+  { target, operation }: ObservedCall,
+  startedAtMs: number,
+  outcome: FinishedCall['outcome'],
+  errcode: number | null,
+): void {
+  const durationMs = performance.now() - startedAtMs
+  calls.publish({ target, operation, outcome, errcode, startedAtMs, durationMs } satisfies FinishedCall)
 }

@@ -43,7 +43,7 @@ export function openTraces(config: Pick<Config, 'redisUrl' | 'databaseUrl'>, log
       startTime: startedAtMs,
       attributes: {
         ...(system && { 'db.system.name': system, 'db.operation.name': operation }),
-        ...(errcode !== undefined && { 'weapp_auth.errcode': errcode }),
+        ...(errcode !== null && { 'weapp_auth.errcode': errcode }),
         'weapp_auth.outcome': outcome,
       },
     })
