@@ -5,7 +5,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const OLD_ENGINE_CLIENT = join(import.meta.dirname, 'packages/client/test/old-engine/index.ts')
 const EVERYTHING = ['{packages,apps}/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
 /** Files of these share the modules they load: importing them anew for each file took half of the time. */
-const SHARING = ['packages/{client,emulator,fastify}/test/**/*.test.ts', 'apps/server/test/**/*.test.ts']
+const SHARING = ['packages/{client,fastify}/test/**/*.test.ts', 'apps/server/test/**/*.test.ts']
 /** What takes long by its nature: whole races, failovers, browsers, other languages. `npm run test:long` runs them. */
 const LONG = '**/*.long.test.ts'
 /**
