@@ -67,7 +67,7 @@ export async function disableUser(
   const body = { reason, ...(until !== undefined && { until }) }
   return ask(command, async (send) => {
     bodyOf(await send('PUT', `/users/${encode(userId)}/disabled`, body))
-    return done(command, 'the user is disabled, and the sessions have ended', '用户已禁用，会话已结束')
+    return done(command, 'the user is disabled, and the sessions have ended', '用户已停用，会话已结束')
   })
 }
 
@@ -153,7 +153,7 @@ function toFindRequest({ say }: Command, userId: string | undefined, o: FindOpti
 }
 
 function usersTable(users: readonly ServiceUser[], { say }: Command): string {
-  const heads = ['id', 'external_id', say('nickname', '昵称'), say('made', '创建时间'), say('disabled', '禁用')]
+  const heads = ['id', 'external_id', say('nickname', '昵称'), say('made', '创建时间'), say('disabled', '停用')]
   const toState = (disabled: ServiceUser['disabled']) =>
     disabled
       ? `${disabled.until ? say(`until ${toTime(disabled.until)}`, `至 ${toTime(disabled.until)}`) : say('yes', '是')}: ${disabled.reason}`

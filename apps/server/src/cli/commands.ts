@@ -50,7 +50,7 @@ function addUsers(program: Program, command: Command, end: End): void {
     .requiredOption('--reason <text>', say('for operators; the user does not see it', '给运维人员看，用户看不到'))
     .option(
       '--until <time>',
-      say('like 2030-01-31T00:00:00Z; default: for good', '如 2030-01-31T00:00:00Z；默认一直禁用'),
+      say('like 2030-01-31T00:00:00Z; default: for good', '如 2030-01-31T00:00:00Z；默认一直停用'),
     )
     .action(async (id: string, o: { reason: string; until?: string }) =>
       end(await (await accounts()).disableUser(command, id, o)),
