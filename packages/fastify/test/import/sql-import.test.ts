@@ -86,6 +86,14 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
     expect(row?.previous_session_key).toBeNull()
   })
 
+  it('a time in the future, by a clock that was wrong, counts as now', async () => {
+    const { take, users } = await openEmpty()
+    await take([{ external_id: '17', created_at: '2999-01-01' }, { external_id: '18' }])
+    for (const id of ['17', '18']) {
+      expect(await users.findUserByExternalId(id)).toMatchObject({ createdAtMs: SETTINGS.nowMs })
+    }
+  })
+
   it('whoever is known by a unionid alone is found at the first sign-in', async () => {
     const { take, users, signIn } = await openEmpty()
     expect(await take([{ external_id: '17', unionid: 'uAlice' }])).toEqual(['made'])
