@@ -125,7 +125,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     takeKeyRing: take(users, (message) => log.warn(message)),
     openUpkeep: async () => {
       const { createUpkeep } = await import('./upkeep/upkeep.ts')
-      return createUpkeep({ db: users.db, vault, appids: config.apps.map(({ appid }) => appid) })
+      return createUpkeep({ db: users.db, vault, events, appids: config.apps.map(({ appid }) => appid) })
     },
     redis,
     keyPrefix,

@@ -1,3 +1,4 @@
+import type { AuthEvent } from '@weapp-auth/fastify'
 import { bodyOf, RefusedError } from './answer.ts'
 import { readConfig } from './config.ts'
 import { openService } from './open-service.ts'
@@ -5,7 +6,7 @@ import type { Send } from './running-service.ts'
 import { toTable } from './table.ts'
 import { type Command, EXIT, WrongUseError } from './terminal.ts'
 
-/** Options of every command about users and sessions. */
+/** Options of every command about users, sessions and events. */
 export interface OutputOptions {
   json?: boolean
 }
@@ -33,6 +34,8 @@ interface ServiceSession {
   expiresAt: string
   device?: { platform?: string; model?: string }
 }
+
+type ServiceEvent = Omit<AuthEvent, 'atMs'> & { at: string }
 
 /** By what a user is found. */
 export interface FindOptions extends OutputOptions {
@@ -118,6 +121,17 @@ export async function endSessions(
   })
 }
 
+export async function listEvents(
+  command: Command,
+  o: PageOptions & { user?: string; type?: string; since?: string },
+): Promise<number> {
+  const { limit, after, user: userId, type, since } = o
+  return ask(command, async (send) => {
+    const body = bodyOf(await send('GET', `/events${toQuery({ limit, after, userId, type, since })}`))
+    return print(command, o, body, () => eventsTable(body.events as ServiceEvent[], command) + more(body, command))
+  })
+}
+
 async function ask(command: Command, work: (send: Send) => Promise<number>): Promise<number> {
   const service = await openService(readConfig(command), command)
   try {
@@ -184,6 +198,26 @@ function sessionsTable(sessions: readonly ServiceSession[], { say }: Command): s
     toTime(lastSeenAt),
     toTime(expiresAt),
     [device?.platform, device?.model].filter(Boolean).join(' '),
+  ])
+  return toTable(heads, rows)
+}
+
+function eventsTable(events: readonly ServiceEvent[], { say }: Command): string {
+  const heads = [
+    say('time', '时间'),
+    say('event', '事件'),
+    say('user', '用户'),
+    say('by', '操作者'),
+    say('more', '详情'),
+  ]
+  const rows = events.map(({ at, type, userId, by, data }) => [
+    toTime(at),
+    type,
+    userId ?? '',
+    by,
+    Object.entries(data)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' '),
   ])
   return toTable(heads, rows)
 }

@@ -11,6 +11,7 @@ export function addCommands(program: Program, command: Command, end: End): void 
   addDoctor(program, command, end)
   addUsers(program, command, end)
   addSessions(program, command, end)
+  addEvents(program, command, end)
   addImport(program, command, end)
   addKeys(program, command, end)
   addMaking(program, command, end)
@@ -80,6 +81,18 @@ function addSessions(program: Program, command: Command, end: End): void {
     .option('--all', say('all of them', '全部'))
     .action(async (id: string, session: string | undefined, o: { all?: boolean }) =>
       end(await (await accounts()).endSessions(command, id, session, o)),
+    )
+}
+
+function addEvents(program: Program, command: Command, end: End): void {
+  const { say } = command
+  const events = program.command('events').description(say('what happened, and who did it', '发生了什么，由谁操作'))
+  addPage(events.command('list').description(say('events, newest first', '事件，最新的在前')), command)
+    .option('--user <id>', say('of this user', '某个用户的'))
+    .option('--type <type>', say('of this kind, e.g. sign_in', '某一类，例如 sign_in'))
+    .option('--since <time>', say('like 2026-01-31T00:00:00Z: nothing older', '如 2026-01-31T00:00:00Z：不早于'))
+    .action(async (o: PageOptions & { user?: string; type?: string; since?: string }) =>
+      end(await (await accounts()).listEvents(command, o)),
     )
 }
 

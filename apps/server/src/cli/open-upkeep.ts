@@ -1,4 +1,4 @@
-import { checkKeyRing, type ImportOutcome, type RotationStep } from '@weapp-auth/fastify'
+import { checkKeyRing, createSqlEventStore, type ImportOutcome, type RotationStep } from '@weapp-auth/fastify'
 import type { Config } from '../config.ts'
 import { openVault } from '../stores.ts'
 import { createUpkeep, type Upkeep } from '../upkeep/upkeep.ts'
@@ -25,7 +25,8 @@ export async function openUpkeep(config: Config, command: Pick<Command, 'stderr'
     await close()
     throw error
   })
-  return { ...createUpkeep({ db, vault, appids: config.apps.map(({ appid }) => appid) }), close }
+  const events = createSqlEventStore({ db, deliver: config.eventHook !== null })
+  return { ...createUpkeep({ db, vault, events, appids: config.apps.map(({ appid }) => appid) }), close }
 }
 
 /** The same work, done by the other process. Its answers are those of `upkeep/routes.ts`, of the same release. */

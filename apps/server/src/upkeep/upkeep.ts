@@ -2,8 +2,8 @@ import {
   type Actor,
   createEventId,
   createKeyRotation,
-  createSqlEventStore,
   createSqlImport,
+  type EventStore,
   type ImportLine,
   type ImportOutcome,
   type RotationPlace,
@@ -40,12 +40,12 @@ export interface Upkeep {
 export function createUpkeep(o: {
   db: Kysely<UsersDatabase>
   vault: SessionKeyVault
+  events: Pick<EventStore, 'append'>
   appids: readonly string[]
 }): Upkeep {
-  const { appids, ...stores } = o
+  const { appids, events, ...stores } = o
   const userImport = createSqlImport(stores)
   const rotation = createKeyRotation(stores)
-  const events = createSqlEventStore({ db: stores.db })
   return {
     importLines: (lines, settings) => userImport.run(lines, { appids, nowMs: Date.now(), ...settings }),
 

@@ -103,6 +103,29 @@ describe('weapp-auth sessions', () => {
   })
 })
 
+describe('weapp-auth events', () => {
+  test('list shows what happened, newest first, and who did it', async () => {
+    const { weapp, id } = await startWithAlice()
+    await weapp('users', 'disable', id, '--reason', 'spam')
+    await weapp('users', 'enable', id)
+    const { code, out } = await weapp('events', 'list', '--user', id, '--limit', '2')
+    const [heads = '', ...rows] = out.split('\n')
+    expect(code).toBe(0)
+    expect(heads).toMatch(/^time +event +user +by +more$/)
+    expect(rows[0]).toMatch(new RegExp(`^\\d{4}-\\S+Z +user_enabled +${id} +operator:\\S+`))
+    expect(rows[1]).toMatch(/user_disabled/)
+    expect(rows[2]).toMatch(/^more: --after \S+$/)
+    const json = JSON.parse((await weapp('events', 'list', '--type', 'user_disabled', '--json')).out)
+    expect(json).toMatchObject({ events: [{ type: 'user_disabled', userId: id }], next: null })
+  })
+
+  test('a kind that there is not, and a time that is none, are wrong use', async () => {
+    const { weapp } = await startWithAlice()
+    expect(await weapp('events', 'list', '--type', 'nothing')).toMatchObject({ code: 2 })
+    expect(await weapp('events', 'list', '--since', 'soon')).toMatchObject({ code: 2 })
+  })
+})
+
 describe('where no service runs', () => {
   test('the command opens the embedded stores itself', async () => {
     const env = { ...APP, DATA_DIR: makeFolder() }
