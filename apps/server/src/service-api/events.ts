@@ -4,6 +4,16 @@ import type { ServiceRoutes } from './typed-routes.ts'
 
 const textOrNull = { type: ['string', 'null'] } as const
 
+const event = {
+  id: text,
+  at: time,
+  type: text,
+  by: text,
+  userId: textOrNull,
+  otherUserId: textOrNull,
+  data: { type: 'object', additionalProperties: true },
+} as const
+
 /** What happened to users, and who did it. */
 export const eventsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
   api.get(
@@ -23,18 +33,7 @@ export const eventsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
         ),
         response: {
           200: object({
-            events: {
-              type: 'array',
-              items: object({
-                id: text,
-                at: time,
-                type: text,
-                by: text,
-                userId: textOrNull,
-                otherUserId: textOrNull,
-                data: { type: 'object', additionalProperties: true },
-              }),
-            },
+            events: { type: 'array', items: object(event) },
             next,
           }),
         },
@@ -55,5 +54,47 @@ export const eventsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
         next: events.length < limit ? null : (events.at(-1)?.id ?? null),
       }
     },
+  )
+
+  api.get(
+    '/events/given-up',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'Events that EVENTS_URL has not taken for about a day',
+        querystring: pageQuery,
+        response: {
+          200: object({
+            events: { type: 'array', items: object({ ...event, attempts: { type: 'integer' }, givenUpAt: time }) },
+            next,
+          }),
+        },
+      },
+    },
+    async ({ query }) => {
+      const limit = limitOf(query)
+      const events = await weappAuth.listGivenUpEvents({ after: query.after ?? null, limit })
+      return {
+        events: events.map(({ atMs, givenUpAtMs, ...given }) => ({
+          ...given,
+          at: toTime(atMs),
+          givenUpAt: toTime(givenUpAtMs),
+        })),
+        next: events.length < limit ? null : (events.at(-1)?.id ?? null),
+      }
+    },
+  )
+
+  api.post(
+    '/events/resend',
+    {
+      config: { scope: 'write' },
+      schema: {
+        summary: 'Sends events again that were given up',
+        body: object({ ids: { type: 'array', items: id, minItems: 1, maxItems: 1_000 } }),
+        response: { 200: object({ resent: { type: 'integer', description: 'How many of them were given up.' } }) },
+      },
+    },
+    async ({ body }) => ({ resent: await weappAuth.resendEvents(body.ids) }),
   )
 }

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import type { Stores } from '../../src/stores.ts'
+import { environment } from '../service.ts'
 import { startServiceApi } from './service-api.ts'
 
 test('what a token did is listed under its name, by user, kind and time, newest first', async () => {
@@ -38,4 +40,24 @@ test('what a token did is listed under its name, by user, kind and time, newest 
 test('an operator’s mistake in an id of a page is an empty page', async () => {
   const { ask } = await startServiceApi()
   expect((await ask('GET /events?after=0')).data).toEqual({ events: [], next: null })
+})
+
+test('events that EVENTS_URL did not take are listed, and sent again', async () => {
+  const opened: Stores[] = []
+  const hook = { EVENTS_URL: 'http://127.0.0.1:1/', HOOK_SECRET: 'a-secret-of-the-test' }
+  const column: Record<string, string> = { ...(await environment('embedded')), ...hook }
+  const { ask } = await startServiceApi({ column, onStores: (stores) => opened.push(stores) })
+  const queue = opened[0]?.events.store.queue
+  const { id: userId } = (await ask('POST /users', {})).data.user
+  await ask(`PUT /users/${userId}/disabled`, { reason: 'a test' })
+  const nowMs = Date.now() + 60_000
+  const take = async () => (await queue?.take({ nowMs, holdMs: 1_000, limit: 10 })) ?? []
+  const [held] = await take()
+  if (held) await queue?.giveUp(held, nowMs)
+  const given = { type: 'user_disabled', userId, attempts: 1, givenUpAt: new Date(nowMs).toISOString() }
+  expect((await ask('GET /events/given-up')).data).toMatchObject({ events: [given], next: null })
+  expect(await take()).toEqual([])
+  expect((await ask('POST /events/resend', { ids: [held?.id, 'another'] })).data).toEqual({ resent: 1 })
+  expect(await take()).toMatchObject([{ id: held?.id }])
+  expect((await ask('POST /events/resend', { ids: [] })).status).toBe(400)
 })

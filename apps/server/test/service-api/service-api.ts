@@ -43,15 +43,20 @@ export async function startServiceApi(
     logTo?: DestinationStream
     /** Stands between the service and its user store. */
     wrapUsers?: (users: Stores['users']) => Stores['users']
+    /** Sees what the service is built on. */
+    onStores?: (stores: Stores) => void
   } = {},
 ) {
-  const { column = 'embedded', logTo, wrapUsers = (users) => users } = o
+  const { column = 'embedded', logTo, wrapUsers = (users) => users, onStores = () => {} } = o
   const log = logTo ? createLog('trace', logTo) : pino({ level: 'silent' })
   const service = await startService(
     column,
     () => {},
     { maxEventLoopDelayMs: 0, log },
-    (stores) => ({ ...stores, users: wrapUsers(stores.users) }),
+    (stores) => {
+      onStores(stores)
+      return { ...stores, users: wrapUsers(stores.users) }
+    },
   )
   const { tokens, text } = makeTokens()
   const serviceTokens = parseServiceTokens(text)

@@ -5,8 +5,11 @@ import type { EventQueue, HeldEvent } from './event-queue.ts'
 const LOOK_EVERY_MS = 1_000
 /** While the store is away. */
 const LOOK_AGAIN_MS = 5_000
-/** Events that are delivered at the same time, each of another user. */
-const PARALLEL = 8
+/**
+ * Events that are delivered at the same time, each of another user. Few enough that sign-ins find a connection to the database also
+ * while the table is locked, and each of these waits with one.
+ */
+const PARALLEL = 4
 /** What a process held that was killed is delivered by another one after this. */
 const HOLD_MS = 30_000
 /** The first retry; then twice as long each time, up to {@link MAX_RETRY_MS}. */

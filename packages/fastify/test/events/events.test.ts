@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Kysely, sql } from 'kysely'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, inject, it, onTestFinished } from 'vitest'
 import {
   ApiError,
   createSessionKeyVault,
@@ -10,20 +10,24 @@ import {
   generateVaultKey,
   type UsersDatabase,
 } from '../../src/index.ts'
-import { openSqlite } from '../databases.ts'
+import { ENGINES, openSqlite } from '../databases.ts'
 import { APPID, type ServiceOptions, startService } from '../service.ts'
 
 /** The plugin with events, in a database of its own. */
-async function start(options: ServiceOptions & { days?: number } = {}) {
-  const { days, ...rest } = options
-  const { db, close } = await openSqlite()
-  onTestFinished(close)
+async function start(options: ServiceOptions & { days?: number; db?: Kysely<UsersDatabase> } = {}) {
+  const { days, db = await openOwn(), ...rest } = options
   const store = createSqlEventStore({ db })
   const vault = createSessionKeyVault({ keys: generateVaultKey() })
   const users = createSqlUserStore({ db, vault, events: store })
   const events: EventsOptions = { store, ...(days !== undefined && { days }) }
   const service = await startService({ users, events, ...rest })
   return { ...service, db, store, written: (count: number) => writtenBy(service.app, db, count) }
+}
+
+async function openOwn(): Promise<Kysely<UsersDatabase>> {
+  const { db, close } = await openSqlite()
+  onTestFinished(close)
+  return db
 }
 
 /** What stands in the table after the stop, oldest first. */
@@ -128,6 +132,22 @@ it('a table that is away stops no sign-in, and what happened meanwhile is writte
   expect(new Set(phones.map(({ userId }) => userId)).size).toBe(2)
   await sql`alter table hidden rename to weapp_auth_events`.execute(db)
   expect((await written(3)).map(({ type }) => type)).toEqual(['sign_in', 'sign_in', 'sign_in'])
+})
+
+it.skipIf(inject('databaseUrl') === null)('a table that is locked stops no sign-in', async () => {
+  const [, openPostgres = openSqlite] = ENGINES.find(([name]) => name === 'PostgreSQL') ?? []
+  const { db, close } = await openPostgres()
+  onTestFinished(close)
+  const { signIn, written } = await start({ db })
+  const lock = await db.startTransaction().execute()
+  await sql`lock table weapp_auth_events in access exclusive mode`.execute(lock)
+  await signIn('alice')
+  const waiting = sql<{ n: number }>`select count(*)::int as n from pg_locks where not granted
+    and relation = 'weapp_auth_events'::regclass`
+  await expect.poll(async () => (await waiting.execute(db)).rows[0]?.n, { timeout: 20_000 }).toBe(1)
+  for (const user of ['bob', 'carol', 'alice']) await signIn(user)
+  await lock.commit().execute()
+  expect(await written(4)).toHaveLength(4)
 })
 
 it('events are written at the stop, and read by the host in pages', async () => {
