@@ -3,7 +3,7 @@ import { ConfigError } from './config.ts'
 import { inLanguage, type Language } from './language.ts'
 
 /** The variables that can stand in a file instead: `WECHAT_SECRET_FILE=/run/secrets/wechat` in place of `WECHAT_SECRET=…`. */
-const SECRETS = [
+export const SECRETS = [
   'WECHAT_SECRET',
   'WECHAT_APPS',
   'SESSION_KEY_KEYS',

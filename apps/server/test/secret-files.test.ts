@@ -1,15 +1,21 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { ConfigError } from '../src/config.ts'
-import { readSecretFiles, secretsInFiles } from '../src/secret-files.ts'
+import { readSecretFiles, SECRETS, secretsInFiles } from '../src/secret-files.ts'
 
 test('a secret that stands in a file is read without the line break at its end', () => {
   const WECHAT_SECRET_FILE = secretFile('an appSecret\n')
   const env = { WECHAT_APPID: 'wx1', WECHAT_SECRET_FILE, REDIS_URL: 'redis://127.0.0.1' }
   expect(secretsInFiles(env)).toEqual(['WECHAT_SECRET'])
   expect(readSecretFiles(env)).toEqual({ ...env, WECHAT_SECRET: 'an appSecret' })
+})
+
+test('each secret that can stand in a file is a variable of the service', () => {
+  const example = readFileSync(join(import.meta.dirname, '../../../.env.example'), 'utf8')
+  const variables = [...example.matchAll(/^([A-Z_0-9]+)=/gm)].map(([, name]) => name)
+  expect(variables).toEqual(expect.arrayContaining([...SECRETS]))
 })
 
 test('an empty variable with _FILE counts as not set', () => {
