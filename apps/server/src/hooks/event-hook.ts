@@ -1,4 +1,4 @@
-import type { DeliveredEvent } from '@weapp-auth/fastify'
+import { ApiError, type DeliveredEvent, observeCall } from '@weapp-auth/fastify'
 import { createSignedPost } from './signed-post.ts'
 
 /** Long enough for a program that writes to a database of its own before it answers. */
@@ -16,10 +16,15 @@ export interface EventHook {
 export function openEventHook(about: { url: string; secret: string }): EventHook {
   const post = createSignedPost({ ...about, timeoutMs: TIMEOUT_MS })
   return {
-    async onEvent({ atMs, ...event }) {
-      const { status } = await post.send({ ...event, at: new Date(atMs).toISOString() })
-      if (status < 200 || status > 299) throw new Error(`EVENTS_URL answered ${status}`)
-    },
+    onEvent: (event) => observeCall({ target: 'hook', operation: 'event' }, () => tell(event)),
     close: () => post.close(),
+  }
+
+  async function tell({ atMs, ...event }: DeliveredEvent): Promise<void> {
+    const told = { ...event, at: new Date(atMs).toISOString() }
+    const { status } = await post.send(told).catch((error: Error) => {
+      throw new ApiError('hook_unavailable', error.message)
+    })
+    if (status < 200 || status > 299) throw new ApiError('hook_unavailable', `EVENTS_URL answered ${status}`)
   }
 }

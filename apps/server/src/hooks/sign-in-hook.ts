@@ -33,24 +33,27 @@ export function openSignInHook({ url, secret, warn }: SignInHookOptions): SignIn
   const places = createPlaces({ ...PLACES, full: () => unavailable('too many sign-ins wait for its answer') })
 
   return {
-    async onSignIn({ id, createdAtMs, profile, externalId }, isNew, data, { appid, phone }) {
-      const user = { id, createdAt: new Date(createdAtMs).toISOString(), profile, externalId }
-      const { status, text } = await ask({ user, isNew, appid, data: data ?? null, ...(phone && { phone }) })
-      const answer = parseAnswer(text)
-      if (status === 403) throw refused(answer.detail)
-      if (status < 200 || status > 299) throw unavailable(`it answered ${status}`)
-      return readExternalId(answer.externalId)
-    },
+    onSignIn: (...signIn) => observeCall({ target: 'hook', operation: 'sign_in' }, () => tell(signIn)),
 
     close: () => post.close(),
   }
 
+  async function tell(signIn: Parameters<OnSignIn>): Promise<SignInAnswer> {
+    const [{ id, createdAtMs, profile, externalId }, isNew, data, { appid, phone }] = signIn
+    const user = { id, createdAt: new Date(createdAtMs).toISOString(), profile, externalId }
+    const { status, text } = await ask({ user, isNew, appid, data: data ?? null, ...(phone && { phone }) })
+    const answer = parseAnswer(text)
+    if (status === 403) throw refused(answer.detail)
+    if (status < 200 || status > 299) throw unavailable(`it answered ${status}`)
+    return readExternalId(answer.externalId)
+  }
+
   function ask(told: object): Promise<HookAnswer> {
-    const send = () =>
+    return places.run(() =>
       post.send(told).catch((error: Error) => {
         throw unavailable(error.message)
-      })
-    return observeCall({ target: 'hook', operation: 'sign_in' }, () => places.run(send))
+      }),
+    )
   }
 
   function readExternalId(externalId: unknown): SignInAnswer {

@@ -1,6 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { DeliveredEvent } from '@weapp-auth/fastify'
+import { CHANNELS, type DeliveredEvent, type FinishedCall } from '@weapp-auth/fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parseConfig } from '../../src/config.ts'
 import { openEventHook } from '../../src/hooks/event-hook.ts'
@@ -51,6 +52,24 @@ describe('the event hook', () => {
   test.each([301, 400, 403, 404, 500, 503])('has not taken an event that it answers with %i', async (status) => {
     const { hook } = await open((response) => response.writeHead(status, { location: '/' }).end())
     await expect(hook.onEvent(EVENT)).rejects.toThrow(`EVENTS_URL answered ${status}`)
+  })
+
+  test('can be seen in metrics and traces: that an event was taken, and that one was not', async () => {
+    const seen: unknown[] = []
+    const listen = (message: unknown) => {
+      const { target, operation, outcome } = message as FinishedCall
+      if (target === 'hook') seen.push({ operation, outcome })
+    }
+    subscribe(CHANNELS.calls, listen)
+    onTestFinished(() => void unsubscribe(CHANNELS.calls, listen))
+    const statuses = [204, 500]
+    const { hook } = await open((response) => response.writeHead(statuses.shift() ?? 500).end())
+    await hook.onEvent(EVENT)
+    await hook.onEvent(EVENT).catch(() => {})
+    expect(seen).toEqual([
+      { operation: 'event', outcome: 'ok' },
+      { operation: 'event', outcome: 'hook_unavailable' },
+    ])
   })
 
   test('has not taken an event when the connection breaks', async () => {
