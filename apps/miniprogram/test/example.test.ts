@@ -12,6 +12,7 @@ import {
   open,
   openOrders,
   openProfile,
+  SLOW_MACHINE,
   startDemo,
 } from './open-example.ts'
 
@@ -202,9 +203,10 @@ describe.each(COLUMNS.filter(isAvailable))('the page with the socket, stores %s'
     const [{ app }, { app: other }] = [await openOrders(service), await openOrders(service)]
     expect(app.text('#empty')).toBe('还没有点茶')
     await app.tap('#order')
-    await other.waitFor('#orders')
-    expect(other.text('#orders')).toMatch(/西湖龙井\s*泡茶中/)
-    for (const each of [app, other]) await each.waitFor(() => each.text('#orders').includes('请取茶'))
+    await other.waitFor('#orders', SLOW_MACHINE)
+    // On a machine that is busy enough the tea is ready by now.
+    expect(other.text('#orders')).toMatch(/西湖龙井\s*(泡茶中|请取茶)/)
+    for (const each of [app, other]) await each.waitFor(() => each.text('#orders').includes('请取茶'), SLOW_MACHINE)
     expect(app.text('#orders').match(/西湖龙井/g)).toHaveLength(1)
     expect([...app.errors, ...other.errors]).toEqual([])
   })
@@ -216,13 +218,16 @@ describe.each(COLUMNS.filter(isAvailable))('the page with the socket, stores %s'
     await other.tap('#to-devices')
     await other.settled()
     await other.tap('#sign-out-others')
-    await app.waitFor(() => app.exists('#signed-out') && app.text('#signed-out').startsWith('你在另一台设备上退出了'))
+    await app.waitFor(
+      () => app.exists('#signed-out') && app.text('#signed-out').startsWith('你在另一台设备上退出了'),
+      SLOW_MACHINE,
+    )
     expect(service.world.ledger.count('wx.login')).toBe(2)
     const sockets = service.world.ledger.count('wx.connectSocket', { open: true })
     await app.settled()
     await app.tap('#login >>> .login')
-    await app.waitFor('#empty')
-    await app.waitFor(() => app.text('#live').startsWith('茶泡好了'))
+    await app.waitFor('#empty', SLOW_MACHINE)
+    await app.waitFor(() => app.text('#live').startsWith('茶泡好了'), SLOW_MACHINE)
     expect(service.world.ledger.count('wx.connectSocket', { open: true })).toBe(sockets + 1)
   })
 
@@ -233,7 +238,7 @@ describe.each(COLUMNS.filter(isAvailable))('the page with the socket, stores %s'
     const { ledger } = service.world
     await expect.poll(() => ledger.count('wx.connectSocket', { open: true })).toBe(2)
     await app.tap('#order')
-    await app.waitFor('#orders')
+    await app.waitFor('#orders', SLOW_MACHINE)
     expect([ledger.count('wx.login'), ledger.count('wx.connectSocket', { closed: 4401 })]).toEqual([2, 1])
     expect(app.errors).toEqual([])
   })
@@ -253,9 +258,9 @@ describe('the page with the socket', () => {
       }),
     )
     await app.tap('#order')
-    await app.waitFor('#orders')
+    await app.waitFor('#orders', SLOW_MACHINE)
     await service.close()
-    await app.waitFor(() => app.text('#live').startsWith('连接断开'))
+    await app.waitFor(() => app.text('#live').startsWith('连接断开'), SLOW_MACHINE)
     expect(service.world.ledger.count('wx.connectSocket', { closed: 1012 })).toBe(1)
     expect(app.text('#orders')).toContain('西湖龙井')
 
@@ -272,11 +277,11 @@ describe('the page with the socket', () => {
     const { app, device } = await open(service)
     device.network.setOnline(false)
     await app.tap('#to-orders')
-    await app.waitFor('#offline')
+    await app.waitFor('#offline', SLOW_MACHINE)
     await app.settled()
     device.network.setOnline(true)
     await app.tap('#retry')
-    await app.waitFor('#empty')
+    await app.waitFor('#empty', SLOW_MACHINE)
   })
 
   test('says that the service is in trouble, and an order that did not arrive', async () => {
@@ -284,12 +289,12 @@ describe('the page with the socket', () => {
     const { app, device } = await open(service)
     device.faults.set('wx.request', { status: 503 })
     await app.tap('#to-orders')
-    await app.waitFor('#error')
+    await app.waitFor('#error', SLOW_MACHINE)
     await app.settled()
     expect(app.text('#error')).toContain('服务暂时不可用，请稍后重试')
     device.faults.clear()
     await app.tap('#retry')
-    await app.waitFor('#empty')
+    await app.waitFor('#empty', SLOW_MACHINE)
     device.faults.set('wx.request', { status: 503 })
     await app.tap('#order')
     await app.settled()

@@ -27,7 +27,8 @@ describe('login-button', () => {
   let device: Device
 
   beforeEach(async () => {
-    service = await startService('embedded')
+    // Compiling the component makes this process late, which is no reason to refuse the phone.
+    service = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
     device = createDevice({
       link: localLink(service.world),
       appid: service.world.apps[0]?.appid ?? '',

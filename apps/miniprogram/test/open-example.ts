@@ -10,6 +10,9 @@ import { type Service, startService } from '../../server/test/service.ts'
 export const FOLDER = join(import.meta.dirname, '..')
 export const BUILT = join(FOLDER, 'dist')
 
+/** A limit against a hang, and no promise. */
+export const SLOW_MACHINE = { timeoutMs: 30_000 }
+
 /** The built example with the other value of `FIRST_SIGN_IN`: a folder that is gone after the test. */
 export function buildWaitingForTap(): string {
   const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-tap-'))
@@ -52,7 +55,10 @@ export async function openProfile(app: RunningApp): Promise<void> {
 export async function openOrders(service: Service, device?: Device): Promise<{ app: RunningApp; device: Device }> {
   const opened = await open(service, device)
   await opened.app.tap('#to-orders')
-  await opened.app.waitFor(() => opened.app.exists('#live') && opened.app.text('#live').startsWith('茶泡好了'))
+  await opened.app.waitFor(
+    () => opened.app.exists('#live') && opened.app.text('#live').startsWith('茶泡好了'),
+    SLOW_MACHINE,
+  )
   return opened
 }
 

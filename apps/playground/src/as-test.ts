@@ -1,5 +1,5 @@
 import type { Check, Scenario } from './scenario.ts'
-import type { Action } from './stage/actions.ts'
+import { type Action, LONGEST_WAIT_FOR_TARGET_MS } from './stage/actions.ts'
 
 /**
  * A scenario as a test that anybody can run: with Vitest, against a service whose emulator is on (`npm start`), with any
@@ -100,7 +100,7 @@ function codeOf(action: Action): string[] {
       return [`await open('${action.phone}')`]
     case 'tap':
       return [
-        `await running.${action.phone}.waitFor(${text(action.target)})`,
+        `await running.${action.phone}.waitFor(${text(action.target)}, { timeoutMs: ${LONGEST_WAIT_FOR_TARGET_MS} })`,
         `await running.${action.phone}.tap(${text(action.target)})`,
       ]
     case 'input':

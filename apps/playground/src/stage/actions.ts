@@ -90,6 +90,9 @@ async function passTime({ device }: Phone, ms: number): Promise<void> {
   }
 }
 
+/** What is tapped comes with an answer, which may take its time on a busy machine. */
+export const LONGEST_WAIT_FOR_TARGET_MS = 20_000
+
 /** Their requests may never end. */
 const LONGEST_WAIT_FOR_OTHERS_MS = 4_000
 
@@ -127,7 +130,7 @@ async function performOn(
   if (!app) throw new Error(`phone ${phone.name} is not open`)
   switch (action.do) {
     case 'tap':
-      await app.waitFor(action.target)
+      await app.waitFor(action.target, { timeoutMs: LONGEST_WAIT_FOR_TARGET_MS })
       return app.tap(action.target)
     case 'input':
       return app.input(action.target, action.value)
