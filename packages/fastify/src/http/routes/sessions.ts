@@ -74,8 +74,8 @@ export const sessionsRoutes: TypedRoutes<SessionsRoutesOptions> = async (app, op
           })
         })
         .catch((error) => {
-          // What fails or refuses once the user is known, the host's hook too, is logged with the user whom it is about.
-          if (userId !== undefined) request.log = request.log.child({ userId, appid })
+          // What fails or refuses, the host's hook too, is logged with the mini-program, and with the user once that is known.
+          request.log = request.log.child({ userId, appid })
           const refused = refusedSignIn(error, { appid, userId, requestId: request.id })
           if (refused) record(refused)
           throw error
