@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import type { FastifyInstance } from 'fastify'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { Redis } from 'ioredis'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import {
   ApiError,
   createSessionKeyVault,
@@ -253,6 +255,21 @@ it('10 phone codes an hour are taken from one user, with sign-ins and without, a
   expect(asked()).toBe(10)
   expect((await signInWith(phoneCode('bob'), 'bob')).statusCode).toBe(201)
 })
+
+it.skipIf(inject('redisUrl') === null)(
+  'phone codes are counted in Redis under a name that tells no openid',
+  async () => {
+    const redis = new Redis(inject('redisUrl') ?? '')
+    onTestFinished(() => redis.disconnect())
+    const keyPrefix = `test-${randomUUID()}:`
+    const { signInWith, phoneCode, world } = await startWithPhones({ rateLimits: { redis, keyPrefix } })
+    expect((await signInWith(phoneCode())).statusCode).toBe(201)
+    const keys = await redis.keys(`${keyPrefix}*`)
+    expect(keys.filter((key) => key.includes('phone:'))).toHaveLength(1)
+    expect(keys.join()).not.toContain(world.openid('alice', APPID))
+    await redis.del(keys)
+  },
+)
 
 describe('linkByPhone', () => {
   async function startImported(options: Options) {

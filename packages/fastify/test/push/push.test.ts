@@ -139,6 +139,15 @@ describe('a closed account', () => {
     const { send, about, users, alice, db } = await setUp()
     await users.linkIdentity(alice.userId, OTHER_APPID, { openid: 'o-other', unionid: null, sessionKey: 'a' }, 1)
     const fields = about('user_authorization_cancellation', { OpenID: 'o-other', AppID: OTHER_APPID })
+    // Both have seen that the user has another identity before either of them goes.
+    const { unlinkIdentity } = users
+    const { promise: bothAreHere, resolve: go } = Promise.withResolvers<void>()
+    let here = 0
+    vi.spyOn(users, 'unlinkIdentity').mockImplementation(async (...args) => {
+      if (++here === 2) go()
+      await bothAreHere
+      return unlinkIdentity(...args)
+    })
     const answers = await Promise.all([
       send({ fields: about('user_authorization_cancellation') }),
       send({ appid: OTHER_APPID, fields }),
