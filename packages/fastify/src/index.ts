@@ -114,9 +114,10 @@ export {
   type UserPage,
   type UserStore,
 } from './users/users.ts'
-export type { CreateUserOptions, IssueOptions, RevokeOptions, WeappAuth } from './weapp-auth.ts'
+export type { CreateUserOptions, Inspection, IssueOptions, RevokeOptions, WeappAuth } from './weapp-auth.ts'
 export type { AccessToken, AccessTokenStore } from './wechat/access-token.ts'
 export type { WechatApp } from './wechat/app-secrets.ts'
+export type { InspectedApp } from './wechat/gateway.ts'
 export {
   type AccessTokenSeal,
   createRedisAccessTokenStore,

@@ -178,6 +178,7 @@ export const weappAuth = fp(
       'weappAuth',
       createWeappAuth({
         wechat,
+        store,
         sessions,
         users,
         accounts,

@@ -9,8 +9,10 @@ import type { EventQuery, EventStore } from './events/event-store.ts'
 import type { RecordEvent } from './events/recorder.ts'
 import { createdSession } from './http/bodies.ts'
 import { authOf, findBearer, parseBearer, type RequestAuth } from './http/plugins/authenticate.ts'
+import { askStore } from './http/routes/health.ts'
 import type { GivePhoneResult, KeptPhone, PhoneStore } from './phone/phone-store.ts'
 import { isPhoneNumber, type PhoneNumber } from './phone-number.ts'
+import type { SessionStore } from './sessions/session-store.ts'
 import type { Session, Sessions } from './sessions/sessions.ts'
 import type { GuardedSockets, ServerSocket } from './sockets/guarded-sockets.ts'
 import { checkExternalId } from './users/external-id.ts'
@@ -25,7 +27,7 @@ import type {
 } from './users/users.ts'
 import type { AccessToken } from './wechat/access-token.ts'
 import { checkApps, type WechatApp } from './wechat/app-secrets.ts'
-import type { WechatGateway } from './wechat/gateway.ts'
+import type { InspectedApp, WechatGateway } from './wechat/gateway.ts'
 
 /** How a session is started for a user who did not sign in with a code of `wx.login`. */
 export interface IssueOptions extends ChangeOptions {
@@ -52,6 +54,12 @@ export interface RevokeOptions extends ChangeOptions {
 export interface CreateUserOptions {
   /** Your own id for the user, 1 to 128 visible ASCII characters. */
   externalId: string
+}
+
+/** How the stores and the mini-programs are. */
+export interface Inspection {
+  stores: { sessions: 'up' | 'down'; users: 'up' | 'down' }
+  apps: InspectedApp[]
 }
 
 /** What the host application can do with users, sessions and identities, as `app.weappAuth`. */
@@ -152,6 +160,8 @@ export interface WeappAuth {
    * @throws ApiError `appid_unknown`, `wechat_*` or `store_unavailable`
    */
   accessToken(appid: string, refused?: string): Promise<AccessToken>
+  /** What an operator may see of the stores and the mini-programs. It asks WeChat nothing. */
+  inspect(): Promise<Inspection>
   /**
    * Replaces the option `apps`, when an appSecret was reset, say: calls to WeChat that begin now, and those that WeChat refuses an
    * old appSecret, take the new ones. Sessions of a mini-program that is no longer named are refused.
@@ -244,6 +254,8 @@ declare module 'fastify' {
 /** What `app.weappAuth` is made of. */
 export interface WeappAuthDeps {
   wechat: WechatGateway
+  /** Where the records of `sessions` are. */
+  store: SessionStore
   sessions: Sessions
   users: UserStore
   accounts: Accounts
@@ -264,7 +276,7 @@ const MAX_PAGE = 1_000
 
 /** Makes `app.weappAuth`. */
 export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
-  const { wechat, sessions, users, accounts, phones, conflicts, sockets, events, record, now } = deps
+  const { wechat, store, sessions, users, accounts, phones, conflicts, sockets, events, record, now } = deps
   return {
     createUser,
 
@@ -349,6 +361,11 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
     },
 
     accessToken: (appid, refused) => wechat.accessToken(appid, refused),
+
+    async inspect() {
+      const [sessions, usersAre, apps] = await Promise.all([askStore(store), askStore(users), wechat.inspect()])
+      return { stores: { sessions, users: usersAre }, apps }
+    },
 
     replaceApps(apps) {
       checkApps(apps)

@@ -8,6 +8,7 @@ import { accountsRoutes } from './accounts.ts'
 import { guardRoutes, type Identify } from './callers.ts'
 import { conflictsRoutes } from './conflicts.ts'
 import { eventsRoutes } from './events.ts'
+import { healthRoutes } from './health.ts'
 import { introspectRoutes } from './introspect.ts'
 import { sendServiceProblem } from './problems.ts'
 import { sessionsRoutes } from './sessions.ts'
@@ -78,6 +79,7 @@ export async function buildServiceApi({
       await v1.register(verifyRoutes, { weappAuth })
       await v1.register(eventsRoutes, { weappAuth })
       await v1.register(conflictsRoutes, { weappAuth })
+      await v1.register(healthRoutes, { weappAuth })
       if (openUpkeep) await v1.register((await import('../upkeep/routes.ts')).upkeepRoutes, { openUpkeep })
     },
     { prefix: SERVICE_PREFIX },

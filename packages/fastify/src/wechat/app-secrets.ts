@@ -20,6 +20,8 @@ export interface AppSecrets {
    * @throws ApiError `appid_unknown`, `wechat_misconfigured` when it refuses all of them, or what `call` throws
    */
   use(appid: string, call: (appSecret: string) => Promise<WechatAnswer>): Promise<WechatAnswer>
+  /** Which appSecret of each mini-program WeChat took last, counted from 1; null: none since the start. */
+  inspect(): { appid: string; secrets: number; secretInUse: number | null }[]
   /** From now on these mini-programs are known, with these appSecrets, and no others. */
   replace(apps: readonly WechatApp[]): void
 }
@@ -54,6 +56,12 @@ export function createAppSecrets(o: { apps: readonly WechatApp[]; warn: (message
         told.add(place)
       }
     },
+
+    inspect: () =>
+      [...apps.values()].map(({ appid, secrets }) => {
+        const place = secrets.indexOf(working.get(appid) ?? '') + 1
+        return { appid, secrets: secrets.length, secretInUse: place === 0 ? null : place }
+      }),
 
     replace(replacement) {
       apps = byAppid(replacement)

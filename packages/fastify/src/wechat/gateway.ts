@@ -46,6 +46,19 @@ export interface WechatGateway extends SessionKeyCalls {
   exchangePhoneCode(code: PhoneCode): Promise<PhoneNumber>
   /** The access_token of a mini-program: see `AccessTokens`. */
   accessToken: AccessTokens['get']
+  /** What is known about the mini-programs without asking WeChat. @throws ApiError `store_unavailable` */
+  inspect(): Promise<InspectedApp[]>
+}
+
+/** What an operator may see of a mini-program. */
+export interface InspectedApp {
+  appid: string
+  /** How many appSecrets it has. */
+  secrets: number
+  /** Which of them WeChat took last, counted from 1; null: WeChat has taken none since this process started. */
+  secretInUse: number | null
+  /** For how long, in milliseconds, the access_token that is kept will be handed out; null: none is kept. */
+  accessTokenTtlMs: number | null
 }
 
 /** Options of {@link createWechatGateway}. */
@@ -87,6 +100,14 @@ export function createWechatGateway(options: WechatGatewayOptions): WechatGatewa
     exchangePhoneCode: (code) => exchangePhoneCode({ accessTokens, baseUrl }, code),
 
     accessToken: accessTokens.get,
+
+    inspect: () =>
+      Promise.all(
+        secrets.inspect().map(async (app) => ({
+          ...app,
+          accessTokenTtlMs: (await store.find(app.appid))?.ttlMs ?? null,
+        })),
+      ),
 
     ...createSessionKeyCalls({ baseUrl, accessTokens }),
   }

@@ -33,7 +33,7 @@ export const healthRoutes: TypedRoutes<HealthRoutesOptions> = async (app, { sess
     ROUTES.readyz,
     { schema: { response: { 200: ReadinessResponse, 503: ReadinessResponse } } },
     async (_request, reply) => {
-      const [sessionsAre, usersAre] = await Promise.all([ask(sessions), ask(users)])
+      const [sessionsAre, usersAre] = await Promise.all([askStore(sessions), askStore(users)])
       usersWereUp ||= usersAre === 'up'
       const warnings = [...(sessions.findWarnings?.() ?? [])]
       const isReady = sessionsAre === 'up' && usersWereUp
@@ -50,13 +50,14 @@ export const healthRoutes: TypedRoutes<HealthRoutesOptions> = async (app, { sess
 /** Asks until the store answers; false when it was told to stop before. */
 async function untilUp(store: UserStore, stopping: AbortSignal): Promise<boolean> {
   while (!stopping.aborted) {
-    if ((await ask(store)) === 'up') return true
+    if ((await askStore(store)) === 'up') return true
     await sleep(RETRY_DELAY_MS, undefined, { ref: false })
   }
   return false
 }
 
-async function ask(store: { ping(): Promise<void> }): Promise<'up' | 'down'> {
+/** Whether a store answers within a moment. */
+export async function askStore(store: { ping(): Promise<void> }): Promise<'up' | 'down'> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<'down'>((resolve) => {
     timer = setTimeout(() => resolve('down'), PING_DEADLINE_MS)

@@ -1,0 +1,61 @@
+import { countRecentAnswers } from './recent-answers.ts'
+import { object, text } from './schemas.ts'
+import type { ServiceRoutes } from './typed-routes.ts'
+
+const upOrDown = { enum: ['up', 'down'] } as const
+const integerOrNull = { type: ['integer', 'null'] } as const
+
+/** How the stores are, which appSecrets are in use, and what WeChat has answered. It asks WeChat nothing. */
+export const healthRoutes: ServiceRoutes = async (api, { weappAuth }) => {
+  const answers = countRecentAnswers()
+  api.addHook('onClose', async () => answers.close())
+
+  api.get(
+    '/health',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'How this process, its stores and its mini-programs are',
+        response: {
+          200: object({
+            stores: object({ sessions: upOrDown, users: upOrDown }),
+            apps: {
+              type: 'array',
+              items: object({
+                appid: text,
+                secrets: { type: 'integer', description: 'How many appSecrets are configured.' },
+                secretInUse: {
+                  ...integerOrNull,
+                  description: 'Which of them WeChat took last, counted from 1. Null: none since this process started.',
+                },
+                accessTokenExpiresIn: {
+                  ...integerOrNull,
+                  description: 'Seconds for which the access_token is handed out. Null: none is kept.',
+                },
+              }),
+            },
+            wechat: {
+              type: 'array',
+              description: 'What WeChat answered this process in the last hour, the most frequent first.',
+              items: object(
+                { operation: text, outcome: text, errcode: { type: 'integer' }, count: { type: 'integer' } },
+                ['errcode'],
+              ),
+            },
+          }),
+        },
+      },
+    },
+    async () => {
+      const { stores, apps } = await weappAuth.inspect()
+      return {
+        stores,
+        apps: apps.map(({ accessTokenTtlMs, ...app }) => ({
+          ...app,
+          accessTokenExpiresIn: accessTokenTtlMs === null ? null : Math.floor(accessTokenTtlMs / 1000),
+        })),
+        wechat: answers.list(),
+      }
+    },
+  )
+}
