@@ -31,7 +31,7 @@ export function countRecentAnswers(now: () => number = Date.now): RecentAnswers 
     forgetBefore(minute - MINUTES)
     const counts = minutes.get(minute) ?? new Map<string, AnswerCount>()
     minutes.set(minute, counts)
-    add(counts, { operation, outcome, ...(errcode !== undefined && { errcode }), count: 1 })
+    add(counts, { operation, outcome, ...(typeof errcode === 'number' && { errcode }), count: 1 })
   }
   subscribe(CHANNELS.calls, count)
 
