@@ -1,4 +1,5 @@
-// Builds everything that runs: the server packages, the client's one file, the example mini-program, the playground, the service.
+// Builds everything that runs: the server packages, the client's one file, the example mini-program, the playground, the
+// console, the service.
 import { join } from 'node:path'
 import { ROOT } from '../root.ts'
 import { runTool } from '../tool.ts'
@@ -18,6 +19,8 @@ export async function build(projects: readonly string[] = []): Promise<void> {
     await buildPlayground()
     const { buildServer } = await import('../../apps/server/build.ts')
     await buildServer()
+    const { buildConsole } = await import('../../apps/console/build.ts')
+    await buildConsole()
   } catch (error) {
     process.stderr.write(`weapp-auth: the build failed: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exit(1)

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { ROOT } from '../root.ts'
 
 /** For people who work on this repository, not for those who use it. */
-const ENGLISH_ONLY = /^CONTRIBUTING\.md$|\/(bench|src|test)\/|^(apps\/playground|packages\/test-servers)\//
+const ENGLISH_ONLY = /^CONTRIBUTING\.md$|\/(bench|src|test)\/|^(apps\/(console|playground)|packages\/test-servers)\//
 
 const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
   cwd: ROOT,

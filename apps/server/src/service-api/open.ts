@@ -65,6 +65,7 @@ export async function openServiceApi(
     const api = await build(identifyByToken(() => tokens))
     closers.push(() => api.close())
     documentRoutes(api)
+    await api.register((await import('../console.ts')).consolePage)
     if (metrics) (await import('../seeing/metrics-route.ts')).metricsRoute(api, metrics)
     address = await api.listen({ host: service.host, port: service.port })
   }

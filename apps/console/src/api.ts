@@ -1,0 +1,101 @@
+// Everything that the page asks of the service API.
+import { signal } from '@preact/signals'
+
+/** The service token. In memory alone: whoever loads the page anew types it again. Empty: nobody has signed in. */
+export const token = signal('')
+
+/** What a request failed with: a problem of the service (RFC 9457), or no answer at all. */
+export class ApiProblem extends Error {
+  /** 0: no answer. */
+  readonly status: number
+  /** A code of the service; `no_answer`. */
+  readonly code: string
+  /** By which the log of the service names this request; empty without an answer. */
+  readonly requestId: string
+
+  constructor(status: number, { code = 'no_answer', detail = '', title = '', requestId = '' }: Partial<ProblemBody>) {
+    super(detail || title)
+    this.status = status
+    this.code = code
+    this.requestId = requestId
+  }
+}
+
+interface ProblemBody {
+  code: string
+  detail: string
+  title: string
+  requestId: string
+}
+
+/**
+ * @param sender the token to send; default: the one that is kept
+ * @throws ApiProblem
+ */
+export async function call<T>(method: string, path: string, body?: unknown, sender = token.value): Promise<T> {
+  const options: RequestInit = {
+    method,
+    headers: {
+      authorization: `Bearer ${sender}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    cache: 'no-store',
+    credentials: 'omit',
+  }
+  let response: Response
+  try {
+    response = await fetch(`service/v1${path}`, options)
+  } catch {
+    throw new ApiProblem(0, {})
+  }
+  const text = await response.text()
+  if (!response.ok) throw new ApiProblem(response.status, parse(text))
+  return (text === '' ? null : JSON.parse(text)) as T
+}
+
+/** A proxy in between may answer a page. */
+function parse(text: string): Partial<ProblemBody> {
+  try {
+    return Object(JSON.parse(text)) as Partial<ProblemBody>
+  } catch {
+    return {}
+  }
+}
+
+export interface User {
+  id: string
+  createdAt: string
+  externalId: string | null
+  profile: { nickname: string; avatarUrl: string }
+  disabled: { at: string; until: string | null; reason: string } | null
+}
+
+export interface Session {
+  id: string
+  appid: string
+  createdAt: string
+  lastSeenAt: string
+  expiresAt: string
+  device?: { platform?: string; model?: string; system?: string; wechatVersion?: string }
+}
+
+export interface AuthEvent {
+  id: string
+  at: string
+  type: string
+  by: string
+  userId: string | null
+  otherUserId: string | null
+  data: Record<string, unknown>
+}
+
+export interface EventsPage {
+  events: AuthEvent[]
+  next: string | null
+}
+
+/** The path of one user, whatever is in the id. */
+export function userPath(id: string, rest = ''): string {
+  return `/users/${encodeURIComponent(id)}${rest}`
+}

@@ -1,0 +1,94 @@
+import { signal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+import type { ApiProblem } from './api.ts'
+import { Problem, toProblem } from './loaded.tsx'
+import { say } from './text.ts'
+import { TEXTS } from './texts.ts'
+
+/** A question before something that cannot be taken back. */
+interface Question {
+  title: string
+  /** What will happen, in one sentence for each. */
+  sentences: readonly string[]
+  /** What is done, on its button. */
+  action: string
+  /** Whether a reason and a time may be given, and whether there must be a reason. */
+  reason?: boolean
+  /** Does it. What it fails with is shown, and the question stays open. */
+  run(answer: { reason: string; until: string }): Promise<void>
+}
+
+const question = signal<Question | null>(null)
+const busy = signal(false)
+const problem = signal<ApiProblem | null>(null)
+
+/** Asks before it does something. */
+export function ask(next: Question): void {
+  problem.value = null
+  question.value = next
+}
+
+/** The question that is open. The button that does it stands apart from the one that does not, which has the focus. */
+export function Dialog() {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const form = useRef<HTMLFormElement>(null)
+  const open = question.value
+  useEffect(() => {
+    if (open) dialog.current?.showModal()
+    else dialog.current?.close()
+    form.current?.reset()
+  }, [open])
+
+  async function submit(event: Event): Promise<void> {
+    event.preventDefault()
+    if (!open || busy.value || !form.current) return
+    const fields = new FormData(form.current)
+    const until = String(fields.get('until') ?? '')
+    busy.value = true
+    try {
+      await open.run({
+        reason: String(fields.get('reason') ?? '').trim(),
+        until: until === '' ? '' : new Date(until).toISOString(),
+      })
+      question.value = null
+    } catch (error) {
+      problem.value = toProblem(error)
+    } finally {
+      busy.value = false
+    }
+  }
+
+  return (
+    <dialog ref={dialog} aria-labelledby="question" onClose={() => (question.value = null)}>
+      {open && (
+        <form ref={form} onSubmit={submit}>
+          <h2 id="question">{open.title}</h2>
+          {open.sentences.map((sentence) => (
+            <p key={sentence}>{sentence}</p>
+          ))}
+          {open.reason && (
+            <>
+              <label>
+                {say(TEXTS.reason)}
+                <input name="reason" required maxLength={256} autocomplete="off" />
+              </label>
+              <label>
+                {say(TEXTS.until)}
+                <input name="until" type="datetime-local" />
+              </label>
+            </>
+          )}
+          {problem.value && <Problem of={problem.value} />}
+          <div class="answers">
+            <button type="button" autofocus onClick={() => (question.value = null)}>
+              {say(TEXTS.cancel)}
+            </button>
+            <button type="submit" class="danger" disabled={busy.value}>
+              {open.action}
+            </button>
+          </div>
+        </form>
+      )}
+    </dialog>
+  )
+}

@@ -1,0 +1,104 @@
+import { call } from '../api.ts'
+import { Shown, useLoaded } from '../loaded.tsx'
+import { say } from '../text.ts'
+import { TEXTS } from '../texts.ts'
+
+interface Health {
+  stores: Record<'sessions' | 'users', 'up' | 'down'>
+  apps: { appid: string; secrets: number; secretInUse: number | null; accessTokenExpiresIn: number | null }[]
+  /** `outcome`: `ok`, `refused` with an errcode, or the code of the problem when there was no answer. */
+  wechat: { operation: string; outcome: string; errcode?: number; count: number }[]
+}
+
+/** A page of facts about this process. What somebody should act on is marked. */
+export function HealthView() {
+  const health = useLoaded('health', () => call<Health>('GET', '/health'))
+  return (
+    <>
+      <div class="headed">
+        <h2>{say(TEXTS.health)}</h2>
+        <button type="button" onClick={health.reload}>
+          {say(TEXTS.readAgain)}
+        </button>
+      </div>
+      <p class="quiet">{say(TEXTS.healthHelp)}</p>
+      <Shown of={health}>{(value) => <Facts of={value} />}</Shown>
+    </>
+  )
+}
+
+function Facts({ of: { stores, apps, wechat } }: { of: Health }) {
+  return (
+    <>
+      <section>
+        <dl>
+          <dt>{say(TEXTS.sessionStore)}</dt>
+          <Store state={stores.sessions} />
+          <dt>{say(TEXTS.userStore)}</dt>
+          <Store state={stores.users} />
+        </dl>
+      </section>
+      <section>
+        <h3>{say(TEXTS.apps)}</h3>
+        <table>
+          <thead>
+            <tr>
+              <th>{say(TEXTS.appid)}</th>
+              <th>{say(TEXTS.secretInUse)}</th>
+              <th>{say(TEXTS.accessToken)}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {apps.map(({ appid, secrets, secretInUse, accessTokenExpiresIn }) => (
+              <tr key={appid}>
+                <td data-label={say(TEXTS.appid)}>
+                  <code>{appid}</code>
+                </td>
+                <td data-label={say(TEXTS.secretInUse)}>
+                  {secretInUse === null ? say(TEXTS.notTried) : say(TEXTS.secretOf, { n: secretInUse, m: secrets })}
+                </td>
+                <td data-label={say(TEXTS.accessToken)}>
+                  {accessTokenExpiresIn === null
+                    ? say(TEXTS.noAccessToken)
+                    : say(TEXTS.accessTokenFor, { n: Math.floor(accessTokenExpiresIn / 60) })}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <section>
+        <h3>{say(TEXTS.wechatLastHour)}</h3>
+        {wechat.length === 0 && <p class="empty">{say(TEXTS.noWechat)}</p>}
+        {wechat.length > 0 && (
+          <table>
+            <thead>
+              <tr>
+                <th>{say(TEXTS.operation)}</th>
+                <th>errcode</th>
+                <th>{say(TEXTS.count)}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {wechat.map(({ operation, outcome, errcode, count }) => (
+                <tr key={`${operation} ${outcome} ${errcode}`}>
+                  <td data-label={say(TEXTS.operation)}>
+                    <code>{operation}</code>
+                  </td>
+                  <td data-label="errcode">
+                    <span class={outcome === 'ok' ? '' : 'act trouble'}>{errcode ?? <code>{outcome}</code>}</span>
+                  </td>
+                  <td data-label={say(TEXTS.count)}>{count}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </section>
+    </>
+  )
+}
+
+function Store({ state }: { state: 'up' | 'down' }) {
+  return <dd class={state === 'up' ? '' : 'act trouble'}>{say(state === 'up' ? TEXTS.answers : TEXTS.away)}</dd>
+}

@@ -1,0 +1,220 @@
+import axe from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { findChromium, launchChromium, type OpenPage, openPage } from '../../playground/test/browser.ts'
+import { type ConsoleService, startService } from './service.ts'
+
+const chromium = findChromium()
+const NARROW = { viewport: { width: 360, height: 740 }, hasTouch: true }
+
+/** A text is looked up as everything that it can be, and a browser logs each answer that there is no such user. */
+function unexpected(complaints: readonly string[]): string[] {
+  return complaints.filter((text) => !text.includes('a status of 404'))
+}
+
+/** The page in a real browser, against the real service and its service API. */
+describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
+  let service: ConsoleService
+  let browser: Browser
+  let opened: OpenPage | null = null
+
+  beforeAll(async () => {
+    service = await startService()
+    browser = await launchChromium(chromium ?? 'chromium')
+  }, 120_000)
+  afterAll(async () => {
+    await browser?.close()
+    await service?.close()
+  })
+  afterEach(async () => {
+    await opened?.page.context().close()
+    opened = null
+  })
+
+  async function open(options: Parameters<typeof openPage>[2] = {}): Promise<OpenPage> {
+    opened = await openPage(browser, service.address, { locale: 'en-GB', ...options })
+    return opened
+  }
+
+  async function enter(page: Page, token = service.tokens.all): Promise<void> {
+    await page.getByLabel(/Service token|服务令牌/).fill(token)
+    await page.keyboard.press('Enter')
+    await page.getByRole('navigation').waitFor()
+  }
+
+  async function openUser(page: Page, userId: string): Promise<void> {
+    await page.getByRole('textbox').fill(userId)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Sessions' }).waitFor()
+  }
+
+  test('asks for a service token, keeps it in memory alone, and asks again after a reload', async () => {
+    const { page, complaints } = await open()
+    await page.getByLabel('Service token').fill('not-a-token')
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').getByText('This is no token of SERVICE_TOKENS.').waitFor()
+    await enter(page)
+    const kept = await page.evaluate(() =>
+      JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
+    )
+    expect(kept).not.toContain(service.tokens.all)
+    await page.reload()
+    await page.getByLabel('Service token').waitFor()
+    expect(unexpected(complaints)).toEqual([])
+  })
+
+  test('ends one session of a user: that phone is told, the other stays', async () => {
+    const one = await service.signIn('ending', { model: 'iPhone 15 Pro' })
+    const two = await service.signIn('ending', { model: 'Mate 60' })
+    const { page, complaints } = await open()
+    await enter(page)
+    await openUser(page, one.userId)
+    await page
+      .getByRole('row', { name: /iPhone 15 Pro/ })
+      .getByRole('button', { name: 'End' })
+      .click()
+    await page.getByRole('dialog').getByText('1 sessions end').waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'End' }).click()
+    await page.getByRole('row', { name: /iPhone 15 Pro/ }).waitFor({ state: 'detached' })
+    expect(await service.verify(one.token)).toBe(401)
+    expect(await service.verify(two.token)).toBe(204)
+    expect(unexpected(complaints)).toEqual([])
+  })
+
+  test('disables a user with a reason, says how many sessions end, writes down who did it, and enables again', async () => {
+    const { userId, token } = await service.signIn('barred')
+    const { page, complaints } = await open()
+    await enter(page)
+    await openUser(page, userId)
+    await page.getByRole('button', { name: 'Disable' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('1 sessions end at once').waitFor()
+    // Without a reason nothing happens.
+    await dialog.getByRole('button', { name: 'Disable' }).click()
+    expect(await service.verify(token)).toBe(204)
+    await dialog.getByLabel('Reason').fill('sells accounts')
+    await dialog.getByRole('button', { name: 'Disable' }).click()
+    await page.getByText(/Disabled since .*: sells accounts/).waitFor()
+    expect(await service.verify(token)).toBe(401)
+    await page.getByText('No session: the user is not signed in').waitFor()
+
+    await page.reload()
+    await enter(page)
+    await page.getByRole('cell', { name: 'service:desk' }).first().waitFor()
+    await page.getByRole('button', { name: 'Enable' }).click()
+    await dialog.getByRole('button', { name: 'Enable' }).click()
+    await page.getByText('May sign in').waitFor()
+    expect(unexpected(complaints)).toEqual([])
+  })
+
+  test('a token that may only read is told so, and nothing is lost', async () => {
+    const { userId, token } = await service.signIn('viewed')
+    const { page } = await open()
+    await enter(page, service.tokens.read)
+    await openUser(page, userId)
+    await page.getByText('needs a token with the scope wechat').waitFor()
+    await page.getByRole('button', { name: 'Disable' }).click()
+    await page.getByRole('dialog').getByLabel('Reason').fill('a try')
+    await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).click()
+    await page.getByRole('alert').getByText('This token may not do this.').waitFor()
+    expect(await page.getByRole('dialog').getByLabel('Reason').inputValue()).toBe('a try')
+    expect(await service.verify(token)).toBe(204)
+  })
+
+  test('says what it looked for when there is no such user, and puts nothing that was typed into an address', async () => {
+    const { page, complaints } = await open()
+    await enter(page)
+    const addresses: string[] = []
+    page.on('request', (request) => addresses.push(request.url()))
+    await page.getByRole('textbox').fill('13800138000')
+    await page.getByRole('button', { name: 'Find' }).click()
+    await page.getByText('Looked up as: phone number, your own id.').waitFor()
+    expect([...addresses, page.url()].join()).not.toContain('13800138000')
+    expect(unexpected(complaints)).toEqual([])
+  })
+
+  test('makes one user of two with one unionid, by the decision of a person', async () => {
+    const { kept } = await service.makeConflict('twice')
+    const { page, complaints } = await open()
+    await enter(page)
+    await page.getByRole('link', { name: 'Conflicts' }).click()
+    await page.getByText('Are these two users one person?').first().waitFor()
+    const side = page.locator('.columns > div', { hasText: kept })
+    await side.getByRole('button', { name: 'Yes, keep this one' }).click()
+    await page.getByRole('dialog').getByText(`${kept} stays`).waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Merge' }).click()
+    await page.locator('.columns').waitFor({ state: 'detached' })
+    await page.getByText('No conflict.').waitFor()
+    expect(unexpected(complaints)).toEqual([])
+  })
+
+  test('shows who did what to whom, newest first, and what the service needs', async () => {
+    const { userId } = await service.signIn('eventful')
+    const { page, complaints } = await open()
+    await enter(page)
+    await page.getByRole('link', { name: 'Events' }).click()
+    await expect
+      .poll(async () => {
+        await page.getByLabel('Kind').selectOption('sign_out')
+        await page.getByLabel('Kind').selectOption('sign_in')
+        return page.getByRole('link', { name: userId.slice(0, 13) }).count()
+      })
+      .toBeGreaterThan(0)
+    await page.getByRole('link', { name: 'Health' }).click()
+    await page.getByText('wx0000000000000001').first().waitFor()
+    expect(unexpected(complaints)).toEqual([])
+  })
+
+  test('works by keyboard alone: a question starts at Cancel, and Escape leaves it', async () => {
+    const { userId, token } = await service.signIn('typist')
+    const { page } = await open()
+    await enter(page)
+    await openUser(page, userId)
+    await page.getByRole('button', { name: 'Disable' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog').waitFor()
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Cancel')
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    expect(await service.verify(token)).toBe(204)
+  })
+
+  test('speaks Chinese to a browser that does, and the other language after a click', async () => {
+    const { page } = await open({ locale: 'zh-CN' })
+    await page.getByRole('heading', { name: '输入服务令牌' }).waitFor()
+    await page.getByRole('button', { name: 'English' }).click()
+    await page.getByRole('heading', { name: 'Type a service token' }).waitFor()
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe('en')
+  })
+
+  test.each([
+    ['wide and light', { colorScheme: 'light' as const }],
+    ['narrow and dark', { ...NARROW, colorScheme: 'dark' as const }],
+  ])('has no serious finding of axe and nothing that scrolls sideways, %s', async (name, options) => {
+    const { userId } = await service.signIn('seen', { model: 'iPhone 15 Pro', system: 'iOS 18.2' })
+    await service.makeConflict(`seen ${name}`)
+    const { page } = await open(options)
+    await lookAt(page)
+    await enter(page)
+    for (const hash of ['#/', `#/users/${userId}`, '#/events', '#/conflicts', '#/health']) {
+      await page.evaluate((target) => {
+        location.hash = target
+      }, hash)
+      await page.locator('main h2').first().waitFor()
+      await page.waitForLoadState('networkidle')
+      await lookAt(page)
+    }
+  })
+
+  async function lookAt(page: Page): Promise<void> {
+    await page.evaluate(axe.source)
+    const serious = await page.evaluate(async () => {
+      const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run()
+      return violations
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+    })
+    expect(serious).toEqual([])
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true)
+  }
+})
