@@ -28,7 +28,7 @@ describe('login-button', () => {
 
   beforeEach(async () => {
     // Compiling the component makes this process late, which is no reason to refuse the phone.
-    service = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+    service = await startService('embedded')
     device = createDevice({
       link: localLink(service.world),
       appid: service.world.apps[0]?.appid ?? '',

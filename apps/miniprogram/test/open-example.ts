@@ -35,7 +35,7 @@ export async function startDemo(
       await app.register(demo)
     },
     // As in the demonstration: a machine that is late is no reason to refuse these phones.
-    { sockets, maxEventLoopDelayMs: 0 },
+    { sockets },
   )
 }
 

@@ -143,7 +143,7 @@ test('the demonstration, whose phones keep the process busy, never answers overl
 })
 
 test('a process that cannot keep up says so, and stays alive', async () => {
-  const { app } = await startService('embedded')
+  const { app } = await startService('embedded', () => {}, { refusesWhenBusy: true })
   let answer = await app.inject('/readyz')
   await vi.waitFor(
     async () => {

@@ -27,7 +27,6 @@ async function start() {
     phones: { store: phones },
     openSessions: () => ({ sessions, accessTokens: null }),
     // Phones and service share this process, and make it late on a busy machine.
-    maxEventLoopDelayMs: 0,
   })
   onTestFinished(async () => {
     await service.close()

@@ -11,7 +11,7 @@ test.skipIf(!isAvailable('shared'))(
     const env = await environment('shared')
     const { appid } = DEMO_APP
     const { push } = parseConfig({ WECHAT_EMULATOR: 'on', WECHAT_PUSH: JSON.stringify({ [appid]: SECRETS }) })
-    const deps = { push, maxEventLoopDelayMs: 0 }
+    const deps = { push }
     const told = await startService(env, undefined, deps)
     const other = await startService(env, undefined, deps)
     const { pushes } = other.world

@@ -43,7 +43,7 @@ export interface Service {
 export async function startService(
   column: Column | Record<string, string>,
   routes: (app: FastifyInstance) => unknown = () => {},
-  deps: Partial<AppDeps> = {},
+  { refusesWhenBusy = false, ...deps }: Partial<AppDeps> & { refusesWhenBusy?: boolean } = {},
   watch: (stores: Stores) => Stores = (stores) => stores,
 ): Promise<Service> {
   const world = createWorld()
@@ -59,6 +59,8 @@ export async function startService(
     wechatApiBaseUrl: wechat.baseUrl,
     now: () => world.clock.now(),
     log,
+    // A busy machine is not what a test is about, unless it says so.
+    ...(!refusesWhenBusy && { maxEventLoopDelayMs: 0 }),
     ...deps,
   })
   await routes(app)

@@ -114,6 +114,7 @@ export const weappAuth = fp(
       onSignIn = () => {},
       rateLimits = {},
       health = true,
+      outageLog = createOutageLog(),
       now = Date.now,
     } = options
     checkApps(apps)
@@ -138,7 +139,7 @@ export const weappAuth = fp(
         })
       : null
     const record = options.events
-      ? await (await import('./events/open-events.ts')).openEvents(app, { ...options.events, now })
+      ? await (await import('./events/open-events.ts')).openEvents(app, { ...options.events, now, outageLog })
       : () => {}
     const sessions = createSessions({
       store,
@@ -150,7 +151,7 @@ export const weappAuth = fp(
       now,
     })
 
-    await app.register(countedFailures, { outageLog: options.outageLog ?? createOutageLog() })
+    await app.register(countedFailures, { outageLog })
     await app.register(guardedRequests, { sessions })
     const sockets = options.sockets
       ? await (await import('./sockets/register-sockets.ts')).registerSockets(app, {

@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest'
 const PACKAGES = join(import.meta.dirname, '../..')
 const ROOT = join(PACKAGES, '..')
 /** What a project that installs the package has beside it. No ioredis: it is an optional peer. */
-const INSTALLED = ['fastify', 'fastify-plugin', 'kysely', 'ajv', '@fastify/rate-limit']
+const INSTALLED = ['fastify', 'fastify-plugin', 'kysely', 'ajv', 'typebox', '@fastify/rate-limit']
 
 const PROGRAM = `
 import Fastify from 'fastify'

@@ -46,7 +46,6 @@ async function start(answer: Answer) {
   const service = await startService(await environment('embedded'), routes, {
     onSignIn: hook.onSignIn,
     // Phones, program and service share this process, and make it late on a busy machine.
-    maxEventLoopDelayMs: 0,
   })
   const appid = service.world.apps[0]?.appid ?? ''
   const signIn = async (change: Record<string, unknown> = {}, user = 'alice') => {

@@ -69,7 +69,7 @@ describe('the OpenAPI document', () => {
 })
 
 test('/openapi.json and /docs need no token, and the page loads nothing from elsewhere', async () => {
-  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  const { app } = await startService('embedded')
   const service = { host: '127.0.0.1', port: 0, tokens: [] }
   const servers = { redisUrl: 'elsewhere', databaseUrl: 'elsewhere', dataDir: 'nowhere' }
   const api = await openServiceApi({ ...servers, service }, app, pino({ level: 'silent' }))

@@ -14,11 +14,8 @@ export async function startCounted(
   const metrics = createMetrics()
   onTestFinished(() => metrics.close())
   const rateLimits = { ...(o.limit !== undefined && { signInsPerMinute: o.limit }) }
-  const service = await startService(
-    column,
-    routes,
-    { beforeRoutes: metrics.watch, rateLimits, maxEventLoopDelayMs: 0 },
-    (stores) => observeStores({ ...stores, users: { ...stores.users, ...o.users } }, metrics.cache),
+  const service = await startService(column, routes, { beforeRoutes: metrics.watch, rateLimits }, (stores) =>
+    observeStores({ ...stores, users: { ...stores.users, ...o.users } }, metrics.cache),
   )
   return { service, text: () => metrics.text() }
 }

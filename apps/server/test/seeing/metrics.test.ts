@@ -163,7 +163,7 @@ test('GET /metrics is on the listener of the service API, for a token with the s
   const { tokens, text } = makeTokens()
   const metrics = createMetrics()
   onTestFinished(() => metrics.close())
-  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  const { app } = await startService('embedded')
   const service = { host: '127.0.0.1', port: 0, tokens: parseServiceTokens(text) }
   const servers = { redisUrl: 'elsewhere', databaseUrl: 'elsewhere', dataDir: 'nowhere' }
   const api = await openServiceApi({ ...servers, service }, app, pino({ level: 'silent' }), { metrics })

@@ -115,7 +115,7 @@ async function startTraced(o: { endpoint?: string; log?: FastifyBaseLogger } = {
       throw new Error('the database refused the row of canary')
     })
   }
-  const deps = { beforeRoutes: seeing.beforeRoutes, maxEventLoopDelayMs: 0 } as const
+  const deps = { beforeRoutes: seeing.beforeRoutes } as const
   const service = await startService('embedded', routes, deps, seeing.observe)
   return {
     service,

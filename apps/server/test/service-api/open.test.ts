@@ -17,7 +17,7 @@ const log = pino({ level: 'silent' })
 const SERVERS = { redisUrl: 'redis://127.0.0.1', databaseUrl: 'postgres://127.0.0.1/x' }
 
 test('the listener is there where it is configured, lets tokens in, and is gone after close', async () => {
-  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  const { app } = await startService('embedded')
   const { tokens, text } = makeTokens()
   const port = await findFreePort()
   const service = { host: '127.0.0.1', port, tokens: parseServiceTokens(text) }
@@ -40,7 +40,7 @@ test('the listener is there where it is configured, lets tokens in, and is gone 
 })
 
 test('without a listener and with both stores elsewhere nothing is opened', async () => {
-  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  const { app } = await startService('embedded')
   const dataDir = newFolder()
   const opened = await openServiceApi({ ...SERVERS, service: null, dataDir }, app, log)
   expect(opened.address).toBeNull()
@@ -49,7 +49,7 @@ test('without a listener and with both stores elsewhere nothing is opened', asyn
 })
 
 test('with embedded stores an operator gets in by a socket of this user alone, and what they do bears their name', async () => {
-  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  const { app } = await startService('embedded')
   const { id } = await app.weappAuth.createUser()
   const dataDir = newFolder()
   const socketPath = operatorSocketOf(dataDir)
@@ -71,7 +71,7 @@ test('with embedded stores an operator gets in by a socket of this user alone, a
 })
 
 test('a folder in which no socket can be made is a warning, and stops nothing', async () => {
-  const { app } = await startService('embedded', () => {}, { maxEventLoopDelayMs: 0 })
+  const { app } = await startService('embedded')
   const lines: string[] = []
   const heard = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) })
   const dataDir = join(newFolder(), 'x'.repeat(120))

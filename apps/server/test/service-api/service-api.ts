@@ -52,7 +52,7 @@ export async function startServiceApi(
   const service = await startService(
     column,
     () => {},
-    { maxEventLoopDelayMs: 0, log },
+    { log },
     (stores) => {
       onStores(stores)
       return { ...stores, users: wrapUsers(stores.users) }

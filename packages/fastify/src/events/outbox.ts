@@ -33,6 +33,8 @@ export interface OutboxDeps {
   /** Milliseconds since 1970. */
   now: () => number
   warn: (fields: object, message: string) => void
+  /** Says that the store is away, unless the log has said so in this second already. */
+  warnAway: (reason: string, message: string) => void
 }
 
 /**
@@ -40,7 +42,7 @@ export interface OutboxDeps {
  *
  * @returns what ends it; what is being delivered by then may be delivered once more, by another process
  */
-export function startOutbox({ queue, onEvent, now, warn }: OutboxDeps): () => Promise<void> {
+export function startOutbox({ queue, onEvent, now, warn, warnAway }: OutboxDeps): () => Promise<void> {
   const busy = new Set<Promise<void>>()
   let isStopped = false
   let failuresInARow = 0
@@ -68,7 +70,7 @@ export function startOutbox({ queue, onEvent, now, warn }: OutboxDeps): () => Pr
         if (isFailing()) await pause(Math.min(MAX_PAUSE_MS, 1_000 * 2 ** (failuresInARow - FAILURES_IN_A_ROW)))
         else if (taken.length < free || free <= 0) await pause(LOOK_EVERY_MS)
       } catch (error) {
-        if (!isStoreAway) warn({ reason: reasonOf(error) }, 'events to deliver cannot be read, trying again')
+        if (!isStoreAway) warnAway(reasonOf(error), 'events to deliver cannot be read, trying again')
         isStoreAway = true
         await pause(LOOK_AGAIN_MS)
       }

@@ -14,6 +14,9 @@ const MAX_EVENTS = 10_000
  * user's id is replaced in all of them: see {@link FORGET_AFTER_MS}.
  */
 const MAX_AGE_MS = 45_000
+/** How long a stop waits for events to be written: less where the store is known to be away, and stops take a second as it is. */
+const STOP_MS = 1_000
+const STOP_AWAY_MS = 200
 /** How long after an erasure the id of its user is replaced. */
 export const FORGET_AFTER_MS = 60_000
 
@@ -23,7 +26,7 @@ export type RecordEvent = (event: NewEvent) => void
 /** Events that are written in batches, after whatever caused them was answered. */
 export interface Recorder {
   record: RecordEvent
-  /** Writes what is remembered, in one attempt. */
+  /** Writes what is remembered, in one attempt of a second at most. */
   close(): Promise<void>
 }
 
@@ -32,11 +35,13 @@ export interface RecorderDeps {
   store: Pick<EventStore, 'append'>
   /** Milliseconds since 1970. */
   now: () => number
-  warn: (fields: { reason?: string; lost?: number }, message: string) => void
+  warn: (fields: { lost: number }, message: string) => void
+  /** Says that the store is away, unless the log has said so in this second already. */
+  warnAway: (reason: string, message: string) => void
 }
 
 /** Remembers events until the store has them. A store that is away costs no more than memory for {@link MAX_EVENTS}. */
-export function createRecorder({ store, now, warn }: RecorderDeps): Recorder {
+export function createRecorder({ store, now, warn, warnAway }: RecorderDeps): Recorder {
   /** Oldest first. */
   let remembered: { event: AuthEvent; sinceMs: number }[] = []
   /** Since the last line of the log about it. */
@@ -61,14 +66,19 @@ export function createRecorder({ store, now, warn }: RecorderDeps): Recorder {
 
     async close() {
       clearTimeout(timer)
-      await writing
-      clearTimeout(timer)
-      // Not started again: the store is closed next.
-      timer = undefined
-      if (remembered.length > 0) await writeAll().catch(tell)
+      const late = new Promise((resolve) => setTimeout(resolve, isAway ? STOP_AWAY_MS : STOP_MS).unref())
+      await Promise.race([writeLast(), late])
       if (remembered.length > 0) lost += remembered.length
       if (lost > 0) warn({ lost }, 'events could not be written before the stop, and are lost')
     },
+  }
+
+  async function writeLast(): Promise<void> {
+    await writing
+    clearTimeout(timer)
+    // Not started again: the store is closed next.
+    timer = undefined
+    if (remembered.length > 0) await writeAll().catch(tell)
   }
 
   function write(): void {
@@ -117,7 +127,7 @@ export function createRecorder({ store, now, warn }: RecorderDeps): Recorder {
 
   /** Once for each time that the store is away. */
   function tell(error: unknown): void {
-    if (!isAway) warn({ reason: (error as Error).message }, 'events cannot be written, trying again')
+    if (!isAway) warnAway((error as Error).message, 'events cannot be written, trying again')
     isAway = true
   }
 }

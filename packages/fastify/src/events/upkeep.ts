@@ -15,7 +15,8 @@ export interface UpkeepDeps {
   days: number
   /** Milliseconds since 1970. */
   now: () => number
-  warn: (fields: { reason: string }, message: string) => void
+  /** Says that the store is away, unless the log has said so in this second already. */
+  warnAway: (reason: string, message: string) => void
 }
 
 /**
@@ -23,7 +24,7 @@ export interface UpkeepDeps {
  *
  * @returns what ends it
  */
-export function startUpkeep({ store, days, now, warn }: UpkeepDeps): () => void {
+export function startUpkeep({ store, days, now, warnAway }: UpkeepDeps): () => void {
   let isStopped = false
   let timer = setTimeout(run, EVERY_MS).unref()
   return () => {
@@ -33,7 +34,7 @@ export function startUpkeep({ store, days, now, warn }: UpkeepDeps): () => void 
 
   function run(): void {
     work()
-      .catch((error: Error) => warn({ reason: error.message }, 'old events were not deleted yet'))
+      .catch((error: Error) => warnAway(error.message, 'old events were not deleted yet'))
       .finally(() => {
         if (!isStopped) timer = setTimeout(run, EVERY_MS).unref()
       })

@@ -32,6 +32,7 @@ async function open() {
       },
       now: () => Date.now(),
       warn: (fields, message) => warnings.push([fields as Record<string, unknown>, message]),
+      warnAway: (reason, message) => warnings.push([{ reason }, message]),
     })
     onTestFinished(stop)
     return stop

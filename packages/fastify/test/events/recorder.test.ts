@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createRecorder } from '../../src/events/recorder.ts'
+import { createRecorder, type Recorder } from '../../src/events/recorder.ts'
 import { ApiError, type AuthEvent } from '../../src/index.ts'
 
 const away = () => new ApiError('store_unavailable', 'away')
@@ -20,6 +20,7 @@ function open() {
     },
     now: () => Date.now(),
     warn: (fields, message) => warnings.push([fields, message]),
+    warnAway: (reason, message) => warnings.push([{ reason }, message]),
   })
   const record = (count: number, userId = 'u') => {
     for (let i = 0; i < count; i++) recorder.record({ type: 'sign_in', by: 'user', userId, data: { i } })
@@ -130,4 +131,27 @@ describe('events that are recorded', () => {
     await recorder.close()
     expect(warnings.at(-1)?.[0]).toEqual({ lost: 3 })
   })
+
+  it('are waited for at the stop for a second, and hardly at all when the store is known to be away', async () => {
+    const present = open()
+    present.whenAppending(() => new Promise(() => {}))
+    present.record(1)
+    expect(await timeToStop(present.recorder)).toBe(1_000)
+    expect(present.warnings).toEqual([[{ lost: 1 }, expect.any(String)]])
+
+    const gone = open()
+    gone.whenAppending(() => Promise.reject(away()))
+    gone.record(1)
+    await vi.advanceTimersByTimeAsync(1_000)
+    gone.whenAppending(() => new Promise(() => {}))
+    expect(await timeToStop(gone.recorder)).toBe(200)
+  })
 })
+
+/** In milliseconds. */
+async function timeToStop(recorder: Recorder): Promise<number> {
+  const startMs = performance.now()
+  const stopped = recorder.close().then(() => performance.now() - startMs)
+  await vi.advanceTimersByTimeAsync(3_000)
+  return stopped
+}
