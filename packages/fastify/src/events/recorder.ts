@@ -4,7 +4,9 @@ import { createEventId } from './event-id.ts'
 import type { EventStore } from './event-store.ts'
 
 /** An event is written so soon after it happened; a process that is killed loses no more than this. */
-const WRITE_AFTER_MS = 1_000
+const WRITE_AFTER_MS = 250
+/** How long after an attempt that failed the next one is made. */
+const TRY_AGAIN_MS = 1_000
 /** Events that one call of the store writes. */
 const BATCH = 1_000
 /** About 5 MB. What comes beyond them, while the store is away, is lost and counted. */
@@ -14,9 +16,8 @@ const MAX_EVENTS = 10_000
  * user's id is replaced in all of them: see {@link FORGET_AFTER_MS}.
  */
 const MAX_AGE_MS = 45_000
-/** How long a stop waits for events to be written: less where the store is known to be away, and stops take a second as it is. */
-const STOP_MS = 1_000
-const STOP_AWAY_MS = 200
+/** How long a stop waits for the last events to be written. Where the store is known to be away they are not tried again. */
+const STOP_MS = 300
 /** How long after an erasure the id of its user is replaced. */
 export const FORGET_AFTER_MS = 60_000
 
@@ -26,7 +27,7 @@ export type RecordEvent = (event: NewEvent) => void
 /** Events that are written in batches, after whatever caused them was answered. */
 export interface Recorder {
   record: RecordEvent
-  /** Writes what is remembered, in one attempt of a second at most. */
+  /** Writes what is remembered, in one attempt of 300 ms at most. */
   close(): Promise<void>
 }
 
@@ -66,8 +67,8 @@ export function createRecorder({ store, now, warn, warnAway }: RecorderDeps): Re
 
     async close() {
       clearTimeout(timer)
-      const late = new Promise((resolve) => setTimeout(resolve, isAway ? STOP_AWAY_MS : STOP_MS).unref())
-      await Promise.race([writeLast(), late])
+      const late = new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())
+      if (!isAway) await Promise.race([writeLast(), late])
       if (remembered.length > 0) lost += remembered.length
       if (lost > 0) warn({ lost }, 'events could not be written before the stop, and are lost')
     },
@@ -90,7 +91,8 @@ export function createRecorder({ store, now, warn, warnAway }: RecorderDeps): Re
       }, tell)
       .finally(() => {
         writing = null
-        timer = remembered.length > 0 ? setTimeout(write, WRITE_AFTER_MS).unref() : undefined
+        const waitMs = isAway ? TRY_AGAIN_MS : WRITE_AFTER_MS
+        timer = remembered.length > 0 ? setTimeout(write, waitMs).unref() : undefined
       })
   }
 
