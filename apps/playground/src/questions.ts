@@ -5,8 +5,8 @@ export const QUESTIONS: readonly { ask: Text; answer: Text; story: string }[] = 
   {
     ask: { zh: 'token 在哪里？', en: 'Where does the token live?' },
     answer: {
-      zh: '在手机的本地存储里，只此一处。服务器存的是它的 SHA-256，数据库泄露了也登录不了。',
-      en: 'In the phone’s storage and nowhere else. The server keeps its SHA-256, so a leaked database lets nobody in.',
+      zh: '只存在手机的本地存储里，每个请求用 Authorization 头带上它。服务器的数据库只存它的 SHA-256，泄露了也登录不了。',
+      en: 'In the phone’s storage and nowhere else; each request sends it in its Authorization header. The server’s database has its SHA-256 only, so a leaked database lets nobody in.',
     },
     story: 'first',
   },

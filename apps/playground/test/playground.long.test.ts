@@ -55,6 +55,14 @@ describe.skipIf(chromium === null && !process.env.CI)('the playground', { timeou
     await expect.poll(() => outlineOfPage(page), { message: STALE }).toEqual(outlineOfRecording(id, false))
   })
 
+  test('a story that is over plays again', async () => {
+    const { page } = await open('renewal')
+    await untilTold(page)
+    await page.getByRole('button', { name: '再播一遍' }).click()
+    await page.getByRole('button', { name: '暂停' }).waitFor()
+    await untilTold(page)
+  })
+
   test('every row is an entry of a ledger, and every entry that matters has a row', async () => {
     const before = await ledgerOf(demonstration)
     const { page } = await open('kicked')

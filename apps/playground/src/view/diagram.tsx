@@ -27,6 +27,10 @@ export function Diagram({ rows, view, stage, isNarrow }: DiagramProps) {
   useLayoutEffect(() => {
     if (isFollowing) toEnd()
   }, [rows.length, isFollowing])
+  // Another story begins at its own first row, wherever the reader had scrolled to.
+  useLayoutEffect(() => {
+    if (rows.length === 0) follow(true)
+  }, [rows.length])
   const onScroll = () => {
     const { scrollTop, clientHeight, scrollHeight } = list.current as HTMLDivElement
     follow(scrollHeight - scrollTop - clientHeight < AT_END_PX)

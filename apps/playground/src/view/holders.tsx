@@ -18,7 +18,7 @@ export function Holders({ view, stage }: { view: View; stage: Stage }) {
   return (
     <section class="holders" aria-label={say(TEXTS.holdings)}>
       <h2>
-        {say(TEXTS.holdings)} <small>{say(TEXTS.holdingsHint)}</small>
+        {say(TEXTS.holdings)} <small>{say(row ? TEXTS.holdingsThen : TEXTS.holdingsHint)}</small>
       </h2>
       {LIFELINES.map((lifeline) => (
         <div key={lifeline} class={`holder ${lifeline}`}>

@@ -28,8 +28,12 @@ export function TopBar({ stage, player, view }: PageProps) {
     if (stage.comparing.value === isComparing) return
     stage.comparing.value = isComparing
     view.selectedKey.value = null
+    await again()
+  }
+  const again = async () => {
     if (await player.start(scenario.id)) await player.play()
   }
+  const canCompare = stage.canCompare(scenario)
   return (
     <header class="top">
       <h1>weapp-auth</h1>
@@ -55,10 +59,9 @@ export function TopBar({ stage, player, view }: PageProps) {
           <IconButton name={say(TEXTS.pause)} icon="M5 3v10M11 3v10" onClick={() => player.pause()} />
         ) : (
           <IconButton
-            name={say(TEXTS.play)}
+            name={say(isAtEnd ? TEXTS.playAgain : TEXTS.play)}
             icon="M4 2v12l9-6z"
-            isDisabled={isAtEnd}
-            onClick={() => void player.play()}
+            onClick={() => void (isAtEnd ? again() : player.play())}
           />
         )}
         <IconButton
@@ -92,7 +95,8 @@ export function TopBar({ stage, player, view }: PageProps) {
         <button
           type="button"
           aria-pressed={stage.comparing.value}
-          disabled={!stage.canCompare(scenario)}
+          disabled={!canCompare}
+          title={canCompare ? undefined : say(TEXTS.notCompared)}
           onClick={() => void compare(true)}
         >
           {say(TEXTS.theirs)}

@@ -17,7 +17,7 @@ export function showControl(entry: LedgerEntry): Shown | null {
     case 'fault.set':
       return { ...base, label: faultOf(entry) }
     case 'fault.cleared':
-      return { ...base, label: { zh: '故障排除', en: 'the fault is gone' } }
+      return { ...base, label: { zh: '故障解除', en: 'the fault is gone' } }
     case 'network':
       return entry.online
         ? { ...base, label: { zh: '手机有网了', en: 'the phone is online' } }
