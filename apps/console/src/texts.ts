@@ -126,6 +126,8 @@ export const TEXTS = {
   userStore: { zh: '用户存储', en: 'User store' },
   answers: { zh: '正常', en: 'Answers' },
   away: { zh: '没有回答', en: 'Does not answer' },
+  keyRing: { zh: '密钥环', en: 'Key ring' },
+  seals: { zh: '加密用这一把', en: 'this one seals' },
   apps: { zh: '小程序', en: 'Mini-programs' },
   secretInUse: { zh: '在用的 appSecret', en: 'appSecret in use' },
   secretOf: { zh: '第 {n} 个，共 {m} 个', en: 'number {n} of {m}' },

@@ -162,6 +162,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
       .toBeGreaterThan(0)
     await page.getByRole('link', { name: 'Health' }).click()
     await page.getByText('wx0000000000000001').first().waitFor()
+    await page.getByText('this one seals').waitFor()
     expect(unexpected(complaints)).toEqual([])
   })
 

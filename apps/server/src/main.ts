@@ -66,7 +66,7 @@ async function main(): Promise<void> {
   closers.push(() => app.close())
   await emulation?.mount(app)
   const address = await app.listen({ host: config.host, port: config.port })
-  const parts = { metrics: seeing?.metrics ?? undefined, openUpkeep: stores.openUpkeep }
+  const parts = { metrics: seeing?.metrics ?? undefined, openUpkeep: stores.openUpkeep, ring: stores.ring }
   const service = await openServiceApi(config, app, log, parts)
   closers.push(service.close)
   const takeApps: TakeSecrets =

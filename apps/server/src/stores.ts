@@ -17,6 +17,7 @@ import {
   createSqlPhoneStore,
   createSqlUserStore,
   type EventsOptions,
+  type KeyMark,
   migrateUsers,
   type OutageLog,
   openSqliteUsers,
@@ -59,6 +60,8 @@ export interface Stores {
   unusable: Promise<Error>
   /** Checks another key ring against the users' database; see {@link TakeSecrets}. */
   takeKeyRing: TakeSecrets
+  /** The key ring in use; the first key seals. */
+  ring(): readonly KeyMark[]
   /** Work on the users' database as a whole, for operators; loaded on demand. */
   openUpkeep(): Promise<Upkeep>
   close(): Promise<void>
@@ -123,6 +126,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     avatars: await openAvatars(config),
     unusable: users.unusable,
     takeKeyRing: take(users, (message) => log.warn(message)),
+    ring: () => vault.ring,
     openUpkeep: async () => {
       const { createUpkeep } = await import('./upkeep/upkeep.ts')
       return createUpkeep({ db: users.db, vault, events, appids: config.apps.map(({ appid }) => appid) })

@@ -6,6 +6,7 @@ import { TEXTS } from '../texts.ts'
 interface Health {
   stores: Record<'sessions' | 'users', 'up' | 'down'>
   apps: { appid: string; secrets: number; secretInUse: number | null; accessTokenExpiresIn: number | null }[]
+  keyRing: { kid: string; fingerprint: string }[]
   /** `outcome`: `ok`, `refused` with an errcode, or the code of the problem when there was no answer. */
   wechat: { operation: string; outcome: string; errcode?: number; count: number }[]
 }
@@ -27,7 +28,7 @@ export function HealthView() {
   )
 }
 
-function Facts({ of: { stores, apps, wechat } }: { of: Health }) {
+function Facts({ of: { stores, apps, keyRing, wechat } }: { of: Health }) {
   return (
     <>
       <section>
@@ -36,6 +37,17 @@ function Facts({ of: { stores, apps, wechat } }: { of: Health }) {
           <Store state={stores.sessions} />
           <dt>{say(TEXTS.userStore)}</dt>
           <Store state={stores.users} />
+          <dt>{say(TEXTS.keyRing)}</dt>
+          <dd>
+            {keyRing.map(({ kid, fingerprint }, index) => (
+              <p key={kid}>
+                <code>
+                  {kid} {fingerprint.slice(0, 12)}
+                </code>{' '}
+                {index === 0 && <span class="quiet">{say(TEXTS.seals)}</span>}
+              </p>
+            ))}
+          </dd>
         </dl>
       </section>
       <section>

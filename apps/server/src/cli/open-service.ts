@@ -29,7 +29,7 @@ export async function openService(config: Config, command: Command): Promise<Ope
   const stores = await openStores(config, log)
   try {
     const app = await buildApp({ ...config, ...stores, log })
-    const api = await buildServiceApi({ weappAuth: app.weappAuth, identify: identifyOperator, log })
+    const api = await buildServiceApi({ weappAuth: app.weappAuth, identify: identifyOperator, ring: stores.ring, log })
     return {
       async send(method, path, body) {
         const headers = { [OPERATOR_HEADER]: operatorName() }

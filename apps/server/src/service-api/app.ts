@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { ApiError, useStrictJson, type WeappAuth } from '@weapp-auth/fastify'
+import { ApiError, type KeyMark, useStrictJson, type WeappAuth } from '@weapp-auth/fastify'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { closeGracefully } from '../closing.ts'
 import { securityHeaders } from '../security-headers.ts'
@@ -24,6 +24,8 @@ export interface ServiceApiDeps {
   identify: Identify
   /** Work on the users' database as a whole. Only for the operator's own socket; default: no such routes. */
   openUpkeep?: () => Promise<Upkeep>
+  /** The key ring in use; the first key seals. Default: none is told. */
+  ring?: () => readonly KeyMark[]
   log: FastifyBaseLogger
   /** Sees the application before its first route. */
   beforeRoutes?: (api: FastifyInstance) => void | Promise<void>
@@ -43,6 +45,7 @@ export async function buildServiceApi({
   weappAuth,
   identify,
   openUpkeep,
+  ring = () => [],
   log,
   beforeRoutes,
 }: ServiceApiDeps): Promise<FastifyInstance> {
@@ -79,7 +82,7 @@ export async function buildServiceApi({
       await v1.register(verifyRoutes, { weappAuth })
       await v1.register(eventsRoutes, { weappAuth })
       await v1.register(conflictsRoutes, { weappAuth })
-      await v1.register(healthRoutes, { weappAuth })
+      await v1.register(healthRoutes, { weappAuth, ring })
       if (openUpkeep) await v1.register((await import('../upkeep/routes.ts')).upkeepRoutes, { openUpkeep })
     },
     { prefix: SERVICE_PREFIX },

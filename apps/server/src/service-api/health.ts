@@ -1,12 +1,19 @@
+import type { KeyMark } from '@weapp-auth/fastify'
 import { countRecentAnswers } from './recent-answers.ts'
 import { object, text } from './schemas.ts'
-import type { ServiceRoutes } from './typed-routes.ts'
+import type { GroupOptions, ServiceRoutes } from './typed-routes.ts'
 
 const upOrDown = { enum: ['up', 'down'] } as const
 const integerOrNull = { type: ['integer', 'null'] } as const
 
+/** What {@link healthRoutes} is given. */
+interface HealthOptions extends GroupOptions {
+  /** The key ring in use; the first key seals. */
+  ring: () => readonly KeyMark[]
+}
+
 /** How the stores are, which appSecrets are in use, and what WeChat has answered. It asks WeChat nothing. */
-export const healthRoutes: ServiceRoutes = async (api, { weappAuth }) => {
+export const healthRoutes: ServiceRoutes<HealthOptions> = async (api, { weappAuth, ring }) => {
   const answers = countRecentAnswers()
   api.addHook('onClose', async () => answers.close())
 
@@ -34,6 +41,11 @@ export const healthRoutes: ServiceRoutes = async (api, { weappAuth }) => {
                 },
               }),
             },
+            keyRing: {
+              type: 'array',
+              description: 'The keys that seal at rest, told by what says nothing about them. The first one seals.',
+              items: object({ kid: text, fingerprint: text }),
+            },
             wechat: {
               type: 'array',
               description: 'What WeChat answered this process in the last hour, the most frequent first.',
@@ -54,6 +66,7 @@ export const healthRoutes: ServiceRoutes = async (api, { weappAuth }) => {
           ...app,
           accessTokenExpiresIn: accessTokenTtlMs === null ? null : Math.floor(accessTokenTtlMs / 1000),
         })),
+        keyRing: [...ring()],
         wechat: answers.list(),
       }
     },

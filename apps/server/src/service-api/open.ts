@@ -1,3 +1,4 @@
+import type { KeyMark } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Config } from '../config.ts'
 import type { Metrics } from '../seeing/metrics.ts'
@@ -20,6 +21,8 @@ export interface ServiceApiParts {
   metrics?: Metrics | undefined
   /** For the command line. */
   openUpkeep?: () => Promise<Upkeep>
+  /** The key ring in use. */
+  ring?: () => readonly KeyMark[]
 }
 
 /**
@@ -33,11 +36,11 @@ export async function openServiceApi(
   { service, redisUrl, databaseUrl, dataDir }: Pick<Config, 'service' | 'redisUrl' | 'databaseUrl' | 'dataDir'>,
   app: FastifyInstance,
   log: FastifyBaseLogger,
-  { metrics, openUpkeep }: ServiceApiParts = {},
+  { metrics, openUpkeep, ring }: ServiceApiParts = {},
 ): Promise<OpenServiceApi> {
   const build = async (identify: Identify, forOperator: Pick<ServiceApiDeps, 'openUpkeep'> = {}) => {
     const { buildServiceApi } = await import('./app.ts')
-    return buildServiceApi({ weappAuth: app.weappAuth, identify, ...forOperator, log })
+    return buildServiceApi({ weappAuth: app.weappAuth, identify, ...forOperator, ...(ring && { ring }), log })
   }
   const closers: (() => Promise<void>)[] = []
   // With both stores elsewhere several processes may share the folder, and the command line opens the stores itself.

@@ -62,6 +62,7 @@ export async function startServiceApi(
   const serviceTokens = parseServiceTokens(text)
   const api = await buildServiceApi({
     weappAuth: service.app.weappAuth,
+    ring: () => [{ kid: 'k1', fingerprint: 'f1' }],
     identify: identifyByToken(() => serviceTokens),
     log,
   })
