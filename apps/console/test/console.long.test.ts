@@ -103,7 +103,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     await page.getByRole('cell', { name: 'service:desk' }).first().waitFor()
     await page.getByRole('button', { name: 'Enable' }).click()
     await dialog.getByRole('button', { name: 'Enable' }).click()
-    await page.getByText('May sign in').waitFor()
+    await page.getByText('May sign in', { exact: true }).waitFor()
     expect(unexpected(complaints)).toEqual([])
   })
 
