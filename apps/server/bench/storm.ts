@@ -274,7 +274,8 @@ async function empty(
 
   progress('every phone sends a request')
   await each((phone) => phone.ask())
-  const before = world.ledger.entries().length
+  // Not how many there are: the ledger forgets its oldest entries.
+  const before = world.ledger.entries().at(-1)?.seq ?? 0
   await flush()
   progress('Redis is empty')
   const emptiedMs = performance.now()
@@ -324,7 +325,8 @@ function readCpu({ service, redis, postgres }: Pids) {
 function exchangesByUser(world: World, from: number): number[] {
   const userOf = new Map<unknown, unknown>()
   const exchanges = new Map<unknown, number>()
-  for (const { event, code, user } of world.ledger.entries().slice(from)) {
+  for (const { seq, event, code, user } of world.ledger.entries()) {
+    if (seq <= from) continue
     if (event === 'code.issued') userOf.set(code, user)
     if (event === 'jscode2session') exchanges.set(userOf.get(code), (exchanges.get(userOf.get(code)) ?? 0) + 1)
   }
