@@ -38,6 +38,7 @@ export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
 export { useStrictJson } from './http/plugins/strict-json.ts'
 export { authHeaders, repeatRefusals } from './http/routes/verify.ts'
 export * as schemas from './http/schemas.ts'
+export type { TypedRoutes } from './http/typed-routes.ts'
 export {
   IMPORT_COLUMNS,
   type ImportColumn,
