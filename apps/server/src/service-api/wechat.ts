@@ -48,7 +48,7 @@ export const wechatRoutes: ServiceRoutes = async (api, { weappAuth }) => {
         description:
           'So that signing in with WeChat and signing in with you lead to one account. Nobody loses an identity, and no users are merged.',
         params: userParams,
-        body: object({ appid, code: { type: 'string', maxLength: 128 } }),
+        body: object({ appid, code: text }),
         response: { 204: schemas.NoContent },
       },
     },

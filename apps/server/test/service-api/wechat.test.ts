@@ -39,6 +39,17 @@ test('an account of yours gets a WeChat identity by a code, and nobody loses one
   expect(await ask('POST /users/nobody/identities', { appid, code: 'x' })).toMatchObject({ status: 404 })
 })
 
+test('the rule for a login code is that of a sign-in: up to 256 letters, digits, - and _', async () => {
+  const { ask, service } = await startServiceApi()
+  const appid = service.world.apps[0]?.appid ?? ''
+  const { user } = (await ask('POST /users', {})).data
+  const link = async (code: string) => (await ask(`POST /users/${user.id}/identities`, { appid, code })).data
+  expect(await link('x'.repeat(256))).toMatchObject({ code: 'code_invalid' })
+  for (const code of ['x'.repeat(257), 'a b', '']) {
+    expect(await link(code)).toMatchObject({ code: 'request_invalid', detail: expect.stringContaining('1 to 256') })
+  }
+})
+
 test('a proxy learns whose a request is, with the openid', async () => {
   const { ask, signIn, service, tokens } = await startServiceApi()
   const { userId } = await signIn()
