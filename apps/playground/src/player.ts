@@ -1,4 +1,4 @@
-import { type ReadonlySignal, type Signal, signal } from '@preact/signals'
+import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import type { Scenario } from './scenario.ts'
 import { findScenario, SCENARIOS } from './scenarios.ts'
 import type { Stage } from './stage/stage.ts'
@@ -6,7 +6,7 @@ import type { Stage } from './stage/stage.ts'
 /** Plays scenarios step by step. */
 export interface Player {
   readonly scenario: ReadonlySignal<Scenario>
-  /** How many steps the reader sees; those after it have happened already when the reader went back. */
+  /** How many steps the reader sees, 0 before the first; those after it have happened already when the reader went back. */
   readonly step: ReadonlySignal<number>
   readonly isPlaying: ReadonlySignal<boolean>
   /** A step is being played. */
@@ -16,13 +16,14 @@ export interface Player {
   readonly untilMs: ReadonlySignal<number | null>
   /** Why the last step could not be played. */
   readonly problem: ReadonlySignal<string>
-  /** From the beginning. Resolves with false when another start has taken this one's place. */
+  /** Before the first step of a story. Resolves with false when another start has taken this one's place. */
   start(id: string): Promise<boolean>
   play(): Promise<void>
+  /** From the beginning to the end. */
+  playAgain(): Promise<void>
   pause(): void
   forward(): Promise<void>
   back(): void
-  first(): Promise<void>
   last(): Promise<void>
 }
 
@@ -51,8 +52,8 @@ export function createPlayer(stage: Stage): Player {
     untilMs.value = count < played() ? (endsMs[count - 1] ?? 0) : null
   }
 
-  async function playStep(): Promise<void> {
-    const own = generation
+  async function playStep(own: number): Promise<void> {
+    if (own !== generation) return
     const index = played()
     if (index >= scenario.value.steps.length) return
     isBusy.value = true
@@ -77,7 +78,8 @@ export function createPlayer(stage: Stage): Player {
 
   async function forward(): Promise<void> {
     if (step.value < played()) return show(step.value + 1)
-    busy = busy.then(playStep)
+    const own = generation
+    busy = busy.then(() => playStep(own))
     await busy
   }
 
@@ -91,17 +93,21 @@ export function createPlayer(stage: Stage): Player {
     problem,
     async start(id) {
       const own = ++generation
-      isPlaying.value = false
+      // At once: the reader has chosen this story, and nothing of the one before is to be seen any more.
+      batch(() => {
+        isPlaying.value = false
+        scenario.value = findScenario(id) ?? (SCENARIOS[0] as Scenario)
+        step.value = 0
+        untilMs.value = 0
+        isBusy.value = false
+        problem.value = ''
+      })
+      endsMs = []
       // After the step, or the start, that is under way: phones of two stories must not mix.
       busy = busy.then(async () => {
         if (own !== generation) return
-        scenario.value = findScenario(id) ?? (SCENARIOS[0] as Scenario)
-        endsMs = []
-        step.value = 0
-        untilMs.value = null
-        isBusy.value = false
-        problem.value = ''
         await stage.reset(scenario.value).catch(report)
+        untilMs.value = null
       })
       await busy
       return own === generation
@@ -116,6 +122,9 @@ export function createPlayer(stage: Stage): Player {
       }
       if (own === generation) isPlaying.value = false
     },
+    async playAgain() {
+      if (await player.start(scenario.value.id)) await player.play()
+    },
     pause() {
       isPlaying.value = false
     },
@@ -123,9 +132,6 @@ export function createPlayer(stage: Stage): Player {
     back() {
       isPlaying.value = false
       if (step.value > 1) show(step.value - 1)
-    },
-    async first() {
-      if (await player.start(scenario.value.id)) await forward()
     },
     async last() {
       isPlaying.value = false

@@ -8,7 +8,7 @@ import { toRows } from './timeline/rows.ts'
 /** What the reader looks at; what happens is the stage's. */
 export function createView(stage: Stage, player: Player) {
   const selectedKey = signal<string | null>(null)
-  const openSheet = signal<'controls' | 'details' | null>(null)
+  const openSheet = signal<'controls' | 'details' | 'holders' | null>(null)
   const notice = signal('')
 
   const events = computed<readonly LedgerEvent[]>(() => {

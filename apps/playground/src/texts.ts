@@ -58,6 +58,8 @@ export const TEXTS = {
   isOn: { zh: '关掉：{name}', en: 'Switch off: {name}' },
   controls: { zh: '试一试', en: 'Try it' },
   close: { zh: '关闭', en: 'Close' },
+  times: { zh: '{text}（{n} 次）', en: '{text} ({n} times)' },
+  andMore: { zh: '{text}（另有 {n} 次查询）', en: '{text} (and {n} more)' },
   waiting: { zh: '等待中', en: 'waiting' },
   recordedTitle: { zh: '这是录像', en: 'This is a recording' },
   recorded: {
@@ -68,6 +70,7 @@ export const TEXTS = {
   counters: { zh: '计数', en: 'Counts' },
   logins: { zh: 'wx.login', en: 'wx.login' },
   codes: { zh: '花掉的 code', en: 'codes spent' },
+  wasted: { zh: '白丢的会话', en: 'good sessions lost' },
   failed: { zh: '失败的请求', en: 'failed requests' },
   pending: { zh: '还挂着的', en: 'still pending' },
   broken: { zh: '这一步没有完成：', en: 'This step did not work: ' },

@@ -58,11 +58,11 @@ export function createRecordedStage({ look, load }: RecordedStageDeps): Stage {
         ...step.events.map((event) => ({ atMs: event.atMs, take: () => timeline.add(later(event, shiftMs)) })),
       ].sort((one, other) => one.atMs - other.atMs)
       for (const { atMs, take } of cues) {
-        await until(atMs + shiftMs)
+        await until(atMs + shiftMs, isVoid)
         if (isVoid()) return
         take()
       }
-      await until(step.endMs + shiftMs)
+      await until(step.endMs + shiftMs, isVoid)
     },
   }
 }
@@ -113,7 +113,12 @@ function createPhoneScreen(name: string, { styles, tabs, titles }: RecordedStage
 const SCREEN = `<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>小程序</title>
 <link rel="stylesheet" href="playground/phone.css"><style></style><body></body></html>`
 
-async function until(atMs: number): Promise<void> {
-  const leftMs = atMs - Date.now()
-  if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs))
+/** How soon a reader who has chosen another story sees it. */
+const LOOK_EVERY_MS = 50
+
+/** Waits until then, or until nobody wants it any more. */
+async function until(atMs: number, isVoid: () => boolean): Promise<void> {
+  for (let leftMs = atMs - Date.now(); leftMs > 0 && !isVoid(); leftMs = atMs - Date.now()) {
+    await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, LOOK_EVERY_MS)))
+  }
 }

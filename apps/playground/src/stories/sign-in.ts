@@ -79,19 +79,20 @@ export const SIGN_IN: readonly Scenario[] = [
         },
         actions: [
           { do: 'time', ms: TWO_HOURS, where: 'server' },
-          { do: 'phone-fault', ...A, point: 'wx.request', fault: { delayMs: 1500, times: 1 } },
+          { do: 'phone-fault', ...A, point: 'wx.request', fault: { delayMs: 20_000, times: 1 } },
           { do: 'requests', ...A, count: 1, waits: false },
           { do: 'wait', ms: 100 },
         ],
       },
       {
         say: {
-          zh: '另一个请求得到 401，登录，拿到新 token。之后旧请求的 401 才到：它说的是旧 token，新会话不能丢。',
-          en: 'Another request gets a 401, logs in and has a new token. Then the 401 of the slow one arrives: it is about the old token, and the new session must stay.',
+          zh: '另一个请求得到 401，登录，拿到新 token。20 秒后旧请求的 401 才到：它说的是旧 token，新会话不能丢。',
+          en: 'Another request gets a 401, logs in and has a new token. 20 seconds later the 401 of the slow one arrives: it is about the old token, and the new session must stay.',
         },
         actions: [
           { do: 'requests', ...A, count: 1 },
-          { do: 'wait', ms: 2200 },
+          // On the phone's clock: the slow request arrives after the login however busy the machine is.
+          { do: 'time', ms: 20_000, where: 'phone' },
         ],
       },
     ],

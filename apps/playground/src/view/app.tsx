@@ -55,18 +55,19 @@ export function App(props: PageProps) {
   )
 }
 
-/** What the story says at the step that is shown. */
+/** What the story says at the step that is shown; while it is made ready, what its first step will be. */
 function Story({ player }: { player: Player }) {
   const { id, steps } = player.scenario.value
   const index = player.step.value
   const isOver = index === steps.length && !player.isBusy.value
   const next = SCENARIOS[SCENARIOS.findIndex((scenario) => scenario.id === id) + 1]
-  const step = steps[index - 1]
+  const number = Math.max(index, 1)
+  const step = steps[number - 1]
   return (
     <div class="story" aria-live="polite">
       {step && (
         <>
-          <span class="number">{fill(say(TEXTS.stepOf), { n: index, m: steps.length })}</span>
+          <span class="number">{fill(say(TEXTS.stepOf), { n: number, m: steps.length })}</span>
           <p>
             {say(step.say)}{' '}
             {isOver && next && <a href={`#${next.id}`}>{fill(say(TEXTS.nextStory), { title: say(next.title) })}</a>}
@@ -83,41 +84,37 @@ function Story({ player }: { player: Player }) {
   )
 }
 
-/** On a narrow screen controls and details come from below. */
+/** On a narrow screen controls, details and what everybody holds come from below. */
 function Sheets({ stage, view, player }: PageProps) {
+  const sheets = {
+    controls: { name: TEXTS.controls, content: <ControlsPane stage={stage} /> },
+    details: {
+      name: view.selected.value ? TEXTS.details : TEXTS.questions,
+      content: <Details view={view} player={player} />,
+    },
+    holders: { name: TEXTS.holdings, content: <Holders view={view} stage={stage} /> },
+  }
   const open = view.openSheet.value
-  const details = say(view.selected.value ? TEXTS.details : TEXTS.questions)
   return (
     <>
       <nav class="tabs">
-        <button
-          type="button"
-          aria-expanded={open === 'controls'}
-          onClick={() => (view.openSheet.value = open === 'controls' ? null : 'controls')}
-        >
-          {say(TEXTS.controls)}
-        </button>
-        <button
-          type="button"
-          aria-expanded={open === 'details'}
-          onClick={() => (view.openSheet.value = open === 'details' ? null : 'details')}
-        >
-          {details}
-        </button>
+        {(['controls', 'details', 'holders'] as const).map((id) => (
+          <button
+            key={id}
+            type="button"
+            aria-expanded={open === id}
+            onClick={() => (view.openSheet.value = open === id ? null : id)}
+          >
+            {say(sheets[id].name)}
+          </button>
+        ))}
       </nav>
       {open && (
-        <section class="sheet" aria-label={open === 'controls' ? say(TEXTS.controls) : details}>
+        <section class="sheet" aria-label={say(sheets[open].name)}>
           <button type="button" class="close" onClick={() => (view.openSheet.value = null)}>
             {say(TEXTS.close)}
           </button>
-          {open === 'controls' ? (
-            <ControlsPane stage={stage} />
-          ) : (
-            <>
-              <Details view={view} player={player} />
-              <Holders view={view} stage={stage} />
-            </>
-          )}
+          {sheets[open].content}
         </section>
       )}
     </>

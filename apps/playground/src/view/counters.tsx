@@ -7,11 +7,12 @@ import { countOf } from '../timeline/counts.ts'
 const SHOWN = [
   ['logins', TEXTS.logins],
   ['codes', TEXTS.codes],
+  ['wasted', TEXTS.wasted],
   ['failed', TEXTS.failed],
   ['pending', TEXTS.pending],
 ] as const
 
-/** What people remember of a comparison: four numbers. Those that are worse than ours are marked. */
+/** What people remember of a comparison: five numbers. Those that are worse than ours are marked. */
 export function Counters({ view, track }: { view: View; track: Track }) {
   const counts = countOf(view.eventsOf(track))
   const ours = countOf(view.eventsOf('ours'))

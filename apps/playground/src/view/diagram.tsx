@@ -2,7 +2,7 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Stage } from '../stage/stage.ts'
 import type { View } from '../state.ts'
 import { say } from '../text.ts'
-import { LIFELINE_NAMES, TEXTS } from '../texts.ts'
+import { fill, LIFELINE_NAMES, TEXTS } from '../texts.ts'
 import { KINDS } from '../timeline/kinds.ts'
 import { LIFELINES, type Lifeline, type Row } from '../timeline/row.ts'
 
@@ -115,7 +115,9 @@ function labelOf({ events, kind, label, shape }: Row): string {
   if (kind.startsWith('calls.')) return `${text}: ${count}`
   // Both clocks were moved, and that is one thing.
   if (count === 1 || shape === 'cut') return text
-  return shape === 'there-and-back' ? `${text} +${count - 1}` : `${count} × ${text}`
+  // Small questions to the stores stand with the one beside them.
+  const areAlike = events.every(({ entry }) => entry.event === events[0]?.entry.event)
+  return areAlike ? fill(say(TEXTS.times), { text, n: count }) : fill(say(TEXTS.andMore), { text, n: count - 1 })
 }
 
 function RowPicture({

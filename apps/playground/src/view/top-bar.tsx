@@ -28,10 +28,7 @@ export function TopBar({ stage, player, view }: PageProps) {
     if (stage.comparing.value === isComparing) return
     stage.comparing.value = isComparing
     view.selectedKey.value = null
-    await again()
-  }
-  const again = async () => {
-    if (await player.start(scenario.id)) await player.play()
+    await player.playAgain()
   }
   const canCompare = stage.canCompare(scenario)
   return (
@@ -48,7 +45,7 @@ export function TopBar({ stage, player, view }: PageProps) {
         </select>
       </label>
       <div class="player">
-        <IconButton name={say(TEXTS.toStart)} icon="M4 3v10M13 3 6 8l7 5z" onClick={() => void player.first()} />
+        <IconButton name={say(TEXTS.toStart)} icon="M4 3v10M13 3 6 8l7 5z" onClick={() => void player.playAgain()} />
         <IconButton
           name={say(TEXTS.back)}
           icon="M11 3 4 8l7 5z"
@@ -61,7 +58,7 @@ export function TopBar({ stage, player, view }: PageProps) {
           <IconButton
             name={say(isAtEnd ? TEXTS.playAgain : TEXTS.play)}
             icon="M4 2v12l9-6z"
-            onClick={() => void (isAtEnd ? again() : player.play())}
+            onClick={() => void (isAtEnd ? player.playAgain() : player.play())}
           />
         )}
         <IconButton
