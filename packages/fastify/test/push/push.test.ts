@@ -52,8 +52,11 @@ async function setUp(options: ServiceOptions = {}) {
     db,
     users,
     phones,
-    /** By WeChat, oldest first. */
-    told: async () => (await events.list({ limit: 100 })).filter(({ by }) => by === 'wechat').toReversed(),
+    /** By WeChat, oldest first, without `session_ended`, which is written in a batch some time later. */
+    told: async () =>
+      (await events.list({ limit: 100 }))
+        .filter(({ by, type }) => by === 'wechat' && type !== 'session_ended')
+        .toReversed(),
     alice,
     openid,
     about,
@@ -270,9 +273,9 @@ describe('a message that deletes nothing', () => {
     ['encrypted with another key', { aesKey: 'B'.repeat(43) }, 'the message '],
     ['for another mini-program inside', { inside: OTHER_APPID }, 'the message is for another mini-program'],
     ['for a mini-program whose appid begins alike', { inside: `${APPID}0` }, 'the message is for another mini-program'],
-    ['six minutes old', { atMs: Date.now() - 6 * minutes }, 'the timestamp is more than five minutes away'],
-    ['six minutes ahead', { atMs: Date.now() + 6 * minutes }, 'the timestamp is more than five minutes away'],
-    ['without a time', { atMs: Number.NaN }, 'the timestamp is more than five minutes away'],
+    ['six minutes old', { ageMs: 6 * minutes }, 'the timestamp is more than five minutes away'],
+    ['six minutes ahead', { ageMs: -6 * minutes }, 'the timestamp is more than five minutes away'],
+    ['without a time', { ageMs: Number.NaN }, 'the timestamp is more than five minutes away'],
     ['that is neither JSON nor XML inside', { text: 'success' }, 'the message is neither JSON nor XML'],
   ])('%s is refused', async (_name, writing, detail) => {
     const { send, closed, isSignedIn } = await setUp()

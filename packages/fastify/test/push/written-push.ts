@@ -10,7 +10,8 @@ export interface Writing {
   text?: string
   fields?: Record<string, unknown>
   format?: 'json' | 'xml'
-  atMs?: number
+  /** Since it was sent; negative: it says a time ahead. */
+  ageMs?: number
   token?: string
   aesKey?: string
   /** The appid inside the encryption. */
@@ -21,10 +22,10 @@ export interface Writing {
 }
 
 /** A request as WeChat's page describes it, for `inject`. */
-export function writePush({ appid, fields = {}, format = 'json', atMs = Date.now(), ...o }: Writing) {
+export function writePush({ appid, fields = {}, format = 'json', ageMs = 0, ...o }: Writing) {
   const { token = SECRETS.token, aesKey = SECRETS.aesKey, inside = appid, plain = false } = o
   const text = o.text ?? write(fields, format)
-  const [timestamp, nonce] = [String(Math.floor(atMs / 1000)), String(randomBytes(4).readUInt32BE())]
+  const [timestamp, nonce] = [String(Math.floor((Date.now() - ageMs) / 1000)), String(randomBytes(4).readUInt32BE())]
   const encrypted = encrypt(text, aesKey, inside)
   const query = {
     signature: sign(token, timestamp, nonce),
