@@ -6,6 +6,7 @@ import type { UsersDatabase } from '../users/database.ts'
 import { faultOf } from '../users/engine.ts'
 import { EMPTY_PROFILE } from '../users/profile.ts'
 import type { SessionKeyVault } from '../users/session-key-vault.ts'
+import { ChangedMeanwhileError, withTries } from '../users/tries.ts'
 import {
   type ImportedUser,
   type ImportLine,
@@ -61,7 +62,7 @@ export function createSqlImport({ db, vault }: SqlImportOptions): UserImport {
       if (lines.length > MAX_IMPORT_LINES) throw new RangeError(`at most ${MAX_IMPORT_LINES} lines at a time`)
       const read = await Promise.all(lines.map((line) => readLine(line, settings)))
       const users = read.filter((line): line is DigestedUser => !(line instanceof RefusedLineError))
-      const planned = await again(() => (dryRun ? plan(db, users, nowMs) : write(users, nowMs)))
+      const planned = await withTries(TRIES, () => (dryRun ? plan(db, users, nowMs) : write(users, nowMs)))
       return read.map((line) =>
         line instanceof RefusedLineError ? { refused: line.message } : (planned.get(line) as ImportOutcome),
       )
@@ -149,22 +150,6 @@ export function createSqlImport({ db, vault }: SqlImportOptions): UserImport {
 }
 
 const COLUMN_OF = { externalId: 'external_id', nickname: 'nickname', avatarUrl: 'avatar_url' } as const
-
-/** A row that a plan rests on has changed: the lines are looked at again. */
-class ChangedMeanwhileError extends Error {
-  override readonly name = 'ChangedMeanwhileError'
-}
-
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let left = TRIES - 1; ; left--) {
-    try {
-      return await work()
-    } catch (error) {
-      const fault = error instanceof ChangedMeanwhileError ? 'contention' : faultOf(error)
-      if (left === 0 || (fault !== 'contention' && fault !== 'constraint')) throw error
-    }
-  }
-}
 
 async function insert<T extends keyof UsersDatabase>(tx: Tx, table: T, rows: readonly object[]): Promise<void> {
   if (rows.length > 0)

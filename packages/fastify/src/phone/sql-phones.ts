@@ -8,6 +8,7 @@ import { engineOf, faultOf } from '../users/engine.ts'
 import type { SessionKeyVault } from '../users/session-key-vault.ts'
 import { createSqlIdentities, type Proven } from '../users/sql-identities.ts'
 import { prepareStatements } from '../users/sql-statements.ts'
+import { withTries } from '../users/tries.ts'
 import { createTurns } from '../users/turns.ts'
 import { createPhoneDigests } from './phone-digests.ts'
 import type { GivePhoneResult, KeptPhone, PhoneHolder, PhoneProof, PhoneStore } from './phone-store.ts'
@@ -83,7 +84,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
 
     remove: guarded(async (userId, by = 'host') => {
       if (!USER_ID.test(userId)) return
-      await again(() =>
+      await withTries(TRIES, () =>
         db.transaction().execute(async (tx) => {
           const [user] = await statements.holdUser(tx, { id: userId })
           if (!user) return
@@ -98,7 +99,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
       const digest = await digestOf(phone)
       const holder = await findByDigest(db, digest)
       if (!holder || holder.isProven) return null
-      const isLinked = await again(() => linkFirst(holder.userId, digest, { ...identity, appid, nowMs }, by))
+      const isLinked = await withTries(TRIES, () => linkFirst(holder.userId, digest, { ...identity, appid, nowMs }, by))
       return isLinked ? holder.userId : null
     }),
   }
@@ -141,7 +142,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
     if (!USER_ID.test(userId)) return none
     const digest = await digestOf(phone)
     return takeTurns(digest, () =>
-      again(() =>
+      withTries(TRIES, () =>
         db.transaction().execute(async (tx) => {
           const [user] = await statements.holdUser(tx, { id: userId })
           return user && user.erasing_at === null ? work(tx, digest) : none
@@ -203,16 +204,4 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
 /** Thrown to roll a transaction back. */
 class NotLinkedError extends Error {
   override readonly name = 'NotLinkedError'
-}
-
-/** Runs `work` again when another transaction was in its way. */
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let left = TRIES - 1; ; left--) {
-    try {
-      return await work()
-    } catch (error) {
-      const fault = faultOf(error)
-      if (left === 0 || (fault !== 'contention' && fault !== 'constraint')) throw error
-    }
-  }
 }

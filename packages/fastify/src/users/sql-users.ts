@@ -11,6 +11,7 @@ import type { KeyOwner, SessionKeyVault } from './session-key-vault.ts'
 import { createSqlAccounts, toDisabled } from './sql-accounts.ts'
 import { createSqlIdentities, type IdentityConflict, newUserRow, sealKey, textOf } from './sql-identities.ts'
 import { prepareStatements, type UserRow } from './sql-statements.ts'
+import { withTries } from './tries.ts'
 import { createTurns } from './turns.ts'
 import type { IdentityStore, User, UserStore } from './users.ts'
 
@@ -263,13 +264,7 @@ export function createSqlUserStore(options: SqlUserStoreOptions): UserStore & Id
 
   /** Work that was in the way of another transaction is done again, once. What fails is told as our own error. */
   function ask<T>(work: () => Promise<T>): Promise<T> {
-    return guarded(() =>
-      work().catch((error: unknown) => {
-        const fault = faultOf(error)
-        if (fault !== 'contention' && fault !== 'constraint') throw error
-        return work()
-      }),
-    )()
+    return guarded(() => withTries(2, work))()
   }
 }
 
