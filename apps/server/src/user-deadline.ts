@@ -57,7 +57,7 @@ const USER_LIMITS: Limits<SqlUsers> = {
   findUserByExternalId: 'unlessLate',
   listUsers: 'unlessLate',
   findErasing: 'unlessLate',
-  findUserId: 'unlessLate',
+  findUserIdEvenIfErasing: 'unlessLate',
   updateProfile: 'unlessLate',
   signIn: 'unlessGone',
   createUser: 'unlessGone',

@@ -85,7 +85,7 @@ export const pushRoutes: TypedRoutes<PushRoutesOptions> = async (app, options) =
     const isClosed = event === 'user_authorization_cancellation'
     const isAboutData = isClosed || event === 'user_authorization_revoke'
     const mayDelete = isProven && isAboutData && openid !== undefined
-    const userId = mayDelete ? await identities.findUserId(appid, openid) : null
+    const userId = mayDelete ? await identities.findUserIdEvenIfErasing(appid, openid) : null
     let isErased = false
     if (mayDelete && userId !== null) {
       if (isClosed) isErased = await changes.close(userId, { appid, openid })

@@ -151,7 +151,7 @@ export function createSqlUserStore(options: SqlUserStoreOptions): UserStore & Id
         return found && { openid: found.openid.toString(), unionid: textOf(found.unionid) }
       }),
 
-    findUserId: (appid, openid) =>
+    findUserIdEvenIfErasing: (appid, openid) =>
       ask(async () => {
         const [user] = await statements.findKnown(db, { appid, openid })
         return user?.id ?? null

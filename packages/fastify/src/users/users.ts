@@ -152,8 +152,11 @@ export interface UserStore {
  * Every method rejects with `ApiError('store_unavailable')` when the store does not answer.
  */
 export interface IdentityStore {
-  /** Also of a user whose erasure has begun and has not ended. */
-  findUserId(appid: string, openid: string): Promise<string | null>
+  /**
+   * The user whom an identity belongs to, also while that user is being erased, when {@link UserStore.findUserByIdentity} finds
+   * nobody: the second attempt of a message of WeChat completes the erasure that the first one began.
+   */
+  findUserIdEvenIfErasing(appid: string, openid: string): Promise<string | null>
   /**
    * Takes an identity away from a user, with its keys; also its unionid, when no other identity of the user has it. The user
    * stays. Nothing happens where that is done already.

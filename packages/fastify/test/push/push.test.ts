@@ -117,7 +117,7 @@ describe('a closed account', () => {
     const elsewhere = await app.weappAuth.issue(alice.userId, { appid: OTHER_APPID })
     expect((await send({ fields: closed() })).statusCode).toBe(200)
     expect(await users.findUser(alice.userId)).toMatchObject({ externalId: 'crm-7' })
-    expect(await users.findUserId(APPID, openid)).toBeNull()
+    expect(await users.findUserIdEvenIfErasing(APPID, openid)).toBeNull()
     expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toEqual([])
     const gone = await app.inject({ url: '/v1/verify', headers: alice.headers })
     expect(gone.json()).toMatchObject({ reason: 'erased' })
@@ -130,8 +130,8 @@ describe('a closed account', () => {
     const other = { openid: 'o-other', unionid: 'u-1', sessionKey: 'a'.repeat(22) }
     await users.linkIdentity(alice.userId, OTHER_APPID, other, 1)
     await send({ fields: about('user_authorization_cancellation') })
-    expect(await users.findUserId(APPID, openid)).toBeNull()
-    expect(await users.findUserId(OTHER_APPID, 'o-other')).toBe(alice.userId)
+    expect(await users.findUserIdEvenIfErasing(APPID, openid)).toBeNull()
+    expect(await users.findUserIdEvenIfErasing(OTHER_APPID, 'o-other')).toBe(alice.userId)
     const fields = about('user_authorization_cancellation', { OpenID: 'o-other', AppID: OTHER_APPID })
     await send({ appid: OTHER_APPID, fields })
     expect(await users.findUser(alice.userId)).toBeNull()
@@ -376,7 +376,7 @@ describe('a store that is away', () => {
     const { send, closed, users, sessions, alice, lines } = await setUp()
     const steps = [
       [sessions, 'claimMessage'],
-      [users, 'findUserId'],
+      [users, 'findUserIdEvenIfErasing'],
       [users, 'beginErasureOfLast'],
       [sessions, 'block'],
       [sessions, 'revokeAll'],
@@ -416,7 +416,7 @@ describe('a store that is away', () => {
       spy.mockRestore()
     }
     expect((await send({ fields })).body).toBe('success')
-    expect(await users.findUserId(APPID, openid)).toBeNull()
+    expect(await users.findUserIdEvenIfErasing(APPID, openid)).toBeNull()
     expect(await isSignedIn()).toBe(false)
   })
 
@@ -424,7 +424,7 @@ describe('a store that is away', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
     const { send, closed, users } = await setUp()
-    const hanging = vi.spyOn(users, 'findUserId').mockImplementation(() => new Promise(() => {}))
+    const hanging = vi.spyOn(users, 'findUserIdEvenIfErasing').mockImplementation(() => new Promise(() => {}))
     const answer = send({ fields: closed() })
     await vi.waitFor(() => expect(hanging).toHaveBeenCalled())
     await vi.advanceTimersByTimeAsync(4_000)
@@ -453,7 +453,7 @@ it('WeChat itself, over HTTP: the address is verified, and a closed account is e
   expect((await users.findUser(alice.userId))?.profile.nickname).toBe('')
   world.pushes.setTarget(APPID, { ...SECRETS, url, format: 'xml' })
   expect(await world.pushes.accountEvent('alice', APPID, 'user_authorization_cancellation')).toEqual(taken)
-  expect(await users.findUserId(APPID, openid)).toBeNull()
+  expect(await users.findUserIdEvenIfErasing(APPID, openid)).toBeNull()
   world.pushes.setTarget(APPID, { ...SECRETS, url, token: 'AnotherToken' })
   expect(await world.pushes.verify(APPID)).toBe(false)
   const refused = { taken: false, attempts: 3, statusCode: 400 }
