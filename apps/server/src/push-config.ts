@@ -1,5 +1,6 @@
 import { APPID_PATTERN } from '@weapp-auth/fastify'
 import * as z from 'zod'
+import { App, parseJson } from './config-values.ts'
 import type { Say } from './language.ts'
 
 const Apps = z.record(
@@ -25,10 +26,16 @@ export const parsePush =
     return z.NEVER
   }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
+/** Every mini-program of WECHAT_PUSH must sign in here; the demonstration has one of its own. */
+export function* findPushContradictions(e: Readonly<Record<string, string | undefined>>, say: Say): Generator<string> {
+  if (!e.WECHAT_PUSH || (e.WECHAT_EMULATOR ?? 'off') !== 'off') return
+  const apps = z.array(App).safeParse(parseJson(e.WECHAT_APPS ?? '[]'))
+  const known = [e.WECHAT_APPID, ...(apps.data ?? []).map(({ appid }) => appid)]
+  const unknown = Object.keys(Object(parseJson(e.WECHAT_PUSH))).find((appid) => !known.includes(appid))
+  if (unknown !== undefined) {
+    yield say(
+      `WECHAT_PUSH names ${unknown}, which is not one of the mini-programs of WECHAT_APPID or WECHAT_APPS`,
+      `WECHAT_PUSH 里的 ${unknown} 不在 WECHAT_APPID 或 WECHAT_APPS 中`,
+    )
   }
 }
