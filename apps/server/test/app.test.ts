@@ -13,13 +13,13 @@ describe('closing', () => {
   test.each([
     ['nothing on it yet', ''],
     ['half a header', 'POST /v1/sessions HTTP/1.1\r\nhost:'],
-  ])('does not wait for a connection with %s', async (_, text) => {
+  ])('closing does not wait for a connection with %s', async (_, text) => {
     const { app, socket } = await hold(text)
     await app.close()
     await expect.poll(() => socket.closed).toBe(true)
   })
 
-  test('waits for a request, and not for ever', async () => {
+  test('closing waits for a request, and not for ever', async () => {
     const { app, socket } = await hold(HALF_A_REQUEST)
     vi.useFakeTimers({ toFake: ['setTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
@@ -52,7 +52,7 @@ describe('a request that arrives slowly', () => {
   test.each([
     ['a header', 'POST /v1/sessions HTTP/1.1\r\nhost: x\r\nx-slow: '],
     ['a body', HALF_A_REQUEST.replace('content-length: 9', 'content-length: 9000')],
-  ])('and drips %s is ended when its time is over', async (_, text) => {
+  ])('a request that drips %s is ended when its time is over', async (_, text) => {
     const { app, socket } = await hold(text)
     expect(app.server.requestTimeout).toBe(30_000)
     // What Node looks at each time it checks: the rest of the test need not take 30 s.
@@ -67,7 +67,7 @@ describe('a request that arrives slowly', () => {
 })
 
 describe('while the service stops', () => {
-  test('a request that has just begun is answered shutting_down', async () => {
+  test('while the service stops, a request that has just begun is answered shutting_down', async () => {
     const { app, socket, events, answers, bytesRead } = await hold('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
     await expect.poll(answers).toMatch(/^HTTP\/1.1 200/)
     const before = bytesRead()
@@ -86,7 +86,7 @@ describe('while the service stops', () => {
     expect(last).toContain('"code":"shutting_down"')
   })
 
-  test('each request on a connection that is kept is answered', async () => {
+  test('while the service stops, each request on a connection that is kept is answered', async () => {
     const { app, baseUrl } = await startService('embedded')
     const agent = new Agent({ keepAlive: true, maxSockets: 40 })
     onTestFinished(() => agent.destroy())
@@ -113,7 +113,7 @@ describe('while the service stops', () => {
     expect(outcomes.filter((outcome) => outcome !== 200)).toEqual(Array(40).fill(503))
   })
 
-  test('a request under way is answered', async () => {
+  test('while the service stops, a request under way is answered', async () => {
     const gate = new EventEmitter()
     const { app, baseUrl } = await startService('embedded', (app) => {
       app.addHook('preClose', async () => void gate.emit('closing'))
@@ -182,12 +182,12 @@ describe("the caller's address", () => {
     return (await fetch(`${baseUrl}/ip`, { headers })).text()
   }
 
-  test('is that of the connection, whatever a header says', async () => {
+  test("the caller's address is that of the connection, whatever a header says", async () => {
     expect(await addressSeen([])).toBe('127.0.0.1')
     expect(await addressSeen(['10.0.0.0/8'])).toBe('127.0.0.1')
   })
 
-  test('is the one that our proxy saw, and not one that the caller wrote into a header', async () => {
+  test("the caller's address is the one that our proxy saw, and not one that the caller wrote into a header", async () => {
     expect(await addressSeen(['127.0.0.0/8'])).toBe('192.0.2.1')
   })
 
@@ -198,13 +198,13 @@ describe("the caller's address", () => {
     ['2001:db8::1', '2001:db8::1'],
     ['192.0.2.9:80, 10.0.0.1:8443', '192.0.2.9'],
     ['evil:80', 'evil:80'],
-  ])('is the address in %s, without the port that some proxies add', async (forwarded, address) => {
+  ])("the caller's address is the one in %s, without the port that some proxies add", async (forwarded, address) => {
     expect(await addressSeen(['127.0.0.0/8', '10.0.0.0/8'], forwarded)).toBe(address)
   })
 
   test.each([
-    ['is told once while nobody says which proxies there are', [], 1],
-    ['is nothing to tell of where the proxies are known', ['127.0.0.0/8'], 0],
+    ['X-Forwarded-For is told to the operator once while nobody says which proxies there are', [], 1],
+    ['X-Forwarded-For is not told to the operator where the proxies are known', ['127.0.0.0/8'], 0],
   ])('%s', async (_, trustProxy, times) => {
     const lines: string[] = []
     const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) })

@@ -72,10 +72,13 @@ describe.skipIf(inject('databaseUrl') === null)('with DATABASE_URL', () => {
   it.each([
     ['no bucket', {}, true],
     ['a bucket', { AVATAR_S3_URL: 'http://id:secret@127.0.0.1:9/pics' }, false],
-  ])('and %s, the start says whether all processes must share a folder', async (_what, env, isTold) => {
-    const lines: string[] = []
-    const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) })
-    await startService({ ...(await environment('shared')), ...env }, () => {}, { log })
-    expect(lines.join('').includes('all processes must share that folder')).toBe(isTold)
-  })
+  ])(
+    'with DATABASE_URL and %s, the start says whether all processes must share a folder',
+    async (_what, env, isTold) => {
+      const lines: string[] = []
+      const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) })
+      await startService({ ...(await environment('shared')), ...env }, () => {}, { log })
+      expect(lines.join('').includes('all processes must share that folder')).toBe(isTold)
+    },
+  )
 })

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { buildServerWhenStale, findUndeclared } from '../build.ts'
 
 describe('the bundled service', () => {
-  test('is made anew when a file that went into it is newer or gone, and otherwise stays', async () => {
+  test('the bundled service is made anew when a file that went into it is newer or gone, and otherwise stays', async () => {
     const target = join(mkdtempSync(join(tmpdir(), 'weapp-auth-bundle-')), 'bundle')
     onTestFinished(() => rmSync(join(target, '..'), { recursive: true, force: true }))
     const inputs = join(target, 'inputs.json')
@@ -22,7 +22,7 @@ describe('the bundled service', () => {
     expect((await build()).beganAtMs).toBeGreaterThan(second.beganAtMs)
   })
 
-  test('imports nothing that is no dependency of the service', () => {
+  test('the bundled service imports nothing that is no dependency of the service', () => {
     const paths = ['pg', '@fastify/redis', 'undici/lib/x.js', 'sharp', 'node:fs', 'crypto']
     const outputs = { 'main.js': { imports: paths.map((path) => ({ path, external: true })) } } as never
     const manifest = { dependencies: { pg: '1', '@fastify/redis': '1' }, optionalDependencies: { sharp: '1' } }

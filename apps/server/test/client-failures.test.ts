@@ -71,7 +71,7 @@ async function start() {
 }
 
 describe('auth.eraseUser, the real client against the real service', () => {
-  test('erases: every phone is signed out for good, and a tap makes a new user without number, name or picture', async () => {
+  test('eraseUser signs every phone out for good, and a tap makes a new user without number, name or picture', async () => {
     const { auth, other, device, told, phoneCode, users, phones } = await start()
     const { user } = await auth.ensureLogin({ phoneCode: phoneCode() })
     await auth.updateProfile({ nickname: 'Al' })
@@ -94,7 +94,7 @@ describe('auth.eraseUser, the real client against the real service', () => {
     expect(await phones.find(again.user.id)).toEqual(number)
   })
 
-  test('with a store away at any step rejects, and called again it completes', async () => {
+  test('eraseUser rejects when a store is away at any step, and completes when it is called again', async () => {
     const { auth, users, sessions, told, fail } = await start()
     const { user } = await auth.ensureLogin()
     const steps = [
@@ -118,7 +118,7 @@ describe('auth.eraseUser, the real client against the real service', () => {
     expect([await users.findUser(user.id), await users.findErasing(1)]).toEqual([null, []])
   })
 
-  test('that fails when the sessions have ended already is over for the phone, and the next sign-in finishes it', async () => {
+  test('an erasure that fails when the sessions have ended already is over for the phone, and the next sign-in finishes it', async () => {
     const { auth, users, told, fail } = await start()
     const { user } = await auth.ensureLogin()
     fail(users, 'eraseUser')
@@ -132,7 +132,7 @@ describe('auth.eraseUser, the real client against the real service', () => {
     expect(await users.findErasing(1)).toEqual([])
   })
 
-  test('whose answer is lost rejects, and called again it succeeds', async () => {
+  test('eraseUser rejects when its answer is lost, and succeeds when it is called again', async () => {
     const { auth, users, told, loseNextAnswer } = await start()
     const { user } = await auth.ensureLogin()
     loseNextAnswer()
@@ -143,7 +143,7 @@ describe('auth.eraseUser, the real client against the real service', () => {
     await expect.poll(() => told).toEqual(['erased'])
   })
 
-  test('without a network rejects, and nobody is erased', async () => {
+  test('eraseUser without a network rejects, and nobody is erased', async () => {
     const { auth, users, device } = await start()
     const { user } = await auth.ensureLogin()
     device.network.setOnline(false)
@@ -153,7 +153,7 @@ describe('auth.eraseUser, the real client against the real service', () => {
     expect((await auth.request({ url: '/v1/me' })).statusCode).toBe(200)
   })
 
-  test('on a phone that was signed out from another one erases nobody', async () => {
+  test('eraseUser on a phone that was signed out from another one erases nobody', async () => {
     const { auth, other, users } = await start()
     const { user } = await auth.ensureLogin()
     await other.ensureLogin()
@@ -162,7 +162,7 @@ describe('auth.eraseUser, the real client against the real service', () => {
     expect(await users.findUser(user.id)).not.toBeNull()
   })
 
-  test('of a user who was disabled erases nobody', async () => {
+  test('eraseUser of a user who was disabled erases nobody', async () => {
     const { app, auth, users } = await start()
     const { user } = await auth.ensureLogin()
     await app.weappAuth.disableUser(user.id, { reason: 'spam' })
@@ -172,7 +172,7 @@ describe('auth.eraseUser, the real client against the real service', () => {
 })
 
 describe('auth.updateAvatar, the real client against the real service', () => {
-  test('tells each failure, and the profile stays until it succeeds', async () => {
+  test('updateAvatar tells each failure, and the profile stays until it succeeds', async () => {
     const { auth, device, users, sessions, loseNextAnswer, fail } = await start()
     const { user } = await auth.ensureLogin()
     const file = device.files.create(GIF, '.gif')
@@ -200,7 +200,7 @@ describe('auth.updateAvatar, the real client against the real service', () => {
     expect((await users.findUser(user.id))?.profile.avatarUrl).toBe(avatarUrl)
   })
 
-  test('more than twenty in an hour is told', async () => {
+  test('updateAvatar tells when a user sends more than twenty pictures in an hour', async () => {
     const { auth, device } = await start()
     await auth.ensureLogin()
     const told: unknown[] = []
@@ -264,7 +264,7 @@ describe('auth.bindPhone and phoneCode, the real client against the real service
     expect((await service.auth.ensureLogin({ phoneCode: phoneCode() })).user.isNew).toBe(true)
   })
 
-  test('more than ten phone codes in an hour is told, before WeChat is asked', async () => {
+  test('bindPhone tells when a user sends more than ten phone codes in an hour, before WeChat is asked', async () => {
     const { auth, world, phoneCode } = await start()
     await auth.ensureLogin()
     for (let i = 0; i < 10; i++) await auth.bindPhone(phoneCode())

@@ -17,7 +17,7 @@ const fail = (message: string) => {
 }
 
 describe('DATA_DIR', () => {
-  test('is made when it is missing, and used when it is there', () => {
+  test('DATA_DIR is made when it is missing, and used when it is there', () => {
     const dir = join(tempDir(), 'a', 'b')
     prepareDataDir(dir, fail)
     prepareDataDir(dir, fail)
@@ -29,7 +29,7 @@ describe('DATA_DIR', () => {
     ['below a file', 'file/data'],
     ['a link to nothing', 'link'],
     ['in /proc', '/proc/weapp-auth'],
-  ])('that is %s is told in one line', (_, path) => {
+  ])('a DATA_DIR that is %s is told in one line', (_, path) => {
     const parent = tempDir()
     writeFileSync(join(parent, 'file'), '')
     symlinkSync(join(parent, 'gone'), join(parent, 'link'))
@@ -51,7 +51,7 @@ describe('DATA_DIR', () => {
       /is not a file, and one of the service belongs there: move it away/,
     ],
     ['a link to nothing', (file) => symlinkSync(`${file}-gone`, file), /is a link to a file that does not exist/],
-  ])('with %s where a file belongs is told in one line that names it', (_, make, line) => {
+  ])('a DATA_DIR with %s where a file belongs is told in one line that names it', (_, make, line) => {
     for (const name of ['session-keys', 'users.sqlite', 'sessions.sqlite', 'users.sqlite-wal']) {
       const dir = tempDir()
       make(join(dir, name))
@@ -60,7 +60,7 @@ describe('DATA_DIR', () => {
     }
   })
 
-  test('with files that others can read is mended, and the operator is told', () => {
+  test('a DATA_DIR with files that others can read is mended, and the operator is told', () => {
     const dir = tempDir()
     const names = ['session-keys', 'users.sqlite', 'users.sqlite-wal', 'sessions.sqlite', 'sessions.sqlite-shm']
     for (const [i, name] of names.entries()) {

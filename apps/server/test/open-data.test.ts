@@ -7,7 +7,7 @@ interface Decrypted {
 }
 
 describe.each(COLUMNS.filter(isAvailable))('open data, stores %s', (column) => {
-  test('goes from WeChat through the phone to the service and comes back in the clear', async () => {
+  test('open data goes from WeChat through the phone to the service and comes back in the clear', async () => {
     const service = await startService(column)
     const { auth, device } = createAuthOnPhone(service)
     await auth.ensureLogin()
@@ -20,7 +20,7 @@ describe.each(COLUMNS.filter(isAvailable))('open data, stores %s', (column) => {
     expect([verified.statusCode, verified.data]).toEqual([200, { valid: true }])
   })
 
-  test('that was encrypted with a key the service has not seen is opened after one login', async () => {
+  test('open data that was encrypted with a key the service has not seen is opened after one login', async () => {
     const service = await startService(column)
     const { auth, device } = createAuthOnPhone(service)
     await auth.ensureLogin()

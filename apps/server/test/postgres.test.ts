@@ -18,7 +18,7 @@ async function signInDirectly() {
 }
 
 describe.skipIf(server === null)('statements of the user store, on a connection to PostgreSQL itself', () => {
-  test('are prepared once, by name; others are not', async () => {
+  test('statements of the user store are prepared once, by name; others are not', async () => {
     const { db, users, userId } = await signInDirectly()
     await users.findUser(userId)
     await users.findUser(userId)
@@ -35,11 +35,14 @@ describe.skipIf(server === null)('statements of the user store, on a connection 
   test.for<[string, (users: UserStore, id: string) => Promise<unknown>]>([
     ['alone', (users, id) => users.findUser(id)],
     ['in a transaction', (users, id) => users.enableUser(id)],
-  ])('work %s after a newer version of the service has added a column', async ([, work]) => {
-    const { users, userId, admin } = await signInDirectly()
-    await work(users, userId)
-    await admin.query('alter table weapp_auth_users add column added_later integer')
-    await work(users, userId)
-    await expect(users.findUser(userId)).resolves.toMatchObject({ id: userId })
-  })
+  ])(
+    'statements of the user store work %s after a newer version of the service has added a column',
+    async ([, work]) => {
+      const { users, userId, admin } = await signInDirectly()
+      await work(users, userId)
+      await admin.query('alter table weapp_auth_users add column added_later integer')
+      await work(users, userId)
+      await expect(users.findUser(userId)).resolves.toMatchObject({ id: userId })
+    },
+  )
 })

@@ -17,14 +17,14 @@ describe.skipIf(inject('redisUrl') === null)('sessions in a Redis that sentinels
   })
   afterAll(() => Promise.all([first?.stop(), second?.stop()]))
 
-  test('go to the master of the latest election, whoever is asked first', async () => {
+  test('sessions go to the master of the latest election, whichever sentinel is asked first', async () => {
     const old = await startSentinel({ master: first, epoch: 4 })
     const current = await startSentinel({ master: second, epoch: 5 })
     const { isAt } = await connect(old, current)
     await vi.waitFor(() => expect(isAt(second)).toBe(true), LEAVE_MS)
   })
 
-  test('move at once and with one reconnection, although the sentinels hear of the election one after the other', async () => {
+  test('sessions move at once and with one reconnection, although the sentinels hear of the election one after the other', async () => {
     const sentinels = [
       await startSentinel({ master: first, epoch: 4 }),
       await startSentinel({ master: first, epoch: 4 }),
@@ -46,7 +46,7 @@ describe.skipIf(inject('redisUrl') === null)('sessions in a Redis that sentinels
     expect(pausesMs).toEqual([0])
   })
 
-  test('are not followed back by a sentinel that starts again and knows the old election', async () => {
+  test('sessions are not led back by a sentinel that starts again and knows the old election', async () => {
     const restarted = await startSentinel({ master: second, epoch: 5 })
     const other = await startSentinel({ master: second, epoch: 5 })
     const { isAt, connections } = await connect(restarted, other)
@@ -58,7 +58,7 @@ describe.skipIf(inject('redisUrl') === null)('sessions in a Redis that sentinels
     expect(connections()).toBe(1)
   })
 
-  test('move although the connection to the sentinel that knows was lost without a word', async () => {
+  test('sessions move although the connection to the sentinel that knows was lost without a word', async () => {
     const sentinel = await startSentinel({ master: first, epoch: 4 })
     const network = await createNetwork(sentinel.url)
     const { isAt } = await connect({ url: network.url })
@@ -67,7 +67,7 @@ describe.skipIf(inject('redisUrl') === null)('sessions in a Redis that sentinels
     await vi.waitFor(() => expect(isAt(second)).toBe(true), 2 * LEAVE_MS)
   })
 
-  test('are refused, and found later, when no sentinel knows the name yet', async () => {
+  test('sessions are refused, and found later, when no sentinel knows the name yet', async () => {
     const sentinel = await startSentinel(null)
     const { redis, errors } = open(sentinel)
     await vi.waitFor(() =>

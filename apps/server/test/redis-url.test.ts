@@ -40,7 +40,7 @@ describe('parseRedisUrl', () => {
         password: 'p',
       },
     ],
-  ])('reads %s', (url, target) => {
+  ])('parseRedisUrl reads %s', (url, target) => {
     expect(parseRedisUrl(url)).toEqual(target)
   })
 
@@ -66,7 +66,7 @@ describe('parseRedisUrl', () => {
     'redis+cluster://:canary@a,,b',
     'redis+cluster://:canary@a/1',
     'redis+other://:canary@a',
-  ])('refuses %s, and the refusal shows no password', (REDIS_URL) => {
+  ])('parseRedisUrl refuses %s, and the refusal shows no password', (REDIS_URL) => {
     expect(parseRedisUrl(REDIS_URL)).toBeNull()
     const parse = () => parseConfig({ WECHAT_APPID: 'wx1', WECHAT_SECRET: 's', REDIS_URL })
     expect(parse).toThrow(/REDIS_URL must be an address like redis:\/\/.*redis\+sentinel:\/\/.*redis\+cluster:\/\//)

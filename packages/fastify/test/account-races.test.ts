@@ -81,7 +81,7 @@ async function isAlive({ app }: Service, token: string | undefined): Promise<boo
 }
 
 describe('disabling a user', () => {
-  it('at each step of a sign-in that is held up leaves no session behind', async () => {
+  it('a user who is disabled at any step of a sign-in keeps no session of it', async () => {
     const { plain, service, stopAt, wasStopped } = await startStoppable()
     const { userId } = await plain.signIn()
     await atEachStep(async ({ step, place }) => {
@@ -98,7 +98,7 @@ describe('disabling a user', () => {
     })
   })
 
-  it('held up at each step, with a sign-in at that moment, leaves no session behind', async () => {
+  it('a sign-in at any step of disabling the user leaves no session behind', async () => {
     const { plain, service, stopAt, wasStopped } = await startStoppable()
     const { userId } = await plain.signIn()
     await atEachStep(async ({ step, place }) => {
@@ -110,7 +110,7 @@ describe('disabling a user', () => {
     })
   })
 
-  it('that fails at any step and is asked for again is complete', async () => {
+  it('disabling that fails at any step is complete when it is asked for again', async () => {
     const { plain, service, stopAt, wasStopped } = await startStoppable()
     await atEachStep(async ({ step, place }) => {
       const { userId } = await plain.signIn()
@@ -128,7 +128,7 @@ describe('disabling a user', () => {
 })
 
 describe('erasing a user', () => {
-  it('at each step of a sign-in that is held up revives nobody: the sign-in is ended, or of a new user', async () => {
+  it('an erasure at any step of a sign-in revives nobody: the sign-in is ended, or of a new user', async () => {
     const { plain, service, stopAt, wasStopped } = await startStoppable()
     await atEachStep(async ({ step, place }) => {
       const { userId: old } = await plain.signIn()
@@ -141,7 +141,7 @@ describe('erasing a user', () => {
     })
   })
 
-  it('held up at each step, with a sign-in at that moment, revives nobody', async () => {
+  it('a sign-in at any step of an erasure revives nobody', async () => {
     const { plain, service, stopAt, wasStopped } = await startStoppable()
     await atEachStep(async ({ step, place }) => {
       const { userId: old } = await plain.signIn()
@@ -155,7 +155,7 @@ describe('erasing a user', () => {
     })
   })
 
-  it.each(['eraseUser', 'a sign-in'] as const)('that fails at any step is finished by %s', async (how) => {
+  it.each(['eraseUser', 'a sign-in'] as const)('an erasure that fails at any step is finished by %s', async (how) => {
     const { plain, service, stopAt, wasStopped } = await startStoppable()
     await atEachStep(async ({ step, place }) => {
       const { userId: old } = await plain.signIn()

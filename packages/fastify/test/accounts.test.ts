@@ -5,7 +5,7 @@ import { OTHER_APPID, startService } from './service.ts'
 const UNTIL = () => new Date(Date.now() + 60_000)
 
 describe('a disabled user', () => {
-  it('is signed out as by the operator, and refused until enabled again', async () => {
+  it('a disabled user is signed out as by the operator, and refused until enabled again', async () => {
     const { app, signIn } = await startService()
     const { headers, userId } = await signIn()
     expect(await app.weappAuth.disableUser(userId, { reason: 'spam' })).toBe(true)
@@ -19,7 +19,7 @@ describe('a disabled user', () => {
     expect(await app.weappAuth.enableUser(userId)).toBe(false)
   })
 
-  it('until a time may sign in from then on, without anybody doing anything', async () => {
+  it('a user who is disabled until a time may sign in from then on, without anybody doing anything', async () => {
     const { app, signIn, advance } = await startService()
     const { userId } = await signIn()
     await app.weappAuth.disableUser(userId, { reason: 'x', until: UNTIL() })
@@ -29,7 +29,7 @@ describe('a disabled user', () => {
     expect((await signIn()).userId).toBe(userId)
   })
 
-  it('is refused by issue and linkIdentity as well, the latter before the code is spent', async () => {
+  it('issue and linkIdentity refuse a disabled user too, the latter before the code is spent', async () => {
     const { app, signIn, world } = await startService()
     const { userId } = await signIn()
     await app.weappAuth.disableUser(userId, { reason: 'x' })
@@ -42,7 +42,7 @@ describe('a disabled user', () => {
     expect(await app.weappAuth.linkIdentity(user.id, appid, code)).toMatchObject({ linked: true })
   })
 
-  it('needs a date that is one, and a reason that fits', async () => {
+  it('disabling a user needs a date that is one, and a reason that fits', async () => {
     const { app, signIn } = await startService()
     const { userId, headers } = await signIn()
     for (const wrong of [{ reason: 'x', until: new Date('never') }, { reason: 'x'.repeat(257) }]) {
@@ -53,7 +53,7 @@ describe('a disabled user', () => {
 })
 
 describe('a list of users', () => {
-  it('goes on after the last one of the page before', async () => {
+  it('a list of users goes on after the last one of the page before', async () => {
     const { app, signIn } = await startService()
     const ids = await Promise.all(['a', 'b', 'c'].map(async (name) => (await signIn(name)).userId))
     const first = await app.weappAuth.listUsers({ limit: 2 })
@@ -66,7 +66,7 @@ describe('a list of users', () => {
 })
 
 describe('an externalId', () => {
-  it('is what the hook answers at a sign-in, and reaches guarded routes, proxies and other devices at once', async () => {
+  it('the externalId that the hook answers at a sign-in reaches guarded routes, proxies and other devices at once', async () => {
     let answer: { externalId?: string } | undefined
     const { app, signIn } = await startService({
       onSignIn: async () => answer,
@@ -82,7 +82,7 @@ describe('an externalId', () => {
     expect(await app.weappAuth.findUserByExternalId('crm-7')).toMatchObject({ id: before.userId })
   })
 
-  it('is absent where there is none', async () => {
+  it('GET /v1/verify names no externalId for a user who has none', async () => {
     const { app, signIn } = await startService()
     const { headers } = await signIn()
     expect((await app.inject({ url: '/v1/verify', headers })).headers).not.toHaveProperty('x-auth-external-id')
@@ -95,26 +95,29 @@ describe('an externalId', () => {
     ['not 1 to 128 visible ASCII characters', 'x'.repeat(129)],
     ['not 1 to 128 visible ASCII characters', ''],
     ['not 1 to 128 visible ASCII characters', '用户'],
-  ])('that cannot be taken from the hook is logged and stops no sign-in: %s (%j)', async (why, externalId) => {
-    const lines: string[] = []
-    let answer = {}
-    const { app, signIn } = await startService({
-      onSignIn: () => answer,
-      server: { logger: { level: 'warn', stream: { write: (line: string) => void lines.push(line) } } },
-    })
-    const { userId, headers } = await signIn()
-    await app.weappAuth.setExternalId(userId, 'mine')
-    const bob = await signIn('bob')
-    await app.weappAuth.setExternalId(bob.userId, 'taken')
-    if (why.startsWith('another')) await app.weappAuth.setExternalId(userId, null)
-    answer = { externalId }
-    expect((await signIn()).userId).toBe(userId)
-    expect(lines.join('')).toContain(why)
-    const own = why.startsWith('another') ? undefined : 'mine'
-    expect((await app.inject({ url: '/v1/verify', headers })).headers['x-auth-external-id']).toBe(own)
-  })
+  ])(
+    'an externalId that cannot be taken from the hook is logged and stops no sign-in: %s (%j)',
+    async (why, externalId) => {
+      const lines: string[] = []
+      let answer = {}
+      const { app, signIn } = await startService({
+        onSignIn: () => answer,
+        server: { logger: { level: 'warn', stream: { write: (line: string) => void lines.push(line) } } },
+      })
+      const { userId, headers } = await signIn()
+      await app.weappAuth.setExternalId(userId, 'mine')
+      const bob = await signIn('bob')
+      await app.weappAuth.setExternalId(bob.userId, 'taken')
+      if (why.startsWith('another')) await app.weappAuth.setExternalId(userId, null)
+      answer = { externalId }
+      expect((await signIn()).userId).toBe(userId)
+      expect(lines.join('')).toContain(why)
+      const own = why.startsWith('another') ? undefined : 'mine'
+      expect((await app.inject({ url: '/v1/verify', headers })).headers['x-auth-external-id']).toBe(own)
+    },
+  )
 
-  it('is changed by the host, who is told when another user has it', async () => {
+  it('the host changes an externalId, and is told when another user has it', async () => {
     const { app, signIn } = await startService()
     const [alice, bob] = [await signIn(), await signIn('bob')]
     expect(await app.weappAuth.setExternalId(alice.userId, 'a')).toEqual({ set: true })
@@ -125,7 +128,7 @@ describe('an externalId', () => {
     await expect(app.weappAuth.setExternalId('nobody', 'x')).rejects.toThrow('there is no such user')
   })
 
-  it('set twice at the same time is in all sessions what the store of users has', async () => {
+  it('an externalId that is set twice at the same time is in all sessions what the store of users has', async () => {
     const { app, signIn, sessions } = await startService()
     const { userId, headers } = await signIn()
     const { setExternalId } = sessions
@@ -148,7 +151,7 @@ describe('an externalId', () => {
 })
 
 describe('an erased user', () => {
-  it('is gone, signed out on every device as erased, and comes back as a new user', async () => {
+  it('an erased user is gone, signed out on every device as erased, and comes back as a new user', async () => {
     const { app, signIn } = await startService()
     const [own, other] = [await signIn(), await signIn()]
     expect((await app.inject({ method: 'DELETE', url: '/v1/me', headers: own.headers })).statusCode).toBe(204)
@@ -161,7 +164,7 @@ describe('an erased user', () => {
     expect((await signIn()).userId).not.toBe(own.userId)
   })
 
-  it('whose erasure was cut off is finished by itself after a while', async () => {
+  it('an erasure that was cut off is finished by itself after a while', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     try {
       const { app, signIn, users } = await startService()

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createDeadlines } from '../src/deadlines.ts'
 
 describe('deadlines', () => {
-  it('expire at their own time, whichever was set first', async () => {
+  it('deadlines expire at their own time, whichever was set first', async () => {
     const deadlines = createDeadlines()
     const startMs = performance.now()
     const expired: [name: string, atMs: number][] = []
@@ -17,7 +17,7 @@ describe('deadlines', () => {
     for (const [index, dueMs] of [0, 30, 90].entries()) expect(expired[index]?.[1]).toBeGreaterThanOrEqual(dueMs)
   })
 
-  it('do not expire once they are taken back, even by one that expires at the same time', async () => {
+  it('a deadline that was taken back does not expire, even when one that expires at the same time took it back', async () => {
     const deadlines = createDeadlines()
     const atMs = performance.now() + 20
     let expired = 0
@@ -29,7 +29,7 @@ describe('deadlines', () => {
     expect(expired).toBe(0)
   })
 
-  it('are kept after all open ones were taken back', async () => {
+  it('new deadlines expire after all open ones were taken back', async () => {
     const deadlines = createDeadlines()
     let expired = 0
     deadlines.set(performance.now() + 30, () => {})()

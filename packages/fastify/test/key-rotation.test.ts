@@ -67,7 +67,7 @@ describe.each(ENGINES)('a rotation of keys in %s', (_engine, openDatabase) => {
     return { db, before, userId }
   }
 
-  it('leaves everything open under the new key alone, and the old one may go', async () => {
+  it('after a rotation the new key alone opens everything, and the old one may go', async () => {
     const { db, userId } = await fill()
     const both = open(db, `${NEW},${OLD}`)
     await checkKeyRing({ db, vault: both.vault, nowMs: 2, warn: () => {} })
@@ -94,7 +94,7 @@ describe.each(ENGINES)('a rotation of keys in %s', (_engine, openDatabase) => {
     expect((await after.users.findKeys(userId, 'wx1'))?.sessionKeys).toEqual([SESSION_KEYS[1], SESSION_KEYS[0]])
   })
 
-  it('what no key of the ring opens is counted, and stays as it is', async () => {
+  it('a rotation counts what no key of the ring opens, and leaves it as it is', async () => {
     const { db, before, userId } = await fill()
     await expect(rotateAll(open(db, NEW))).rejects.toMatchObject({ code: 'internal' })
     expect(await before.users.findKeys(userId, 'wx1')).toMatchObject({
@@ -104,7 +104,7 @@ describe.each(ENGINES)('a rotation of keys in %s', (_engine, openDatabase) => {
     expect(await open(db, NEW).rotation.step(null)).toMatchObject({ sealed: 0, closed: 1 })
   })
 
-  it('a session_key that a sign-in brings at the same time is not replaced by the one before', async () => {
+  it('a rotation does not put an older session_key in place of one that a sign-in brings meanwhile', async () => {
     const { db, userId } = await fill()
     const both = open(db, `${NEW},${OLD}`)
     const brought = both.vault.seal(SESSION_KEYS[2] as string, { appid: 'wx1', openid: 'oA' })
@@ -119,7 +119,7 @@ describe.each(ENGINES)('a rotation of keys in %s', (_engine, openDatabase) => {
     expect((await both.users.findKeys(userId, 'wx1'))?.sessionKeys[0]).toBe(SESSION_KEYS[2])
   })
 
-  it('goes through more rows than one step takes', async () => {
+  it('a rotation goes through more rows than one step takes', async () => {
     const { db } = await fill()
     const lines = Array.from({ length: 250 }, (_, n) => ({ phone: `139${String(n).padStart(8, '0')}` }))
     const settings = { appids: [], utcOffset: 'Z', nowMs: 1, dryRun: false }

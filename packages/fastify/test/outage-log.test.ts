@@ -14,7 +14,7 @@ describe('a line about an outage', () => {
   })
   afterEach(() => vi.useRealTimers())
 
-  it('logged by repeat is one line a second, which counts the lines left out', () => {
+  it('repeat logs one line a second, which counts the lines left out', () => {
     repeat()
     repeat()
     repeat()
@@ -28,7 +28,7 @@ describe('a line about an outage', () => {
     expect(said).toEqual([{}, { sinceLastLine: 3 }, {}])
   })
 
-  it('logged by tell waits for the end of the second, and comes before repeated lines', () => {
+  it('a line of tell waits for the end of the second, and comes before repeated lines', () => {
     repeat()
     tell('gone')
     vi.advanceTimersByTime(999)
@@ -41,7 +41,7 @@ describe('a line about an outage', () => {
     expect(said).toEqual([{}, 'gone', { sinceLastLine: 1 }])
   })
 
-  it('logged by tell holds back repeated lines for a second', () => {
+  it('a line of tell holds back repeated lines for a second', () => {
     tell('gone')
     repeat()
     vi.advanceTimersByTime(1_000)
@@ -49,7 +49,7 @@ describe('a line about an outage', () => {
     expect(said).toEqual(['gone', { sinceLastLine: 1 }])
   })
 
-  it('replaces an older line that still waits', () => {
+  it('a line of tell replaces an older one that still waits', () => {
     tell('gone')
     tell('back')
     tell('gone again')

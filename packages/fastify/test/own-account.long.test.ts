@@ -5,7 +5,7 @@ const CREDENTIALS = { name: 'alice', password: 'correct horse' }
 
 // A password takes 0.2 s of a processor, which is what it is for.
 describe('the example own-account', () => {
-  it('signs in by password, into the same sessions and behind the same guard as WeChat', async () => {
+  it('the example own-account signs in by password, into the same sessions and behind the same guard as WeChat', async () => {
     const { post, get, send, codeOf, wechatSignIn } = await runExample('own-account.ts')
     const created = await post('/accounts', CREDENTIALS)
     expect(created).toMatchObject({ status: 201, cacheControl: 'no-store', body: SESSION })
@@ -32,7 +32,7 @@ describe('the example own-account', () => {
     expect((await get('/orders', wechat.token)).status).toBe(200)
   })
 
-  it('answers a wrong password and an unknown name in the same way, and never with a 401', async () => {
+  it('the example own-account answers a wrong password and an unknown name in the same way, and never with a 401', async () => {
     const { post } = await runExample('own-account.ts')
     await post('/accounts', CREDENTIALS)
     const wrong = await post('/accounts/login', { ...CREDENTIALS, password: 'correct hose' })
@@ -42,7 +42,7 @@ describe('the example own-account', () => {
     expect(await post('/accounts', CREDENTIALS)).toMatchObject({ status: 400, body: { detail: 'this name is taken' } })
   })
 
-  it('asks for the old password before it sets a new one, and ends the other sessions then', async () => {
+  it('the example own-account asks for the old password before it sets a new one, and ends the other sessions then', async () => {
     const { post, get, send } = await runExample('own-account.ts')
     const { token } = (await post('/accounts', CREDENTIALS)).body
     const wrong = { oldPassword: 'correct hose', password: 'another horse' }

@@ -31,7 +31,7 @@ async function administrate(statements: string): Promise<void> {
 }
 
 describe.skipIf(url === null)('the example own-users, on a table with integer ids', () => {
-  it('keeps the contract of a UserStore', async () => {
+  it('the example own-users keeps the contract of a UserStore', async () => {
     const { users } = await open()
     for (const { title, run } of userStoreCases) {
       await run(users).catch((error) => {
@@ -40,7 +40,7 @@ describe.skipIf(url === null)('the example own-users, on a table with integer id
     }
   })
 
-  it('signs users in whose ids are the numbers of their rows', async () => {
+  it('the example own-users signs users in whose ids are the numbers of their rows', async () => {
     const { pool, users } = await open()
     await pool.query("INSERT INTO members (created_at, nickname) VALUES (NOW(3), 'was here before')")
     const { app, signIn } = await startService({ users })
@@ -51,7 +51,7 @@ describe.skipIf(url === null)('the example own-users, on a table with integer id
     expect(await app.weappAuth.listUsers()).toMatchObject([{ profile: { nickname: 'was here before' } }, { id: '3' }])
   })
 
-  it('whose database is gone is unavailable, and never without a user', async () => {
+  it('the example own-users is unavailable when its database is gone, and never without a user', async () => {
     const { pool, users } = await open()
     const { id } = await users.createUser(1)
     await pool.end()

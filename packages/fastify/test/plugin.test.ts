@@ -144,7 +144,7 @@ it('a prefix stands before the path of every route, and the routes of the host h
 })
 
 describe('the problems plugin', () => {
-  it('answers every error and every unknown path of the application as a problem', async () => {
+  it('the problems plugin answers every error and every unknown path of the application as a problem', async () => {
     const app = Fastify()
     await app.register(problems)
     app.get('/fails', async () => {
@@ -158,7 +158,7 @@ describe('the problems plugin', () => {
     expect((await app.inject('/fails')).body).not.toContain('secret')
   })
 
-  it('keeps a foreign 4xx status that has no code in the wire contract, on our routes too, except 401', async () => {
+  it('a foreign 4xx status that has no code in the wire contract is kept, on our routes too, except 401', async () => {
     const refuse = (statusCode: number) => async () => {
       throw Object.assign(new Error('secret detail'), { statusCode })
     }
@@ -185,7 +185,7 @@ describe('the problems plugin', () => {
 })
 
 describe('app.weappAuth', () => {
-  it('finds the openid behind a user, on the server', async () => {
+  it('app.weappAuth finds the openid behind a user, on the server', async () => {
     const { app, signIn, world } = await startService()
     const { userId } = await signIn()
     const openid = world.openid('alice', APPID)
@@ -194,7 +194,7 @@ describe('app.weappAuth', () => {
     expect(await app.weappAuth.findIdentity('nobody', APPID)).toBeNull()
   })
 
-  it('starts a session for a user who signed in by other means', async () => {
+  it('app.weappAuth starts a session for a user who signed in by other means', async () => {
     const { app, signIn } = await startService()
     const { userId } = await signIn()
     const issued = await app.weappAuth.issue(userId, { appid: APPID })
@@ -207,7 +207,7 @@ describe('app.weappAuth', () => {
     )
   })
 
-  it('ends the session that the phone had until then, if its header names one', async () => {
+  it('issue ends the session that the phone had until then, if its header names one', async () => {
     const { app, signIn } = await startService()
     const { userId, headers } = await signIn()
     for (const authorization of [undefined, '', 'Basic x', 'Bearer x', headers.authorization]) {
@@ -217,7 +217,7 @@ describe('app.weappAuth', () => {
     expect((await app.inject({ url: '/v1/me', headers })).json()).toMatchObject({ reason: 'replaced' })
   })
 
-  it('lists sessions and ends them', async () => {
+  it('app.weappAuth lists sessions and ends them', async () => {
     const { app, signIn } = await startService()
     const [first, second] = [await signIn(), await signIn()]
     const listed = await app.weappAuth.list(first.userId)

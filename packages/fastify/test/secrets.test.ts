@@ -48,7 +48,7 @@ function expectAbsent(secrets: Record<string, string | Buffer>, text: string): v
 }
 
 describe.skipIf(url === null)('secrets', () => {
-  it('are in no log line, no error, nowhere in Redis, and in no response except the one that hands out a token', async () => {
+  it('secrets are in no log line, no error, nowhere in Redis, and in no response except the one that hands out a token', async () => {
     const redis = new Redis(url ?? '')
     const keyPrefix = `test-${randomUUID()}:`
     const keys = () => redis.keys(`${keyPrefix}*`)

@@ -20,7 +20,7 @@ async function startWithAlice() {
 }
 
 describe('weapp-auth users', () => {
-  test('find finds a user by each of the ids, and prints a table or JSON', async () => {
+  test('weapp-auth users find finds a user by each of the ids, and prints a table or JSON', async () => {
     const { weapp, id } = await startWithAlice()
     const ways = [[id], ['--external-id', '17'], ['--phone', '13800138000'], ['--phone', '+86 13800138000']]
     for (const way of ways) {
@@ -32,7 +32,7 @@ describe('weapp-auth users', () => {
     expect(row).toContain(`${id}  17 `)
   })
 
-  test('find of nobody is a failure, and of nothing or of two things wrong use', async () => {
+  test('weapp-auth users find fails when there is no such user, and is wrong use with nothing or two things to find', async () => {
     const { weapp } = await startWithAlice()
     expect(await weapp('users', 'find', '--external-id', 'x')).toMatchObject({
       code: 1,
@@ -48,7 +48,7 @@ describe('weapp-auth users', () => {
     expect(await weapp('users', 'find', '--openid', 'o')).toMatchObject({ code: 2 })
   })
 
-  test('list says where the next page begins', async () => {
+  test('weapp-auth users list says where the next page begins', async () => {
     const { weapp, weappAuth } = await startWithAlice()
     await weappAuth.createUser()
     const first = await weapp('users', 'list', '--limit', '1')
@@ -58,7 +58,7 @@ describe('weapp-auth users', () => {
     expect(await weapp('users', 'list', '--limit', '0')).toMatchObject({ code: 2 })
   })
 
-  test('disable ends the sessions, with a reason and until a time; enable takes it back', async () => {
+  test('weapp-auth users disable ends the sessions, with a reason and until a time; enable takes it back', async () => {
     const { weapp, weappAuth, id } = await startWithAlice()
     expect(await weapp('users', 'disable', id)).toMatchObject({ code: 2, err: expect.stringMatching(/--reason/) })
     const until = '2999-01-01T00:00:00.000Z'
@@ -70,7 +70,7 @@ describe('weapp-auth users', () => {
     expect(await weapp('users', 'disable', id, '--reason', 'x', '--until', 'soon')).toMatchObject({ code: 2 })
   })
 
-  test('erase asks for --yes, and erases', async () => {
+  test('weapp-auth users erase asks for --yes, and erases', async () => {
     const { weapp, weappAuth, id } = await startWithAlice()
     expect(await weapp('users', 'erase', id)).toMatchObject({ code: 2, err: expect.stringMatching(/--yes/) })
     expect(await weappAuth.findUser(id)).not.toBeNull()
@@ -84,7 +84,7 @@ describe('weapp-auth users', () => {
 })
 
 describe('weapp-auth sessions', () => {
-  test('list shows them, and never a token; end ends one, or all', async () => {
+  test('weapp-auth sessions list shows sessions and never a token; end ends one, or all', async () => {
     const { weapp, weappAuth, id, session } = await startWithAlice()
     const { out } = await weapp('sessions', 'list', id)
     expect(out).toContain(session.id)
@@ -104,7 +104,7 @@ describe('weapp-auth sessions', () => {
 })
 
 describe('weapp-auth events', () => {
-  test('list shows what happened, newest first, and who did it', async () => {
+  test('weapp-auth events list shows what happened, newest first, and who did it', async () => {
     const { weapp, id } = await startWithAlice()
     await weapp('users', 'disable', id, '--reason', 'spam')
     await weapp('users', 'enable', id)
@@ -119,7 +119,7 @@ describe('weapp-auth events', () => {
     expect(json).toMatchObject({ events: [{ type: 'user_disabled', userId: id }], next: null })
   })
 
-  test('a kind that there is not, and a time that is none, are wrong use', async () => {
+  test('weapp-auth events list with an unknown kind, or with a time that is none, is wrong use', async () => {
     const { weapp } = await startWithAlice()
     expect(await weapp('events', 'list', '--type', 'nothing')).toMatchObject({ code: 2 })
     expect(await weapp('events', 'list', '--since', 'soon')).toMatchObject({ code: 2 })
@@ -127,19 +127,22 @@ describe('weapp-auth events', () => {
 })
 
 describe('where no service runs', () => {
-  test('the command opens the embedded stores itself', async () => {
+  test('where no service runs, the command opens the embedded stores itself', async () => {
     const env = { ...APP, DATA_DIR: makeFolder() }
     expect(JSON.parse((await run(['users', 'list', '--json'], env)).out)).toEqual({ users: [], next: null })
     // They are closed again, or this could not open them.
     expect(await run(['users', 'list'], env)).toMatchObject({ code: 0, err: '' })
   })
 
-  test.runIf(inject('redisUrl') && inject('databaseUrl'))('and the servers', async () => {
-    const env = { ...APP, ...(await environment('shared')) }
-    expect(JSON.parse((await run(['users', 'list', '--json'], env)).out)).toEqual({ users: [], next: null })
-  })
+  test.runIf(inject('redisUrl') && inject('databaseUrl'))(
+    'where no service runs, the command opens stores on servers itself',
+    async () => {
+      const env = { ...APP, ...(await environment('shared')) }
+      expect(JSON.parse((await run(['users', 'list', '--json'], env)).out)).toEqual({ users: [], next: null })
+    },
+  )
 
-  test('a database that is away is a failure that says which', async () => {
+  test('where no service runs, a database that is away is a failure that says which one it is', async () => {
     const env = { ...APP, DATA_DIR: makeFolder(), SESSION_KEY_KEYS: `k1:${Buffer.alloc(32).toString('base64')}` }
     const { code, err } = await run(['users', 'list'], { ...env, DATABASE_URL: 'postgres://a@127.0.0.1:1/b' })
     expect(code).toBe(1)

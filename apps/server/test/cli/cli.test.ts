@@ -12,7 +12,7 @@ const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const REAL_APP = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 'canary-1' }
 
 describe('weapp-auth', () => {
-  test('a command that does not exist is wrong use, and the answer shows those that do', async () => {
+  test('a command that does not exist is wrong use, and the output lists those that do', async () => {
     const { code, out, err } = await run(['tokn'])
     expect({ code, out }).toEqual({ code: 2, out: '' })
     expect(err).toContain("unknown command 'tokn'")
@@ -26,7 +26,7 @@ describe('weapp-auth', () => {
     expect((await run(['--lang=zh', '--help'])).out).toContain('生成令牌')
   })
 
-  test('a language that there is not is wrong use', async () => {
+  test('a language that does not exist is wrong use', async () => {
     expect(await run(['--lang', 'fr', 'migrate'])).toMatchObject({
       code: 2,
       err: expect.stringMatching(/en, zh, not fr/),
@@ -40,7 +40,7 @@ describe('weapp-auth', () => {
     expect(err).not.toContain('canary')
   })
 
-  test('as a program of its own it prints, and ends with its exit code', async () => {
+  test('weapp-auth as a program of its own prints, and ends with its exit code', async () => {
     const start = promisify(execFile)
     const ended = await start(process.execPath, [MAIN, 'token', 'shop', '--scopes', 'read'], { env: { LANG: 'C' } })
     expect(ended.stdout).toMatch(/^[\w-]{43}\nshop:read:[0-9a-f]{64}\n$/)
@@ -49,7 +49,7 @@ describe('weapp-auth', () => {
 })
 
 describe('weapp-auth token', () => {
-  test('prints a new token once, and the entry of SERVICE_TOKENS that holds its digest and nothing else of it', async () => {
+  test('weapp-auth token prints a new token once, and the entry of SERVICE_TOKENS that holds its digest and nothing else of it', async () => {
     const { code, out, err } = await run(['token', 'shop-backend', '--scopes', 'read+issue'])
     const [token = '', entry = ''] = out.split('\n')
     expect(code).toBe(0)
@@ -65,13 +65,13 @@ describe('weapp-auth token', () => {
     ['no scope', ['shop', '--scopes', ''], /read\+write\+issue\+wechat/],
     ['a name that would end the entry', ['shop:write', '--scopes', 'read'], /the name must be/],
     ['no name', ['--scopes', 'read'], /missing required argument/],
-  ])('%s is wrong use', async (_, args, message) => {
+  ])('weapp-auth token with %s is wrong use', async (_, args, message) => {
     expect(await run(['token', ...args])).toMatchObject({ code: 2, out: '', err: expect.stringMatching(message) })
   })
 })
 
 describe('weapp-auth migrate', () => {
-  test('makes the tables of the embedded users, and says so once', async () => {
+  test('weapp-auth migrate makes the tables of the embedded users, and says so once', async () => {
     const DATA_DIR = makeFolder()
     const first = await run(['migrate'], { ...REAL_APP, DATA_DIR })
     expect(first).toMatchObject({ code: 0, out: expect.stringMatching(/^0001-users\n/) })
@@ -81,7 +81,7 @@ describe('weapp-auth migrate', () => {
     })
   })
 
-  test('where the service runs on the embedded users, it says who has them', async () => {
+  test('weapp-auth migrate says that the running service has the embedded users', async () => {
     const DATA_DIR = makeFolder()
     const held = openSqliteUsers(join(DATA_DIR, 'users.sqlite'))
     onTestFinished(() => held.destroy())

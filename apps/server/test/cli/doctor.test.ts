@@ -42,7 +42,7 @@ async function answer(toBody: (url: URL) => object, headers: Record<string, stri
 }
 
 describe('weapp-auth doctor', () => {
-  test('says of each thing that is right that it is, and ends well', async () => {
+  test('doctor says of each thing that is right that it is, and ends well', async () => {
     const { env } = await prepare()
     const { code, out, err } = await run(['doctor'], env)
     expect({ code, err }).toEqual({ code: 0, err: '' })
@@ -52,13 +52,13 @@ describe('weapp-auth doctor', () => {
     expect(out).not.toContain(env.WECHAT_SECRET)
   })
 
-  test('changes nothing: it makes no database, and no token of WeChat ends', async () => {
+  test('doctor changes nothing: it makes no database, and no token of WeChat ends', async () => {
     const { env } = await prepare()
     await run(['doctor'], env)
     expect((await run(['doctor'], env)).out).toContain('users.sqlite will be made at the first start')
   })
 
-  test('while the service runs on embedded stores, says that it has them', async () => {
+  test('doctor says that the running service has the embedded stores', async () => {
     const { env } = await prepare()
     const service = await startEmbedded()
     const { out } = await run(['doctor'], { ...env, DATA_DIR: service.dir })
@@ -85,14 +85,14 @@ describe('weapp-auth doctor', () => {
     [{ errcode: 40243, errmsg: 'frozen' }, /unfreeze it/],
     [{ errcode: 50002, errmsg: 'user limited' }, /errcode 50002\n {4}→ /],
     [{}, /holds no access_token/],
-  ])('WeChat answers %j: says what to do', async (answer, fix) => {
+  ])('doctor says what to do when WeChat answers %j', async (answer, fix) => {
     const { env } = await prepare()
     const { code, out } = await run(['doctor'], { ...env, WECHAT_API_BASE_URL: await answerAlways(answer) })
     expect(code).toBe(1)
     expect(out).toMatch(fix)
   })
 
-  test('WeChat out of reach is named with the reason', async () => {
+  test('doctor names the reason when WeChat cannot be reached', async () => {
     const { env } = await prepare()
     const base = `http://127.0.0.1:${await findFreePort()}`
     const { code, out } = await run(['doctor'], { ...env, WECHAT_API_BASE_URL: base })
@@ -105,7 +105,7 @@ describe('weapp-auth doctor', () => {
   test.each([
     [-600, 1, /✗ clock: is 6\d\d s ahead of that of WeChat/],
     [20, 0, /! clock: is (19|2\d) s behind that of WeChat/],
-  ])('a clock that is wrong by %i s is told', async (seconds, code, line) => {
+  ])('doctor tells of a clock that is wrong by %i s', async (seconds, code, line) => {
     const { env } = await prepare()
     const date = new Date(Date.now() + seconds * 1000).toUTCString()
     const base = await answerAlways({ access_token: 'x', expires_in: 7200 }, { date })
@@ -115,7 +115,7 @@ describe('weapp-auth doctor', () => {
     })
   })
 
-  test('without TRUST_PROXY it warns, which is no failure; in Chinese where the terminal is', async () => {
+  test('doctor warns without TRUST_PROXY, which is no failure; in Chinese where the terminal is', async () => {
     const { env } = await prepare()
     const { TRUST_PROXY: _, ...others } = env
     expect(await run(['doctor'], others)).toMatchObject({
@@ -126,7 +126,7 @@ describe('weapp-auth doctor', () => {
     expect(chinese.out).toContain('! TRUST_PROXY: 没有设置')
   })
 
-  test('a key ring that is not the one of the database is told by fingerprints', async () => {
+  test('doctor tells by fingerprints of a key ring that is not the one of the database', async () => {
     const { env } = await prepare()
     const [one, two] = [1, 2].map((n) => Buffer.alloc(32, n).toString('base64'))
     await run(['keys', 'rotate'], { ...env, SESSION_KEY_KEYS: `k1:${one}` })
@@ -142,7 +142,7 @@ describe('weapp-auth doctor', () => {
     expect(wrong.out + missing.out).not.toContain(two)
   })
 
-  test('a database that is away is told with the reason, and not its password', async () => {
+  test('doctor tells of a database that is away with the reason, and not its password', async () => {
     const { env } = await prepare()
     const SESSION_KEY_KEYS = `k1:${Buffer.alloc(32).toString('base64')}`
     const { code, out } = await run(['doctor'], {
@@ -155,7 +155,7 @@ describe('weapp-auth doctor', () => {
     expect(out).not.toContain('canary')
   })
 
-  test.runIf(inject('redisUrl'))('Redis is asked, and one that is away is told', async () => {
+  test.runIf(inject('redisUrl'))('doctor asks Redis, and tells of one that is away', async () => {
     const { env } = await prepare()
     const REDIS_URL = inject('redisUrl') ?? ''
     expect((await run(['doctor'], { ...env, REDIS_URL })).out).toMatch(/✓ Redis 127\.0\.0\.1:\d+: answers, version \d/)
@@ -166,7 +166,7 @@ describe('weapp-auth doctor', () => {
 })
 
 describe('weapp-auth doctor --real', () => {
-  test('exchanges the code, reads back which key WeChat signs with, and shows no secret', async () => {
+  test('doctor --real exchanges the code, reads back which key WeChat signs with, and shows no secret', async () => {
     const { env, device } = await prepare()
     const code = await new Promise<string>((resolve) => device.wx.login({ success: (res) => resolve(res.code) }))
     const { code: ended, out } = await run(['doctor', '--real', code], env)
@@ -178,7 +178,7 @@ describe('weapp-auth doctor --real', () => {
     expect(out).not.toContain(code)
   })
 
-  test('a WeChat that signs with the bytes of the session_key is a warning that asks to be reported', async () => {
+  test('doctor --real warns of a WeChat that signs with the bytes of the session_key, and asks to report it', async () => {
     const { env } = await prepare()
     const session_key = Buffer.alloc(16, 7).toString('base64')
     const bytes = createHmac('sha256', Buffer.alloc(16, 7)).update('').digest('hex')
@@ -194,14 +194,14 @@ describe('weapp-auth doctor --real', () => {
     for (const secret of ['canary', session_key, bytes]) expect(out).not.toContain(secret)
   })
 
-  test('a code that WeChat refuses is a failure that says how to get one', async () => {
+  test('doctor --real fails for a code that WeChat refuses, and says how to get one', async () => {
     const { env } = await prepare()
     const { code, out } = await run(['doctor', '--real', 'nothing'], env)
     expect(code).toBe(1)
     expect(out).toMatch(/✗ code2Session: errcode 40029\n {4}→ take a new code/)
   })
 
-  test('there is none with an emulated WeChat', async () => {
+  test('doctor --real is wrong use with an emulated WeChat', async () => {
     expect(await run(['doctor', '--real', 'x'], { WECHAT_EMULATOR: 'on' })).toMatchObject({ code: 2 })
   })
 })

@@ -26,7 +26,7 @@ async function nicknamesIn({ DATA_DIR }: { DATA_DIR: string }): Promise<string[]
 }
 
 describe('weapp-auth import', () => {
-  test('takes columns in any order, quoted fields, and a file without a line break at its end', async () => {
+  test('weapp-auth import takes columns in any order, quoted fields, and a file without a line break at its end', async () => {
     const { take, env } = prepare('nickname,external_id\r\n"Li, ""Lei""",1\r\n\r\n"two\r\nlines",2\r\nHan,3')
     expect(await take()).toMatchObject({
       code: 1,
@@ -35,7 +35,7 @@ describe('weapp-auth import', () => {
     expect(await nicknamesIn(env)).toEqual(['Li, "Lei"', 'Han'])
   })
 
-  test('run again it finds every line done, and says so in words', async () => {
+  test('a second import of a file finds every line done, and says so in words', async () => {
     const { file, env } = prepare(`${HEAD}\n1,wx1,oA,13800138000,Alice\n2,,,,Bob\n`)
     expect(await run(['import', file], env)).toEqual({
       code: 0,
@@ -47,7 +47,7 @@ describe('weapp-auth import', () => {
     )
   })
 
-  test('refused lines go to a file that can be mended and imported, readable by this user alone', async () => {
+  test('refused lines of an import go to a file that can be mended and imported, readable by this user alone', async () => {
     const { dir, file, env, take } = prepare(
       `${HEAD}\n1,wx1,oA,13800138000,"A, B"\n2,wx9,oB,,Bob\n3,wx1,oC\n,,,,\n4,,,13800138000,\n`,
     )
@@ -75,7 +75,7 @@ describe('weapp-auth import', () => {
     expect(statSync(refusedFile, { throwIfNoEntry: false })).toBeUndefined()
   })
 
-  test('--dry-run counts, writes down what would be refused, and imports nobody', async () => {
+  test('import --dry-run counts, writes down what would be refused, and imports nobody', async () => {
     const { dir, env, take } = prepare(`${HEAD}\n1,,,,Alice\n2,,,1.38E+10,Bob\n`)
     expect((await take('--dry-run')).out).toContain('"made":1,"filled":0,"done":0,"refused":1,"dryRun":true')
     expect(readFileSync(join(dir, 'users.refused.csv'), 'utf8')).toContain('shortened by a spreadsheet')
@@ -86,13 +86,13 @@ describe('weapp-auth import', () => {
     ['UTF-8', Buffer.from(`${HEAD}\n1,,,,小明\n`), ''],
     ['UTF-8 with a byte order mark, as Excel writes it', Buffer.from(`\ufeff${HEAD}\n1,,,,小明\n`), ''],
     ['GBK, as Excel writes it in China', Buffer.from(`${HEAD}\n1,,,,\xd0\xa1\xc3\xf7\n`, 'latin1'), 'is read as GBK'],
-  ])('a file in %s is read', async (_, text, said) => {
+  ])('an import reads a file in %s', async (_, text, said) => {
     const { take, env } = prepare(text)
     expect(await take()).toMatchObject({ code: 0, err: expect.stringContaining(said) })
     expect(await nicknamesIn(env)).toEqual(['小明'])
   })
 
-  test('GBK whose first Chinese character comes late, and in the middle of a chunk, is read', async () => {
+  test('an import reads GBK whose first Chinese character comes late, and in the middle of a chunk', async () => {
     const early = Array.from({ length: 9_000 }, (_, index) => `${index},,,,`).join('\n')
     const text = Buffer.concat([Buffer.from(`${HEAD}\n${early}\nz,,,,`), Buffer.from([0xd0, 0xa1, 0xc3, 0xf7])])
     const { take, env } = prepare(text)
@@ -115,14 +115,14 @@ describe('weapp-auth import', () => {
     ['with a column twice', 'phone,phone\n1,1\n', [], /has the column phone twice/],
     ['whose quote is never closed', `${HEAD}\n1,,,,"Alice\n${'2,,,,Bob\n'.repeat(9_000)}`, [], /is no CSV: /],
     ['with times of no zone', HEAD, ['--utc-offset', '8'], /--utc-offset must be like \+08:00/],
-  ])('a file %s is wrong use, and nobody is imported', async (_, text, options, message) => {
+  ])('an import of a file %s is wrong use, and nobody is imported', async (_, text, options, message) => {
     const { take, env } = prepare(text)
     expect(await take(...options)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(message) })
     await run(['migrate'], env)
     expect(await nicknamesIn(env)).toEqual([])
   })
 
-  test('a file that is not there, and one that would be overwritten, are wrong use', async () => {
+  test('an import of a file that is not there, or with --refused onto a file that is, is wrong use', async () => {
     const { file, env, take } = prepare(`${HEAD}\n`)
     expect(await run(['import', `${file}x`], env)).toMatchObject({
       code: 2,
@@ -134,13 +134,13 @@ describe('weapp-auth import', () => {
     })
   })
 
-  test('--ignore-columns takes the columns that are known', async () => {
+  test('import --ignore-columns takes the columns that are known', async () => {
     const { take, env } = prepare('vip,nickname,external_id\nyes,Alice,1\n')
     expect((await take('--ignore-columns')).code).toBe(0)
     expect(await nicknamesIn(env)).toEqual(['Alice'])
   })
 
-  test('times without a zone are those of China, unless --utc-offset says otherwise', async () => {
+  test('times of an import without a zone are those of China, unless --utc-offset says otherwise', async () => {
     const { dir, file, env } = prepare('external_id,created_at\n1,2024-05-01 08:00:00\n')
     const other = join(dir, 'other.csv')
     writeFileSync(other, 'external_id,created_at\n2,2024-05-01 08:00:00\n')
@@ -155,14 +155,14 @@ describe('weapp-auth import', () => {
     ])
   })
 
-  test('another key ring than the one of the database ends it before anything is sealed', async () => {
+  test('another key ring than the one of the database ends an import before anything is sealed', async () => {
     const { take, env } = prepare(`${HEAD}\n1,,,13800138000,Alice\n`)
     await take()
     writeFileSync(join(env.DATA_DIR, 'session-keys'), `k1:${Buffer.alloc(32, 9).toString('base64')}`)
     expect(await take()).toMatchObject({ code: 1, err: expect.stringContaining('is not the key that sealed') })
   })
 
-  test('a terminal shows how far it is, on a line that is gone at the end', async () => {
+  test('a terminal shows how far an import is, on a line that is gone at the end', async () => {
     const { file, env } = prepare(`external_id\n${Array.from({ length: 1_200 }, (_, index) => index).join('\n')}\n`)
     const written: string[] = []
     const stderr = { isTTY: true, write: (text: string) => written.push(text) }

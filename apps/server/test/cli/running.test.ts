@@ -6,7 +6,7 @@ import { makeFolder } from './folder.ts'
 import { run } from './run.ts'
 
 describe('while the service runs on embedded stores', () => {
-  test('an import is done by the service, which is not stopped for it', async () => {
+  test('a service that runs on embedded stores does an import itself, and is not stopped for it', async () => {
     const { dir, env, app } = await startEmbedded()
     const file = join(dir, 'users.csv')
     writeFileSync(file, 'external_id,appid,openid,phone,nickname\n17,wx1,oA,13800138000,小明\n18,wx9,oB,,\n')
@@ -21,7 +21,7 @@ describe('while the service runs on embedded stores', () => {
     })
   })
 
-  test('keys are rotated by the service, with the ring that it has', async () => {
+  test('a service that runs on embedded stores rotates the keys itself, with the ring that it has', async () => {
     const { env, app } = await startEmbedded()
     const { id } = await app.weappAuth.createUser()
     await app.weappAuth.setPhone(id, { number: '13800138000', countryCode: '86' })
@@ -33,11 +33,11 @@ describe('while the service runs on embedded stores', () => {
 })
 
 describe('weapp-auth keys', () => {
-  test('new prints an entry of the ring', async () => {
+  test('weapp-auth keys new prints an entry of the ring', async () => {
     expect((await run(['keys', 'new'])).out).toMatch(/^[0-9a-f]{8}:[A-Za-z0-9+/]{43}=\n$/)
   })
 
-  test('rotate seals everything under the first key, names the key that may go, and finds nothing to do afterwards', async () => {
+  test('weapp-auth keys rotate seals everything under the first key, names the key that may go, and finds nothing to do afterwards', async () => {
     const dir = makeFolder()
     const env = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's', DATA_DIR: dir }
     const [old, next] = [1, 2].map((n) => `k${n}:${Buffer.alloc(32, n).toString('base64')}`) as [string, string]
@@ -54,7 +54,7 @@ describe('weapp-auth keys', () => {
     expect(after).toMatchObject({ code: 0, out: expect.stringContaining('"done":300'), err: '' })
   })
 
-  test('rotate without the key that sealed is a failure that says so', async () => {
+  test('weapp-auth keys rotate without the key that sealed is a failure that says so', async () => {
     const dir = makeFolder()
     const env = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's', DATA_DIR: dir }
     const [old, next] = [1, 2].map((n) => `k${n}:${Buffer.alloc(32, n).toString('base64')}`) as [string, string]

@@ -39,7 +39,7 @@ async function open(answer: (response: ServerResponse) => void) {
 }
 
 describe('the event hook', () => {
-  test('is told of an event in one signed call', async () => {
+  test('the event hook is told of an event in one signed call', async () => {
     const { hook, calls } = await open((response) => response.writeHead(204).end())
     await hook.onEvent(EVENT)
     const [{ body, signature } = { body: '', signature: '' }] = calls
@@ -49,12 +49,15 @@ describe('the event hook', () => {
     expect(signature).toBe(signBody(SECRET, Number(seconds), body))
   })
 
-  test.each([301, 400, 403, 404, 500, 503])('has not taken an event that it answers with %i', async (status) => {
-    const { hook } = await open((response) => response.writeHead(status, { location: '/' }).end())
-    await expect(hook.onEvent(EVENT)).rejects.toThrow(`EVENTS_URL answered ${status}`)
-  })
+  test.each([301, 400, 403, 404, 500, 503])(
+    'an event that the event hook answers with %i is not taken',
+    async (status) => {
+      const { hook } = await open((response) => response.writeHead(status, { location: '/' }).end())
+      await expect(hook.onEvent(EVENT)).rejects.toThrow(`EVENTS_URL answered ${status}`)
+    },
+  )
 
-  test('can be seen in metrics and traces: that an event was taken, and that one was not', async () => {
+  test('metrics and traces show an event that the event hook took, and one that it did not take', async () => {
     const seen: unknown[] = []
     const listen = (message: unknown) => {
       const { target, operation, outcome } = message as FinishedCall
@@ -72,12 +75,12 @@ describe('the event hook', () => {
     ])
   })
 
-  test('has not taken an event when the connection breaks', async () => {
+  test('an event is not taken when the connection to the event hook breaks', async () => {
     const { hook } = await open((response) => response.destroy())
     await expect(hook.onEvent(EVENT)).rejects.toThrow(/^(?!.*http).+$/)
   })
 
-  test('needs a secret, and an address that may get what it is told', () => {
+  test('the event hook needs a secret, and an address that may get what it is told', () => {
     const parse = (env: Record<string, string>) => parseConfig({ WECHAT_APPID: 'wx1', WECHAT_SECRET: 's', ...env })
     const [url, secret] = ['https://crm.example.com/events', '0123456789abcdef']
     expect(parse({ EVENTS_URL: url, HOOK_SECRET: secret }).eventHook).toEqual({ url, secret })

@@ -59,7 +59,7 @@ const json = (status: number, body: unknown) => (response: ServerResponse) =>
   void response.writeHead(status).end(JSON.stringify(body))
 
 describe('the sign-in hook', () => {
-  test('is told who signs in, where, with what, and with the whole number where a phone code came; the call is signed', async () => {
+  test('the sign-in hook is told who signs in, where, with what, and the whole number where a phone code came; the call is signed', async () => {
     const { signIn, program, world, appid } = await start(json(200, {}))
     const { user } = (await signIn({ data: { inviter: 'bob' } })).json()
     const { code } = world.phones.issueCode('alice', appid)
@@ -74,7 +74,7 @@ describe('the sign-in hook', () => {
     expect(JSON.stringify(program.calls)).not.toContain(world.openid('alice', appid))
   })
 
-  test('may give the user an id of the team, which guarded routes read; a conflict or a number stops no sign-in', async () => {
+  test('the sign-in hook may give the user an id of the team, which guarded routes read; a conflict or a number stops no sign-in', async () => {
     const { signIn, program, app, hook } = await start(json(200, { externalId: 'crm-7' }))
     const own = async (answer: Awaited<ReturnType<typeof signIn>>) => {
       const headers = { authorization: `Bearer ${answer.json().token}` }
@@ -95,12 +95,12 @@ describe('the sign-in hook', () => {
     ['a text', (response: ServerResponse) => void response.writeHead(200).end('ok')],
     ['null', json(200, null)],
     ['a list', json(201, ['externalId'])],
-  ])('that answers 2xx with %s lets the user in', async (_name, answer) => {
+  ])('a sign-in hook that answers 2xx with %s lets the user in', async (_name, answer) => {
     const { signIn } = await start(answer)
     expect((await signIn()).statusCode).toBe(201)
   })
 
-  test('that answers 403 refuses, and the phone gets its detail', async () => {
+  test('a sign-in hook that answers 403 refuses, and the phone gets its detail', async () => {
     const service = await start(json(403, { detail: '账号已冻结' }))
     const { auth } = createAuthOnPhone(service)
     await expect(auth.ensureLogin()).rejects.toMatchObject({
@@ -124,7 +124,7 @@ describe('the sign-in hook', () => {
     ['answers a redirect', (response) => void response.writeHead(307, { location: '/elsewhere' }).end()],
     ['answers without an end in sight', (response) => void response.end('x'.repeat(17_000))],
     ['hangs up', (response) => void response.destroy()],
-  ])('that %s lets nobody in: hook_unavailable, with Retry-After', async (_name, answer) => {
+  ])('a sign-in hook that %s lets nobody in: hook_unavailable, with Retry-After', async (_name, answer) => {
     const { signIn, app, program } = await start(answer)
     const refused = await signIn()
     expect(refused.json()).toMatchObject({ status: 503, code: 'hook_unavailable' })
@@ -135,7 +135,7 @@ describe('the sign-in hook', () => {
     expect(await app.weappAuth.list(user.id)).toHaveLength(1)
   })
 
-  test('that is not there lets nobody in', async () => {
+  test('a sign-in hook that is not there lets nobody in', async () => {
     const { onSignIn } = openHook('http://127.0.0.1:1/')
     await expect(ask(onSignIn)).rejects.toMatchObject({ code: 'hook_unavailable' })
   })
@@ -148,7 +148,7 @@ function ask(onSignIn: ReturnType<typeof openHook>['onSignIn']) {
 }
 
 describe('a sign-in hook that hangs', () => {
-  test('costs a sign-in two seconds, and holds 64 of them at most; the others are told at once, and it can come back', async () => {
+  test('a sign-in hook that hangs costs a sign-in two seconds, and holds 64 of them at most; the others are refused at once, and it can come back', async () => {
     const program = await startProgram(() => {})
     const { onSignIn } = openHook(program.url)
     const asked = Array.from({ length: 200 }, () => Promise.resolve(ask(onSignIn)).catch((error) => error))
@@ -163,7 +163,7 @@ describe('a sign-in hook that hangs', () => {
     await vi.waitFor(async () => expect(await ask(onSignIn)).toEqual({ externalId: 'crm-7' }), 20_000)
   })
 
-  test('does not hold up users who are signed in', async () => {
+  test('a sign-in hook that hangs does not hold up users who are signed in', async () => {
     const { signIn, program, app } = await start(json(200, {}))
     const headers = { authorization: `Bearer ${(await signIn()).json().token}` }
     program.answer = () => {}

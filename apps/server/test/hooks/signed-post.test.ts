@@ -33,7 +33,7 @@ function open(o: Pick<SignedPostOptions, 'url'> & Partial<SignedPostOptions>) {
 }
 
 describe('a signed call', () => {
-  it('carries a JSON body and a signature of the time and the body, and brings the answer', async () => {
+  it('a signed call carries a JSON body and a signature of the time and the body, and brings the answer', async () => {
     const { url, calls } = await listen((response) => response.writeHead(403).end('{"detail":"no"}'))
     const post = open({ url, now: () => 1_700_000_000_999 })
     expect(await post.send({ name: '小明' })).toEqual({ status: 403, text: '{"detail":"no"}' })
@@ -44,14 +44,14 @@ describe('a signed call', () => {
     expect(call?.headers['x-weapp-auth-signature']).toBe(`t=1700000000,v1=${v1}`)
   })
 
-  it('is not sent on to where a redirect points', async () => {
+  it('a signed call is not sent on to where a redirect points', async () => {
     const elsewhere = await listen((response) => response.end())
     const { url } = await listen((response) => response.writeHead(307, { location: elsewhere.url }).end())
     expect(await open({ url }).send({})).toMatchObject({ status: 307 })
     expect(elsewhere.calls).toEqual([])
   })
 
-  it('fails when nobody answers in time, whether nothing comes or an answer without an end', async () => {
+  it('a signed call fails when nobody answers in time, whether nothing comes or an answer without an end', async () => {
     const silent = await listen(() => {})
     const slow = await listen((response) => response.write('{'))
     for (const { url } of [silent, slow]) {
@@ -59,7 +59,7 @@ describe('a signed call', () => {
     }
   })
 
-  it('fails on an answer of more than 16 kB, and on an address where nobody listens, in one line without the secret', async () => {
+  it('a signed call fails on an answer of more than 16 kB, and on an address where nobody listens, in one line without the secret', async () => {
     const { url } = await listen((response) => response.end('x'.repeat(16 * 1024 + 1)))
     for (const address of [url, 'http://127.0.0.1:1/']) {
       const error: Error = await open({ url: address })
@@ -70,7 +70,7 @@ describe('a signed call', () => {
     }
   })
 
-  it('waits for its turn where as many are under way as there may be, and counts that as time of its own', async () => {
+  it('a signed call waits for its turn where as many are under way as there may be, and the waiting counts as its own time', async () => {
     const held: ServerResponse[] = []
     const { url, calls } = await listen((response) => held.push(response))
     const post = open({ url, connections: 1 })
@@ -102,7 +102,7 @@ describe('an address of a hook', () => {
     'http://backend.internal/',
     // One of many ways to write 127.0.0.1.
     'http://0x7f.1/',
-  ])('may be %s', (address) => expect(isHookAddress(address)).toBe(true))
+  ])('the address of a hook may be %s', (address) => expect(isHookAddress(address)).toBe(true))
 
   it.each([
     'http://hooks.example.com/',
@@ -117,5 +117,5 @@ describe('an address of a hook', () => {
     'ftp://localhost/',
     'hooks.example.com',
     '',
-  ])('must not be %s', (address) => expect(isHookAddress(address)).toBe(false))
+  ])('the address of a hook must not be %s', (address) => expect(isHookAddress(address)).toBe(false))
 })

@@ -112,7 +112,7 @@ function codeIn(document: string, language: string): string {
 }
 
 describe.concurrent.each(Object.entries(PROGRAMS))('the verifier of a signature in %s', (language, toProgram) => {
-  test('that the documents show takes what the service sends, and nothing else', async () => {
+  test('the verifier that the documents show takes what the service sends, and nothing else', async () => {
     const [english = '', chinese] = DOCUMENTS.map((document) => codeIn(document, language))
     expect(english).not.toBe('')
     expect(chinese).toBe(english)

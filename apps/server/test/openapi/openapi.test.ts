@@ -28,11 +28,11 @@ describe('the OpenAPI document', () => {
       Object.entries(methods).map(([method, operation]) => ({ place: `${method.toUpperCase()} ${path}`, operation })),
     )
 
-  test('is valid', async () => {
+  test('the OpenAPI document is valid', async () => {
     expect(await new Validator().validate(document)).toEqual({ valid: true })
   })
 
-  test('has every route of both APIs, and says what each is for', async () => {
+  test('the OpenAPI document has every route of both APIs, and says what each is for', async () => {
     const routes: { method: string; path: string }[] = []
     const beforeRoutes = (app: FastifyInstance) => {
       app.addHook('onRoute', ({ method, url: path }) => {
@@ -53,7 +53,7 @@ describe('the OpenAPI document', () => {
     expect(operations().filter(({ operation }) => !operation.summary)).toEqual([])
   })
 
-  test('says which token a route takes, and that errors are problems', () => {
+  test('the OpenAPI document says which token a route takes, and that errors are problems', () => {
     const { paths } = document
     expect(paths['/v1/me']?.get?.security).toEqual([{ session: [] }])
     expect(paths['/v1/session']?.delete?.security).toEqual([{ session: [] }])

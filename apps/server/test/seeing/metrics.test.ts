@@ -43,7 +43,7 @@ describe('metrics', () => {
     expect(buckets['{target="users",operation="signIn",outcome="ok",le="+Inf"}']).toBe(1)
   })
 
-  test('the guard is counted by what it said, and requests by the pattern of their route', async () => {
+  test('decisions of the guard are counted by their outcome, and requests by the pattern of their route', async () => {
     const { service, text } = await startCounted('embedded', (app) => {
       app.get('/orders/:id', { onRequest: authenticate }, async () => ({}))
     })
@@ -71,7 +71,7 @@ describe('metrics', () => {
     for (const secret of [token, 'nonsense', 'secret=x', '/orders/1']) expect(await text()).not.toContain(secret)
   })
 
-  test('a store that is away, and the limit on sign-ins, can be seen', async () => {
+  test('metrics show a store that is away, and sign-ins over the limit', async () => {
     const signInAway = () => Promise.reject(new ApiError('store_unavailable', 'away'))
     const { service, text } = await startCounted('embedded', undefined, { limit: 2, users: { signIn: signInAway } })
     await signInOverHttp(service, 'alice')
@@ -104,7 +104,7 @@ describe('metrics', () => {
     expect(pick(parse(await text()), 'weapp_auth_session_cache_total')['{result="miss"}']).toBeGreaterThan(0)
   })
 
-  test('the process itself is there too: memory, processor, and how late the event loop is', async () => {
+  test('metrics show the process itself: memory, processor, and how late the event loop is', async () => {
     const { text } = await startCounted('embedded')
     const names = [...parse(await text()).keys()]
     for (const name of [
@@ -131,7 +131,7 @@ describe('metrics', () => {
     expect(answers['{operation="sns/jscode2session",errcode="other"}']).toBe(10)
   })
 
-  test('a request that is refused before the guard is asked is none that the guard let pass', async () => {
+  test('a request that is refused before the guard is asked does not count as one that the guard let pass', async () => {
     const { service, text } = await startCounted('embedded', (app) => {
       app.addHook('onRequest', async ({ headers }) => {
         if (headers['x-busy']) throw new ApiError('overloaded', 'too much to do')

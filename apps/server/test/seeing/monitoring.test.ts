@@ -14,12 +14,12 @@ const FOLDER = join(import.meta.dirname, '../../../../docs/deploy/monitoring')
 const rules = read('alerts.yaml')
 
 describe('the alerts', () => {
-  test('are valid, and each fires for its fault and none while all is well', async () => {
+  test('the alerts are valid, and each fires for its fault and none while all is well', async () => {
     expect(await promtool('check', 'rules', 'alerts.yaml')).toContain('6 rules found')
     expect(await promtool('test', 'rules', 'alerts.test.yaml')).toContain('SUCCESS')
   })
 
-  test('are all tested, firing and not', () => {
+  test('every alert has a test in which it fires, and one in which it does not', () => {
     const names = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name)
     const tests = read('alerts.test.yaml')
     for (const name of names) {
@@ -28,7 +28,7 @@ describe('the alerts', () => {
     }
   })
 
-  test.each(['monitoring.md', 'monitoring.zh-CN.md'])('are all explained in %s', (file) => {
+  test.each(['monitoring.md', 'monitoring.zh-CN.md'])('every alert is explained in %s', (file) => {
     const text = readFileSync(join(FOLDER, '../..', file), 'utf8')
     for (const [, name] of rules.matchAll(/- alert: (\w+)/g)) expect(text).toContain(`\`${name}\``)
   })
@@ -38,7 +38,7 @@ describe('the dashboard', () => {
   const { panels } = JSON.parse(read('dashboard.json')) as { panels: { targets: { expr: string }[] }[] }
   const queries = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
 
-  test('asks what Prometheus understands', async () => {
+  test('the dashboard asks what Prometheus understands', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'weapp-auth-rules-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
     const file = join(folder, 'queries.json')
@@ -49,7 +49,7 @@ describe('the dashboard', () => {
     expect(await promtool('check', 'rules', file)).toContain(`${queries.length} rules found`)
   })
 
-  test('asks for metrics and labels that the service has, and so do the alerts', async () => {
+  test('the dashboard and the alerts ask for metrics and labels that the service has', async () => {
     const { service, text } = await startCounted('shared', (app) => {
       app.get('/orders', { onRequest: authenticate }, async () => ({}))
     })

@@ -37,7 +37,7 @@ test('what a token did is listed under its name, by user, kind and time, newest 
   }
 })
 
-test('an operator’s mistake in an id of a page is an empty page', async () => {
+test('a page of events after an id that does not exist is empty', async () => {
   const { ask } = await startServiceApi()
   expect((await ask('GET /events?after=0')).data).toEqual({ events: [], next: null })
 })

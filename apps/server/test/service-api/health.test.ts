@@ -27,7 +27,7 @@ test('health tells the stores, the appSecret in use, the access_token and what W
   expect(JSON.stringify(data)).not.toContain(world.apps[0]?.secret)
 })
 
-test('answers are forgotten after an hour, also by a clock that was put back', async () => {
+test('WeChat’s answers are forgotten in health after an hour, also by a clock that was put back', async () => {
   const clock = { nowMs: 1_800_000_000_000 }
   const answers = countRecentAnswers(() => clock.nowMs)
   const { signIn } = await startServiceApi()

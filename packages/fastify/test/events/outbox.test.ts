@@ -56,7 +56,7 @@ describe('the outbox', () => {
     vi.useRealTimers()
   })
 
-  it('tells of each event once, those of one user in their order, within a few seconds', async () => {
+  it('the outbox tells of each event once, and of those of one user in their order, within a few seconds', async () => {
     const { add, start, told } = await open()
     start()
     await add('a', 'b', 'a', 'a')
@@ -69,7 +69,7 @@ describe('the outbox', () => {
     expect(told).toHaveLength(4)
   })
 
-  it('tells again of an event that was refused, later each time, while those of the same user wait', async () => {
+  it('an event that was refused is told again, later each time, and events of the same user wait behind it', async () => {
     const { add, start, told, warnings } = await open()
     let refusals = 4
     start((event) => {
@@ -93,7 +93,7 @@ describe('the outbox', () => {
     ])
   })
 
-  it('gives an event up after its last attempt, says so, and goes on with the next one', async () => {
+  it('an event is given up after its last attempt, the log says so, and the next event follows', async () => {
     const { db, queue, add, start, told, warnings } = await open()
     const [first] = await add('a', 'a')
     await db
@@ -115,7 +115,7 @@ describe('the outbox', () => {
     expect(told.map(({ n }) => n)).toEqual([0, 1, 0])
   })
 
-  it('tries one event at a time, and less and less often, while the other side is away, and all soon after', async () => {
+  it('while the other side is away, one event at a time is tried, less and less often, and all follow soon after its return', async () => {
     const { add, start, told, warnings } = await open()
     let isAway = true
     start(() => {
@@ -132,7 +132,7 @@ describe('the outbox', () => {
     expect(told).toHaveLength(100)
   })
 
-  it('keeps an event whose handler takes long: no other process tells of it', async () => {
+  it('an event whose handler takes long is kept: no other process tells of it', async () => {
     const { add, start, told } = await open()
     let finish = () => {}
     start(() => new Promise<void>((resolve) => (finish = resolve)))
@@ -146,7 +146,7 @@ describe('the outbox', () => {
     expect(told).toHaveLength(1)
   })
 
-  it('that was killed while it told of an event leaves it to another process', async () => {
+  it('an event that a killed process was telling of is told by another process', async () => {
     const { queue, add, start, told } = await open()
     await add('a', 'a')
     await queue.take({ nowMs: Date.now() + 2_000, holdMs: 30_000, limit: 8 })
@@ -157,7 +157,7 @@ describe('the outbox', () => {
     expect(told.map(({ n }) => n)).toEqual([0, 1])
   })
 
-  it('goes on when the store was away, and tells of an event once more where it could not be noted', async () => {
+  it('the outbox goes on after the store was away, and tells an event once more when its delivery could not be noted', async () => {
     const { queue, add, start, told, warnings } = await open()
     const settle = vi.spyOn(queue, 'settle').mockRejectedValueOnce(new Error('the store is away'))
     vi.spyOn(queue, 'take').mockRejectedValueOnce(new Error('the store is away'))
@@ -174,7 +174,7 @@ describe('the outbox', () => {
 })
 
 describe('the option onEvent', () => {
-  it('is told of what happened, with the externalId', async () => {
+  it('onEvent is told of what happened, with the externalId of the user', async () => {
     const { db, close } = await openSqlite()
     onTestFinished(close)
     const events: DeliveredEvent[] = []
@@ -193,7 +193,7 @@ describe('the option onEvent', () => {
     expect(await app.weappAuth.resendEvents([randomUUID()])).toBe(0)
   })
 
-  it('is refused with a store that delivers nothing', async () => {
+  it('onEvent is refused with a store that delivers nothing', async () => {
     const { db, close } = await openSqlite()
     onTestFinished(close)
     const events = { store: createSqlEventStore({ db }), onEvent: () => {} }

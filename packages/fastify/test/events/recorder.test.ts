@@ -45,7 +45,7 @@ afterEach(() => {
 })
 
 describe('events that are recorded', () => {
-  it('are written together after a quarter of a second, in their order', async () => {
+  it('recorded events are written together after a quarter of a second, in their order', async () => {
     const { record, written, batches } = open()
     record(3)
     await vi.advanceTimersByTimeAsync(249)
@@ -59,7 +59,7 @@ describe('events that are recorded', () => {
     expect(batches).toEqual([5])
   })
 
-  it('while others are being written come after them, and not twice', async () => {
+  it('events that are recorded during a write are written after it, and once', async () => {
     const { record, whenAppending, batches, written } = open()
     let release = () => {}
     whenAppending(() => new Promise((resolve) => (release = resolve)))
@@ -74,7 +74,7 @@ describe('events that are recorded', () => {
     expect(written).toHaveLength(3)
   })
 
-  it('stay while the store is away, and the log says so once', async () => {
+  it('recorded events stay in memory while the store is away, and the log says so once', async () => {
     const { record, whenAppending, written, warnings } = open()
     whenAppending(() => Promise.reject(away()))
     record(2)
@@ -87,7 +87,7 @@ describe('events that are recorded', () => {
     expect(warnings).toHaveLength(1)
   })
 
-  it('take no more memory than for 10 000 of them; those that were lost are counted', async () => {
+  it('recorded events take the memory of 10 000 at most, and those that were lost are counted', async () => {
     const { record, whenAppending, written, warnings } = open()
     whenAppending(() => Promise.reject(away()))
     record(10_500)
@@ -98,7 +98,7 @@ describe('events that are recorded', () => {
     expect(warnings.at(-1)).toEqual([{ lost: 500 }, expect.stringContaining('are lost')])
   })
 
-  it('that could not be written for 45 s are lost, so that none of an erased user comes late', async () => {
+  it('events that could not be written for 45 s are lost, so that none of an erased user comes late', async () => {
     const { record, whenAppending, written, warnings } = open()
     whenAppending(() => Promise.reject(away()))
     record(1, 'early')
@@ -111,7 +111,7 @@ describe('events that are recorded', () => {
     expect(warnings.at(-1)?.[0]).toEqual({ lost: 1 })
   })
 
-  it('are written without one that the store refuses', async () => {
+  it('one event that the store refuses does not keep the others from being written', async () => {
     const { record, whenAppending, written } = open()
     whenAppending(async (events) => {
       if (events.some(({ data }) => data.i === 1)) throw new ApiError('internal', 'it cannot be stored')
@@ -121,7 +121,7 @@ describe('events that are recorded', () => {
     expect(written.map(({ data }) => data.i)).toEqual([0, 2])
   })
 
-  it('are written at the stop, and what cannot be is counted', async () => {
+  it('recorded events are written at the stop, and those that cannot be written are counted', async () => {
     const { recorder, record, written, whenAppending, warnings } = open()
     record(2)
     await recorder.close()
@@ -132,7 +132,7 @@ describe('events that are recorded', () => {
     expect(warnings.at(-1)?.[0]).toEqual({ lost: 3 })
   })
 
-  it('are waited for at the stop for 300 ms, and not at all when the store is known to be away', async () => {
+  it('the stop waits 300 ms for recorded events, and not at all when the store is known to be away', async () => {
     const present = open()
     present.whenAppending(() => new Promise(() => {}))
     present.record(1)

@@ -39,7 +39,7 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     return { db, store, queue, users, add, take }
   }
 
-  it('are due two seconds after they happened, and taken by one process', async () => {
+  it('an event is due two seconds after it happened, and one process takes it', async () => {
     const { take, add } = await openEmpty()
     const [id] = await add(ALICE)
     expect(await take(Date.now())).toEqual([])
@@ -48,7 +48,7 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(await take(LATER + HOLD_MS - 1)).toEqual([])
   })
 
-  it('of one user are taken one after the other, those of others and of nobody at the same time', async () => {
+  it('events of one user are taken one after the other, those of other users and of nobody at the same time', async () => {
     const { queue, take, add } = await openEmpty()
     const [a1, b1, a2, n1, n2] = await add(ALICE, BOB, ALICE, null, null)
     const first = await take()
@@ -58,7 +58,7 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(idsOf(await take())).toEqual([a2])
   })
 
-  it('that nobody settled come back, and whoever held them before changes nothing any more', async () => {
+  it('an event that nobody settled is due again, and the process that held it before can no longer change it', async () => {
     const { queue, take, add } = await openEmpty()
     const [id] = await add(ALICE)
     const [late] = await take()
@@ -74,7 +74,7 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(await take(LATER * 2)).toEqual([])
   })
 
-  it('are held for longer when that is asked for', async () => {
+  it('an event is held for longer when its holder asks for that', async () => {
     const { queue, take, add } = await openEmpty()
     await add(ALICE)
     const [held] = await take()
@@ -84,7 +84,7 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(await take(LATER * 2)).toEqual([])
   })
 
-  it('that failed are due later, and those of the same user wait behind them', async () => {
+  it('an event that failed is due later, and those of the same user wait behind it', async () => {
     const { queue, take, add } = await openEmpty()
     const [a1, a2, b1] = await add(ALICE, ALICE, BOB)
     await queue.retry(one(await take(), a1), LATER + 90_000)
@@ -100,7 +100,7 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(idsOf(await take(LATER + 90_000))).toEqual([a3])
   })
 
-  it('that were given up are listed, let the next one go on, and can be sent again', async () => {
+  it('an event that was given up is listed, lets the next one go on, and can be sent again', async () => {
     const { queue, take, add } = await openEmpty()
     const [a1, a2] = await add(ALICE, ALICE)
     await queue.giveUp(one(await take(), a1), LATER + 1)
@@ -116,7 +116,7 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(await queue.listGivenUp({ after: null, limit: 10 })).toEqual([])
   })
 
-  it('carry the externalId of their user, also when the user is erased before they are delivered', async () => {
+  it('an event carries the externalId of its user, also when the user is erased before the delivery', async () => {
     const { store, queue, users, take, add } = await openEmpty()
     const { id: userId } = await users.createUser(1)
     await users.setExternalId(userId, 'crm-1', true)
@@ -140,7 +140,7 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(await store.list({ limit: 10 })).toHaveLength(4)
   })
 
-  it('of an erased user that were given up get the random id too, and can still be sent again', async () => {
+  it('events of an erased user that were given up get the random id too, and can still be sent again', async () => {
     const { store, queue, users, take } = await openEmpty()
     const { id: userId } = await users.createUser(1)
     await users.beginErasure(userId, 1, 'user')
@@ -154,7 +154,7 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(again?.externalId).toBeNull()
   })
 
-  it('that many processes take at the same time are each delivered once, in the order of their user', async () => {
+  it('many processes at the same time deliver each event once, in the order of its user', async () => {
     const { queue, take, add } = await openEmpty()
     const everybody = Array.from({ length: 6 }, () => randomUUID())
     for (let round = 0; round < 4; round++) await add(...everybody)

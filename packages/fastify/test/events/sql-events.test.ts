@@ -64,7 +64,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     return (await events.list({ userId, limit: 100 })).reverse().map(told)
   }
 
-  it('that were appended are listed newest first, by user, kind and time, in pages by key', async () => {
+  it('appended events are listed newest first, by user, kind and time, in pages by key', async () => {
     const { events } = await openEmpty()
     const [alice, bob] = [randomUUID(), randomUUID()]
     const t = Date.now() - 1_000
@@ -94,7 +94,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     expect(await events.list({ limit: 10, userId: randomUUID() })).toEqual([])
   })
 
-  it('that are appended again, after an answer that was lost, stand there once', async () => {
+  it('events that are appended again after a lost answer are stored once', async () => {
     const { events } = await openEmpty()
     const first = stamped({ type: 'sign_in', by: 'user' })
     await events.append([first])
@@ -102,7 +102,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     expect((await events.list({ limit: 10 })).map(({ type }) => type)).toEqual(['sign_out', 'sign_in'])
   })
 
-  it('tell each change of an account, by whom, and in the order of the changes', async () => {
+  it('each change of an account writes an event that says by whom, in the order of the changes', async () => {
     const { events, users, newUser } = await openEmpty()
     const userId = await newUser()
     await users.updateProfile(userId, { nickname: 'secret name', avatarUrl: 'https://secret.example' }, 'user')
@@ -129,7 +129,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     expect(JSON.stringify(await events.list({ limit: 100 }))).not.toMatch(/secret/)
   })
 
-  it('tell what happens to identities: none for a new user, one for a link, one for a conflict', async () => {
+  it('the identity of a new user writes no event, a link writes one, and so does a conflict', async () => {
     const { events, users, newUser } = await openEmpty()
     const unionid = `u-${randomUUID()}`
     const alices = identity(unionid)
@@ -162,7 +162,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     }
   })
 
-  it('tell how a phone number comes, moves and goes, without the number', async () => {
+  it('events tell how a phone number comes, moves and goes, without the number', async () => {
     const { events, phones, newUser } = await openEmpty()
     const [alice, bob] = [await newUser(), await newUser()]
     await phones.give(alice, PHONE, 1)
@@ -181,7 +181,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     expect(JSON.stringify(await events.list({ limit: 10 }))).not.toContain(PHONE.number.slice(-4))
   })
 
-  it('stand and fall with the change that they tell', async () => {
+  it('a change whose event cannot be written does not happen', async () => {
     const { db, users, events, newUser } = await openEmpty()
     const userId = await newUser()
     await sql`alter table weapp_auth_events rename to hidden`.execute(db)
@@ -196,7 +196,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     expect(await historyOf(events, userId)).toMatchObject([{ type: 'user_disabled' }])
   })
 
-  it('go with a transaction that is rolled back', async () => {
+  it('an event written in a transaction that is rolled back is gone', async () => {
     const { db, events } = await openEmpty()
     const change = db.transaction().execute(async (tx) => {
       await events.write(tx, { type: 'user_enabled', by: 'host', userId: randomUUID() })
@@ -206,7 +206,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     expect(await events.list({ limit: 10 })).toEqual([])
   })
 
-  it('of one user are in the order of the changes, although a process with a clock ahead wrote one of them', async () => {
+  it('events of one user are in the order of the changes, although a process with a clock ahead wrote one of them', async () => {
     const { users, events, newUser } = await openEmpty()
     const userId = await newUser()
     const aheadMs = Date.now() + 3_600_000
@@ -219,7 +219,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     expect(types).toEqual(['sign_in', 'user_disabled', 'user_enabled'])
   })
 
-  it('that a store without the option events makes are none', async () => {
+  it('a store without the option events writes no events', async () => {
     const { db, events, newUser } = await openEmpty()
     const vault = createSessionKeyVault({ keys: generateVaultKey() })
     const silent = createSqlUserStore({ db, vault })
@@ -229,7 +229,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     expect(await events.list({ limit: 10 })).toEqual([])
   })
 
-  it('that are old are deleted in steps, the oldest first, while others are listed', async () => {
+  it('old events are deleted in steps, the oldest first, while others are listed', async () => {
     const { events } = await openEmpty()
     const old = Array.from({ length: 5 }, () => stamped({ type: 'sign_in', by: 'user' }))
     await events.append(old)
@@ -248,7 +248,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     expect(await events.list({ limit: 10 })).toEqual([young])
   })
 
-  it('of an erased user get one random id, once the erasure has ended and was some time ago', async () => {
+  it('events of an erased user get one random id, some time after the erasure has ended', async () => {
     const { db, events, users, phones, newUser } = await openEmpty()
     const [alice, bob] = [await newUser(), await newUser()]
     await users.setExternalId(alice, 'crm-1', true)

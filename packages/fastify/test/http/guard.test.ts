@@ -30,19 +30,22 @@ describe('the Authorization header', () => {
     ['the scheme in small letters', (token: string) => `bearer ${token}`, PASSES],
     ['the scheme in capitals', (token: string) => `BEARER ${token}`, PASSES],
     ['two spaces', (token: string) => `Bearer  ${token}`, PASSES],
-  ])('with %s gets exactly the answer of the wire contract', async (_, header, [status, code, challenge]) => {
-    const { app, signIn } = await startService()
-    const { token } = await signIn()
-    const authorization = header(token)
-    const answer = await app.inject({ url: '/v1/me', headers: authorization === undefined ? {} : { authorization } })
-    expect([answer.statusCode, answer.json().code, answer.headers['www-authenticate']]).toEqual([
-      status,
-      code,
-      challenge,
-    ])
-  })
+  ])(
+    'an Authorization header with %s gets exactly the answer of the wire contract',
+    async (_, header, [status, code, challenge]) => {
+      const { app, signIn } = await startService()
+      const { token } = await signIn()
+      const authorization = header(token)
+      const answer = await app.inject({ url: '/v1/me', headers: authorization === undefined ? {} : { authorization } })
+      expect([answer.statusCode, answer.json().code, answer.headers['www-authenticate']]).toEqual([
+        status,
+        code,
+        challenge,
+      ])
+    },
+  )
 
-  it('sent twice: only the first one counts', async () => {
+  it('of two Authorization headers only the first one counts', async () => {
     const { app, signIn } = await startService()
     const { token } = await signIn()
     await app.listen({ host: '127.0.0.1', port: 0 })
@@ -56,7 +59,7 @@ describe('the Authorization header', () => {
 })
 
 describe('the guard', () => {
-  it('reads the token from the Authorization header only', async () => {
+  it('the guard reads the token from the Authorization header only', async () => {
     const { app, signIn } = await startService()
     const { token } = await signIn()
     for (const request of [
@@ -68,7 +71,7 @@ describe('the guard', () => {
     }
   })
 
-  it('tells the device why its session was ended', async () => {
+  it('the guard tells the device why its session was ended', async () => {
     const { app, signIn } = await startService()
     const { headers, userId, sessionId } = await signIn()
     await app.weappAuth.revoke(userId, sessionId)
@@ -77,7 +80,7 @@ describe('the guard', () => {
     expect(answer.headers['www-authenticate']).toContain('error="invalid_token"')
   })
 
-  it('asks the session store alone, and answers 503 when that is gone, never 401', async () => {
+  it('the guard asks the session store alone, and answers 503 when that is gone, never 401', async () => {
     const { app, signIn, users, sessions } = await startService({
       host: (app) => app.get('/mine', { onRequest: authenticate }, async (request) => request.auth),
     })
@@ -92,7 +95,7 @@ describe('the guard', () => {
     expect(down.headers['retry-after']).toBe('1')
   })
 
-  it('does not run the handler of a request it refused, even with slow hooks around', async () => {
+  it('the handler of a request that the guard refused does not run, even with slow hooks around', async () => {
     let ran = false
     const { app } = await startService({
       host: (app) => {
@@ -122,14 +125,14 @@ const hostHandler = (error: unknown, _request: FastifyRequest, reply: FastifyRep
 
 describe.each(Object.entries(ORDERS))('in a host application with %s', (_, when) => {
   describe.each(Object.entries(PLACES))('the guard of %s', (_, place) => {
-    it('lets a request with a live session in, and request.auth says whose it is', async () => {
+    it('the guard lets a request with a live session in, and request.auth says whose session it is', async () => {
       const { app, signIn } = await startService({ [when]: (app: FastifyInstance) => place(app, {}) })
       const { headers, userId, sessionId } = await signIn()
       const answer = await app.inject({ url: '/mine', headers })
       expect(answer.json()).toEqual({ userId, sessionId, appid: APPID, externalId: null })
     })
 
-    it('answers a problem where the host has no error handler, whatever the schemas of the route', async () => {
+    it('the guard answers a problem where the host has no error handler, whatever the schemas of the route', async () => {
       const schema = { response: { '4xx': { type: 'object', properties: { host: { type: 'string' } } } } }
       const { app, signIn } = await startService({ [when]: (app: FastifyInstance) => place(app, { schema }) })
       const { headers, userId, sessionId } = await signIn()
@@ -151,7 +154,7 @@ describe.each(Object.entries(ORDERS))('in a host application with %s', (_, when)
     it.each([
       ['the application', (app: FastifyInstance) => app.setErrorHandler(hostHandler), {}],
       ['the route', () => {}, { errorHandler: hostHandler }],
-    ])('hands what it throws to the error handler of %s', async (_, set, options) => {
+    ])('what the guard throws goes to the error handler of %s', async (_, set, options) => {
       const { app } = await startService({
         early: (app) => {
           set(app)
@@ -166,7 +169,7 @@ describe.each(Object.entries(ORDERS))('in a host application with %s', (_, when)
       expect((await app.inject('/v1/me')).json()).toMatchObject({ status: 401, code: 'session_missing' })
     })
 
-    it('finds the error handler that the host sets after the plugin, as far as Fastify uses it on the route', async () => {
+    it('what the guard throws goes to the error handler that the host sets after the plugin, as far as Fastify uses it on the route', async () => {
       const { app } = await startService({
         [when]: (app: FastifyInstance) => place(app, {}),
         host: (app) => {
@@ -179,7 +182,7 @@ describe.each(Object.entries(ORDERS))('in a host application with %s', (_, when)
       expect((await app.inject('/mine')).json()).toMatchObject(expected)
     })
 
-    it('is answered by an error handler that passes the error on', async () => {
+    it('what the guard throws is a problem where an error handler passes it on', async () => {
       const { app } = await startService({
         [when]: (app: FastifyInstance) => place(app, { errorHandler: (error: Error) => Promise.reject(error) }),
       })

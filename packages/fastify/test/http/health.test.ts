@@ -4,7 +4,7 @@ import { startService } from '../service.ts'
 const down = () => Promise.reject(new Error('down'))
 
 describe('GET /readyz', () => {
-  it('says which stores answer', async () => {
+  it('GET /readyz says which stores answer', async () => {
     const { app } = await startService()
     const answer = await app.inject('/readyz')
     expect([answer.statusCode, answer.json()]).toEqual([
@@ -13,7 +13,7 @@ describe('GET /readyz', () => {
     ])
   })
 
-  it('stays ready while the user store is away, because signed-in users keep working', async () => {
+  it('GET /readyz stays 200 while the user store is away, because signed-in users keep working', async () => {
     const { app, users } = await startService()
     users.ping = down
     const answer = await app.inject('/readyz')
@@ -23,7 +23,7 @@ describe('GET /readyz', () => {
     ])
   })
 
-  it('is 503 while the session store is away, and when a store hangs', async () => {
+  it('GET /readyz is 503 while the session store is away, and when a store hangs', async () => {
     const { app, sessions } = await startService()
     for (const ping of [down, () => new Promise<void>(() => {})]) {
       sessions.ping = ping

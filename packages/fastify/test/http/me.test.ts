@@ -13,7 +13,7 @@ const PROFILE = {
 }
 
 describe('POST /v1/me/profile', () => {
-  it('changes the fields given and no others, answers the whole profile, and GET /v1/me shows it', async () => {
+  it('POST /v1/me/profile changes the fields given and no others, answers the whole profile, and GET /v1/me shows it', async () => {
     const { app, signIn } = await startService()
     const { headers, userId } = await signIn()
     const post = (payload: object) => app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
@@ -25,7 +25,7 @@ describe('POST /v1/me/profile', () => {
     expect((await post({})).json()).toEqual(changed.json())
   })
 
-  it('two changes at once, of avatar and nickname, are both kept', async () => {
+  it('two changes of a profile at once, of avatar and nickname, are both kept', async () => {
     const { app, signIn } = await startService()
     const { headers } = await signIn()
     const post = (payload: object) => app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
@@ -42,7 +42,7 @@ describe('POST /v1/me/profile', () => {
     [{ city: 'a\nb' }, 'city must not contain control characters'],
     [{ nickname: '\u202eevil' }, 'nickname must not contain characters that change the direction of text'],
     [{ avatarUrl: 'javascript:alert(1)' }, 'avatarUrl must be an https address without credentials, or empty'],
-  ])('refuses %j and keeps what was there', async (payload, detail) => {
+  ])('POST /v1/me/profile refuses %j and keeps what was there', async (payload, detail) => {
     const { app, signIn } = await startService()
     const { headers } = await signIn()
     await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload: PROFILE })
@@ -53,7 +53,7 @@ describe('POST /v1/me/profile', () => {
 })
 
 describe('a user who is gone', () => {
-  it('has no valid session, on any route', async () => {
+  it('a user who is gone has no valid session, on any route', async () => {
     const { app, signIn, users } = await startService()
     const { headers } = await signIn()
     users.findUser = async () => null

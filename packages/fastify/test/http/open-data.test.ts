@@ -10,7 +10,7 @@ const post = ({ app }: Service, url: string, payload: object, headers: Record<st
   app.inject({ method: 'POST', url, payload, headers })
 
 describe('POST /v1/open-data/decrypt', () => {
-  it('decrypts what WeChat gave the phone, and answers it without openId and unionId', async () => {
+  it('open data from WeChat is decrypted, and answered without openId and unionId', async () => {
     const service = await startService()
     const { headers } = await service.signIn('alice')
     const info = service.world.userInfo('alice', APPID)
@@ -20,7 +20,7 @@ describe('POST /v1/open-data/decrypt', () => {
     expect(answer.body).not.toContain(service.world.openid('alice', APPID))
   })
 
-  it('decrypts data of any shape unchanged', async () => {
+  it('open data of any shape is decrypted unchanged', async () => {
     const service = await startService()
     const { headers } = await service.signIn('alice')
     const data = JSON.parse('{"steps":[{"n":1},null],"empty":{},"text":"\\u0000👍","zero":0}')
@@ -28,7 +28,7 @@ describe('POST /v1/open-data/decrypt', () => {
     expect(answer.body).toBe(JSON.stringify({ data }))
   })
 
-  it('decrypts data of the current session_key and of the one before, and of no older one', async () => {
+  it('open data of the current session_key and of the one before is decrypted, and of no older one', async () => {
     const service = await startService()
     const encrypt = () => service.world.encrypt('alice', APPID, { n: 1 })
     const signInAnew = () => {
@@ -44,7 +44,7 @@ describe('POST /v1/open-data/decrypt', () => {
     expect([await status(encrypt()), await status(previous), await status(oldest)]).toEqual([200, 200, 409])
   })
 
-  it('refuses data of another user, also when they know whose it is', async () => {
+  it('open data of another user is refused, also when it is encrypted with the key of the caller', async () => {
     const service = await startService()
     const [alice, bob] = [await service.signIn('alice'), await service.signIn('bob')]
     const info = service.world.userInfo('alice', APPID)
@@ -56,7 +56,7 @@ describe('POST /v1/open-data/decrypt', () => {
     expect((await post(service, DECRYPT, info, alice.headers)).statusCode).toBe(200)
   })
 
-  it('refuses data older than an hour by the clock of the service', async () => {
+  it('open data older than an hour by the clock of the service is refused', async () => {
     const service = await startService()
     const { headers } = await service.signIn('alice')
     const data = service.world.encrypt('alice', APPID, { n: 1 })
@@ -73,7 +73,7 @@ describe('POST /v1/open-data/decrypt', () => {
     ['encryptedData', 'AA==AAAA'],
     ['iv', '=AAA'],
     ['iv', 'AAAA AAA'],
-  ])('refuses the %s %j, which is not base64, as a mistake of the caller', async (field, text) => {
+  ])('the %s %j, which is not base64, is refused as a mistake of the caller', async (field, text) => {
     const service = await startService()
     const { headers } = await service.signIn('alice')
     const data = service.world.encrypt('alice', APPID, { n: 1 })
@@ -81,7 +81,7 @@ describe('POST /v1/open-data/decrypt', () => {
     expect(answer.json()).toMatchObject({ status: 400, code: 'request_invalid', detail: `${field} must be base64` })
   })
 
-  it('gives every failure the same answer, but for its requestId', async () => {
+  it('every failure to decrypt gets the same answer, but for its requestId', async () => {
     const service = await startService()
     const { world, users } = service
     const { headers } = await service.signIn('alice')
@@ -124,20 +124,20 @@ describe('POST /v1/open-data/decrypt', () => {
   it.each([
     ['nothing', {}, 'encryptedData is missing, iv is missing'],
     ['a number as iv', { encryptedData: '', iv: 5 }, 'iv must be string'],
-  ])('refuses a body with %s', async (_, body, detail) => {
+  ])('POST /v1/open-data/decrypt refuses a body with %s', async (_, body, detail) => {
     const service = await startService()
     const { headers } = await service.signIn('alice')
     expect((await post(service, DECRYPT, body, headers)).json()).toMatchObject({ code: 'request_invalid', detail })
   })
 
-  it('needs a session', async () => {
+  it('POST /v1/open-data/decrypt needs a session', async () => {
     const service = await startService()
     const info = service.world.userInfo('alice', APPID)
     expect((await post(service, DECRYPT, info)).json()).toMatchObject({ code: 'session_missing' })
     expect((await post(service, VERIFY, info)).json()).toMatchObject({ code: 'session_missing' })
   })
 
-  it('answers 503 while the users are away', async () => {
+  it('POST /v1/open-data/decrypt answers 503 while the users are away', async () => {
     const service = await startService()
     const { headers } = await service.signIn('alice')
     service.users.findKeys = () => Promise.reject(new ApiError('store_unavailable', 'away'))
@@ -148,7 +148,7 @@ describe('POST /v1/open-data/decrypt', () => {
 const SIGNED = { rawData: '{}', signature: 'a'.repeat(40) }
 
 describe('POST /v1/open-data/verify', () => {
-  it('accepts rawData only exactly as WeChat signed it', async () => {
+  it('POST /v1/open-data/verify accepts rawData only exactly as WeChat signed it', async () => {
     const service = await startService()
     const { headers } = await service.signIn('alice')
     const { rawData, signature } = service.world.userInfo('alice', APPID)

@@ -44,7 +44,7 @@ describe('what is thrown, whatever it is', () => {
     ['a text', 'the real reason', 500],
     ['nothing', undefined, 500],
     ['an ApiError with a code that does not exist', new ApiError('teapot' as never, 'the real reason'), 500],
-  ])('%s is answered as a problem, and the log says what it was', async (_, thrown, status) => {
+  ])('thrown: %s. The answer is a problem, and the log says what it was', async (_, thrown, status) => {
     const { answerTo, lines } = await openThrowing()
     const answer = await answerTo(thrown)
     expect(answer.json()).toMatchObject({ status, code: status === 400 ? 'request_invalid' : 'internal' })
@@ -56,13 +56,13 @@ describe('what is thrown, whatever it is', () => {
   it.each([
     ['an error whose getters throw', hostile],
     ['an error whose message cannot be read', Object.defineProperty(new Error('x'), 'message', { get: () => hostile })],
-  ])('%s is answered as a problem', async (_, thrown) => {
+  ])('thrown: %s. The answer is a problem', async (_, thrown) => {
     const { answerTo, lines } = await openThrowing()
     expect((await answerTo(thrown)).json()).toMatchObject({ status: 500, code: 'internal' })
     expect(lines.length).toBeGreaterThan(0)
   })
 
-  it('keeps retryAfterSeconds and detail of an ApiError only when they have the right type', async () => {
+  it('an answer has retryAfterSeconds and detail of an ApiError only when they have the right type', async () => {
     const { answerTo } = await openThrowing()
     const odd = { detail: 5, reason: {}, retryAfterSeconds: 'soon\r\nx: y' } as never
     const answer = await answerTo(new ApiError('store_unavailable', 'x', odd))
@@ -70,13 +70,13 @@ describe('what is thrown, whatever it is', () => {
     expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '1'])
   })
 
-  it('names the missing field of a host that validates with Ajv', async () => {
+  it('an answer names the missing field of a host that validates with Ajv', async () => {
     const { answerTo } = await openThrowing({ body: { type: 'object', required: ['name'] } })
     const answer = await answerTo('not reached')
     expect(answer.json()).toMatchObject({ code: 'request_invalid', detail: 'name is missing' })
   })
 
-  it('is answered as a problem of the wire contract, for anything at all', async () => {
+  it('anything at all that is thrown is answered as a problem of the wire contract', async () => {
     const { answerTo } = await openThrowing()
     const any = fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true })
     const fields = fc.record(

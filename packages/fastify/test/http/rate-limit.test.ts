@@ -17,7 +17,7 @@ async function signIn({ app, world }: Service, from: string): Promise<number> {
 }
 
 describe('sign-ins of one address', () => {
-  it('are limited, with when to come back, and those of another address are not', async () => {
+  it('sign-ins of one address are limited, the answer says when to come back, and another address is not limited', async () => {
     const service = await start({ signInsPerMinute: 2 })
     expect([await signIn(service, '192.0.2.1'), await signIn(service, '192.0.2.1')]).toEqual([201, 201])
     const refused = await service.app.inject({
@@ -35,7 +35,7 @@ describe('sign-ins of one address', () => {
     expect(await signIn(service, '192.0.2.2')).toBe(201)
   })
 
-  it('are counted by /64 where the address is IPv6, and mapped IPv4 addresses one by one', async () => {
+  it('sign-ins are counted by /64 where the address is IPv6, and for mapped IPv4 addresses one by one', async () => {
     const service = await start({ signInsPerMinute: 1 })
     expect(await signIn(service, '2001:db8:1:2:aaaa::1')).toBe(201)
     expect(await signIn(service, '2001:db8:1:2:bbbb::2')).toBe(429)
@@ -45,7 +45,7 @@ describe('sign-ins of one address', () => {
     expect(await signIn(service, '192.0.2.2')).toBe(429)
   })
 
-  it('are limited to 600 a minute by default, and not at all with 0', async () => {
+  it('sign-ins of one address are limited to 600 a minute by default, and not at all with 0', async () => {
     const [service, unlimited] = [await start({}), await start({ signInsPerMinute: 0 })]
     const ask = async ({ app }: Service) =>
       (await app.inject({ method: 'POST', url: '/v1/sessions', payload: {} })).statusCode
@@ -53,24 +53,27 @@ describe('sign-ins of one address', () => {
     expect([await ask(service), await ask(unlimited)]).toEqual([429, 400])
   })
 
-  it.skipIf(redisUrl === null)('are counted in Redis for all processes together, under keyPrefix', async () => {
-    const redis = new Redis(redisUrl ?? '')
-    onTestFinished(() => redis.disconnect())
-    const keyPrefix = `test-${randomUUID()}:`
-    const services = [
-      await start({ signInsPerMinute: 1, redis, keyPrefix }),
-      await start({ signInsPerMinute: 1, redis, keyPrefix }),
-    ]
-    const statuses = []
-    for (const service of services) statuses.push(await signIn(service, '192.0.2.1'))
-    expect(statuses).toEqual([201, 429])
-    const keys = await redis.keys(`${keyPrefix}*`)
-    expect(keys).toHaveLength(1)
-    expect(await redis.pttl(keys[0] ?? '')).toBeGreaterThan(0)
-    await redis.del(keys)
-  })
+  it.skipIf(redisUrl === null)(
+    'sign-ins are counted in Redis for all processes together, under keyPrefix',
+    async () => {
+      const redis = new Redis(redisUrl ?? '')
+      onTestFinished(() => redis.disconnect())
+      const keyPrefix = `test-${randomUUID()}:`
+      const services = [
+        await start({ signInsPerMinute: 1, redis, keyPrefix }),
+        await start({ signInsPerMinute: 1, redis, keyPrefix }),
+      ]
+      const statuses = []
+      for (const service of services) statuses.push(await signIn(service, '192.0.2.1'))
+      expect(statuses).toEqual([201, 429])
+      const keys = await redis.keys(`${keyPrefix}*`)
+      expect(keys).toHaveLength(1)
+      expect(await redis.pttl(keys[0] ?? '')).toBeGreaterThan(0)
+      await redis.del(keys)
+    },
+  )
 
-  it('are not limited while the store of the counters is away', async () => {
+  it('sign-ins are not limited while the store of the counters is away', async () => {
     const redis = new Redis({ port: 1, lazyConnect: true, enableOfflineQueue: false, retryStrategy: () => null })
     redis.on('error', () => {})
     const service = await start({ signInsPerMinute: 1, redis })

@@ -5,7 +5,7 @@ import { APPID, OTHER_APPID, startService } from '../service.ts'
 const CHECK = { method: 'POST', url: '/v1/session-key/check' } as const
 
 describe('POST /v1/session-key/check', () => {
-  it('tells whether the session_key on the server is still the current one of WeChat', async () => {
+  it('POST /v1/session-key/check tells whether the session_key on the server is still the current one of WeChat', async () => {
     const { app, world, signIn } = await startService()
     const { headers } = await signIn()
     const check = () => app.inject({ ...CHECK, headers })
@@ -17,7 +17,7 @@ describe('POST /v1/session-key/check', () => {
     expect((await check()).json()).toEqual({ valid: true })
   })
 
-  it('does not ask WeChat about a user without a session_key', async () => {
+  it('POST /v1/session-key/check does not ask WeChat about a user without a session_key', async () => {
     const { app, world } = await startService()
     const { id } = await app.weappAuth.createUser()
     const { token } = await app.weappAuth.issue(id, { appid: OTHER_APPID })
@@ -26,7 +26,7 @@ describe('POST /v1/session-key/check', () => {
     expect(world.ledger.count('stable_token')).toBe(0)
   })
 
-  it('a failure of WeChat is answered as such, and never as an invalid session_key', async () => {
+  it('a failure of WeChat to check a session_key is answered as such, and never as an invalid session_key', async () => {
     const { app, world, signIn } = await startService()
     const { headers } = await signIn()
     for (const [fault, status, code] of [
@@ -39,14 +39,14 @@ describe('POST /v1/session-key/check', () => {
     }
   })
 
-  it('needs a session', async () => {
+  it('POST /v1/session-key/check needs a session', async () => {
     const { app } = await startService()
     expect((await app.inject(CHECK)).json()).toMatchObject({ code: 'session_missing' })
   })
 })
 
 describe('app.weappAuth.resetSessionKey', () => {
-  it('lets WeChat replace the session_key; data encrypted with the old or the new one still opens', async () => {
+  it('resetSessionKey lets WeChat replace the session_key; data encrypted with the old or the new one still opens', async () => {
     const { app, world, signIn } = await startService()
     const { headers, userId } = await signIn()
     const before = world.encrypt('alice', APPID, { n: 1 })
@@ -62,7 +62,7 @@ describe('app.weappAuth.resetSessionKey', () => {
     expect((await app.inject({ ...CHECK, headers })).json()).toEqual({ valid: true })
   })
 
-  it('answers false when WeChat no longer knows the session_key', async () => {
+  it('resetSessionKey answers false when WeChat no longer knows the session_key', async () => {
     const { app, world, signIn } = await startService()
     const { userId } = await signIn()
     expect(await app.weappAuth.resetSessionKey(userId, 'wx-other')).toBe(false)
@@ -72,7 +72,7 @@ describe('app.weappAuth.resetSessionKey', () => {
 })
 
 describe('app.weappAuth.linkIdentity', () => {
-  it('refuses the codes that a sign-in refuses, without asking WeChat', async () => {
+  it('linkIdentity refuses the codes that a sign-in refuses, without asking WeChat', async () => {
     const { app, world, signIn } = await startService()
     const { userId } = await signIn()
     const exchanges = world.ledger.count('jscode2session')
@@ -84,7 +84,7 @@ describe('app.weappAuth.linkIdentity', () => {
     expect(world.ledger.count('jscode2session')).toBe(exchanges)
   })
 
-  it('links the WeChat identity behind a code to a user of the host application', async () => {
+  it('linkIdentity links the WeChat identity behind a code to a user of the host application', async () => {
     const { app, world, signIn } = await startService()
     const { id } = await app.weappAuth.createUser()
     const { code } = world.login('alice', APPID)
@@ -94,7 +94,7 @@ describe('app.weappAuth.linkIdentity', () => {
     expect((await signIn('alice')).userId).toBe(id)
   })
 
-  it('leaves an identity with the user who has it, and sends a code once', async () => {
+  it('linkIdentity leaves an identity with the user who has it, and sends a code once', async () => {
     const { app, world, signIn } = await startService()
     const alice = await signIn('alice')
     const { id } = await app.weappAuth.createUser()
@@ -105,7 +105,7 @@ describe('app.weappAuth.linkIdentity', () => {
     expect(world.ledger.count('jscode2session', { code: 'c2' })).toBe(1)
   })
 
-  it('for an unknown user or mini-program spends no code', async () => {
+  it('linkIdentity spends no code for an unknown user or mini-program', async () => {
     const { app, world } = await startService()
     const { id } = await app.weappAuth.createUser()
     const { code } = world.login('alice', APPID)
@@ -114,7 +114,7 @@ describe('app.weappAuth.linkIdentity', () => {
     expect(world.ledger.count('jscode2session')).toBe(0)
   })
 
-  it('spends no code while the user store takes no writes', async () => {
+  it('linkIdentity spends no code while the user store takes no writes', async () => {
     const { app, world, users } = await startService()
     const { id } = await app.weappAuth.createUser()
     users.ping = () => Promise.reject(new ApiError('store_unavailable', 'read-only'))

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { APPID, startService } from '../service.ts'
 
 describe('GET /v1/session', () => {
-  it('shows the session, its user and how long it lasts unless it is used', async () => {
+  it('GET /v1/session shows the session, its user and how long it lasts unless it is used', async () => {
     const { app, signIn, advance } = await startService()
     const { headers, userId, sessionId } = await signIn()
     advance(100_000)
@@ -18,7 +18,7 @@ describe('GET /v1/session', () => {
     expect((await app.inject({ url: '/v1/session', headers })).json().expiresIn).toBeGreaterThanOrEqual(7_199)
   })
 
-  it('answers session_invalid once the idle lifetime has passed', async () => {
+  it('GET /v1/session answers session_invalid once the idle lifetime has passed', async () => {
     const { app, signIn, advance } = await startService({ sessionIdleSeconds: 60 })
     const { headers } = await signIn()
     advance(60_000)
@@ -27,7 +27,7 @@ describe('GET /v1/session', () => {
 })
 
 describe('DELETE /v1/session', () => {
-  it('ends the session, and again is still a success', async () => {
+  it('DELETE /v1/session ends the session, and a second request succeeds too', async () => {
     const { app, signIn, advance } = await startService()
     const { headers } = await signIn()
     const signOut = () => app.inject({ method: 'DELETE', url: '/v1/session', headers })
@@ -38,7 +38,7 @@ describe('DELETE /v1/session', () => {
     expect((await signOut()).statusCode).toBe(204)
   })
 
-  it('takes the empty JSON body that wx.request announces', async () => {
+  it('DELETE /v1/session takes the empty JSON body that wx.request announces', async () => {
     const { app, signIn } = await startService()
     const { headers } = await signIn()
     for (const payload of ['', '{}']) {
@@ -53,7 +53,7 @@ describe('DELETE /v1/session', () => {
     }
   })
 
-  it('refuses a missing and a malformed token only', async () => {
+  it('DELETE /v1/session refuses a missing and a malformed token only', async () => {
     const { app } = await startService()
     const signOut = (authorization?: string) =>
       app.inject({ method: 'DELETE', url: '/v1/session', headers: authorization ? { authorization } : {} })
@@ -62,7 +62,7 @@ describe('DELETE /v1/session', () => {
     expect((await signOut(`Bearer wxs1.abc.${'a'.repeat(43)}`)).statusCode).toBe(204)
   })
 
-  it('answers 503, not success, when the store is down', async () => {
+  it('DELETE /v1/session answers 503, not success, when the store is down', async () => {
     const { app, signIn, sessions } = await startService()
     const { headers } = await signIn()
     await sessions.close()
@@ -72,7 +72,7 @@ describe('DELETE /v1/session', () => {
 })
 
 describe('GET /v1/sessions', () => {
-  it('lists the devices of the caller: which, since when, last seen, and which one asks', async () => {
+  it('GET /v1/sessions lists the devices of the caller: which, since when, last seen, and which one asks', async () => {
     const { app, world, signIn, advance } = await startService()
     const device = { platform: 'ios', model: 'x'.repeat(65), unknown: 'no' }
     const { code } = world.login('alice', APPID)
@@ -103,7 +103,7 @@ describe('GET /v1/sessions', () => {
 })
 
 describe('DELETE /v1/sessions/:id', () => {
-  it('ends another session of the caller with the reason signed_out_elsewhere', async () => {
+  it('DELETE /v1/sessions/:id ends another session of the caller with the reason signed_out_elsewhere', async () => {
     const { app, signIn } = await startService()
     const [here, there] = [await signIn(), await signIn()]
     const end = () => app.inject({ method: 'DELETE', url: `/v1/sessions/${there.sessionId}`, headers: here.headers })
@@ -113,14 +113,14 @@ describe('DELETE /v1/sessions/:id', () => {
     expect((await end()).json()).toMatchObject({ status: 404, code: 'not_found' })
   })
 
-  it('with its own id is an ordinary sign-out', async () => {
+  it('DELETE /v1/sessions/:id with the id of the session that asks is an ordinary sign-out', async () => {
     const { app, signIn } = await startService()
     const { headers, sessionId } = await signIn()
     expect((await app.inject({ method: 'DELETE', url: `/v1/sessions/${sessionId}`, headers })).statusCode).toBe(204)
     expect((await app.inject({ url: '/v1/me', headers })).json()).toMatchObject({ reason: 'signed_out' })
   })
 
-  it('answers 404 for a session of another user, and for a text that is no id', async () => {
+  it('DELETE /v1/sessions/:id answers 404 for a session of another user, and for a text that is no id', async () => {
     const { app, signIn } = await startService()
     const [{ headers }, bob] = [await signIn(), await signIn('bob')]
     for (const id of [bob.sessionId, 'x', '%2f', '%7Ba%7D']) {
@@ -132,7 +132,7 @@ describe('DELETE /v1/sessions/:id', () => {
 })
 
 describe('POST /v1/sessions with an old token', () => {
-  it('ends the session of that token, also when another user signs in now', async () => {
+  it('a sign-in with an old token ends the session of that token, also when another user signs in now', async () => {
     const { app, world, signIn } = await startService()
     for (const user of ['alice', 'bob']) {
       const old = await signIn('alice')
@@ -156,7 +156,7 @@ describe('POST /v1/sessions with an old token', () => {
     },
   )
 
-  it('succeeds when the old session cannot be ended', async () => {
+  it('a sign-in with an old token succeeds when the old session cannot be ended', async () => {
     const { app, world, signIn, sessions } = await startService()
     const old = await signIn('alice')
     sessions.find = () => Promise.reject(new Error('down'))
@@ -168,7 +168,7 @@ describe('POST /v1/sessions with an old token', () => {
 })
 
 describe('the session limit', () => {
-  it('is 20 by default, and 0 means no limit', async () => {
+  it('the session limit is 20 by default, and 0 means no limit', async () => {
     for (const [options, left] of [
       [{}, 20],
       [{ sessionLimit: 2 }, 2],
@@ -185,13 +185,13 @@ describe('the session limit', () => {
     }
   })
 
-  it.each([-1, 1.5, Number.NaN])('is refused as %s', async (sessionLimit) => {
+  it.each([-1, 1.5, Number.NaN])('a session limit of %s is refused', async (sessionLimit) => {
     await expect(startService({ sessionLimit })).rejects.toThrow('sessionLimit must be a whole number')
   })
 })
 
 describe('DELETE /v1/sessions', () => {
-  it('with scope=others ends the others with the reason signed_out_elsewhere', async () => {
+  it('DELETE /v1/sessions with scope=others ends the others with the reason signed_out_elsewhere', async () => {
     const { app, signIn } = await startService()
     const [here, there, stranger] = [await signIn(), await signIn(), await signIn('bob')]
     const answer = await app.inject({ method: 'DELETE', url: '/v1/sessions?scope=others', headers: here.headers })
@@ -202,7 +202,7 @@ describe('DELETE /v1/sessions', () => {
     expect(gone.json()).toMatchObject({ code: 'session_revoked', reason: 'signed_out_elsewhere' })
   })
 
-  it('with scope=all ends the session of the caller too, with the reason signed_out', async () => {
+  it('DELETE /v1/sessions with scope=all ends the session of the caller too, with the reason signed_out', async () => {
     const { app, signIn } = await startService()
     const [here, there] = [await signIn(), await signIn()]
     const answer = await app.inject({ method: 'DELETE', url: '/v1/sessions?scope=all', headers: here.headers })
@@ -218,7 +218,7 @@ describe('DELETE /v1/sessions', () => {
     ['?scope=', 'scope must be one of others, all'],
     ['?scope=mine', 'scope must be one of others, all'],
     ['?scope=all&scope=all', 'scope must be one of others, all'],
-  ])('with %j is refused and ends nothing', async (query, detail) => {
+  ])('DELETE /v1/sessions with %j is refused and ends nothing', async (query, detail) => {
     const { app, signIn } = await startService()
     const { headers } = await signIn()
     const answer = await app.inject({ method: 'DELETE', url: `/v1/sessions${query}`, headers })

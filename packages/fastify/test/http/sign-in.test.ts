@@ -11,7 +11,7 @@ const post = (payload: unknown, headers: Record<string, string> = {}) =>
   }) as const
 
 describe('POST /v1/sessions', () => {
-  it('turns a code of wx.login into a session, and into the same user the next time', async () => {
+  it('POST /v1/sessions turns a code of wx.login into a session, and into the same user the next time', async () => {
     const { app, world } = await startService()
     const signIn = () => app.inject(post({ appid: APPID, code: world.login('alice', APPID).code, unknown: true }))
     const first = await signIn()
@@ -34,7 +34,7 @@ describe('POST /v1/sessions', () => {
     expect(second.json().token).not.toBe(first.json().token)
   })
 
-  it('sends a code to WeChat once, however often it is posted', async () => {
+  it('a code is sent to WeChat once, however often it is posted', async () => {
     const { app, world } = await startService()
     const { code } = world.login('alice', APPID)
     const answers = await Promise.all(Array.from({ length: 20 }, () => app.inject(post({ appid: APPID, code }))))
@@ -130,7 +130,7 @@ describe('POST /v1/sessions', () => {
       'payload_too_large',
       'the body is larger',
     ],
-  ])('refuses %s and asks WeChat nothing', async (_, payload, status, code, detail) => {
+  ])('POST /v1/sessions refuses %s and asks WeChat nothing', async (_, payload, status, code, detail) => {
     const { app, world } = await startService()
     const answer = await app.inject(post(payload))
     expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
@@ -156,7 +156,7 @@ describe('POST /v1/sessions', () => {
     },
   )
 
-  it('cuts long device texts, and drops unknown device fields', async () => {
+  it('a sign-in cuts long device texts, and drops unknown device fields', async () => {
     const { app, world, sessions } = await startService()
     const { code } = world.login('alice', APPID)
     const device = { model: 'x'.repeat(100), system: 'iOS 17', battery: '5' }
@@ -176,7 +176,7 @@ describe('POST /v1/sessions', () => {
     [{ errcode: 99999 }, 500, 'internal', undefined],
     [{ reset: true }, 502, 'wechat_unreachable', undefined],
     [{ status: 502, body: '<html>' }, 502, 'wechat_bad_response', undefined],
-  ])('when WeChat does %j answers %i %s', async (fault, status, code, retryAfter) => {
+  ])('when WeChat does %j, a sign-in answers %i %s', async (fault, status, code, retryAfter) => {
     const { app, world } = await startService()
     world.faults.set('jscode2session', fault)
     const answer = await app.inject(post({ appid: APPID, code: world.login('alice', APPID).code }))
@@ -186,7 +186,7 @@ describe('POST /v1/sessions', () => {
     expect(world.ledger.count('jscode2session')).toBe(1)
   })
 
-  it('with an appSecret that WeChat refuses tells the operator once, and goes on with the next', async () => {
+  it('a sign-in with an appSecret that WeChat refuses tells the operator once, and goes on with the next appSecret', async () => {
     const warnings: string[] = []
     const { signIn } = await startService({
       server: { logger: { level: 'warn', stream: { write: (line) => void warnings.push(JSON.parse(line).msg) } } },
@@ -196,24 +196,27 @@ describe('POST /v1/sessions', () => {
     expect(warnings).toEqual([expect.stringMatching(/^WeChat refuses appSecret 1 of 2 .*40125/)])
   })
 
-  it.each(['users', 'sessions'] as const)('does not spend a code when the store of %s is down', async (down) => {
-    const service = await startService()
-    const { app, world } = service
-    const { ping, claimCode } = { ...service.users, ...service.sessions }
-    const unavailable = () => Promise.reject(new ApiError('store_unavailable', 'down', { retryAfterSeconds: 1 }))
-    service.users.ping = down === 'users' ? unavailable : ping
-    service.sessions.claimCode = down === 'sessions' ? unavailable : claimCode
-    const { code } = world.login('alice', APPID)
-    const answer = await app.inject(post({ appid: APPID, code }))
-    expect(answer.json()).toMatchObject({ status: 503, code: 'store_unavailable' })
-    expect(answer.headers['retry-after']).toBe('1')
-    expect(world.ledger.count('jscode2session')).toBe(0)
-    service.users.ping = async () => {}
-    service.sessions.claimCode = claimCode
-    expect((await app.inject(post({ appid: APPID, code }))).statusCode).toBe(201)
-  })
+  it.each(['users', 'sessions'] as const)(
+    'a sign-in does not spend its code when the store of %s is down',
+    async (down) => {
+      const service = await startService()
+      const { app, world } = service
+      const { ping, claimCode } = { ...service.users, ...service.sessions }
+      const unavailable = () => Promise.reject(new ApiError('store_unavailable', 'down', { retryAfterSeconds: 1 }))
+      service.users.ping = down === 'users' ? unavailable : ping
+      service.sessions.claimCode = down === 'sessions' ? unavailable : claimCode
+      const { code } = world.login('alice', APPID)
+      const answer = await app.inject(post({ appid: APPID, code }))
+      expect(answer.json()).toMatchObject({ status: 503, code: 'store_unavailable' })
+      expect(answer.headers['retry-after']).toBe('1')
+      expect(world.ledger.count('jscode2session')).toBe(0)
+      service.users.ping = async () => {}
+      service.sessions.claimCode = claimCode
+      expect((await app.inject(post({ appid: APPID, code }))).statusCode).toBe(201)
+    },
+  )
 
-  it('calls onSignIn with the user, isNew and the data of the request', async () => {
+  it('a sign-in calls onSignIn with the user, isNew and the data of the request', async () => {
     const calls: unknown[] = []
     const { app, world } = await startService({ onSignIn: (...call) => void calls.push(call) })
     const signIn = (data?: unknown) => app.inject(post({ appid: APPID, code: world.login('alice', APPID).code, data }))
@@ -226,7 +229,7 @@ describe('POST /v1/sessions', () => {
     ])
   })
 
-  it('calls onSignIn again, with isNew false, when the sign-in failed after the first call', async () => {
+  it('onSignIn is called again, with isNew false, when the sign-in failed after the first call', async () => {
     const calls: [string, boolean][] = []
     const { app, world, sessions } = await startService({
       onSignIn: ({ id }, isNew) => void calls.push([id, isNew]),
@@ -244,7 +247,7 @@ describe('POST /v1/sessions', () => {
     ])
   })
 
-  it('lets onSignIn refuse a user', async () => {
+  it('onSignIn can refuse a user', async () => {
     const { app, world } = await startService({
       onSignIn: async () => {
         throw new ApiError('user_disabled', 'banned for spam')

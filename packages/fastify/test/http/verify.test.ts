@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { APPID, startService } from '../service.ts'
 
 describe('GET /v1/verify', () => {
-  it('tells a reverse proxy who is calling, in headers', async () => {
+  it('GET /v1/verify tells a reverse proxy who is calling, in headers', async () => {
     const { app, signIn } = await startService()
     const { headers, userId, sessionId } = await signIn()
     const answer = await app.inject({ url: '/v1/verify', headers })
@@ -15,7 +15,7 @@ describe('GET /v1/verify', () => {
     })
   })
 
-  it('refuses as every guarded route does', async () => {
+  it('GET /v1/verify refuses as every guarded route does', async () => {
     const { app, signIn } = await startService()
     const { headers, userId } = await signIn()
     await app.weappAuth.revokeAll(userId)

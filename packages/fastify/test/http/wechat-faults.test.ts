@@ -50,7 +50,7 @@ describe('WeChat', () => {
     },
   )
 
-  it('that hangs, before its answer or inside it, is given up after five seconds', async () => {
+  it('a WeChat that hangs, before its answer or inside it, is given up after five seconds', async () => {
     const faults: Fault[] = [{ hang: true }, { hang: 'body' }, { hang: 'body', applied: true }]
     const services = await Promise.all(faults.map(() => startService()))
     services.forEach(({ world }, i) => {
@@ -72,7 +72,7 @@ describe('WeChat', () => {
     expect(tookMs).toBeLessThan(10_000)
   })
 
-  it('that cannot be reached is wechat_unreachable', async () => {
+  it('a WeChat that cannot be reached is wechat_unreachable', async () => {
     const gone = createServer().listen(0, '127.0.0.1')
     await once(gone, 'listening')
     const { port } = gone.address() as AddressInfo
@@ -82,7 +82,7 @@ describe('WeChat', () => {
     expect(await trySignIn(service)).toMatchObject({ status: 502, code: 'wechat_unreachable', retry: 'code_used' })
   })
 
-  it('that limits one user refuses this user alone', async () => {
+  it('a limit of WeChat on one user refuses this user alone', async () => {
     const service = await startService()
     const { world } = service
     // WeChat counts by the minute: this one has only begun.

@@ -5,7 +5,7 @@ const SETTINGS = { appids: ['wx1', 'wx2'], utcOffset: '+08:00' }
 const read = (line: ImportLine) => parseImportLine(line, SETTINGS)
 
 describe('a line of an import', () => {
-  it('is read field by field, without the spaces around them', () => {
+  it('a line of an import is read field by field, without the spaces around them', () => {
     const line = {
       external_id: ' 17 ',
       appid: 'wx1',
@@ -27,7 +27,7 @@ describe('a line of an import', () => {
     })
   })
 
-  it('says nothing where a field is empty or missing', () => {
+  it('a line of an import says nothing where a field is empty or missing', () => {
     const nothing = { identity: null, unionid: null, phone: null, nickname: '', avatarUrl: '', createdAtMs: null }
     expect(read({ external_id: '17', openid: '', phone: ' ' })).toEqual({ externalId: '17', ...nothing })
   })
@@ -38,7 +38,7 @@ describe('a line of an import', () => {
     ['+86 138-0013-8000', '86', '13800138000'],
     ['+852 6123 4567', '852', '61234567'],
     ['+1-2025550123', '1', '2025550123'],
-  ])('has the phone number %s', (phone, countryCode, number) => {
+  ])('a line of an import has the phone number %s', (phone, countryCode, number) => {
     expect(read({ phone }).phone).toEqual({ countryCode, number })
   })
 
@@ -50,7 +50,7 @@ describe('a line of an import', () => {
     ['2024-05-01 12:30:00 +02:00', '2024-05-01T10:30:00Z'],
     ['1714537800', '2024-05-01T04:30:00Z'],
     ['1714537800123', '2024-05-01T04:30:00.123Z'],
-  ])('has the time %s', (created_at, expected) => {
+  ])('a line of an import has the time %s', (created_at, expected) => {
     expect(read({ external_id: '1', created_at }).createdAtMs).toBe(Date.parse(expected))
   })
 
@@ -70,7 +70,7 @@ describe('a line of an import', () => {
     ['has a day that does not exist', { external_id: '1', created_at: '2024-02-31' }, /^created_at must be/],
     ['has a month that does not exist', { external_id: '1', created_at: '2024-13-01' }, /^created_at must be/],
     ['has a time in words', { external_id: '1', created_at: 'yesterday' }, /^created_at must be/],
-  ])('is refused when it %s', (_, line, reason) => {
+  ])('a line of an import is refused when it %s', (_, line, reason) => {
     expect(() => read(line)).toThrow(reason)
   })
 })

@@ -59,7 +59,7 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
     return open(database.db)
   }
 
-  it('makes a user with all that a line says, and finds it done when the line comes again', async () => {
+  it('an import makes a user with all that a line says, and finds it done when the line comes again', async () => {
     const { take, users, phones } = await openEmpty()
     expect(await take([ALICE])).toEqual(['made'])
     const user = await users.findUserByExternalId('17')
@@ -94,14 +94,14 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
     }
   })
 
-  it('whoever is known by a unionid alone is found at the first sign-in', async () => {
+  it('an imported user who is known by a unionid alone is found at the first sign-in', async () => {
     const { take, users, signIn } = await openEmpty()
     expect(await take([{ external_id: '17', unionid: 'uAlice' }])).toEqual(['made'])
     const { id } = (await users.findUserByExternalId('17')) ?? {}
     expect(await signIn('oAlice', 'uAlice')).toMatchObject({ user: { id }, isNew: false })
   })
 
-  it('fills what a user who is there has not, and leaves the id, the session_key and the time as they are', async () => {
+  it('an import fills what a user has not yet, and leaves the id, the session_key and the time as they are', async () => {
     const { take, users, phones, signIn } = await openEmpty()
     const signedIn = await signIn('oAlice')
     const { user } = signedIn as { user: { id: string } }
@@ -118,7 +118,7 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
     expect(await take([ALICE])).toEqual(['done'])
   })
 
-  it('takes several lines about one user, in one call or in two', async () => {
+  it('an import takes several lines about one user, in one call or in two', async () => {
     const { take, users } = await openEmpty()
     const other = { external_id: '17', appid: 'wx2', openid: 'oAlice2', unionid: 'uAlice' }
     expect(await take([ALICE, other])).toEqual(['made', 'filled'])
@@ -255,7 +255,7 @@ describe('an import that was killed', () => {
       }),
     )
 
-  it('and is started again ends as one that was not, whatever its batches are', async () => {
+  it('an import that was killed and is started again ends as one that was not, whatever its batches are', async () => {
     await fc.assert(
       fc.asyncProperty(file, fc.nat(), fc.integer({ min: 1, max: 7 }), async (lines, at, size) => {
         const [whole, killed] = await Promise.all([openSqlite(), openSqlite()])

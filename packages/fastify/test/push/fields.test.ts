@@ -7,7 +7,7 @@ const fieldsOf = (text: string) => {
 }
 
 describe('a message of WeChat', () => {
-  it('has the same fields in both formats', () => {
+  it('a message has the same fields in both formats', () => {
     const xml = `<xml>
       <ToUserName><![CDATA[gh_870882ca4b1]]></ToUserName>
       <CreateTime>1626857200</CreateTime>
@@ -22,16 +22,16 @@ describe('a message of WeChat', () => {
     })
   })
 
-  it('may have spaces around its names, as on the page of account events', () => {
+  it('a message may have spaces around the names of its fields, as on the page of account events', () => {
     expect(fieldsOf('{ " OpenID": "o1" }')).toEqual({ OpenID: 'o1' })
   })
 
-  it('has text and numbers as fields, and leaves out what is nested', () => {
+  it('text and numbers of a message are its fields, and what is nested is left out', () => {
     expect(fieldsOf('{ "A": "1", "B": [1], "C": { "Event": "x" }, "D": null, "E": true }')).toEqual({ A: '1' })
     expect(fieldsOf('<xml><A>1</A><C><Event>x</Event></C></xml>')).toEqual({ A: '1' })
   })
 
-  it('keeps markup inside CDATA, and reads entities outside of it', () => {
+  it('markup inside CDATA is kept, and entities outside of it are read', () => {
     expect(fieldsOf('<xml><A><![CDATA[<b>&amp;</b>]]></A><B>&lt;&amp;&#20320;</B></xml>')).toEqual({
       A: '<b>&amp;</b>',
       B: '<&你',
@@ -49,11 +49,11 @@ describe('a message of WeChat', () => {
     ['a document type', '<!DOCTYPE xml><xml><A>1</A></xml>'],
     ['an entity of its own', '<!DOCTYPE xml [<!ENTITY a "1">]><xml><A>&a;</A></xml>'],
     ['an external entity', '<!DOCTYPE xml [<!ENTITY a SYSTEM "file:///etc/passwd">]><xml><A>&a;</A></xml>'],
-  ])('cannot be read from %s', (_name, text) => {
+  ])('a message cannot be read from %s', (_name, text) => {
     expect(parseFields(text)).toBeNull()
   })
 
-  it('that is an entity bomb or deeply nested costs no more than its length', () => {
+  it('a message that is an entity bomb or deeply nested costs no more than its length', () => {
     const entities = Array.from({ length: 30 }, (_, i) => `<!ENTITY e${i + 1} "${`&e${i};`.repeat(10)}">`)
     const bomb = `<!DOCTYPE xml [<!ENTITY e0 "x">${entities.join('')}]><xml><A>&e30;</A></xml>`
     expect(parseFields(bomb)).toBeNull()

@@ -73,7 +73,7 @@ const OF_ALICE = { number: '13800138000', countryCode: '86' }
 describe('GET /wechat/push/:appid', () => {
   const ask = (query: Record<string, string>, appid = APPID) => ({ url: `/wechat/push/${appid}`, query })
 
-  it('answers what WeChat sent where the signature is right, as text', async () => {
+  it('GET /wechat/push/:appid answers what WeChat sent where the signature is right, as text', async () => {
     const { app } = await setUp()
     const [timestamp, nonce, echostr] = ['1', '2', '<b>3</b>']
     const right = { timestamp, nonce, echostr, signature: sign(SECRETS.token, timestamp, nonce) }
@@ -93,25 +93,28 @@ describe('GET /wechat/push/:appid', () => {
     expect((await app.inject(ask(right, 'constructor'))).json().code).toBe('appid_unknown')
   })
 
-  it('does not exist without the option', async () => {
+  it('GET /wechat/push/:appid does not exist without the option push', async () => {
     const { app } = await startService()
     expect((await app.inject(ask({}))).statusCode).toBe(404)
   })
 })
 
 describe('a closed account', () => {
-  it.each(['json', 'xml'] as const)('is erased, and its sessions end: %s', async (format) => {
-    const { send, closed, isSignedIn, users, alice, signIn, app } = await setUp()
-    const answer = await send({ fields: closed(), format })
-    expect([answer.statusCode, answer.body]).toEqual([200, 'success'])
-    const after = await app.inject({ url: '/v1/verify', headers: alice.headers })
-    expect(after.json()).toMatchObject({ code: 'session_revoked', reason: 'erased' })
-    expect(await isSignedIn()).toBe(false)
-    expect(await users.findUser(alice.userId)).toBeNull()
-    expect((await signIn()).userId).not.toBe(alice.userId)
-  })
+  it.each(['json', 'xml'] as const)(
+    'the user of a closed account is erased, and the sessions end: %s',
+    async (format) => {
+      const { send, closed, isSignedIn, users, alice, signIn, app } = await setUp()
+      const answer = await send({ fields: closed(), format })
+      expect([answer.statusCode, answer.body]).toEqual([200, 'success'])
+      const after = await app.inject({ url: '/v1/verify', headers: alice.headers })
+      expect(after.json()).toMatchObject({ code: 'session_revoked', reason: 'erased' })
+      expect(await isSignedIn()).toBe(false)
+      expect(await users.findUser(alice.userId)).toBeNull()
+      expect((await signIn()).userId).not.toBe(alice.userId)
+    },
+  )
 
-  it('of a user with an externalId loses its identity and sessions, and the user stays', async () => {
+  it('a user with an externalId whose account is closed loses identity and sessions, and stays', async () => {
     const { send, closed, app, users, alice, openid, db } = await setUp()
     await app.weappAuth.setExternalId(alice.userId, 'crm-7')
     const elsewhere = await app.weappAuth.issue(alice.userId, { appid: OTHER_APPID })
@@ -125,7 +128,7 @@ describe('a closed account', () => {
     expect((await app.inject({ url: '/v1/verify', headers })).statusCode).toBe(204)
   })
 
-  it('of a user of two mini-programs takes the one away, then the other, and then the user', async () => {
+  it('a user who closes two accounts loses one identity, then the other, and then is erased', async () => {
     const { send, about, users, alice, openid, db } = await setUp()
     const other = { openid: 'o-other', unionid: 'u-1', sessionKey: 'a'.repeat(22) }
     await users.linkIdentity(alice.userId, OTHER_APPID, other, 1)
@@ -138,7 +141,7 @@ describe('a closed account', () => {
     expect(await db.selectFrom('weapp_auth_unionids').selectAll().execute()).toEqual([])
   })
 
-  it('in two mini-programs at the same time leaves no user without an identity', async () => {
+  it('accounts that are closed in two mini-programs at the same time leave no user without an identity', async () => {
     const { send, about, users, alice, db } = await setUp()
     await users.linkIdentity(alice.userId, OTHER_APPID, { openid: 'o-other', unionid: null, sessionKey: 'a' }, 1)
     const fields = about('user_authorization_cancellation', { OpenID: 'o-other', AppID: OTHER_APPID })
@@ -159,14 +162,14 @@ describe('a closed account', () => {
     expect(await db.selectFrom('weapp_auth_users').selectAll().execute()).toEqual([])
   })
 
-  it('of somebody who is not known here is taken all the same', async () => {
+  it('the message about a closed account of somebody who is not known here is taken', async () => {
     const { send, about, isSignedIn } = await setUp()
     const fields = about('user_authorization_cancellation', { OpenID: 'o-of-nobody' })
     expect((await send({ fields })).body).toBe('success')
     expect(await isSignedIn()).toBe(true)
   })
 
-  it('with a sign-in under way leaves no session', async () => {
+  it('an account that is closed during a sign-in leaves no session', async () => {
     let isHeld = Promise.resolve()
     const onSignIn = vi.fn(() => isHeld)
     const { send, closed, app, signIn, alice } = await setUp({ onSignIn })
@@ -188,7 +191,7 @@ describe('a closed account', () => {
 })
 
 describe('the events of a push', () => {
-  it('name WeChat, and the user while there is one', async () => {
+  it('the events of a push name WeChat, and the user while there is one', async () => {
     const { send, about, closed, app, alice, users, told, openid } = await setUp()
     const { userId } = alice
     await users.updateProfile(userId, { nickname: 'Alice' })
@@ -209,7 +212,7 @@ describe('the events of a push', () => {
     expect(JSON.stringify(await told())).not.toContain(openid)
   })
 
-  it('leave no id of a user who is erased but in the event of that', async () => {
+  it('of the events of a push, only the one of the erasure holds the id of an erased user', async () => {
     const { send, closed, told } = await setUp()
     const fields = closed()
     await send({ fields })
@@ -217,7 +220,7 @@ describe('the events of a push', () => {
     expect(await told()).toMatchObject([{ type: 'user_erased' }, { type: 'wechat_pushed', userId: null }])
   })
 
-  it('that cannot be written have WeChat send the message again', async () => {
+  it('WeChat sends a message again whose event could not be written', async () => {
     const { send, closed, told, db } = await setUp()
     const fields = closed()
     await db.schema.alterTable('weapp_auth_events').renameTo('away').execute()
@@ -240,7 +243,7 @@ describe('withdrawn consent', () => {
     ['5', PROFILE, true],
     ['18', PROFILE, true],
     ['', PROFILE, true],
-  ])('to %s deletes what is named and nothing else', async (RevokeInfo, profile, hasPhone) => {
+  ])('withdrawn consent to %s deletes what is named and nothing else', async (RevokeInfo, profile, hasPhone) => {
     const { send, about, app, users, phones, alice, me, isSignedIn } = await setUp()
     await users.updateProfile(alice.userId, PROFILE)
     await phones.prove(alice.userId, OF_ALICE, 1)
@@ -255,7 +258,7 @@ describe('withdrawn consent', () => {
     expect(await isSignedIn()).toBe(true)
   })
 
-  it('may come as a number, and from a service that keeps no phone numbers', async () => {
+  it('withdrawn consent may come as a number, and to a service that keeps no phone numbers', async () => {
     const { send, about, users, alice } = await setUp({ phones: undefined as never })
     await users.updateProfile(alice.userId, PROFILE)
     expect((await send({ fields: about('user_authorization_revoke', { RevokeInfo: 6 }) })).body).toBe('success')
@@ -277,7 +280,7 @@ describe('a message that deletes nothing', () => {
     ['six minutes ahead', { ageMs: -6 * minutes }, 'the timestamp is more than five minutes away'],
     ['without a time', { ageMs: Number.NaN }, 'the timestamp is more than five minutes away'],
     ['that is neither JSON nor XML inside', { text: 'success' }, 'the message is neither JSON nor XML'],
-  ])('%s is refused', async (_name, writing, detail) => {
+  ])('a message %s is refused', async (_name, writing, detail) => {
     const { send, closed, isSignedIn } = await setUp()
     const answer = await send({ fields: closed(), ...writing })
     expect([answer.statusCode, answer.json().code]).toEqual([400, 'request_invalid'])
@@ -285,7 +288,7 @@ describe('a message that deletes nothing', () => {
     expect(await isSignedIn()).toBe(true)
   })
 
-  it('about another mini-program by its own field is refused', async () => {
+  it('a message whose own field names another mini-program is refused', async () => {
     const { send, about, isSignedIn } = await setUp()
     const answer = await send({ fields: about('user_authorization_cancellation', { AppID: OTHER_APPID }) })
     expect(answer.statusCode).toBe(400)
@@ -297,41 +300,47 @@ describe('a message that deletes nothing', () => {
     ['no message', '{}'],
     ['a broken body', '{"Encrypt":'],
     ['an XML entity bomb', '<!DOCTYPE x [<!ENTITY a "1">]><xml><Encrypt>&a;</Encrypt></xml>'],
-  ])('with %s is refused', async (_name, payload) => {
+  ])('a request with %s is refused', async (_name, payload) => {
     const { app, closed, isSignedIn } = await setUp()
     const answer = await app.inject({ ...writePush({ appid: APPID, fields: closed() }), payload })
     expect(answer.statusCode).toBe(400)
     expect(await isSignedIn()).toBe(true)
   })
 
-  it('of more than 64 kB is refused', async () => {
+  it('a message of more than 64 kB is refused', async () => {
     const { send, about } = await setUp()
     expect((await send({ fields: about('x', { Content: 'x'.repeat(70_000) }) })).statusCode).toBe(413)
   })
 
-  it.each(['json', 'xml'] as const)('in plain mode is taken and warned of once: %s', async (format) => {
-    const { send, closed, isSignedIn, lines } = await setUp()
-    const fields = closed()
-    for (const more of [{}, { Content: 'another' }]) {
-      expect((await send({ fields: { ...fields, ...more }, format, plain: true })).body).toBe('success')
-    }
-    expect(await isSignedIn()).toBe(true)
-    expect(lines.filter((line) => line.includes('plain mode'))).toHaveLength(1)
-    expect((await send({ fields, format, plain: true, token: 'AnotherToken' })).statusCode).toBe(400)
-    // It does not count as the proven one.
-    expect((await send({ fields, format })).body).toBe('success')
-    expect(await isSignedIn()).toBe(false)
-  })
+  it.each(['json', 'xml'] as const)(
+    'a message in plain mode is taken, deletes nothing and is warned of once: %s',
+    async (format) => {
+      const { send, closed, isSignedIn, lines } = await setUp()
+      const fields = closed()
+      for (const more of [{}, { Content: 'another' }]) {
+        expect((await send({ fields: { ...fields, ...more }, format, plain: true })).body).toBe('success')
+      }
+      expect(await isSignedIn()).toBe(true)
+      expect(lines.filter((line) => line.includes('plain mode'))).toHaveLength(1)
+      expect((await send({ fields, format, plain: true, token: 'AnotherToken' })).statusCode).toBe(400)
+      // It does not count as the proven one.
+      expect((await send({ fields, format })).body).toBe('success')
+      expect(await isSignedIn()).toBe(false)
+    },
+  )
 
-  it.each(['user_info_modified', 'wxa_punish_event', 'subscribe_msg_popup_event'])('%s is taken', async (event) => {
-    const { send, about, isSignedIn } = await setUp()
-    expect((await send({ fields: about(event) })).body).toBe('success')
-    expect(await isSignedIn()).toBe(true)
-  })
+  it.each(['user_info_modified', 'wxa_punish_event', 'subscribe_msg_popup_event'])(
+    'the message %s is taken, and deletes nothing',
+    async (event) => {
+      const { send, about, isSignedIn } = await setUp()
+      expect((await send({ fields: about(event) })).body).toBe('success')
+      expect(await isSignedIn()).toBe(true)
+    },
+  )
 })
 
 describe('the same message', () => {
-  it('is handled once, also when it was encrypted anew', async () => {
+  it('the same message is handled once, also when it was encrypted anew', async () => {
     const { send, app, closed, signIn, users } = await setUp()
     const fields = closed()
     const request = writePush({ appid: APPID, fields })
@@ -345,7 +354,7 @@ describe('the same message', () => {
     expect(await users.findUser(userId)).toBeNull()
   })
 
-  it('is refused for a moment while another request handles it, and WeChat sends it again', async () => {
+  it('the same message is refused while another request handles it, so that WeChat sends it again', async () => {
     const { send, closed, users, alice } = await setUp()
     const { eraseUser } = users
     let release = () => {}
@@ -372,7 +381,7 @@ describe('a store that is away', () => {
   const away = () => Promise.reject(new ApiError('store_unavailable', 'away'))
 
   /** Each call of a store on the way, one after the other, fails once. */
-  it('at any step is not taken for an answer, and the next attempt completes the erasure', async () => {
+  it('a store that is away at any step makes the push fail, and the next attempt completes the erasure', async () => {
     const { send, closed, users, sessions, alice, lines } = await setUp()
     const steps = [
       [sessions, 'claimMessage'],
@@ -398,7 +407,7 @@ describe('a store that is away', () => {
     expect(lines.join('')).not.toContain('OpenID')
   })
 
-  it('at any step keeps the next attempt able to take away an identity and its sessions', async () => {
+  it('after a store was away at any step, the next attempt takes away an identity and its sessions', async () => {
     const { send, closed, app, users, sessions, alice, openid, isSignedIn } = await setUp()
     await app.weappAuth.setExternalId(alice.userId, 'crm-7')
     const steps = [
@@ -420,7 +429,7 @@ describe('a store that is away', () => {
     expect(await isSignedIn()).toBe(false)
   })
 
-  it('that hangs is answered before WeChat gives up', async () => {
+  it('a push is answered before WeChat gives up, although a store hangs', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
     const { send, closed, users } = await setUp()
@@ -465,7 +474,7 @@ describe('the option push', () => {
     [{ 'wx-of-nobody': SECRETS }, 'wx-of-nobody is not one of the option apps'],
     [{ [APPID]: { ...SECRETS, token: 'a' } }, 'the token of wx0123456789abcdef must be 3 to 32 letters and digits'],
     [{ [APPID]: { ...SECRETS, aesKey: 'short' } }, 'must be the EncodingAESKey, 43 letters and digits'],
-  ])('with %o ends the start', async (apps, message) => {
+  ])('the option push with %o ends the start', async (apps, message) => {
     await expect(setUp({ push: { apps, identities: {} as never } })).rejects.toThrow(message)
   })
 })

@@ -22,7 +22,7 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
   }
 
   describe('a user whom WeChat names', () => {
-    it('is found by the openid in its mini-program, byte by byte, also while being erased', async () => {
+    it('a user is found by the openid in its mini-program, byte by byte, also while being erased', async () => {
       const { users, signIn } = await setUp()
       const [lower, upper, elsewhere] = [await signIn('oa'), await signIn('oA'), await signIn('oa', { appid: 'wx2' })]
       expect(await users.findUserIdEvenIfErasing('wx1', 'oa')).toBe(lower)
@@ -33,7 +33,7 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
       expect(await users.findUserIdEvenIfErasing('wx1', 'oa')).toBe(lower)
     })
 
-    it('loses one identity, and a sign-in with it is a new user', async () => {
+    it('a user loses one identity, and a sign-in with it makes a new user', async () => {
       const { users, identity, signIn } = await setUp()
       const userId = await signIn('o1')
       await users.linkIdentity(userId, 'wx2', identity('o2'), 5)
@@ -44,7 +44,7 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
       expect(await signIn('o1')).not.toBe(userId)
     })
 
-    it("keeps an identity that is not the one named, or is somebody else's", async () => {
+    it("a user keeps an identity that is not the one named, or is somebody else's", async () => {
       const { users, signIn, count } = await setUp()
       const [userId] = [await signIn('o1'), await signIn('o2')]
       await users.unlinkIdentity(userId, { appid: 'wx1', openid: 'o2' })
@@ -54,7 +54,7 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
       expect(await count('weapp_auth_identities')).toBe(2)
     })
 
-    it('keeps the unionid as long as another identity has it', async () => {
+    it('a user keeps the unionid as long as another identity has it', async () => {
       const { users, signIn, count } = await setUp()
       const userId = await signIn('o1', { unionid: 'u1' })
       expect(await signIn('o2', { appid: 'wx2', unionid: 'u1' })).toBe(userId)
@@ -66,7 +66,7 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
       expect(await signIn('o4', { unionid: 'u1' })).not.toBe(userId)
     })
 
-    it('is erased with the last identity, unless an externalId keeps them', async () => {
+    it('a user is erased with the last identity, unless an externalId keeps them', async () => {
       const { users, identity, signIn } = await setUp()
       const userId = await signIn('o1')
       await users.setExternalId(userId, 'e1', false)
@@ -83,7 +83,7 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
       expect(await users.beginErasureOfLast('no id', 'wx1', 1)).toBe(false)
     })
 
-    it('of two mini-programs that are left at the same time stays in none', async () => {
+    it('a user who leaves two mini-programs at the same time stays in none', async () => {
       const { users, identity, signIn, count } = await setUp()
       for (let round = 0; round < 10; round++) {
         const userId = await signIn(`o${round}`)

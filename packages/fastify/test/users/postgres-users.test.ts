@@ -54,7 +54,7 @@ async function makeReadOnly(db: Kysely<UsersDatabase>): Promise<void> {
 describe.skipIf(url === null)('users in PostgreSQL', () => {
   userStoreContract(open, { connections: CONNECTIONS, openPrepared })
 
-  it('on a read-only server refuse a sign-in before the code is spent, and can still be read', async () => {
+  it('a read-only PostgreSQL refuses a sign-in before the code is spent, and can still be read', async () => {
     const db = await open()
     await migrateUsers(db)
     const vault = createSessionKeyVault({ keys: generateVaultKey() })

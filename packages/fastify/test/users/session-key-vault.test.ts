@@ -5,7 +5,7 @@ const SESSION_KEY = 'tiihtNczf5v6AKRyjwEUhQ=='
 const OWNER = { appid: 'wx1', openid: 'o1' }
 
 describe('the vault', () => {
-  it('opens what it sealed, and seals differently each time', () => {
+  it('the vault opens what it sealed, and seals differently each time', () => {
     const vault = createSessionKeyVault({ keys: generateVaultKey() })
     const sealed = vault.seal(SESSION_KEY, OWNER)
     expect(vault.open(sealed, OWNER)).toBe(SESSION_KEY)
@@ -16,12 +16,12 @@ describe('the vault', () => {
     { appid: 'wx2', openid: 'o1' },
     { appid: 'wx1', openid: 'o2' },
     { appid: 'wx1","o1', openid: '' },
-  ])('does not open it for %j', (other) => {
+  ])('the vault does not open a session_key for %j', (other) => {
     const vault = createSessionKeyVault({ keys: generateVaultKey() })
     expect(() => vault.open(vault.seal(SESSION_KEY, OWNER), other)).toThrow()
   })
 
-  it('does not open what was changed in any byte', () => {
+  it('the vault does not open what was changed in any byte', () => {
     const vault = createSessionKeyVault({ keys: generateVaultKey() })
     const [kid, text = ''] = vault.seal(SESSION_KEY, OWNER).split('.')
     const bytes = Buffer.from(text, 'base64url')
@@ -33,7 +33,7 @@ describe('the vault', () => {
     expect(() => vault.open(`${kid}.AAAA`, OWNER)).toThrow('too short')
   })
 
-  it('opens what an older key sealed, while that key is in the ring', () => {
+  it('the vault opens what an older key sealed, while that key is in the ring', () => {
     const [old, fresh] = [generateVaultKey(), generateVaultKey()]
     const sealed = createSessionKeyVault({ keys: old }).seal(SESSION_KEY, OWNER)
     const rotated = createSessionKeyVault({ keys: `${fresh},${old}` })
@@ -42,7 +42,7 @@ describe('the vault', () => {
     expect(() => createSessionKeyVault({ keys: fresh }).open(sealed, OWNER)).toThrow('not in the ring')
   })
 
-  it('tells a rotated session_key by its fingerprints, also after a rotation of the ring', () => {
+  it('the vault tells a rotated session_key by its fingerprints, also after a rotation of the ring', () => {
     const [old, fresh, other] = [generateVaultKey(), generateVaultKey(), generateVaultKey()]
     const [kept] = createSessionKeyVault({ keys: old }).fingerprints(SESSION_KEY, OWNER)
     const vault = createSessionKeyVault({ keys: `${fresh},${old}` })
@@ -62,14 +62,14 @@ describe('the vault', () => {
     `k1:${'A'.repeat(43)}=,`,
     `k1:${'A'.repeat(43)}=x`,
     `:${'A'.repeat(43)}=`,
-  ])('refuses the ring %j and does not repeat it', (keys) => {
+  ])('the vault refuses the ring %j and does not repeat it', (keys) => {
     const create = () => createSessionKeyVault({ keys })
     expect(create).toThrow(TypeError)
     expect(create).toThrow('keys must be kid:base64,kid:base64')
     expect(create).not.toThrow(/AAAA|short/)
   })
 
-  it('refuses a ring that names a key twice', () => {
+  it('the vault refuses a ring that names a key twice', () => {
     const [, key] = generateVaultKey().split(':')
     expect(() => createSessionKeyVault({ keys: `k1:${key},k1:${key}` })).toThrow('must not name a kid twice')
   })

@@ -12,7 +12,7 @@ describe('users in SQLite', () => {
     { connections: 1 },
   )
 
-  it('of an emulated WeChat are refused by the real service, and the other way round', async () => {
+  it('users of an emulated WeChat are refused by the real service, and the other way round', async () => {
     for (const [first, second, theirs] of [
       ['emulated', 'real', 'an emulated WeChat'],
       ['real', 'emulated', 'the real WeChat'],

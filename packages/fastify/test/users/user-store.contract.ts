@@ -103,7 +103,7 @@ export function userStoreContract(
 
   it.each(userStoreCases)('$title', async ({ run }) => run((await setUp()).users))
 
-  it('creates a user who has no WeChat identity, and is found by id', async () => {
+  it('createUser makes a user who has no WeChat identity, and is found by id', async () => {
     const { users, db } = await setUp()
     const user = await users.createUser(1_700_000_000_123)
     expect(user).toMatchObject({ createdAtMs: 1_700_000_000_123, profile: { nickname: '' } })
@@ -115,7 +115,7 @@ export function userStoreContract(
   identityStoreContract(openPrepared)
 
   describe('a sign-in', () => {
-    it('creates the user the first time and finds them afterwards', async () => {
+    it('a sign-in creates the user the first time and finds them afterwards', async () => {
       const { users, signIn } = await setUp()
       const first = await signIn('o1', { at: 1_700_000_000_123 })
       expect(first).toEqual({
@@ -132,7 +132,7 @@ export function userStoreContract(
       expect(await users.findUser(first.user.id)).toEqual(first.user)
     })
 
-    it('keeps two openids, and one openid in two mini-programs, apart', async () => {
+    it('two openids, and one openid in two mini-programs, are different users', async () => {
       const { signIn } = await setUp()
       const ids = [await signIn('o1'), await signIn('o2'), await signIn('o1', { appid: 'wx2' })].map(
         ({ user }) => user.id,
@@ -140,7 +140,7 @@ export function userStoreContract(
       expect(new Set(ids).size).toBe(3)
     })
 
-    it('for the first time, 50 at once, creates one user', async () => {
+    it('50 first sign-ins at once create one user', async () => {
       const { db, signIn } = await setUp()
       const results = await Promise.all(Array.from({ length: 50 }, () => signIn('o1')))
       expect(new Set(results.map(({ user }) => user.id)).size).toBe(1)
@@ -149,7 +149,7 @@ export function userStoreContract(
       expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toHaveLength(1)
     })
 
-    it('for the first time, through ten processes at once, creates one user', async () => {
+    it('first sign-ins through ten processes at once create one user', async () => {
       const { db, vault } = await setUp()
       const stores = Array.from({ length: 10 }, () => createSqlUserStore({ db, vault }))
       for (let round = 0; round < 5; round++) {
@@ -163,7 +163,7 @@ export function userStoreContract(
       }
     })
 
-    it('that fails halfway leaves neither user nor identity', async () => {
+    it('a sign-in that fails halfway leaves neither user nor identity', async () => {
       const { db, users } = await setUp(openOwn)
       const tooLong = { openid: 'o1', unionid: null, sessionKey: newKey() }
       await db.schema.alterTable('weapp_auth_users').renameTo('weapp_auth_users_away').execute()
@@ -171,7 +171,7 @@ export function userStoreContract(
       expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toEqual([])
     })
 
-    it('stores a unionid that comes later, and keeps it when it is missing again', async () => {
+    it('a sign-in stores a unionid that comes later, and keeps it when it is missing again', async () => {
       const { users, signIn } = await setUp()
       const { user } = await signIn('o1')
       expect(await users.findIdentity(user.id, 'wx1')).toEqual({ openid: 'o1', unionid: null })
@@ -182,7 +182,7 @@ export function userStoreContract(
   })
 
   describe('the session_key', () => {
-    it('is kept sealed, and the one before a rotation with it', async () => {
+    it('the session_key is kept sealed, and the one before a rotation with it', async () => {
       const { db, signIn, sealedKeys } = await setUp()
       const [first, second] = [newKey(), newKey()]
       await signIn('o1', { sessionKey: first })
@@ -193,7 +193,7 @@ export function userStoreContract(
       for (const key of [first, second]) expect(stored).not.toContain(key)
     })
 
-    it('that is the same as before leaves the previous one in place', async () => {
+    it('a session_key that is the same as before leaves the previous one in place', async () => {
       const { signIn, sealedKeys } = await setUp()
       const [first, second] = [newKey(), newKey()]
       await signIn('o1', { sessionKey: first })
@@ -204,7 +204,7 @@ export function userStoreContract(
   })
 
   describe('the keys of a user', () => {
-    it('are the current and the previous one, opened', async () => {
+    it('the keys of a user are the current session_key and the previous one, opened', async () => {
       const { users, signIn } = await setUp()
       const [first, second] = [newKey(), newKey()]
       const { user } = await signIn('o1', { sessionKey: first })
@@ -214,7 +214,7 @@ export function userStoreContract(
       expect(await users.findKeys(user.id, 'wx2')).toBeNull()
     })
 
-    it('survive a rotation of the ring, and are none when the ring lacks the key that sealed them', async () => {
+    it('the keys of a user survive a rotation of the ring, and are none when the ring lacks the key that sealed them', async () => {
       const db = await openPrepared()
       const [old, fresh] = [generateVaultKey(), generateVaultKey()]
       const through = (keys: string) => createSqlUserStore({ db, vault: createSessionKeyVault({ keys }) })
@@ -231,7 +231,7 @@ export function userStoreContract(
       expect((await through(generateVaultKey()).findKeys(user.id, 'wx1'))?.sessionKeys).toEqual([])
     })
 
-    it('include the session_key that WeChat made on request', async () => {
+    it('the keys of a user include the session_key that WeChat made on request', async () => {
       const { users, signIn } = await setUp()
       const [first, second] = [newKey(), newKey()]
       const { user } = await signIn('o1', { sessionKey: first })
@@ -245,7 +245,7 @@ export function userStoreContract(
   describe('a unionid', () => {
     const at = (appid: string, unionid: string | null = null) => ({ appid, unionid })
 
-    it('makes the users of several mini-programs one', async () => {
+    it('a unionid makes the users of several mini-programs one', async () => {
       const { users, signIn, conflicts } = await setUp()
       const first = await signIn('o1', at('wx1', 'u1'))
       const second = await signIn('o2', at('wx2', 'u1'))
@@ -256,7 +256,7 @@ export function userStoreContract(
       expect(conflicts).toEqual([])
     })
 
-    it('that comes later links the identities that sign in after that', async () => {
+    it('a unionid that comes later links the identities that sign in after that', async () => {
       const { signIn, conflicts } = await setUp()
       const { user } = await signIn('o1', at('wx1'))
       await signIn('o1', at('wx1', 'u1'))
@@ -264,7 +264,7 @@ export function userStoreContract(
       expect(conflicts).toEqual([])
     })
 
-    it('that comes too late merges no users: the conflict is recorded and told once', async () => {
+    it('a unionid that comes too late merges no users: the conflict is recorded and told once', async () => {
       const { db, signIn, conflicts } = await setUp()
       const { user: old } = await signIn('o1', at('wx1'))
       const { user: other } = await signIn('o2', at('wx2', 'u1'))
@@ -278,7 +278,7 @@ export function userStoreContract(
       expect(String(recorded[0]?.unionid)).toBe('u1')
     })
 
-    it('of a second openid in the same mini-program is a conflict, and a user of its own', async () => {
+    it('the unionid of a second openid in the same mini-program is a conflict, and a user of its own', async () => {
       const { signIn, conflicts } = await setUp()
       const first = await signIn('o1', at('wx1', 'u1'))
       const second = await signIn('o2', at('wx1', 'u1'))
@@ -286,7 +286,7 @@ export function userStoreContract(
       expect(conflicts).toEqual([{ userId: second.user.id, otherUserId: first.user.id }])
     })
 
-    it('of 20 first sign-ins in ten mini-programs, through as many processes at once, creates one user', async () => {
+    it('20 first sign-ins with one unionid in ten mini-programs, through as many processes at once, create one user', async () => {
       const { db, vault, conflicts } = await setUp()
       const onConflict = (conflict: IdentityConflict) => void conflicts.push(conflict)
       const results = await Promise.all(
@@ -306,7 +306,7 @@ export function userStoreContract(
   describe('linking an identity to a user', () => {
     const identity = (openid: string, unionid: string | null = null) => ({ openid, unionid, sessionKey: newKey() })
 
-    it('makes a sign-in with this identity a sign-in of this user', async () => {
+    it('linking an identity makes a sign-in with it a sign-in of this user', async () => {
       const { users, signIn } = await setUp()
       const { user } = await signIn('o1')
       const result = await users.linkIdentity(user.id, 'wx2', identity('o2', 'u2'), 5)
@@ -316,7 +316,7 @@ export function userStoreContract(
       expect((await signIn('o3', { appid: 'wx3', unionid: 'u2' })).user).toEqual(user)
     })
 
-    it('done twice has the effect of one', async () => {
+    it('linking an identity twice has the effect of one', async () => {
       const { users, signIn } = await setUp()
       const { user } = await signIn('o1')
       const result = { linked: true, identity: { openid: 'o1', unionid: null } }
@@ -324,7 +324,7 @@ export function userStoreContract(
       expect(await users.linkIdentity(user.id, 'wx1', identity('o1'), 5)).toEqual(result)
     })
 
-    it('is refused when another user has the identity, or the user has another one in the mini-program', async () => {
+    it('linking is refused when another user has the identity, or the user has another one in the mini-program', async () => {
       const { db, users, signIn } = await setUp()
       const [{ user: alice }, { user: bob }] = [await signIn('o1'), await signIn('o2', { appid: 'wx2' })]
       expect(await users.linkIdentity(alice.id, 'wx2', identity('o2'), 5)).toEqual({
@@ -340,7 +340,7 @@ export function userStoreContract(
       expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toHaveLength(2)
     })
 
-    it('of many identities at once, through as many processes, links one', async () => {
+    it('of many identities in one mini-program, linked at once through as many processes, a user gets one', async () => {
       const { db, vault, signIn } = await setUp()
       const { user } = await signIn('o1')
       const results = await Promise.all(
@@ -352,14 +352,14 @@ export function userStoreContract(
       expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toHaveLength(2)
     })
 
-    it('whose unionid belongs to another user keeps both users, and records a conflict', async () => {
+    it('linking an identity whose unionid belongs to another user keeps both users, and records a conflict', async () => {
       const { users, signIn, conflicts } = await setUp()
       const [{ user: alice }, { user: bob }] = [await signIn('o1'), await signIn('o2', { appid: 'wx2', unionid: 'u1' })]
       expect(await users.linkIdentity(alice.id, 'wx3', identity('o3', 'u1'), 5)).toMatchObject({ linked: true })
       expect(conflicts).toEqual([{ userId: alice.id, otherUserId: bob.id }])
     })
 
-    it('that does not exist is null', async () => {
+    it('linking an identity to a user who does not exist answers null', async () => {
       const { users } = await setUp()
       expect(await users.linkIdentity(randomUUID(), 'wx1', identity('o1'), 5)).toBeNull()
     })
@@ -524,14 +524,14 @@ export function userStoreContract(
       return warnings
     }
 
-    it('may grow and rotate, and a key that sealed and is missing is a warning that names it', async () => {
+    it('the key ring may grow and rotate, and a key that sealed and is missing is a warning that names it', async () => {
       const { db } = await setUp()
       const kid = one.split(':')[0]
       for (const ring of [one, one, `${one},${two}`, `${two},${one}`]) expect(await check(db, ring)).toEqual([])
       expect(await check(db, two)).toEqual([expect.stringMatching(`missing from the key ring: ${kid};`)])
     })
 
-    it('warns once, however often the check fails because the database takes no writes', async () => {
+    it('the key ring warns once, however often the check fails because the database takes no writes', async () => {
       const { db } = await setUp()
       await check(db, one)
       const readOnly = db.withPlugin({
@@ -548,7 +548,7 @@ export function userStoreContract(
       expect(warnings).toHaveLength(1)
     })
 
-    it('with another key under a kid that sealed is refused, be it the first in the ring or a later one', async () => {
+    it('a key ring with another key under a kid that sealed is refused, be it the first in the ring or a later one', async () => {
       const { db } = await setUp()
       await check(db, one)
       const kid = one.split(':')[0]
@@ -559,7 +559,7 @@ export function userStoreContract(
       expect(await check(db, one)).toEqual([])
     })
 
-    it('of ten processes with ten keys under one kid is accepted in one of them', async () => {
+    it('of ten processes with ten keys under one kid, one is accepted', async () => {
       const { db } = await setUp()
       const rings = Array.from({ length: 10 }, () => `k1:${generateVaultKey().split(':')[1]}`)
       const checks = await Promise.allSettled(rings.map((ring) => check(db, ring)))
@@ -579,7 +579,7 @@ export function userStoreContract(
     expect(await users.findIdentity(user.id, 'wx2')).toBeNull()
   })
 
-  it('stands beside tables of other names, and a table of our name that is not ours is refused before anything is made', async () => {
+  it('our tables stand beside tables of other names, and a table of our name that is not ours is refused before anything is made', async () => {
     const db = await open()
     const create = (table: string) => db.schema.createTable(table).addColumn('name', 'varchar(9)').execute()
     for (const table of ['users', 'identities', 'weapp_auth_keys']) await create(table)
@@ -634,7 +634,7 @@ export function userStoreContract(
     expect(await db.selectFrom('weapp_auth_users').selectAll().execute()).toEqual([])
   })
 
-  it('that is away is store_unavailable, and never answers that a user is unknown', async () => {
+  it('a database that is away is store_unavailable, and never answers that a user is unknown', async () => {
     const { db, users, signIn } = await setUp(openOwn)
     const { user } = await signIn('o1')
     await users.ping()
