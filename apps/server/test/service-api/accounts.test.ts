@@ -37,6 +37,28 @@ test('of many who make a user with one id and one phone number at the same time,
   expect(users).toHaveLength(1)
 })
 
+test('nothing stays of a user whose phone number somebody else got while the user was made', async () => {
+  const phone = { number: '13900139000' }
+  let isFirst = true
+  const { ask } = await startServiceApi({
+    wrapUsers: (users) => ({
+      ...users,
+      async createUserWithExternalId(externalId, nowMs) {
+        const user = await users.createUserWithExternalId(externalId, nowMs)
+        const isSlow = isFirst
+        isFirst = false
+        if (isSlow) expect((await ask('POST /users', { externalId: 'faster', phone })).status).toBe(201)
+        return user
+      },
+    }),
+  })
+  const slower = { externalId: 'slower', phone }
+  expect(await ask('POST /users', slower)).toMatchObject({ status: 409, data: { code: 'phone_taken' } })
+  expect((await ask('GET /users')).data.users).toMatchObject([{ externalId: 'faster' }])
+  // The id is free again.
+  expect((await ask('POST /users', { externalId: 'slower' })).status).toBe(201)
+})
+
 test('your own id is given, replaced and taken away, and live sessions have it', async () => {
   const { ask, signIn, service } = await startServiceApi()
   const { userId } = await signIn()
