@@ -40,9 +40,14 @@ export function summarize(rounds: readonly Round[][]): Report['guards'] {
 
 /** How many times as many requests as `base`, round by round, so that a slow moment of the machine meets both. */
 export function compare(rounds: readonly Round[][], target: string, base: string): number {
+  return median(ratiosOf(rounds, target, base))
+}
+
+/** The same, of each round. */
+export function ratiosOf(rounds: readonly Round[][], target: string, base: string): number[] {
   const rate = (round: Round[], name: string) =>
     round.find((result) => result.target === name)?.requestsPerCpuSecond ?? Number.NaN
-  return median(rounds.map((round) => rate(round, target) / rate(round, base)))
+  return rounds.map((round) => rate(round, target) / rate(round, base))
 }
 
 /** What the README shows of a run. */
