@@ -99,6 +99,7 @@ const QUEUE_LIMITS: Limits<EventQueue> = {
   giveUp: 'unlessGone',
   listGivenUp: 'unlessLate',
   resend: 'unlessGone',
+  inspect: 'unlessLate',
 }
 
 /** What is asked of the database itself. */

@@ -11,11 +11,12 @@ const DOCUMENTS = ['on-call.md', 'on-call.zh-CN.md'].map((name) =>
   readFileSync(join(import.meta.dirname, '../../../docs', name), 'utf8'),
 )
 
-/** In the log after `mark`, and in both documents beside the `problem` that the phone shows. */
-async function expectTold(service: Service, mark: number, text: string, problem: string): Promise<void> {
+/** In the log after `mark`, and in both documents beside the `problem` that the phone shows; null: it shows none. */
+async function expectTold(service: Service, mark: number, text: string, problem: string | null): Promise<void> {
   await expect.poll(() => service.output().slice(mark)).toContain(text)
   for (const document of DOCUMENTS) {
-    const rows = document.split('\n').filter((line) => line.startsWith(`| \`${problem}\``))
+    const begins = problem === null ? /^\| (none|无) \|/ : new RegExp(`^\\| \`${problem}\``)
+    const rows = document.split('\n').filter((line) => begins.test(line))
     expect(
       rows.some((row) => row.includes(`\`${text}\``)),
       `${text} beside ${problem}`,
@@ -111,10 +112,14 @@ describe('docs/on-call.md', () => {
     expect(lines.some((line) => line.includes(first.userId) && line.includes('"msg":"signed in"'))).toBe(true)
   })
 
-  test('a sign-in hook that is not there: nobody signs in', { timeout: 120_000 }, async () => {
+  test('a sign-in hook that is not there, nor a program for events: nobody signs in', {
+    timeout: 120_000,
+  }, async () => {
     const hook = { HOOK_SIGN_IN_URL: 'http://127.0.0.1:1/sign-in', HOOK_SECRET: 'canary-hook-secret' }
-    const service = await start({ ...(await environment('embedded')), ...hook })
+    const env = { ...(await environment('embedded')), ...hook, EVENTS_URL: 'http://127.0.0.1:1/events' }
+    const service = await start(env)
     await expectRefused(service, { status: 503, code: 'hook_unavailable' }, 'the sign-in hook failed')
+    await expectTold(service, 0, 'an event was not delivered', null)
     expect(service.output()).not.toContain(hook.HOOK_SECRET)
   })
 

@@ -152,8 +152,13 @@ export function createWeappAuth(deps: WeappAuthDeps): WeappAuth {
     },
 
     async inspect() {
-      const [sessionsAre, usersAre, apps] = await Promise.all([askStore(store), askStore(users), wechat.inspect()])
-      return { stores: { sessions: sessionsAre, users: usersAre }, apps }
+      const [sessionsAre, usersAre, apps, undelivered] = await Promise.all([
+        askStore(store),
+        askStore(users),
+        wechat.inspect(),
+        events?.queue?.inspect().catch(() => null) ?? null,
+      ])
+      return { stores: { sessions: sessionsAre, users: usersAre }, apps, events: undelivered }
     },
 
     listEvents: async ({ limit = 100, ...query } = {}) =>

@@ -23,7 +23,7 @@ export {
   type NewEvent,
 } from './events/event.ts'
 export { createEventId } from './events/event-id.ts'
-export type { EventQueue, GivenUpEvent, Held, HeldEvent } from './events/event-queue.ts'
+export type { EventQueue, GivenUpEvent, Held, HeldEvent, QueueState } from './events/event-queue.ts'
 export type { EventQuery, EventStore, EventsOptions } from './events/event-store.ts'
 export {
   type ChangeEvent,

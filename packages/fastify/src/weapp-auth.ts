@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { ChangeOptions, DisableOptions } from './accounts.ts'
 import type { ConflictPage, Merge, MergeResult, UserConflict } from './conflicts/conflict-store.ts'
 import type { AuthEvent } from './events/event.ts'
-import type { GivenUpEvent } from './events/event-queue.ts'
+import type { GivenUpEvent, QueueState } from './events/event-queue.ts'
 import type { EventQuery } from './events/event-store.ts'
 import type { RequestAuth } from './http/plugins/authenticate.ts'
 import type { GivePhoneResult, KeptPhone } from './phone/phone-store.ts'
@@ -46,6 +46,8 @@ export interface CreateUserOptions {
 export interface Inspection {
   stores: { sessions: 'up' | 'down'; users: 'up' | 'down' }
   apps: InspectedApp[]
+  /** Events that were not delivered. Null: nobody is told of events, or their store is away. */
+  events: QueueState | null
 }
 
 /** What the host application can do with users, sessions and identities, as `app.weappAuth`. */

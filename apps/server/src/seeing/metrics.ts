@@ -1,8 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { Counter, collectDefaultMetrics, Registry } from '@prometheus-io/client'
-import { type AnsweredProblem, authenticate, CHANNELS, type FinishedCall } from '@weapp-auth/fastify'
+import { type AnsweredProblem, authenticate, CHANNELS, type EventQueue, type FinishedCall } from '@weapp-auth/fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { CacheTally } from './observed-stores.ts'
+import { createQueueGauges } from './queue-gauges.ts'
 import { createTimings, type Timing } from './timings.ts'
 
 /** What the service counts, for Prometheus. Labels have a few values each: none comes out of a request. */
@@ -12,6 +13,8 @@ export interface Metrics {
   text(): Promise<string>
   /** Counts the requests of an application. To be called before its first route. */
   watch(app: FastifyInstance): void
+  /** Tells how many events wait in a queue. */
+  watchQueue(queue: Pick<EventQueue, 'inspect'>): void
   cache: CacheTally
   /** Ends the counting. */
   close(): void
@@ -63,6 +66,8 @@ export function createMetrics(): Metrics {
     },
   })
 
+  let readQueue = async () => {}
+
   const codes = new WeakMap<FastifyRequest, string>()
   const onProblem = (message: unknown) => {
     const { request, code } = message as AnsweredProblem
@@ -89,9 +94,15 @@ export function createMetrics(): Metrics {
 
   return {
     contentType: registry.contentType,
-    text: async () => `${await registry.metrics()}\n${requests.render()}${calls.render()}`,
+    async text() {
+      await readQueue()
+      return `${await registry.metrics()}\n${requests.render()}${calls.render()}`
+    },
     watch(app) {
       app.addHook('onRoute', watchRoute)
+    },
+    watchQueue(queue) {
+      readQueue = createQueueGauges(queue, registry)
     },
     cache,
     close() {

@@ -24,7 +24,11 @@ export async function openSeeing(config: SeeingConfig, log: FastifyBaseLogger): 
   const traces = config.tracesTo === null ? null : (await import('./traces.ts')).openTraces(config, log)
   return {
     metrics,
-    observe: (stores) => observeStores(stores, metrics?.cache ?? { hits: 0, misses: 0 }),
+    observe(stores) {
+      const { queue } = stores.events.store
+      if (queue) metrics?.watchQueue(queue)
+      return observeStores(stores, metrics?.cache ?? { hits: 0, misses: 0 })
+    },
     async beforeRoutes(app) {
       metrics?.watch(app)
       await traces?.watch(app)

@@ -46,6 +46,17 @@ export const healthRoutes: ServiceRoutes<HealthOptions> = async (api, { weappAut
               description: 'The keys that seal at rest, told by what says nothing about them. The first one seals.',
               items: object({ kid: text, fingerprint: text }),
             },
+            events: {
+              anyOf: [
+                object({
+                  undelivered: { type: 'integer', description: 'How many wait; 10 000 at most are counted.' },
+                  oldestUndeliveredSeconds: { type: 'integer', description: 'The age of the oldest of them.' },
+                  givenUp: { type: 'integer', description: 'How many are not tried any more; 10 000 at most.' },
+                }),
+                { type: 'null' },
+              ],
+              description: 'What EVENTS_URL has not taken. Null: there is no EVENTS_URL, or the users’ store is away.',
+            },
             wechat: {
               type: 'array',
               description: 'What WeChat answered this process in the last hour, the most frequent first.',
@@ -59,7 +70,7 @@ export const healthRoutes: ServiceRoutes<HealthOptions> = async (api, { weappAut
       },
     },
     async () => {
-      const { stores, apps } = await weappAuth.inspect()
+      const { stores, apps, events } = await weappAuth.inspect()
       return {
         stores,
         apps: apps.map(({ accessTokenTtlMs, ...app }) => ({
@@ -67,8 +78,18 @@ export const healthRoutes: ServiceRoutes<HealthOptions> = async (api, { weappAut
           accessTokenExpiresIn: accessTokenTtlMs === null ? null : Math.floor(accessTokenTtlMs / 1000),
         })),
         keyRing: [...ring()],
+        events: events && {
+          undelivered: events.undelivered,
+          oldestUndeliveredSeconds: events.oldestAtMs === null ? 0 : ageSecondsOf(events.oldestAtMs),
+          givenUp: events.givenUp,
+        },
         wechat: answers.list(),
       }
     },
   )
+}
+
+/** By a clock that may be behind the one of the process that wrote it. */
+function ageSecondsOf(atMs: number): number {
+  return Math.max(0, Math.floor((Date.now() - atMs) / 1000))
 }

@@ -7,16 +7,17 @@ import { type Column, type Service, startService } from '../service.ts'
 
 /** The service as `main.ts` starts it where metrics are asked for. `text` is what Prometheus would read. */
 export async function startCounted(
-  column: Column,
+  column: Column | Record<string, string>,
   routes?: Parameters<typeof startService>[1],
   o: { limit?: number; users?: Partial<UserStore> } = {},
 ) {
   const metrics = createMetrics()
   onTestFinished(() => metrics.close())
   const rateLimits = { ...(o.limit !== undefined && { signInsPerMinute: o.limit }) }
-  const service = await startService(column, routes, { beforeRoutes: metrics.watch, rateLimits }, (stores) =>
-    observeStores({ ...stores, users: { ...stores.users, ...o.users } }, metrics.cache),
-  )
+  const service = await startService(column, routes, { beforeRoutes: metrics.watch, rateLimits }, (stores) => {
+    if (stores.events.store.queue) metrics.watchQueue(stores.events.store.queue)
+    return observeStores({ ...stores, users: { ...stores.users, ...o.users } }, metrics.cache)
+  })
   return { service, text: () => metrics.text() }
 }
 

@@ -115,6 +115,21 @@ describe('metrics', () => {
       expect(names).toContain(name)
   })
 
+  test('events that wait, and those that were given up, are told unless the database is away', async () => {
+    const metrics = createMetrics()
+    onTestFinished(() => metrics.close())
+    expect(await metrics.text()).not.toContain('weapp_auth_events')
+    const state = { undelivered: 3, oldestAtMs: Date.now() - 60_000, givenUp: 1 }
+    let answer: () => Promise<typeof state> = async () => state
+    metrics.watchQueue({ inspect: () => answer() })
+    const found = parse(await metrics.text())
+    expect(found.get('weapp_auth_events_undelivered')).toBe(3)
+    expect(found.get('weapp_auth_events_given_up')).toBe(1)
+    expect(found.get('weapp_auth_events_oldest_undelivered_seconds')).toBeGreaterThanOrEqual(60)
+    answer = async () => Promise.reject(new ApiError('store_unavailable', 'away'))
+    expect(await metrics.text()).not.toMatch(/^weapp_auth_events/m)
+  })
+
   test('a WeChat that answers ever new errcodes does not make ever new series', async () => {
     const metrics = createMetrics()
     onTestFinished(() => metrics.close())

@@ -8,6 +8,7 @@ import { authenticate } from '@weapp-auth/fastify'
 import { findProgram, unpackProgram } from '@weapp-auth/test-servers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { call } from '../process.ts'
+import { environment } from '../service.ts'
 import { signInOverHttp, startCounted } from './counted-service.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../../docs/deploy/monitoring')
@@ -15,7 +16,7 @@ const rules = read('alerts.yaml')
 
 describe('the alerts', () => {
   test('the alerts are valid, and each fires for its fault and none while all is well', async () => {
-    expect(await promtool('check', 'rules', 'alerts.yaml')).toContain('6 rules found')
+    expect(await promtool('check', 'rules', 'alerts.yaml')).toContain('7 rules found')
     expect(await promtool('test', 'rules', 'alerts.test.yaml')).toContain('SUCCESS')
   })
 
@@ -34,6 +35,18 @@ describe('the alerts', () => {
   })
 })
 
+test('each alert names a part of the on-call documents that there is', () => {
+  const headings = (file: string) => [...readFileSync(join(FOLDER, '../..', file), 'utf8').matchAll(/^## (.*)$/gm)]
+  for (const [name, file] of [
+    ['runbook', 'on-call.md'],
+    ['runbook_zh', 'on-call.zh-CN.md'],
+  ] as const) {
+    const named = [...rules.matchAll(new RegExp(`${name}: docs/${file}(?:, "(.*)"|“(.*)”)$`, 'gm'))]
+    expect(named).toHaveLength([...rules.matchAll(/- alert: /g)].length)
+    for (const [, en, zh] of named) expect(headings(file).map(([, heading]) => heading)).toContain(en ?? zh)
+  }
+})
+
 describe('the dashboard', () => {
   const { panels } = JSON.parse(read('dashboard.json')) as { panels: { targets: { expr: string }[] }[] }
   const queries = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
@@ -50,7 +63,8 @@ describe('the dashboard', () => {
   })
 
   test('the dashboard and the alerts ask for metrics and labels that the service has', async () => {
-    const { service, text } = await startCounted('shared', (app) => {
+    const events = { EVENTS_URL: 'http://127.0.0.1:1/', HOOK_SECRET: 'a-secret-of-the-test' }
+    const { service, text } = await startCounted({ ...(await environment('shared')), ...events }, (app) => {
       app.get('/orders', { onRequest: authenticate }, async () => ({}))
     })
     const { token } = (await signInOverHttp(service, 'alice')).data

@@ -52,9 +52,12 @@ test('events that EVENTS_URL did not take are listed, and sent again', async () 
   await ask(`PUT /users/${userId}/disabled`, { reason: 'a test' })
   const nowMs = Date.now() + 60_000
   const take = async () => (await queue?.take({ nowMs, holdMs: 1_000, limit: 10 })) ?? []
+  const waiting = { undelivered: 1, oldestUndeliveredSeconds: expect.any(Number), givenUp: 0 }
+  expect((await ask('GET /health')).data.events).toEqual(waiting)
   const [held] = await take()
   if (held) await queue?.giveUp(held, nowMs)
   const given = { type: 'user_disabled', userId, attempts: 1, givenUpAt: new Date(nowMs).toISOString() }
+  expect((await ask('GET /health')).data.events).toEqual({ undelivered: 0, oldestUndeliveredSeconds: 0, givenUp: 1 })
   expect((await ask('GET /events/given-up')).data).toMatchObject({ events: [given], next: null })
   expect(await take()).toEqual([])
   expect((await ask('POST /events/resend', { ids: [held?.id, 'another'] })).data).toEqual({ resent: 1 })

@@ -11,6 +11,7 @@ test('health tells the stores, the appSecret in use, the access_token and what W
     stores: { sessions: 'up', users: 'up' },
     apps: [{ appid, secrets: 1, secretInUse: null, accessTokenExpiresIn: null }],
     keyRing: [{ kid: 'k1', fingerprint: 'f1' }],
+    events: null,
     wechat: [],
   })
   await signIn()

@@ -16,6 +16,16 @@ export interface GivenUpEvent extends AuthEvent {
   givenUpAtMs: number
 }
 
+/** How many events have not been delivered. Of each kind 10 000 at most are counted. */
+export interface QueueState {
+  /** They wait for delivery, or are being delivered. */
+  undelivered: number
+  /** When the oldest of them happened, in milliseconds since 1970. Null: none waits. */
+  oldestAtMs: number | null
+  /** Nobody tries to deliver them any more. */
+  givenUp: number
+}
+
 /**
  * The events that have not been delivered. Each is delivered at least once, and after those of the same user that happened before
  * it. Several processes share the work: a process holds what it delivers until a time, so that what a killed one held comes back.
@@ -37,4 +47,6 @@ export interface EventQueue {
   listGivenUp(page: { after: string | null; limit: number }): Promise<GivenUpEvent[]>
   /** Events that were given up are due again. Answers how many. */
   resend(ids: readonly string[], nowMs: number): Promise<number>
+  /** How many there are. It costs the same however many there are. */
+  inspect(): Promise<QueueState>
 }

@@ -6,6 +6,9 @@ import type { EventType } from './event.ts'
 import type { EventQueue, Held, HeldEvent } from './event-queue.ts'
 import { toEvent } from './sql-event-row.ts'
 
+/** More are not counted, so that asking is cheap also while the other side is away for a day. */
+const MAX_COUNTED = 10_000
+
 /**
  * The events of the table that have a `due_at`. It is when the next attempt is due, and as long as somebody holds the event, when
  * that ends: so whoever takes an event moves `due_at` on, and of several who do, the one who still finds the old value has it.
@@ -67,6 +70,21 @@ export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMet
       const again = events.set({ due_at: nowMs, attempts: 0, given_up_at: null }).where('id', 'in', [...ids])
       return Number((await again.where('given_up_at', 'is not', null).executeTakeFirst()).numUpdatedRows)
     }),
+
+    inspect: guarded(async () => {
+      const [waiting, given] = await Promise.all([countSet('due_at'), countSet('given_up_at')])
+      const oldestAtMs = waiting.oldest === null ? null : Number(waiting.oldest)
+      return { undelivered: Number(waiting.count), oldestAtMs, givenUp: Number(given.count) }
+    }),
+  }
+
+  /** Of the events that have this time, in its order. Both columns have an index. */
+  function countSet(column: 'due_at' | 'given_up_at') {
+    const first = db.selectFrom('weapp_auth_events').select('at').where(column, 'is not', null)
+    return db
+      .selectFrom(first.orderBy(column).limit(MAX_COUNTED).as('first'))
+      .select(({ fn }) => [fn.countAll().as('count'), fn.min('at').as('oldest')])
+      .executeTakeFirstOrThrow()
   }
 
   /** Of a user whose row is gone: it stands in the event of the erasure. */

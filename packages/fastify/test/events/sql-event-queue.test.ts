@@ -116,6 +116,31 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(await queue.listGivenUp({ after: null, limit: 10 })).toEqual([])
   })
 
+  it('events are counted: those that wait, with the time of the oldest, and those that were given up', async () => {
+    const { queue, store, take, add } = await openEmpty()
+    expect(await queue.inspect()).toEqual({ undelivered: 0, oldestAtMs: null, givenUp: 0 })
+    const atMs = 1_700_000_000_000
+    const old = {
+      id: createEventId(atMs),
+      atMs,
+      type: 'sign_in',
+      by: 'user',
+      userId: ALICE,
+      otherUserId: null,
+      data: {},
+    }
+    await store.append([old as AuthEvent])
+    await add(BOB, null)
+    const taken = await take()
+    expect(await queue.inspect()).toEqual({ undelivered: 3, oldestAtMs: atMs, givenUp: 0 })
+    await queue.retry(one(taken, old.id), LATER * 2)
+    expect(await queue.inspect()).toMatchObject({ undelivered: 3, oldestAtMs: atMs })
+    for (const event of taken.filter(({ id }) => id !== old.id)) await queue.settle(event)
+    expect(await queue.inspect()).toMatchObject({ undelivered: 1, oldestAtMs: atMs })
+    await queue.giveUp(one(await take(LATER * 2), old.id), LATER)
+    expect(await queue.inspect()).toEqual({ undelivered: 0, oldestAtMs: null, givenUp: 1 })
+  })
+
   it('an event carries the externalId of its user, also when the user is erased before the delivery', async () => {
     const { store, queue, users, take, add } = await openEmpty()
     const { id: userId } = await users.createUser(1)
