@@ -6,7 +6,8 @@
  */
 export { type Clock, createClock } from './clock.ts'
 export { DEVICE_FAULT_POINTS, type Fault, type FaultPoint } from './faults.ts'
-export { type AppFiles, readAppPackage } from './host/app-package.ts'
+export type { AppFiles } from './host/app-files.ts'
+export { readAppPackage } from './host/app-package.ts'
 export type { DomDocument, DomElement } from './host/dom-backend.ts'
 export { REALM_PRELUDE, type Realm } from './host/realm.ts'
 export { runApp } from './host/run-app.ts'

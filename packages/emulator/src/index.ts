@@ -10,7 +10,7 @@ export {
   type FaultsOptions,
   WECHAT_FAULT_POINTS,
 } from './faults.ts'
-export { LaunchError, type LaunchErrorCode } from './host/app-package.ts'
+export { LaunchError, type LaunchErrorCode } from './host/app-files.ts'
 export { type LaunchAppOptions, launchApp } from './host/launch-app.ts'
 export type { AppConsole } from './host/run-app.ts'
 export type { RunningApp, RunningPage } from './host/running-app.ts'

@@ -1,5 +1,5 @@
+import { LaunchError } from './host/app-files.ts'
 import { openAppFolder } from './host/app-folder.ts'
-import { LaunchError } from './host/app-package.ts'
 import { launchApp } from './host/launch-app.ts'
 import type { RunningApp } from './host/running-app.ts'
 import type { LedgerEntry } from './ledger.ts'

@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { isConfined } from '../confine.ts'
-import { type AppFiles, LaunchError } from './app-package.ts'
+import { type AppFiles, LaunchError } from './app-files.ts'
 import { type NpmRelation, withNpmPackages } from './npm-packages.ts'
 import { folderOf, resolvePath } from './paths.ts'
 import { compiledSources } from './sources.ts'

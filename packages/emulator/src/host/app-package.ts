@@ -1,19 +1,7 @@
-import { folderOf, npmCandidates, resolvePath } from './paths.ts'
-
-/** Where a mini-program's files come from: a folder in Node, a bundle in a browser. */
-export interface AppFiles {
-  /** The text of a file, or null when there is none. `path` is relative to the root, with `/`. */
-  read(path: string): string | null
-}
-
-/** What a component's or page's JSON says, with every reference resolved to `/path/from/the/root`. */
-export interface ComponentConfig {
-  component?: boolean
-  usingComponents: Record<string, string>
-  componentGenerics?: Record<string, true | { default?: string }>
-  componentPlaceholder?: Record<string, string>
-  [option: string]: unknown
-}
+import { type AppFiles, LaunchError, missingScript } from './app-files.ts'
+import { type Json, objectIn, objectsIn, parseJson, stringIn, stringsIn } from './app-json.ts'
+import { type ComponentConfig, collectComponents, referencesOf } from './component-configs.ts'
+import { resolvePath } from './paths.ts'
 
 /** A part of the app that a phone downloads when one of its pages is opened. */
 export interface SubPackage {
@@ -37,26 +25,6 @@ export interface AppPackage {
   components: ReadonlyMap<string, ComponentConfig>
   /** What DevTools would remark while it builds, one line each, with the file. The app runs without what is missing. */
   warnings: string[]
-}
-
-/** Which kind of thing is wrong with the folder. */
-export type LaunchErrorCode =
-  | 'not_a_mini_program'
-  | 'config_invalid'
-  | 'page_missing'
-  | 'component_missing'
-  | 'sources_not_built'
-  | 'template_invalid'
-
-/** Why a folder cannot be run; its message is one line that says what to do. */
-export class LaunchError extends Error {
-  override readonly name = 'LaunchError'
-  readonly code: LaunchErrorCode
-
-  constructor(code: LaunchErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /**
@@ -96,15 +64,18 @@ export function readAppPackage(files: AppFiles): AppPackage {
   }
 }
 
-/** The components a page or component may show, itself last: each one after those it uses. */
-export function componentsReachedFrom({ components }: AppPackage, path: string): string[] {
+/**
+ * The components a page or component may show when it opens, itself last: each one after those it uses. One that has a
+ * placeholder until it is loaded is none of them.
+ */
+export function componentsReachedFrom(app: AppPackage, path: string): string[] {
   const reached = new Set<string>()
   const entered = new Set<string>()
   function visit(at: string): void {
-    const config = components.get(at)
+    const config = app.components.get(at)
     if (!config || entered.has(at)) return
     entered.add(at)
-    for (const used of referencesOf(config)) visit(used.slice(1))
+    for (const [tag, used] of referencesOf(config)) if (!isLate(app, at, tag, used.slice(1))) visit(used.slice(1))
     reached.add(at)
   }
   visit(path)
@@ -116,14 +87,23 @@ export function subPackageOf({ subPackages }: AppPackage, path: string): SubPack
   return subPackages.find(({ root }) => path.startsWith(`${root}/`)) ?? null
 }
 
-function referencesOf({ usingComponents, componentGenerics = {} }: ComponentConfig): string[] {
-  const defaults = Object.values(componentGenerics).flatMap((generic) =>
-    generic === true ? [] : (generic.default ?? []),
-  )
-  return [...Object.values(usingComponents), ...defaults]
+/** The independent sub-package a file is in, or ''. Its modules and all others do not know each other. */
+export function isolationOf(app: AppPackage, file: string): string {
+  const part = subPackageOf(app, file)
+  return part?.independent ? part.root : ''
 }
 
-type Json = Record<string, unknown>
+/**
+ * Whether a placeholder is shown in place of a component until its script has run: it lies in another sub-package, or the
+ * app is lazy.
+ *
+ * @see https://developers.weixin.qq.com/miniprogram/dev/framework/custom-component/placeholder.html
+ */
+function isLate(app: AppPackage, user: string, tag: string, used: string): boolean {
+  if (app.components.get(user)?.componentPlaceholder?.[tag] === undefined) return false
+  const root = subPackageOf(app, used)?.root
+  return app.isLazy || (root !== undefined && root !== subPackageOf(app, user)?.root)
+}
 
 function listSubPackages(config: Json): SubPackage[] {
   return [...objectsIn(config, 'subPackages'), ...objectsIn(config, 'subpackages')].map((part) => ({
@@ -149,127 +129,4 @@ function hasPage(files: AppFiles, page: string, isEntry: boolean, warnings: stri
   if (isEntry || error.code === 'sources_not_built') throw error
   warnings.push(message)
   return false
-}
-
-/** Walks `usingComponents` from the pages; what `app.json` uses is usable everywhere. */
-function collectComponents(
-  files: AppFiles,
-  pages: readonly string[],
-  config: Json,
-  warnings: string[],
-): Map<string, ComponentConfig> {
-  const components = new Map<string, ComponentConfig>()
-  const shared = resolveUsing(files, 'app', config, warnings)
-  const waiting = [...pages, ...Object.values(shared).map((path) => path.slice(1))]
-  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-    if (components.has(path)) continue
-    const json = readConfig(files, path, warnings)
-    const usingComponents = { ...shared, ...resolveUsing(files, path, json, warnings) }
-    const componentGenerics = resolveGenerics(files, path, json, warnings)
-    const own: ComponentConfig = { ...json, usingComponents, ...(componentGenerics && { componentGenerics }) }
-    components.set(path, own)
-    waiting.push(...referencesOf(own).map((used) => used.slice(1)))
-  }
-  return components
-}
-
-function readConfig(files: AppFiles, path: string, warnings: string[]): Json {
-  const text = files.read(`${path}.json`)
-  if (text === null) return {}
-  if (text.trim() !== '') return parseJson(files, `${path}.json`)
-  warnings.push(`${path}.json is empty`)
-  return {}
-}
-
-function resolveUsing(files: AppFiles, user: string, json: Json, warnings: string[]): Record<string, string> {
-  const using: Record<string, string> = {}
-  for (const [tag, reference] of Object.entries(objectIn(json, 'usingComponents'))) {
-    if (typeof reference !== 'string') {
-      throw new LaunchError('config_invalid', `${user}.json: usingComponents.${tag} must be a path`)
-    }
-    const found = findComponent(files, user, reference, warnings)
-    if (found !== null) using[tag] = `/${found}`
-  }
-  return using
-}
-
-/** `componentGenerics`: what stands in for a generic the user of the component does not give. */
-function resolveGenerics(
-  files: AppFiles,
-  user: string,
-  json: Json,
-  warnings: string[],
-): Record<string, true | { default?: string }> | null {
-  const generics = Object.entries(objectIn(json, 'componentGenerics'))
-  if (generics.length === 0) return null
-  return Object.fromEntries(
-    generics.map(([name, generic]) => {
-      const reference = isObject(generic) ? stringIn(generic, 'default') : undefined
-      const found = reference === undefined ? null : findComponent(files, user, reference, warnings)
-      return [name, found === null ? true : { default: `/${found}` }]
-    }),
-  )
-}
-
-function findComponent(files: AppFiles, user: string, reference: string, warnings: string[]): string | null {
-  if (reference.includes('://')) {
-    warnings.push(`${user}.json uses "${reference}": plugins cannot be run here, its element stays empty`)
-    return null
-  }
-  const folder = folderOf(user)
-  const candidates = [resolvePath(folder, reference)]
-  if (!/^[./]/.test(reference)) candidates.push(...npmCandidates(folder, reference))
-  for (const candidate of candidates.flatMap((path) => [path, `${path}/index`])) {
-    if (files.read(`${candidate}.js`) !== null) return candidate
-    if (files.read(`${candidate}.wxml`) === null) continue
-    const message = `${candidate}.js is missing (used by ${user}.json)`
-    const error = missingScript(files, candidate, 'component_missing', message)
-    if (error.code === 'sources_not_built') throw error
-  }
-  warnings.push(`component "${reference}" is not found (used by ${user}.json), its element stays empty`)
-  return null
-}
-
-function missingScript(files: AppFiles, path: string, code: LaunchErrorCode, message: string): LaunchError {
-  if (files.read(`${path}.js`) === null && files.read(`${path}.ts`) !== null) {
-    return new LaunchError(
-      'sources_not_built',
-      `${path}.ts is not compiled to ${path}.js: build the mini-program first and pass the folder with the built files, or name "typescript" in setting.useCompilerPlugins of project.config.json`,
-    )
-  }
-  return new LaunchError(code, message)
-}
-
-function parseJson(files: AppFiles, path: string): Json {
-  try {
-    const parsed: unknown = JSON.parse(files.read(path) ?? '')
-    if (isObject(parsed)) return parsed
-  } catch (cause) {
-    throw new LaunchError('config_invalid', `${path} is not valid JSON: ${(cause as Error).message}`, { cause })
-  }
-  throw new LaunchError('config_invalid', `${path} must hold an object`)
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function objectIn(json: Json, name: string): Json {
-  const value = json[name]
-  return isObject(value) ? value : {}
-}
-
-function objectsIn(json: Json, name: string): Json[] {
-  const value = json[name]
-  return Array.isArray(value) ? value.filter(isObject) : []
-}
-
-function stringIn(json: Json, name: string): string | undefined {
-  const value = json[name]
-  return typeof value === 'string' ? value : undefined
-}
-
-function stringsIn(json: Json, name: string): string[] {
-  const value = json[name]
-  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
 }

@@ -1,5 +1,6 @@
 import type { glassEasel } from 'glass-easel-miniprogram-adapter'
 import type { OpenButtons } from '../wx/open-buttons.ts'
+import type { FormBehaviors } from './component-space.ts'
 import { type DomBackend, type DomElement, elementOf, type Node } from './dom-backend.ts'
 
 /** What the `open-type` of a `navigator` calls. */
@@ -22,8 +23,7 @@ export interface BuiltinElements {
 export interface BuiltinElementsDeps {
   glassEasel: typeof glassEasel
   backend: DomBackend
-  /** The behavior of components that take part in a form (`wx://form-field`). */
-  formField: glassEasel.GeneralBehavior
+  formBehaviors: FormBehaviors
   /** Calls an API of `wx` that moves between pages. */
   navigate: (api: (typeof NAVIGATOR_APIS)[keyof typeof NAVIGATOR_APIS], to: { url: unknown; delta: unknown }) => void
   /** What a button's `open-type` does besides. */
@@ -33,7 +33,7 @@ export interface BuiltinElementsDeps {
 const FIELDS = new Set(['input', 'textarea', 'switch', 'picker', 'slider', 'radio-group', 'checkbox-group'])
 
 export function createBuiltinElements(deps: BuiltinElementsDeps): BuiltinElements {
-  const { glassEasel, backend, formField, navigate, buttons } = deps
+  const { glassEasel, backend, formBehaviors, navigate, buttons } = deps
 
   /** Only gestures bubble and cross components; what an element says of itself stays with it. */
   function emit(node: Node, event: string, detail: unknown): void {
@@ -62,7 +62,8 @@ export function createBuiltinElements(deps: BuiltinElementsDeps): BuiltinElement
 
   const reactions: Record<string, (node: Node) => void> = {
     button(node) {
-      const form = closest(node, (tag) => tag === 'form')
+      const around = closest(node, (tag) => tag === 'form')
+      const form = around && isSeenBy(around, node, formBehaviors.button) ? around : null
       if (form && attribute(node, 'form-type') === 'submit') submitForm(form)
       if (form && attribute(node, 'form-type') === 'reset') resetForm(form)
       buttons.press(String(attribute(node, 'open-type') ?? ''), (event, detail) => emit(node, event, detail))
@@ -138,12 +139,24 @@ export function createBuiltinElements(deps: BuiltinElementsDeps): BuiltinElement
   function namedFields(form: Node): [string, Node][] {
     const named: [string, Node][] = []
     for (const field of nodesIn(form)) {
-      const component = glassEasel.Component.isComponent(field) && field.hasBehavior(formField) ? field : null
+      const component = glassEasel.Component.isComponent(field) && field.hasBehavior(formBehaviors.field) ? field : null
       if (!component && !FIELDS.has(tagOf(field))) continue
+      if (!isSeenBy(form, field, formBehaviors.group)) continue
       const name = component ? component.data.name : attribute(field, 'name')
       if (typeof name === 'string' && name !== '') named.push([name, field])
     }
     return named
+  }
+
+  /** A form sees what is in a component inside it only where the component's `behavior` lets it. */
+  function isSeenBy(form: Node, node: Node, behavior: FormBehaviors[keyof FormBehaviors]): boolean {
+    const inside = new Set<Node>()
+    for (let at: Node | null = node; at && at !== form; at = at.getComposedParent()) inside.add(at)
+    const hostOf = (at: Node) => at.ownerShadowRoot?.getHostNode() as glassEasel.GeneralComponent | undefined
+    for (let host = hostOf(node); host && inside.has(host); host = hostOf(host)) {
+      if (!host.hasBehavior(behavior)) return false
+    }
+    return true
   }
 
   function currentValue(field: Node): unknown {

@@ -4,6 +4,7 @@ import { type AppPackage, componentsReachedFrom } from './app-package.ts'
 import { BUILTIN_BEHAVIORS, type Definition, tolerate } from './definitions.ts'
 import type { Realm } from './realm.ts'
 import type { TemplateProblems } from './templates.ts'
+import type { AppTimers } from './timers.ts'
 import { createWxsHost } from './wxs-host.ts'
 
 type Register = (definition?: Definition) => unknown
@@ -13,11 +14,20 @@ export interface AppComponents {
   env: Env
   codeSpace: CodeSpace
   globals: { Page: Register; Component: Register; Behavior: Register }
-  /** The behavior of components that take part in a form. */
-  formField: glassEasel.GeneralBehavior
+  formBehaviors: FormBehaviors
   /** Runs a component's script: what it registers, it registers as `path`. */
   define(path: string, runScript: () => void): void
   isDefined(path: string): boolean
+}
+
+/** The behaviors by which components take part in a form around them: `wx://form-field` and its kin. */
+export interface FormBehaviors {
+  /** Is a field. */
+  field: glassEasel.GeneralBehavior
+  /** Lets the form see the fields in it. */
+  group: glassEasel.GeneralBehavior
+  /** Lets the form see the buttons in it. */
+  button: glassEasel.GeneralBehavior
 }
 
 export interface AppComponentsDeps {
@@ -25,6 +35,9 @@ export interface AppComponentsDeps {
   templates: TemplateSource
   realm: Realm
   thread: AppThread
+  timers: AppTimers
+  /** A placeholder is shown in place of the component at `path`, which is not defined yet. */
+  onPlaceholder: (path: string) => void
   /** The component whose module runs right now, or '': one that another module requires registers itself. */
   currentModule: () => string
   /** The custom tab bar of the page whose root this is, or null. */
@@ -44,7 +57,7 @@ type Template = glassEasel.template.ComponentTemplate['content']
 const WXS_GLOBALS = `const getDate = (...args) => new Date(...args), getRegExp = (...args) => new RegExp(...args);`
 
 export function createAppComponents(deps: AppComponentsDeps): AppComponents {
-  const { app, realm, thread, currentModule, tabBarOf, problems } = deps
+  const { app, realm, thread, currentModule, onPlaceholder, tabBarOf, problems } = deps
   const { glassEasel, MiniProgramEnv } = realm.adapter
   const env = new MiniProgramEnv()
   const codeSpace = env.createCodeSpace('app', true)
@@ -56,6 +69,7 @@ export function createAppComponents(deps: AppComponentsDeps): AppComponents {
     // A property may be called as something the framework's elements have: dataset, classList, tagName, ...
     writeFieldsToNode: false,
   })
+  codeSpace.getComponentSpace().setComponentWaitingListener((_isExported, path) => onPlaceholder(path))
   addOwnLifetimes()
   for (const [path, config] of app.components) {
     codeSpace.addComponentStaticConfig(path, config)
@@ -104,7 +118,7 @@ export function createAppComponents(deps: AppComponentsDeps): AppComponents {
     const define = realm.compile(`return Behavior(${source})`, ['Behavior'], 'wx-behaviors')
     builtinBehaviors.set(name, define(globals.Behavior))
   }
-  const formField = builtinBehaviors.get('wx://form-field') as { _$: glassEasel.GeneralBehavior }
+  const behaviorOf = (name: string) => (builtinBehaviors.get(name) as { _$: glassEasel.GeneralBehavior })._$
 
   /** The framework leaves `ready` to its host: it follows what attached the component, as one task of its own. */
   function addOwnLifetimes(): void {
@@ -131,7 +145,11 @@ export function createAppComponents(deps: AppComponentsDeps): AppComponents {
     env,
     codeSpace,
     globals,
-    formField: formField._$,
+    formBehaviors: {
+      field: behaviorOf('wx://form-field'),
+      group: behaviorOf('wx://form-field-group'),
+      button: behaviorOf('wx://form-field-button'),
+    },
     define(path, runScript) {
       definingPath = path
       runScript()
@@ -151,9 +169,10 @@ function createTemplates({
   templates,
   realm,
   thread,
+  timers,
   problems,
 }: AppComponentsDeps): (path: string) => CompiledTemplate {
-  const wxsHost = createWxsHost({ realm, thread, onError: problems.onScriptError })
+  const wxsHost = createWxsHost({ realm, thread, timers, onError: problems.onScriptError })
   const known = new Map<string, CompiledTemplate>()
 
   function evaluate(source: string): Record<string, Template> {

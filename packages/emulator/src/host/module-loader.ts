@@ -1,4 +1,4 @@
-import type { AppFiles } from './app-package.ts'
+import type { AppFiles } from './app-files.ts'
 import { folderOf, npmCandidates, resolvePath } from './paths.ts'
 import type { Realm } from './realm.ts'
 
@@ -55,6 +55,10 @@ export function createModuleLoader({
 }: ModuleLoaderDeps): ModuleLoader {
   const modules = new Map<string, Module>()
   const running: string[] = []
+  /** A plugin may have to be fetched first: `requirePlugin.async` answers with a promise. */
+  const pluginRequire = Object.assign((name: string) => requirePlugin(name), {
+    async: (name: string) => new realm.Promise((done) => done(undefined)).then(() => requirePlugin(name)),
+  })
 
   function load(path: string): unknown {
     const loaded = modules.get(path)
@@ -79,7 +83,7 @@ export function createModuleLoader({
 
   function run(path: string, source: string, module: Module): void {
     const body = compile(path, source)
-    body(createRequire(path), module, module.exports, requirePlugin)
+    body(createRequire(path), module, module.exports, pluginRequire)
   }
 
   function createRequire(path: string): Require {

@@ -1,4 +1,4 @@
-import type { AppFiles } from './app-package.ts'
+import type { AppFiles } from './app-files.ts'
 import { resolvePath } from './paths.ts'
 
 /** Where DevTools puts the packages of one `package.json`. Paths are relative to the project. */

@@ -79,6 +79,7 @@ export function createPageStack({
 
   function find(url: string): { path: string; query: Query } {
     const { path: reference, query } = splitUrl(url)
+    if (reference.includes('://')) throw new WxFailure(`page "${reference}" is not found: plugins cannot be run here`)
     const path = resolvePath(folderOf(current()?.path ?? ''), reference).replace(/\.html$/, '')
     if (!app.pages.includes(path)) throw new WxFailure(`page "${path}" is not found`)
     return { path, query }

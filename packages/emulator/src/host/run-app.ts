@@ -1,6 +1,7 @@
 import type { Device } from '../wx/device.ts'
 import { createCloud } from '../wx/not-played.ts'
-import { type AppPackage, componentsReachedFrom, subPackageOf } from './app-package.ts'
+import { type AppPackage, isolationOf } from './app-package.ts'
+import { createAppScripts } from './app-scripts.ts'
 import { createBuiltinElements } from './builtin-elements.ts'
 import { createAppComponents, type TemplateSource } from './component-space.ts'
 import { createDomBackend, type DomDocument } from './dom-backend.ts'
@@ -78,19 +79,23 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     files: app.files,
     realm,
     strict: options.strict ?? true,
-    beforeAsync: (module) => loadPackage(module),
-    isolationOf,
+    beforeAsync: (module) => scripts.loadPackage(module),
+    isolationOf: (module) => isolationOf(app, module),
     requirePlugin(name) {
       warn(`requirePlugin("${name}"): plugins cannot be run here, it exports nothing`)
       return {}
     },
   })
 
+  const timers = createAppTimers(device.clock, thread)
   const components = createAppComponents({
     app,
     templates,
     realm,
     thread,
+    timers,
+    // Later: the placeholder is shown until then.
+    onPlaceholder: (path) => thread.post(() => scripts.ready(path)),
     currentModule: () => modules.current(),
     tabBarOf: (root) => pages.tabBarOf(root),
     problems: {
@@ -99,6 +104,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
       onScriptError: (error) => device.reportError(error),
     },
   })
+  const scripts = createAppScripts({ app, realm, thread, components, modules, onError: device.reportError })
   const dom = createDomBackend({
     document,
     afterRender: thread.post,
@@ -112,8 +118,8 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     createElement: (tagName) => document.createElement(tagName),
     thread,
     beforeOpen(page) {
-      if (isolationOf(page) === '') startMain()
-      ready(componentsReachedFrom(app, page))
+      if (isolationOf(app, page) === '') startMain()
+      scripts.ready(page)
     },
     onOpen: (page) => device.record('page.open', { path: page.path }),
     onShown: (page) => options.onPageShown?.({ path: page.path, depth: pages.pages().length }),
@@ -131,14 +137,13 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
   const elements = createBuiltinElements({
     glassEasel: realm.adapter.glassEasel,
     backend: dom,
-    formField: components.formField,
+    formBehaviors: components.formBehaviors,
     navigate(api, to) {
       const fail = ({ errMsg }: { errMsg: string }) => options.console.warn(errMsg)
       ;(wx[api] as (options: object) => void)({ ...to, fail })
     },
     buttons: device.buttons,
   })
-  const timers = createAppTimers(device.clock, thread)
 
   let instance: AppInstance | undefined
   /** What `getApp({ allowDefault: true })` answers while there is no app: the app takes it over. */
@@ -180,7 +185,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
   realm.compile(KEEP_NAMES, [], 'global')()
 
   function start(): void {
-    if (isolationOf(path) === '') startMain(() => lifecycle.show())
+    if (isolationOf(app, path) === '') startMain(() => lifecycle.show())
     else lifecycle.show()
     thread.run(() => openFirstPage())
   }
@@ -193,54 +198,7 @@ export async function runApp(options: RunAppOptions): Promise<RunningApp> {
     thread.run(() => modules.load('app'))
     callApp('onLaunch', launched)
     callApp('onShow', show())
-    loadPackage('')
-  }
-
-  function isolationOf(file: string): string {
-    const part = subPackageOf(app, file)
-    return part?.independent ? part.root : ''
-  }
-
-  const loadedPackages = new Set<string>()
-  const loadedComponents = new Set<string>()
-  /** Scripts that ran and called neither Page() nor Component(). */
-  const unregistered = new Set<string>()
-
-  /** Runs the scripts of a package, as WeChat does when it has been downloaded; of a lazy app only what is shown runs. */
-  function loadPackage(file: string): void {
-    const root = subPackageOf(app, file)?.root ?? ''
-    if (loadedPackages.has(root)) return
-    loadedPackages.add(root)
-    if (app.isLazy) return
-    for (const path of app.components.keys()) {
-      if ((subPackageOf(app, path)?.root ?? '') === root) loadComponent(path)
-    }
-  }
-
-  function loadComponent(path: string): void {
-    if (loadedComponents.has(path)) return
-    loadedComponents.add(path)
-    let hasThrown = true
-    thread.run(() => {
-      // The base library's own names for whose script runs; the runtime of Taro 1 and 2 reads them.
-      realm.defineGlobals({ __wxRoute: path, __wxRouteBegin: true, __wxAppCurrentFile__: `${path}.js` })
-      components.define(path, () => modules.load(path))
-      hasThrown = false
-    })
-    if (components.isDefined(path)) return
-    if (!hasThrown) unregistered.add(path)
-    // Its template is shown all the same, without data.
-    components.define(path, () => components.globals.Component({}))
-  }
-
-  /** Before a page opens: everything it may show is defined. */
-  function ready(paths: readonly string[]): void {
-    for (const path of paths) loadPackage(path)
-    for (const path of paths) {
-      loadComponent(path)
-      if (!unregistered.delete(path)) continue
-      device.reportError(new Error(`${path}.js has registered nothing: it must call Page() or Component()`))
-    }
+    scripts.loadPackage('')
   }
 
   function openFirstPage(): void {

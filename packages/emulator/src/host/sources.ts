@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import vm from 'node:vm'
 import type { transform } from 'sucrase'
-import { type AppFiles, LaunchError } from './app-package.ts'
+import { type AppFiles, LaunchError } from './app-files.ts'
 
 export interface SourcesOptions {
   /** The files as they lie on disk. */

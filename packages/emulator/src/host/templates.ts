@@ -1,5 +1,6 @@
 import { TmplGroup } from 'glass-easel-template-compiler'
-import { type AppPackage, LaunchError } from './app-package.ts'
+import { LaunchError } from './app-files.ts'
+import type { AppPackage } from './app-package.ts'
 import { folderOf, resolvePath } from './paths.ts'
 import { toJavaScript } from './wxs-source.ts'
 

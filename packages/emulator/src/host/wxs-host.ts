@@ -2,6 +2,7 @@ import type { glassEasel } from 'glass-easel-miniprogram-adapter'
 import type { AppThread } from '../wx/app-thread.ts'
 import { elementOf, type Node } from './dom-backend.ts'
 import type { Realm } from './realm.ts'
+import type { AppTimers } from './timers.ts'
 
 type WxsFunction = (...args: unknown[]) => unknown
 /** Where a value of a template comes from: 0 the data, 1 and above a WXS module. */
@@ -23,6 +24,7 @@ export interface WxsHost {
 export interface WxsHostDeps {
   realm: Realm
   thread: AppThread
+  timers: AppTimers
   onError: (error: Error) => void
 }
 
@@ -31,7 +33,7 @@ export interface WxsHostDeps {
  *
  * @see https://developers.weixin.qq.com/miniprogram/dev/framework/view/interactive-animation.html
  */
-export function createWxsHost({ realm, thread, onError }: WxsHostDeps): WxsHost {
+export function createWxsHost({ realm, thread, timers, onError }: WxsHostDeps): WxsHost {
   const { glassEasel } = realm.adapter
   const type = Symbol('the type of a value in WXS')
   const define = realm.compile(NAME_TYPES, ['key'], 'wxs')
@@ -87,8 +89,8 @@ export function createWxsHost({ realm, thread, onError }: WxsHostDeps): WxsHost 
       triggerEvent: (name: string, detail?: unknown, options: object = {}) =>
         glassEasel.triggerEvent(node, name, detail, options),
       requestAnimationFrame: (callback: () => void) => thread.post(callback),
-      setTimeout: (callback: () => void) => thread.post(callback),
-      clearTimeout: () => undefined,
+      setTimeout: timers.globals.setTimeout,
+      clearTimeout: timers.globals.clearTimeout,
       // Nothing is drawn, so nothing has a size.
       getBoundingClientRect: () => ({ left: 0, top: 0, right: 0, bottom: 0, width: 0, height: 0 }),
       getComputedStyle: (names: readonly string[] = []) =>

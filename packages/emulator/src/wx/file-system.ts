@@ -1,6 +1,7 @@
 import { type Callbacks, callApi, failureOf, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import type { DeviceFiles } from './files.ts'
+import { latinOf } from './latin.ts'
 
 type Options = Callbacks & Record<string, unknown>
 
@@ -52,9 +53,8 @@ export function createFileSystem({ thread, clock }: DeviceContext, files: Device
 
   function textOf(bytes: Uint8Array, encoding: unknown): string | ArrayBuffer {
     if (encoding === undefined) return bytes.slice().buffer
-    const latin = () => String.fromCharCode(...bytes)
-    if (encoding === 'base64') return btoa(latin())
-    return encoding === 'binary' || encoding === 'latin1' ? latin() : new TextDecoder().decode(bytes)
+    if (encoding === 'base64') return btoa(latinOf(bytes))
+    return encoding === 'binary' || encoding === 'latin1' ? latinOf(bytes) : new TextDecoder().decode(bytes)
   }
 
   function stat(value: unknown): Stats {

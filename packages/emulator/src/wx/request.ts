@@ -1,6 +1,4 @@
-import { forbiddenIn } from '../forbidden.ts'
-import type { LedgerDetail } from '../ledger.ts'
-import { type Callbacks, conclude, type Failure, failureOf, WxFailure } from './api-call.ts'
+import { type Callbacks, conclude, failureOf, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import { createExchange } from './exchange.ts'
 import type { DeviceFiles } from './files.ts'
@@ -18,6 +16,7 @@ import {
   type UploadOptions,
   type UploadResult,
 } from './request-options.ts'
+import { createRequestRecord, type Outcome } from './request-record.ts'
 import { createSlots } from './slots.ts'
 import type { Transport, TransportResponse } from './transport.ts'
 
@@ -68,8 +67,6 @@ export interface RequestDeps {
 /** @see https://developers.weixin.qq.com/miniprogram/dev/framework/ability/network.html */
 const CONCURRENT_REQUESTS = 10
 const MAX_TIMEOUT_MS = 60_000
-/** Characters of a body that the ledger keeps. */
-const LONGEST_BODY = 4_000
 
 /** One API of this family: what it makes of its options, and of the answer. */
 interface Call<Options, Result extends object> {
@@ -78,14 +75,13 @@ interface Call<Options, Result extends object> {
   parse(response: TransportResponse, options: Options): Result
 }
 
-type Outcome<Result> = { result: Result & { errMsg: string } } | { failure: Failure }
-
 /**
  * `wx.request`, `wx.uploadFile` and `wx.downloadFile`: `success` for every answer of a server whatever its status, `fail`
  * only when no answer came, never a promise. They share ten places.
  */
 export function createRequestApi({ context, files, send, resolve, version, bodies }: RequestDeps) {
-  const { begin, clock, ledger, network, record, thread } = context
+  const { begin, clock, network, record, thread } = context
+  const { describe, describeRequest } = createRequestRecord(context.ledger, { bodies })
   const exchange = createExchange({ context, send, resolve })
   const slots = createSlots(CONCURRENT_REQUESTS)
   const unfinished = new Set<(failure: WxFailure) => void>()
@@ -196,35 +192,6 @@ export function createRequestApi({ context, files, send, resolve, version, bodie
     },
   }
 
-  function describe(outgoing: OutgoingRequest | null, outcome: Outcome<{ statusCode: number; data?: unknown }>) {
-    const end =
-      'result' in outcome
-        ? { statusCode: outcome.result.statusCode, ...problemOf(outcome.result) }
-        : { errMsg: outcome.failure.errMsg }
-    const given = 'result' in outcome ? tokenIn(outcome.result.data) : null
-    const token = given === null ? {} : { token: ledger.alias('token', given) }
-    const answer = bodies && 'result' in outcome ? describeBody(outcome.result.data) : {}
-    return { ...(outgoing && describeRequest(outgoing)), ...end, ...token, ...answer }
-  }
-
-  function describeRequest({ url, method, header, body }: OutgoingRequest) {
-    const token = /^Bearer (.+)$/i.exec(header.authorization ?? '')?.[1]
-    const bearer = token === undefined ? false : ledger.alias('token', token)
-    return {
-      method,
-      url: url.replace(/[?#].*$/s, ''),
-      bearer,
-      ...(bodies && body !== undefined && { requestBody: masked(body) }),
-    }
-  }
-
-  function describeBody(body: unknown): LedgerDetail {
-    const secrets = forbiddenIn(ledger, bodyText(body)).join(', ')
-    return { responseBody: masked(body), ...(secrets !== '' && { secrets }) }
-  }
-
-  const masked = (body: unknown) => ledger.redact(bodyText(body)).slice(0, LONGEST_BODY)
-
   function failAll(failure: WxFailure): void {
     for (const fail of [...unfinished]) fail(failure)
   }
@@ -288,27 +255,6 @@ function progressOf(sentBytes: number, receivedBytes: number): TransferProgress 
   }
 }
 
-/** The problem code of an RFC 9457 body, and the reason some carry. */
-function problemOf({ statusCode, data }: { statusCode: number; data?: unknown }): { code?: string; reason?: string } {
-  if (statusCode < 400 || typeof data !== 'object' || data === null) return {}
-  const { code, reason } = data as Record<string, unknown>
-  return { ...(typeof code === 'string' && { code }), ...(typeof reason === 'string' && { reason }) }
-}
-
-/** Anything shorter is no secret, and would be found inside ordinary words. */
-const SHORTEST_TOKEN = 16
-
-/** A token that an answer hands out, as the body of `POST /v1/sessions` does. */
-function tokenIn(data: unknown): string | null {
-  const token = typeof data === 'object' && data !== null && 'token' in data ? data.token : null
-  return typeof token === 'string' && token.length >= SHORTEST_TOKEN ? token : null
-}
-
 function positive(value: unknown): number | null {
   return typeof value === 'number' && value > 0 ? value : null
-}
-
-function bodyText(body: unknown): string {
-  if (body instanceof Uint8Array) return '(bytes)'
-  return typeof body === 'string' ? body : (JSON.stringify(body) ?? '')
 }

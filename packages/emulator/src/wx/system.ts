@@ -1,5 +1,6 @@
 import { type Callbacks, callEitherStyle } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
+import { latinOf } from './latin.ts'
 
 /** The base library this device says it has; what `wx` lacks here is `undefined`, as on an older one. */
 const SDK_VERSION = '3.8.10'
@@ -48,7 +49,7 @@ export function createSystemApi({ appid, envVersion, thread }: DeviceContext) {
       callEitherStyle(thread, 'getSystemInfo', options, systemInfo),
     getMenuButtonBoundingClientRect: () => ({ left: 296, top: 48, right: 383, bottom: 80, width: 87, height: 32 }),
     nextTick: (callback: () => void): void => thread.post(callback),
-    arrayBufferToBase64: (buffer: ArrayBuffer): string => btoa(String.fromCharCode(...new Uint8Array(buffer))),
+    arrayBufferToBase64: (buffer: ArrayBuffer): string => btoa(latinOf(new Uint8Array(buffer))),
     base64ToArrayBuffer: (base64: string): ArrayBuffer =>
       Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer,
   }

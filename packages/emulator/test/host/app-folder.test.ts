@@ -135,6 +135,26 @@ describe('npm packages that were not built into miniprogram_npm', () => {
     expect(app.page()).toMatchObject({ route: 'home', data: { seven: 7 } })
   })
 
+  test('a library that WeChat brings (useExtendedLib) is taken from node_modules, and a warning says so where it is not there', async () => {
+    const files = {
+      'app.json': { pages: ['pages/home/home'], useExtendedLib: { weui: true } },
+      'pages/home/home.json': { usingComponents: { dialog: 'weui-miniprogram/dialog/dialog' } },
+      'pages/home/home.wxml': '<dialog class="dialog"/>',
+    }
+    const without = await launchSmallApp(files)
+    expect(without.warnings).toEqual([
+      'component "weui-miniprogram/dialog/dialog" is not found (used by pages/home/home.json), its element stays empty: WeChat brings weui-miniprogram (useExtendedLib), here it has to be installed: npm install weui-miniprogram',
+    ])
+    expect(errorsOf(without)).toEqual([])
+    const app = await launchSmallApp({
+      ...files,
+      'node_modules/weui-miniprogram/package.json': { name: 'weui-miniprogram', miniprogram: 'miniprogram_dist' },
+      'node_modules/weui-miniprogram/miniprogram_dist/dialog/dialog.js': 'Component({})',
+      'node_modules/weui-miniprogram/miniprogram_dist/dialog/dialog.wxml': '<view class="in">dialog</view>',
+    })
+    expect([app.text('.dialog >>> .in'), app.warnings]).toEqual(['dialog', []])
+  })
+
   test('miniprogram_npm wins', async () => {
     const app = await launchSmallApp({
       'node_modules/tools/package.json': { name: 'tools' },

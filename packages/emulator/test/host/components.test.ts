@@ -154,6 +154,33 @@ describe('the built-in behaviors', () => {
   })
 })
 
+describe('a form and the components in it', () => {
+  test.each<[string, object]>([
+    ['sees what they let it see', { fields: 'in', button: 'in', submitted: { own: 'a', inner: 'b' } }],
+    ['sees no field without wx://form-field-group', { fields: '', button: 'in', submitted: { own: 'a' } }],
+    ['sees no button without wx://form-field-button', { fields: 'in', button: '', submitted: undefined }],
+  ])('%s', async (_what, { fields, button, submitted }: { fields?: string; button?: string; submitted?: object }) => {
+    const behaviors = (name: string, has?: string) => `Component({ behaviors: [${has ? `'wx://${name}'` : ''}] })`
+    const app = await launchSmallApp({
+      'pages/home/home.js': 'Page({ onSubmit({ detail }) { this.setData({ submitted: detail.value }) } })',
+      'pages/home/home.json': { usingComponents: { fields: '/fields', go: '/go', frame: '/frame' } },
+      'pages/home/home.wxml': `<form bindsubmit="onSubmit">
+        <frame><input name="own" value="a"/></frame><fields/><go class="go"/>
+      </form>`,
+      // What is put into a slot is the page's own.
+      'frame.js': 'Component({})',
+      'frame.wxml': '<view><slot/></view>',
+      'fields.js': behaviors('form-field-group', fields),
+      'fields.wxml': '<view><input name="inner" value="b"/></view>',
+      'go.js': behaviors('form-field-button', button),
+      'go.wxml': '<button class="button" form-type="submit">go</button>',
+    })
+    await app.tap('.go >>> .button')
+    expect(errorsOf(app)).toEqual([])
+    expect(app.page().data.submitted).toEqual(submitted)
+  })
+})
+
 describe('components and each other', () => {
   test('selectComponent, selectAllComponents and selectOwnerComponent', async () => {
     const app = await withComponent(
@@ -200,19 +227,42 @@ describe('components and each other', () => {
     expect(app.page().data.picked).toBe(5)
   })
 
-  test('a placeholder stands for a component, and a component of a sub-package is loaded with the page', async () => {
-    const app = await launchSmallApp({
-      'app.json': { pages: ['pages/home/home'], subPackages: [{ root: 'more', pages: ['late/late'] }] },
-      'pages/home/home.json': { usingComponents: { late: '/more/late/part' }, componentPlaceholder: { late: 'view' } },
-      'pages/home/home.wxml': '<late class="late"/>',
-      'more/late/late.js': 'Page({})',
-      'more/late/late.wxml': '<view/>',
-      'more/late/part.js': 'Component({})',
-      'more/late/part.wxml': '<view class="part">part</view>',
-    })
+  const late = {
+    'app.json': { pages: ['pages/home/home'], subPackages: [{ root: 'more', pages: ['late/late'] }] },
+    'app.js': 'App({ told: [] })',
+    'pages/home/home.js': "Page({ onLoad() { getApp().told.push('page') }, told: () => getApp().told })",
+    'pages/home/home.json': {
+      usingComponents: { late: '/more/late/part', waiting: '/waiting' },
+      componentPlaceholder: { late: 'waiting' },
+    },
+    'pages/home/home.wxml': '<late class="late" name="{{1 + 1}}"/>',
+    'waiting.js': "Component({ attached() { getApp().told.push('placeholder') } })",
+    'waiting.wxml': '<view class="waiting">…</view>',
+    'more/late/late.js': "getApp().told.push('sub-package'); Page({})",
+    'more/late/late.wxml': '<view/>',
+    'more/late/part.js': "Component({ properties: { name: Number }, attached() { getApp().told.push('component') } })",
+    'more/late/part.wxml': '<view class="part">part {{name}}</view>',
+  }
+
+  test.each<[string, SmallApp, string[]]>([
+    ['in another sub-package', {}, ['placeholder', 'page', 'sub-package', 'component']],
+    [
+      'of a lazy app',
+      { 'app.json': { pages: ['pages/home/home'], lazyCodeLoading: 'requiredComponents' } },
+      ['placeholder', 'page', 'component'],
+    ],
+    [
+      'of an app that is not lazy, in its own package',
+      { 'app.json': { pages: ['pages/home/home'] } },
+      ['component', 'page'],
+    ],
+  ])('componentPlaceholder is shown until the script of a component has run: %s', async (_where, more, told) => {
+    const app = await launchSmallApp({ ...late, ...more })
     await app.settled()
     expect(errorsOf(app)).toEqual([])
-    expect(app.text('.late >>> .part')).toBe('part')
+    expect([...(call(app, 'told') as string[])]).toEqual(told)
+    expect(app.text('.late >>> .part')).toBe('part 2')
+    expect(app.html()).not.toContain('…')
   })
 })
 

@@ -129,10 +129,14 @@ describe('components and modules', () => {
     expect(app.text('.star >>> .shape')).toBe('five points')
   })
 
-  test('requirePlugin answers with nothing, and a warning says so', async () => {
+  test('requirePlugin and requirePlugin.async answer with nothing, and a warning says so', async () => {
     const app = await launchSmallApp({
-      'pages/home/home.js': "const map = requirePlugin('map'); Page({ data: { map } })",
+      'pages/home/home.js': `
+        const map = requirePlugin('map')
+        Page({ data: { map }, async onLoad() { this.setData({ later: await requirePlugin.async('map') }) } })`,
     })
+    await app.waitFor(() => app.page().data.later !== undefined)
+    expect(app.page().data).toMatchObject({ map: {}, later: {} })
     expect(app.warnings).toEqual(['requirePlugin("map"): plugins cannot be run here, it exports nothing'])
     expect(errorsOf(app)).toEqual([])
   })

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { launchApp } from '../../src/host/launch-app.ts'
 import type { RunningApp } from '../../src/host/running-app.ts'
 import { createManualPhone, type ManualPhone, turns } from '../manual-phone.ts'
+import { errorsOf, launchSmallApp } from './small-app.ts'
 
 const SHOP = fileURLToPath(new URL('../fixtures/shop', import.meta.url))
 
@@ -348,6 +349,21 @@ describe('pages', () => {
       'cart.onShow',
       'cart.onHide',
     ])
+  })
+
+  test('a page of a plugin is not found, and the app goes on', async () => {
+    const app = await launchSmallApp({
+      'pages/home/home.js': `Page({
+        onLoad() { wx.navigateTo({ url: 'plugin://chat/list?id=1', fail: ({ errMsg }) => this.setData({ errMsg }) }) },
+      })`,
+      'pages/home/home.wxml': '<navigator id="to" url="plugin-private://chat/list">chat</navigator>',
+    })
+    await app.settled()
+    expect(app.page().data.errMsg).toBe(
+      'navigateTo:fail page "plugin://chat/list" is not found: plugins cannot be run here',
+    )
+    await app.tap('#to')
+    expect([app.page().route, errorsOf(app)]).toEqual(['pages/home/home', []])
   })
 
   test('what WeChat refuses fails with its words', async () => {

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { errorsOf, launchSmallApp } from './small-app.ts'
+import { createClock } from '../../src/clock.ts'
+import { launchApp } from '../../src/host/launch-app.ts'
+import { createManualPhone } from '../manual-phone.ts'
+import { errorsOf, launchSmallApp, writeApp } from './small-app.ts'
 
 /** What the page shows of `wxml`, with the WXS file `m.wxs` as module `m`. */
 async function shown(wxs: string, wxml: string, data: object = {}) {
@@ -110,6 +113,31 @@ describe('handlers in WXS', () => {
     expect(app.page().data.bubbled).toBeUndefined()
     expect(app.html()).toMatch(/class="[^"]*touched[^"]*"/)
     expect(app.html()).toContain('font-size')
+  })
+
+  test('timers of a descriptor follow the clock of the phone, and can be cleared', async () => {
+    const clock = createClock({ running: false })
+    const { device } = createManualPhone({ clock })
+    const folder = writeApp({
+      'pages/home/m.wxs': `module.exports = {
+        tap: function (event, owner) {
+          owner.setTimeout(function () { owner.callMethod('tell', 'late') }, 300)
+          owner.clearTimeout(owner.setTimeout(function () { owner.callMethod('tell', 'cleared') }, 100))
+          owner.requestAnimationFrame(function () { owner.callMethod('tell', 'frame') })
+        },
+      }`,
+      'pages/home/home.wxml': '<wxs src="./m.wxs" module="m"/><button id="b" bindtap="{{m.tap}}"/>',
+      'pages/home/home.js': 'Page({ data: { told: [] }, tell(what) { this.data.told.push(what) } })',
+    })
+    const app = await launchApp({ folder, device })
+    await app.tap('#b')
+    clock.advance(299)
+    await app.settled()
+    expect(app.page().data.told).toEqual(['frame'])
+    clock.advance(1)
+    await app.settled()
+    expect(app.page().data.told).toEqual(['frame', 'late'])
+    await app.close()
   })
 
   test('a change of a property calls the function that change: names', async () => {

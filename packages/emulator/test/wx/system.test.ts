@@ -43,6 +43,15 @@ describe('account and system', () => {
     expect(wx.base64ToArrayBuffer('AH//')).toStrictEqual(bytes)
   })
 
+  test('a picture of a megabyte becomes base64, in memory and from a file', () => {
+    const { wx, device } = createManualPhone()
+    const picture = new Uint8Array(2 ** 20).fill(1)
+    const base64 = Buffer.from(picture).toString('base64')
+    expect(wx.arrayBufferToBase64(picture.buffer) === base64).toBe(true)
+    const { readFileSync } = wx.getFileSystemManager() as { readFileSync(path: string, encoding: string): string }
+    expect(readFileSync(device.files.create(picture), 'base64') === base64).toBe(true)
+  })
+
   test('nextTick runs later', async () => {
     const { wx } = createManualPhone()
     const tick = vi.fn()
