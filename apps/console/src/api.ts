@@ -1,16 +1,16 @@
 // Everything that the page asks of the service API.
 import { signal } from '@preact/signals'
 
-/** The service token. In memory alone: whoever loads the page anew types it again. Empty: nobody has signed in. */
+/** The service token, in memory alone: it is typed again after the page was loaded again. Empty: nobody has signed in. */
 export const token = signal('')
 
-/** What a request failed with: a problem of the service (RFC 9457), or no answer at all. */
+/** Why a request failed: a problem of the service (RFC 9457), or no answer at all. */
 export class ApiProblem extends Error {
   /** 0: no answer. */
   readonly status: number
   /** A code of the service; `no_answer`. */
   readonly code: string
-  /** By which the log of the service names this request; empty without an answer. */
+  /** The id of this request in the log of the service; empty without an answer. */
   readonly requestId: string
 
   constructor(status: number, { code = 'no_answer', detail = '', title = '', requestId = '' }: Partial<ProblemBody>) {
@@ -54,7 +54,7 @@ export async function call<T>(method: string, path: string, body?: unknown, send
   return (text === '' ? null : JSON.parse(text)) as T
 }
 
-/** A proxy in between may answer a page. */
+/** Empty for what is no JSON: a proxy in between may answer a page. */
 function parse(text: string): Partial<ProblemBody> {
   try {
     return Object(JSON.parse(text)) as Partial<ProblemBody>

@@ -8,13 +8,13 @@ import { TEXTS } from './texts.ts'
 /** A question before something that cannot be taken back. */
 interface Question {
   title: string
-  /** What will happen, in one sentence for each. */
+  /** What will happen, one sentence for each consequence. */
   sentences: readonly string[]
-  /** What is done, on its button. */
+  /** The text of the button that does it. */
   action: string
   /** Whether a reason and a time may be given, and whether there must be a reason. */
   reason?: boolean
-  /** Does it. What it fails with is shown, and the question stays open. */
+  /** Does it. An error is shown, and the question stays open. */
   run(answer: { reason: string; until: string }): Promise<void>
 }
 
@@ -28,7 +28,7 @@ export function ask(next: Question): void {
   question.value = next
 }
 
-/** The question that is open. The button that does it stands apart from the one that does not, which has the focus. */
+/** Shows the open question. The button that cancels has the focus, and the one that acts stands apart from it. */
 export function Dialog() {
   const dialog = useRef<HTMLDialogElement>(null)
   const form = useRef<HTMLFormElement>(null)

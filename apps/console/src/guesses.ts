@@ -17,7 +17,7 @@ export function mayBeOpenid(text: string): boolean {
   return OPENID.test(text)
 }
 
-/** Everything that a text can be: what looks like one thing may also be an id of yours. */
+/** All ways to look up a text: a text that looks like a phone number, for example, may also be one of your own ids. */
 export function guessesOf(text: string, appids: readonly string[]): Guess[] {
   const guesses: Guess[] = []
   if (USER_ID.test(text.toLowerCase())) guesses.push({ as: 'asId', body: { id: text.toLowerCase() } })

@@ -7,7 +7,7 @@ import { TEXTS } from './texts.ts'
 
 /** Something that the page asks the service for. */
 export interface Loaded<T> {
-  /** Null: it was not there yet. It stays while it is asked for again. */
+  /** Null: it was not loaded yet. The old value stays while it is loaded again. */
   value: T | null
   problem: ApiProblem | null
   reload(): Promise<void>
@@ -25,7 +25,7 @@ export function useLoaded<T>(key: string, load: () => Promise<T>): Loaded<T> {
     state.value = { key, value: before, problem: null }
     try {
       const value = await load()
-      // An answer about something that is no longer shown.
+      // An answer for a key that the page no longer shows is dropped.
       if (state.value.key === key) state.value = { key, value, problem: null }
     } catch (error) {
       if (state.value.key === key) state.value = { key, value: before, problem: toProblem(error) }
@@ -53,7 +53,7 @@ export function Shown<T>({ of, children }: { of: Loaded<T>; children: (value: T)
   )
 }
 
-/** Why something failed, what to do about it, and how the log names it. */
+/** Why something failed, what to do about it, and its id in the log. */
 export function Problem({ of, onRetry }: { of: ApiProblem; onRetry?: () => void }) {
   const { code, message, requestId } = of
   const known = TEXTS.problems[code as keyof typeof TEXTS.problems]

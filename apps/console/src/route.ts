@@ -3,7 +3,7 @@ import { computed, signal } from '@preact/signals'
 /** What the page shows. Only our own ids are in an address: phone numbers and openids are not. */
 export interface Route {
   view: 'find' | 'user' | 'events' | 'conflicts' | 'health'
-  /** Of the view `user`. */
+  /** The user of the view `user`; empty in other views. */
   id: string
 }
 

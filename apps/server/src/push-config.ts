@@ -11,7 +11,7 @@ const Apps = z.record(
 /** What WeChat's push is signed and encrypted with, by appid. */
 export type PushApps = z.infer<typeof Apps>
 
-/** Reads WECHAT_PUSH. A problem quotes nothing of it: the secrets stand in it. */
+/** Reads WECHAT_PUSH. A problem quotes nothing of it, because it holds the secrets. */
 export const parsePush =
   (say: Say): ((text: string, context: z.RefinementCtx) => PushApps) =>
   (text, context) => {
@@ -26,7 +26,7 @@ export const parsePush =
     return z.NEVER
   }
 
-/** Every mini-program of WECHAT_PUSH must sign in here; the demonstration has one of its own. */
+/** Every mini-program of WECHAT_PUSH must sign in here. The demonstration is not checked: it has a mini-program of its own. */
 export function* findPushContradictions(e: Readonly<Record<string, string | undefined>>, say: Say): Generator<string> {
   if (!e.WECHAT_PUSH || (e.WECHAT_EMULATOR ?? 'off') !== 'off') return
   const apps = z.array(App).safeParse(parseJson(e.WECHAT_APPS ?? '[]'))

@@ -11,7 +11,7 @@ interface Conflict {
   users: User[]
 }
 
-/** Pairs of users with one unionid, side by side. Those that are decided make room for the next ones. */
+/** Pairs of users with one unionid, side by side. A pair that was decided makes room for the next one. */
 export function ConflictsView() {
   const conflicts = useLoaded('conflicts', async () => {
     return (await call<{ conflicts: Conflict[] }>('GET', '/conflicts?limit=20')).conflicts

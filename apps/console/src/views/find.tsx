@@ -11,7 +11,7 @@ interface Outcome {
   tried: string[]
 }
 
-/** One field for whatever the person on call was given. */
+/** One field for any id, number or openid that the person on call was given. */
 export function FindView() {
   const outcome = useSignal<Outcome | null>(null)
   const problem = useSignal<ApiProblem | null>(null)
@@ -82,7 +82,7 @@ function Found({ of: { users, tried } }: { of: Outcome }) {
 
 const SEPARATOR = { zh: '、', en: ', ' }
 
-/** Looks the text up as everything that it can be. */
+/** Looks the text up in each of these ways. */
 async function findUsers(guesses: readonly Guess[]): Promise<Outcome> {
   const found = await Promise.all(guesses.map(find))
   const users = new Map(found.flatMap((user) => (user ? [[user.id, user] as const] : [])))
@@ -97,7 +97,7 @@ async function find({ as, body }: Guess): Promise<User | null> {
         : call<{ user: User }>('POST', '/users/find', body)
     return (await asked).user
   } catch (error) {
-    // A text that cannot be, for example, one of your ids is simply not one.
+    // 400: the text cannot be such an id, so nobody has it.
     if (error instanceof ApiProblem && (error.status === 404 || error.status === 400)) return null
     throw error
   }

@@ -5,7 +5,7 @@ import { type Loaded, Shown, useLoaded } from '../loaded.tsx'
 import { say, sayTime } from '../text.ts'
 import { TEXTS } from '../texts.ts'
 
-/** One user: who it is, the sessions, and what happened. */
+/** One user: profile and ids, sessions, and what happened. */
 export function UserView({ id }: { id: string }) {
   const user = useLoaded(id, async () => (await call<{ user: User }>('GET', userPath(id))).user)
   const sessions = useLoaded(id, async () => {
@@ -99,7 +99,7 @@ function sayState(disabled: User['disabled']): string {
   return say(TEXTS.disabledUntil, { at: sayTime(at), until: sayTime(until), reason })
 }
 
-/** The last four digits; the page keeps no more of the number. */
+/** The last four digits of the phone number. The page keeps no more of it. */
 async function findPhoneTail(id: string): Promise<string> {
   try {
     const { phone } = await call<{ phone: { number: string } | null }>('GET', userPath(id, '/phone'))

@@ -11,7 +11,7 @@ export interface OutputOptions {
   json?: boolean
 }
 
-/** Which part of a list. */
+/** Options of commands that list something. */
 export interface PageOptions extends OutputOptions {
   limit?: string
   after?: string
@@ -37,7 +37,7 @@ interface ServiceSession {
 
 type ServiceEvent = Omit<AuthEvent, 'atMs'> & { at: string }
 
-/** By what a user is found. */
+/** The ids that a user can be found by. */
 export interface FindOptions extends OutputOptions {
   externalId?: string
   phone?: string
@@ -137,7 +137,7 @@ async function ask(command: Command, work: (send: Send) => Promise<number>): Pro
   try {
     return await work(service.send)
   } catch (error) {
-    // What the API calls a bad request was typed by a person.
+    // A bad request for the API is a mistake in what a person typed.
     if (error instanceof RefusedError && error.code === 'request_invalid') throw new WrongUseError(error.message)
     throw error
   } finally {
@@ -145,7 +145,7 @@ async function ask(command: Command, work: (send: Send) => Promise<number>): Pro
   }
 }
 
-/** Null: by our own id. */
+/** The body of a search. Null: the user is named by our own id. */
 function toFindRequest({ say }: Command, userId: string | undefined, o: FindOptions): object | null {
   const ways = [userId, o.externalId, o.phone, o.openid].filter((way) => way !== undefined)
   if (ways.length !== 1 || (o.openid === undefined) !== (o.appid === undefined)) {
@@ -226,7 +226,7 @@ function more({ next }: Record<string, unknown>, { say }: Command): string {
   return typeof next === 'string' ? say(`more: --after ${next}\n`, `下一页：--after ${next}\n`) : ''
 }
 
-/** To the second, in UTC as the log has it. */
+/** A time to the second, in UTC as in the log. */
 function toTime(iso: string): string {
   return iso.replace(/\.\d+Z$/, 'Z')
 }

@@ -1,15 +1,15 @@
 import type { Answer } from './running-service.ts'
 
-/** What a service API refused, and why. */
+/** Says why the service API refused a request. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError'
   readonly status: number
-  /** Of the problem, e.g. `not_found`. */
+  /** The code of the problem, e.g. `not_found`. */
   readonly code: string
 
   constructor(status: number, problem: Record<string, unknown>) {
     const { title = 'the service failed', detail, code = 'internal', requestId } = problem
-    // Why a service failed stands in its log, under this id.
+    // The log of the service has the reason under this id.
     const where = status >= 500 && requestId ? ` (requestId ${requestId} in the log of the service)` : ''
     super(`${detail ?? title}${where}`)
     this.status = status

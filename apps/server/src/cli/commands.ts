@@ -6,7 +6,7 @@ import type { Command } from './terminal.ts'
 
 type End = (code: number) => void
 
-/** All commands with their arguments. What one does is loaded when it is called. */
+/** Adds all commands with their arguments. The code of a command is loaded when it is called. */
 export function addCommands(program: Program, command: Command, end: End): void {
   addDoctor(program, command, end)
   addUsers(program, command, end)

@@ -17,8 +17,8 @@ export async function makeKey({ stdout, stderr, say }: Command): Promise<number>
 }
 
 /**
- * Seals session_keys and phone numbers anew under the first key of the ring. It can be stopped at any time and started again: what
- * is done is passed over.
+ * Seals session_keys and phone numbers anew under the first key of the ring. It can be stopped at any time; a new start passes over what
+ * is done.
  *
  * @returns `failed` when something was sealed with a key that is not in the ring
  */

@@ -2,7 +2,10 @@ import { readConfig } from './config.ts'
 import { openUsers } from './open-users.ts'
 import { type Command, EXIT } from './terminal.ts'
 
-/** Brings the users' tables up to date, as the service does at its start: for those who let another user of the database do it. */
+/**
+ * Brings the users' tables up to date, as the service does at its start: for teams whose service may not change tables, so that another
+ * user of the database has to do it.
+ */
 export async function migrate(command: Command): Promise<number> {
   const { stdout, say } = command
   const users = await openUsers(readConfig(command), command)

@@ -8,15 +8,15 @@ import { operatorName } from './operator.ts'
 import { findRunningService, type Send } from './running-service.ts'
 import { type Command, WrongUseError } from './terminal.ts'
 
-/** The service API, in the service that runs or in this process. */
+/** The service API, in the running service or in this process. */
 export interface OpenedService {
   send: Send
   close(): Promise<void>
 }
 
 /**
- * Opens the service API of a configuration. With embedded stores the service that runs has them, and is asked; otherwise this
- * process opens the same stores, so that no service has to run.
+ * Opens the service API of a configuration. A running service with embedded stores is asked through its socket. Otherwise this process
+ * opens the stores itself, and no service has to run.
  */
 export async function openService(config: Config, command: Command): Promise<OpenedService> {
   const send = await findRunningService(config)
@@ -49,7 +49,7 @@ export async function openService(config: Config, command: Command): Promise<Ope
   }
 }
 
-/** Why a store cannot be used, as a person reads it. Advice about the running service is not for this process. */
+/** A log that prints why a store cannot be used, and leaves out advice that is meant for a running service. */
 function logInWords({ stderr }: Command) {
   const write = (line: string) => {
     const { msg, reason } = JSON.parse(line) as { msg?: string; reason?: string }

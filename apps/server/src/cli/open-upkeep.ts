@@ -7,13 +7,13 @@ import { openUsers } from './open-users.ts'
 import { findRunningService, type Send } from './running-service.ts'
 import type { Command } from './terminal.ts'
 
-/** Work on the users' database as a whole, done by the service that has it open, or by this process. */
+/** Work on the users' database as a whole, done by the service that has the database open, or by this process. */
 export type OpenedUpkeep = Upkeep & { close(): Promise<void> }
 
 /**
  * Opens the users of a configuration for such work.
  *
- * @throws UnusableDatabaseError when the key ring is not the one of this database: what it seals could not be opened
+ * @throws UnusableDatabaseError when the key ring is not the one of this database, whose service could not open what it seals
  */
 export async function openUpkeep(config: Config, command: Pick<Command, 'stderr' | 'say'>): Promise<OpenedUpkeep> {
   const send = await findRunningService(config)
@@ -29,7 +29,7 @@ export async function openUpkeep(config: Config, command: Pick<Command, 'stderr'
   return { ...createUpkeep({ db, vault, events, appids: config.apps.map(({ appid }) => appid) }), close }
 }
 
-/** The same work, done by the other process. Its answers are those of `upkeep/routes.ts`, of the same release. */
+/** The same work, done by the running service. Its answers are those of `upkeep/routes.ts`, of the same release. */
 function askForUpkeep(send: Send): Upkeep {
   return {
     async importLines(lines, settings) {

@@ -9,7 +9,7 @@ import type { Command } from './terminal.ts'
 /** The database of the users, opened by the command itself and brought up to date. */
 export interface OpenedUsers {
   db: Kysely<UsersDatabase>
-  /** The migrations that were made now. */
+  /** The migrations that opening it has run. */
   migrated: string[]
   close(): Promise<void>
 }

@@ -1,11 +1,11 @@
 import { userInfo } from 'node:os'
 
-/** Who uses the command line, as it stands on what that person causes: `operator:` and the name at the operating system. */
+/** Who uses the command line, as events name that person: `operator:` and the name of the user at the operating system. */
 export function operator(): `operator:${string}` {
   return `operator:${operatorName()}`
 }
 
-/** The name alone, of characters that may stand in a header. */
+/** The name alone, in characters that may stand in a header. */
 export function operatorName(): string {
   return (
     readName()

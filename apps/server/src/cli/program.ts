@@ -5,7 +5,7 @@ import { addCommands } from './commands.ts'
 import { type Command, EXIT, type Terminal, WrongUseError } from './terminal.ts'
 
 /**
- * Runs one command line, e.g. `['users', 'list']`, and answers its exit code. What a command needs is loaded with it.
+ * Runs one command line, e.g. `['users', 'list']`, and answers its exit code. Only the code of this command is loaded.
  */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   const { stderr, env } = terminal
@@ -38,7 +38,7 @@ function buildProgram(command: Command, end: (code: number) => void): Program {
   return program
 }
 
-/** Before anything is parsed: mistakes in the arguments are told in this language too. */
+/** Finds the language before anything is parsed, because mistakes in the arguments are told in it too. */
 function readLanguage(args: readonly string[], env: Terminal['env']): Language {
   const at = args.findIndex((arg) => arg === '--lang' || arg.startsWith('--lang='))
   const [, given = args[at + 1]] = args[at]?.split('=') ?? []

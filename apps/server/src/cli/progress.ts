@@ -2,9 +2,9 @@ import type { Output } from './terminal.ts'
 
 const EVERY_MS = 200
 
-/** A line that is written over itself while a command works. Where nobody looks it is not written at all. */
+/** A line that is written over itself while a command works. When the output is no terminal, it is not written at all. */
 export interface Progress {
-  /** Shows the line, unless the last one is too young. `line` is called only when it is shown. */
+  /** Shows the line, unless one was shown a moment ago. `line` is called only when it is shown. */
   show(line: () => string): void
   /** Removes the line. */
   end(): void

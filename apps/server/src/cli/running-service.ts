@@ -16,8 +16,8 @@ export interface Answer {
 export type Send = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object) => Promise<Answer>
 
 /**
- * The service that has the embedded stores of this configuration open, asked through its socket in DATA_DIR. Null: none runs, or
- * both stores are servers, which this process can open as well.
+ * Finds the service that has the embedded stores of this configuration open, to ask it through its socket in DATA_DIR. Null: no service
+ * runs, or both stores are servers, which this process can open itself.
  */
 export async function findRunningService({ redisUrl, databaseUrl, dataDir }: Config): Promise<Send | null> {
   if (redisUrl && databaseUrl) return null
@@ -43,7 +43,7 @@ export async function findRunningService({ redisUrl, databaseUrl, dataDir }: Con
     })
 }
 
-/** A killed service leaves its socket behind, and nobody listens there. */
+/** Whether a service listens there. A killed service leaves its socket behind. */
 function isListenedOn(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)

@@ -3,16 +3,16 @@ import type { Language, Say } from '../language.ts'
 /** Where a command reads from and writes to: the process, or a test. */
 export interface Terminal {
   env: Readonly<Record<string, string | undefined>>
-  /** What was asked for. */
+  /** Gets what was asked for. */
   stdout: Output
-  /** Everything else: progress, warnings, errors. */
+  /** Gets everything else: progress, warnings, errors. */
   stderr: Output
 }
 
-/** A stream of which a command needs no more than this. */
+/** The part of a stream that a command needs. */
 export interface Output {
   write(text: string): unknown
-  /** Whether a person looks at it: then a line of progress may be written over itself. */
+  /** Whether it is a terminal, on which a line of progress may be written over itself. */
   isTTY?: boolean
 }
 

@@ -7,7 +7,7 @@ const NAME = /^[\w.-]{1,64}$/
 /**
  * Makes a service token: prints it once, and the entry of `SERVICE_TOKENS` that lets it in, which holds only its digest.
  *
- * @param name whom the token is for: events name it
+ * @param name of the program that gets the token; events name it
  * @param scopes `read+write`
  */
 export async function makeToken({ stdout, stderr, say }: Command, name: string, scopes: string): Promise<number> {

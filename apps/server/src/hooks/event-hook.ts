@@ -12,7 +12,7 @@ export interface EventHook {
   close(): Promise<void>
 }
 
-/** `onEvent` for other languages: 2xx takes the event, anything else makes it come again later. */
+/** `onEvent` for other languages: with 2xx the program has taken the event; after anything else it is sent again later. */
 export function openEventHook(about: { url: string; secret: string }): EventHook {
   const post = createSignedPost({ ...about, timeoutMs: TIMEOUT_MS })
   return {

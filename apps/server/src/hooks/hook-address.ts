@@ -3,11 +3,11 @@ import { isIPv6 } from 'node:net'
 const PRIVATE_IPV4 = /^(127|10|192\.168|172\.(1[6-9]|2\d|3[01]))\./
 /** ::1, fc00::/7 and fe80::/10. */
 const PRIVATE_IPV6 = /^(::1$|f[cd][\da-f]{2}:|fe[89ab][\da-f]:)/
-/** A name without a dot is one of the own network, e.g. that of a container; `.internal` and `.local` are kept for such. */
+/** Names of the own network: a name without a dot, e.g. of a container, and names under `.internal` and `.local`. */
 const PRIVATE_NAME = /^[^.]+$|\.(internal|local)$/
 
 /**
- * Whether signed calls may go to an address: https, or http to this machine or a private network, because user data stand in them.
+ * Whether signed calls, which hold user data, may go to an address: https, or http to this machine or a private network.
  * It must not hold a user, a password or a fragment; it may hold a query.
  */
 export function isHookAddress(text: string): boolean {

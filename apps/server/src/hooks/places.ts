@@ -1,14 +1,14 @@
-/** A bounded number of places for work that waits for somebody else. */
+/** Limits how much work runs at the same time. */
 export interface Places {
-  /** Runs `work` in a place, for which it waits for a moment. @throws what `full` makes when there is none */
+  /** Runs `work` as soon as there is a place. @throws what `full` makes when too much waits, or no place gets free in time */
   run<T>(work: () => Promise<T>): Promise<T>
 }
 
 /** Options of {@link createPlaces}. */
 export interface PlacesOptions {
-  /** How much runs at once. */
+  /** How many run at the same time. */
   count: number
-  /** How much more may wait. */
+  /** How many more may wait. */
   maxWaiting: number
   maxWaitMs: number
   full: () => Error
@@ -27,7 +27,7 @@ export function createPlaces({ count, maxWaiting, maxWaitMs, full }: PlacesOptio
         return await work()
       } finally {
         const [next] = waiting
-        // The place goes from one to the next, and is never free in between.
+        // The place goes straight to the work that has waited longest, so that no new work takes it.
         if (next) next()
         else free++
       }

@@ -4,7 +4,7 @@ import { isHookAddress } from './hook-address.ts'
 
 const MIN_SECRET_LENGTH = 16
 
-/** An address that signed calls go to. Nothing of it is quoted: a token may stand in its query. */
+/** An address that signed calls go to. A problem quotes nothing of it, because a token may stand in its query. */
 export function hookAddress(say: Say): z.ZodType<string, string> {
   return z
     .string()
@@ -26,7 +26,7 @@ export function hookSecret(say: Say): z.ZodType<string, string> {
   return z.string().min(MIN_SECRET_LENGTH, problem)
 }
 
-/** Problems of several of these variables together. */
+/** Problems of the variables of hooks together. */
 export function* findHookContradictions(e: Readonly<Record<string, string | undefined>>, say: Say): Generator<string> {
   for (const name of ['HOOK_SIGN_IN_URL', 'EVENTS_URL']) {
     if (!e[name] || e.HOOK_SECRET) continue

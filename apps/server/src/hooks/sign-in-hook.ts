@@ -7,7 +7,7 @@ export interface SignInHookOptions {
   /** See `isHookAddress`. */
   url: string
   secret: string
-  /** Told what the operator should change about the program at this address. */
+  /** Logs what the operator should change about the program at this address. */
   warn: (message: string) => void
 }
 
@@ -18,9 +18,9 @@ export interface SignInHook {
   close(): Promise<void>
 }
 
-/** A sign-in that waits for the hook waits no longer than this. */
+/** The longest that a sign-in waits for an answer of the hook. */
 const TIMEOUT_MS = 2_000
-/** Calls at once. When all of them hang, the other sign-ins are told so after a moment, and hold nothing meanwhile. */
+/** How many calls run and wait. While all 64 hang, another sign-in is refused after 250 ms, and holds no connection meanwhile. */
 const PLACES = { count: 64, maxWaiting: 1_000, maxWaitMs: 250 }
 const MAX_DETAIL_LENGTH = 256
 
@@ -65,7 +65,7 @@ export function openSignInHook({ url, secret, warn }: SignInHookOptions): SignIn
   }
 }
 
-/** What is no JSON object says nothing. */
+/** An answer that is no JSON object counts as an empty one. */
 function parseAnswer(text: string): Record<string, unknown> {
   try {
     return Object(JSON.parse(text)) as Record<string, unknown>

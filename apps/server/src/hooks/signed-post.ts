@@ -17,7 +17,7 @@ export interface SignedPostOptions {
   now?: () => number
 }
 
-/** What the other side answered, whatever it was: a redirect is not followed, and is an answer too. */
+/** Any answer of the other side. A redirect is not followed, so it is an answer too. */
 export interface HookAnswer {
   status: number
   /** At most 16 kB. */
@@ -47,7 +47,7 @@ export function signBody(secret: string, seconds: number, body: string): string 
   return `t=${seconds},v1=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}`
 }
 
-/** Calls of ours to a program of the team. The connections are kept between them. */
+/** Signed calls to a program of the team. Connections are kept between calls. */
 export function createSignedPost(options: SignedPostOptions): SignedPost {
   const { url, secret, timeoutMs, connections = 64, now = Date.now } = options
   const dispatcher = new Agent({ connections, pipelining: 1, maxResponseSize: MAX_ANSWER_BYTES })

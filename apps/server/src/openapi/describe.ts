@@ -22,7 +22,7 @@ export interface OpenApi {
   paths: object
 }
 
-/** There has to be a mini-program; which one does not matter. */
+/** The plugin needs a mini-program. Any will do. */
 const APPID = 'wx0'
 
 const PROBLEM = {
@@ -43,8 +43,8 @@ const PROBLEM = {
 const FORM = { type: 'object', properties: { file: { type: 'string', format: 'binary' } } }
 
 /**
- * Describes both APIs, that for phones and that for backends and operators, in one document. It builds them once more, with all
- * their features and with nothing in their stores, so that a running service does not carry what only readers of its documents need.
+ * Describes both APIs, for phones and for backends and operators, in one document. It builds both once more, with all features and
+ * empty stores, so that a running service does not carry what only readers of its documents need.
  */
 export async function describeApis(): Promise<OpenApi> {
   const log = pino({ level: 'silent' })
@@ -82,7 +82,7 @@ export async function describeApis(): Promise<OpenApi> {
   }
 }
 
-/** What is said of a route beside what its own schema says. */
+/** Describes a route beyond its own schema. */
 type DescribeRoute = (route: RouteOptions, place: string) => FastifySchema
 
 async function describe(app: FastifyInstance, describeRoute: DescribeRoute): Promise<void> {
@@ -118,7 +118,7 @@ async function describe(app: FastifyInstance, describeRoute: DescribeRoute): Pro
 }
 
 function describePhoneRoute({ onRequest, url }: RouteOptions, place: string): FastifySchema {
-  // These two read the token themselves.
+  // GET and DELETE of `/v1/session` have no guard: they read the token themselves.
   const isGuarded = url === '/v1/session' || [onRequest].flat().includes(authenticate as never)
   return {
     tags: [/^\/v1\/(?!verify)|^\/avatars/.test(url) ? 'phones' : 'proxies and operations'],

@@ -6,7 +6,7 @@ import type { CacheTally } from './observed-stores.ts'
 import { createQueueGauges } from './queue-gauges.ts'
 import { createTimings, type Timing } from './timings.ts'
 
-/** What the service counts, for Prometheus. Labels have a few values each: none comes out of a request. */
+/** What the service counts, for Prometheus. Each label has few values, and none comes out of a request. */
 export interface Metrics {
   contentType: string
   /** All of it in Prometheus' text format. */
@@ -20,12 +20,12 @@ export interface Metrics {
   close(): void
 }
 
-/** WeChat has some hundreds of errcodes, of which we meet a dozen. */
+/** The most errcodes that get a series each. WeChat has some hundreds, and a service meets about a dozen. */
 const MAX_ERRCODES = 50
 
 const SIGN_IN = '/v1/sessions'
 
-/** What a guard may say instead of letting a request pass. The last one may also come from the route behind it. */
+/** The codes with which the guard refuses a request. The last one may also come from the route behind the guard. */
 const REFUSALS = new Set([
   'session_missing',
   'session_malformed',
@@ -34,7 +34,7 @@ const REFUSALS = new Set([
   'store_unavailable',
 ])
 
-/** Starts to count. */
+/** Starts counting. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -77,7 +77,7 @@ export function createMetrics(): Metrics {
   const timings = new Map<string, Map<string, Map<string, Timing>>>()
   const onCall = (message: unknown) => {
     const { target, operation, outcome, errcode, durationMs } = message as FinishedCall
-    // Maps in maps: making one key of the three costs more than counting.
+    // Maps in maps, because joining the three names into one key costs more than counting.
     const byOutcome = within(within(timings, target), operation)
     let timing = byOutcome.get(outcome)
     if (!timing) {
@@ -111,7 +111,7 @@ export function createMetrics(): Metrics {
     },
   }
 
-  /** A hook of the route itself, so that its labels are known before a request comes. */
+  /** Adds a hook to the route itself, so that its labels are ready before a request comes. */
   function watchRoute(route: RouteOptions): void {
     const { url, onRequest, onResponse } = route
     const method = Array.isArray(route.method) ? 'any' : route.method
@@ -139,7 +139,7 @@ export function createMetrics(): Metrics {
     route.onResponse = [...[onResponse ?? []].flat(), countResponse]
   }
 
-  /** A counter that is read when Prometheus asks. */
+  /** A counter whose values are read when Prometheus asks. */
   function count<const Labels extends readonly string[]>(name: string, help: string, labelNames: Labels) {
     const counts = new Map<string, { labels: Record<string, string>; value: number }>()
     new Counter({
@@ -167,7 +167,7 @@ export function createMetrics(): Metrics {
   }
 }
 
-/** Whether the guard was asked at all: a request may be refused before, when there is too much to do, say. */
+/** Whether the guard let the request pass. One that was refused before the guard, e.g. as `overloaded`, was not let in. */
 function wasLetIn(request: FastifyRequest): boolean {
   try {
     return request.auth !== null
@@ -176,7 +176,7 @@ function wasLetIn(request: FastifyRequest): boolean {
   }
 }
 
-/** The map under a key, made where there is none. */
+/** The map under a key. It is made when it is missing. */
 function within<V>(maps: Map<string, Map<string, V>>, key: string): Map<string, V> {
   let found = maps.get(key)
   if (!found) {

@@ -1,13 +1,13 @@
 import { observeCall } from '@weapp-auth/fastify'
 import type { Stores } from '../stores.ts'
 
-/** How often the guard asked this process's cache of sessions, and was answered. */
+/** How often the guard asked this process's cache of sessions, and how often the cache had the answer. */
 export interface CacheTally {
   hits: number
   misses: number
 }
 
-/** The same stores; how long each call takes, and how it ends, is told to whoever listens for calls. */
+/** The same stores, with the duration and the outcome of each call published to the listeners. */
 export function observeStores(stores: Stores, cache: CacheTally): Stores {
   return {
     ...stores,
@@ -34,7 +34,7 @@ export function observeStores(stores: Stores, cache: CacheTally): Stores {
   }
 }
 
-/** These ask nobody, and answer no promise. */
+/** Methods that ask no server and return no promise. */
 const QUIET = new Set(['findRemembered', 'findWarnings', 'close'])
 
 function observe<Store extends object>(target: string, store: Store): Store {

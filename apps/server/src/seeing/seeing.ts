@@ -4,21 +4,21 @@ import type { Stores } from '../stores.ts'
 import type { Metrics } from './metrics.ts'
 import { observeStores } from './observed-stores.ts'
 
-/** What a running service lets others see of itself. */
+/** The metrics and traces of a running service. */
 export interface Seeing {
-  /** Null: there is no listener that would answer them. */
+  /** Null: there is no listener on which Prometheus could ask for them. */
   metrics: Metrics | null
-  /** The same stores; what is asked of them is seen. */
+  /** The same stores, with their calls in metrics and traces. */
   observe(stores: Stores): Stores
-  /** Watches an application. To be called before its first route. */
+  /** Watches an application. Call it before the first route is added. */
   beforeRoutes(app: FastifyInstance): Promise<void>
   close(): Promise<void>
 }
 
-/** What is looked at: metrics where there is a listener for them, traces where there is somebody to send them to. */
+/** Decides what there is: metrics with a service listener, traces with an address to send them to. */
 export type SeeingConfig = Pick<Config, 'service' | 'tracesTo' | 'redisUrl' | 'databaseUrl'>
 
-/** Begins to look. Loaded on demand, and each half of it too: a service that is not looked at does not pay for it. */
+/** Starts metrics and traces. Each of the two is loaded only when it is configured. */
 export async function openSeeing(config: SeeingConfig, log: FastifyBaseLogger): Promise<Seeing> {
   const metrics = config.service ? (await import('./metrics.ts')).createMetrics() : null
   const traces = config.tracesTo === null ? null : (await import('./traces.ts')).openTraces(config, log)

@@ -1,22 +1,22 @@
-/** Upper bounds in seconds. The stores answer in milliseconds, WeChat in tens of them; a request is given up after seconds. */
+/** Upper bounds in seconds: the stores answer in milliseconds, WeChat in tens of milliseconds, and a request ends after seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-/** How long one kind of thing took, so far. */
+/** One series of a histogram. */
 export interface Timing {
   observe(seconds: number): void
 }
 
 /** Durations as a Prometheus histogram. */
 export interface Timings {
-  /** The series of these labels; the same one for the same labels. Keep it: looking it up costs more than to count. */
+  /** The series of these labels, always the same one. Keep it, because looking it up costs more than counting. */
   of(labels: Readonly<Record<string, string | number>>): Timing
   /** All series in Prometheus' text format. */
   render(): string
 }
 
 /**
- * A histogram for what happens with every request. That of the client library hashes its labels at each observation, which takes
- * several percent of a guarded request; here it is a search in an array and two additions.
+ * A histogram for what happens at every request. The one of the client library hashes its labels at each observation, which takes
+ * several percent of a guarded request. Here an observation is a search in an array and two additions.
  */
 export function createTimings({ name, help }: { name: string; help: string }): Timings {
   const series = new Map<string, { counts: number[]; sum: number } & Timing>()

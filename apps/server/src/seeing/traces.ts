@@ -11,17 +11,17 @@ import type { Config } from '../config.ts'
 
 /** Spans of requests and of what they ask WeChat and the stores. */
 export interface Traces {
-  /** Traces the requests of an application. To be called before its first route. */
+  /** Traces the requests of an application. Call it before the first route is added. */
   watch(app: FastifyInstance): Promise<void>
-  /** Sends what is not sent yet, for a second at most. */
+  /** Sends the spans that are left, for a second at most. */
   close(): Promise<void>
 }
 
 const SEND_REST_MS = 1_000
-/** A collector that is away would fail every few seconds. */
+/** How often the log says that the collector is away, which would fail every few seconds. */
 const WARN_AGAIN_MS = 60_000
 
-/** Begins to trace, by the variables of OpenTelemetry: `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, …. */
+/** Starts tracing, by the variables of OpenTelemetry: `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, …. */
 export function openTraces(config: Pick<Config, 'redisUrl' | 'databaseUrl'>, log: FastifyBaseLogger): Traces {
   warnAtTimes(log)
   const named = resourceFromAttributes({ 'service.name': 'weapp-auth' })
@@ -62,7 +62,7 @@ export function openTraces(config: Pick<Config, 'redisUrl' | 'databaseUrl'>, log
     recordExceptions: false,
     requestHook(span, { method, routeOptions: { url = 'no route' } }) {
       span.updateName(`${method} ${url}`)
-      // The pattern and not the address: somebody may have put a token or a code there.
+      // The pattern, not the address: an address may hold a token or a code.
       span.setAttribute('url.path', url)
     },
   })
@@ -83,7 +83,7 @@ export function openTraces(config: Pick<Config, 'redisUrl' | 'databaseUrl'>, log
   }
 }
 
-/** Messages of errors quote what was sent: the parser of JSON does, for one. The code of the problem is on the span instead. */
+/** Removes messages of errors, which may quote what was sent, as those of the JSON parser do. The span has the code of the problem. */
 const withoutMessages: SpanProcessor = {
   onStart() {},
   onEnd(span) {

@@ -17,7 +17,7 @@ import {
 } from './schemas.ts'
 import type { ServiceRoutes } from './typed-routes.ts'
 
-/** Making users, naming, disabling and erasing them, and signing them in. */
+/** Routes that make, name, disable and erase users, and sign them in. */
 export const accountsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
   api.post(
     '/users',
@@ -36,7 +36,7 @@ export const accountsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
       const user = await (externalId === undefined ? weappAuth.createUser() : weappAuth.createUser({ externalId }))
       if (!user) throw externalIdTaken()
       if (phone && !(await weappAuth.setPhone(user.id, phone, causeOf(request))).given) {
-        // Somebody was faster. Nobody knows the user yet.
+        // Another request took the number meanwhile. Nobody knows the new user yet.
         await weappAuth.eraseUser(user.id, causeOf(request))
         throw phoneTaken()
       }

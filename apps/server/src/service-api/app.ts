@@ -18,20 +18,20 @@ import { wechatRoutes } from './wechat.ts'
 
 /** What the service API is built from. */
 export interface ServiceApiDeps {
-  /** Of the application that signs in phones: this API does nothing by itself. */
+  /** `app.weappAuth` of the application that signs in phones. It does all the work; this API only calls it. */
   weappAuth: WeappAuth
   /** Says who sends a request. */
   identify: Identify
-  /** Work on the users' database as a whole. Only for the operator's own socket; default: no such routes. */
+  /** Work on the users' database as a whole, for the operator's own socket alone. Default: no such routes. */
   openUpkeep?: () => Promise<Upkeep>
-  /** The key ring in use; the first key seals. Default: none is told. */
+  /** The keys of the ring in use, the sealing one first. Default: health shows none. */
   ring?: () => readonly KeyMark[]
   log: FastifyBaseLogger
   /** Sees the application before its first route. */
   beforeRoutes?: (api: FastifyInstance) => void | Promise<void>
 }
 
-/** How the path of every route begins. */
+/** The path of every route begins with this. */
 export const SERVICE_PREFIX = '/service/v1'
 
 /** How long a caller may take to send its whole request. */

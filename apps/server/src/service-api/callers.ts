@@ -5,17 +5,17 @@ import { findServiceToken, SCOPES, type Scope, type ServiceToken } from './token
 
 /** Who sends a request to the service API. */
 export interface Caller {
-  /** Stands on what the request causes: `service:<name of the token>` or `operator:<name>`. */
+  /** Written on each event that the request causes: `service:<name of the token>` or `operator:<name>`. */
   by: Actor
   scopes: ReadonlySet<Scope>
 }
 
-/** Says who sends a request. @throws ServiceError `service_token_invalid` */
+/** Finds out who sends a request. @throws ServiceError `service_token_invalid` */
 export type Identify = (request: FastifyRequest) => Caller
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a route of the service API asks its caller for; `none`: anybody who reaches the listener may use it. */
+    /** The scope that a caller of this route needs; `none`: anybody who reaches the listener may use it. */
     scope?: Scope | 'none'
   }
   interface FastifyRequest {
@@ -24,14 +24,14 @@ declare module 'fastify' {
   }
 }
 
-/** The header in which the command line says who uses it. It counts on the operator's own socket and nowhere else. */
+/** The header in which the command line says who uses it. It is read on the operator's own socket and nowhere else. */
 export const OPERATOR_HEADER = 'x-weapp-auth-operator'
 
 const OPERATOR = /^[\w.@-]{1,64}$/
 
 /**
- * Callers are told by `Authorization: Bearer <token>`, or by HTTP Basic with the token as the password, which ready-made clients
- * of introspection send. `tokens` is asked for each request, because the tokens may be replaced while the service runs.
+ * Finds callers by `Authorization: Bearer <token>`, or by HTTP Basic with the token as the password, which ready-made clients of
+ * introspection send. `tokens` is called for each request, because the tokens may be replaced while the service runs.
  */
 export function identifyByToken(tokens: () => readonly ServiceToken[]): Identify {
   return ({ headers }) => {
@@ -43,7 +43,7 @@ export function identifyByToken(tokens: () => readonly ServiceToken[]): Identify
   }
 }
 
-/** Callers who are let in by the file system, or who are this process: they may do everything. */
+/** For callers whom the file system has let in, or who are this process: they may do everything. */
 export const identifyOperator: Identify = ({ headers }) => {
   const name = headers[OPERATOR_HEADER]
   return {
@@ -58,7 +58,7 @@ export function guardRoutes(api: FastifyInstance, identify: Identify): void {
   api.addHook('onRequest', (request, reply, done) => {
     const { scope } = request.routeOptions.config
     if (scope === 'none') return done()
-    // Before it is said that there is no such route: who has no token learns nothing.
+    // Before the check for an unknown route, so that a caller without a token does not learn which routes exist.
     const caller = identify(request)
     request.caller = caller
     request.log = reply.log = request.log.child({ by: caller.by })
@@ -71,7 +71,7 @@ export function guardRoutes(api: FastifyInstance, identify: Identify): void {
   })
 }
 
-/** Who sent the request, on a route that asks for a scope: what the request changes is written down under this. */
+/** The caller of a route that needs a scope, as the option `by` of functions that change a user. */
 export function causeOf({ caller }: FastifyRequest): { by: Actor } {
   if (!caller) throw new Error('this route of the service API asks for no scope')
   return { by: caller.by }

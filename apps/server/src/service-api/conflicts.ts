@@ -25,7 +25,7 @@ const REFUSALS = {
 
 const CONFLICT_ID = /^([0-9a-f-]{1,64})\.([0-9a-f-]{1,64})$/
 
-/** Users who have one unionid in two mini-programs, and were two users before that was known. */
+/** Routes for conflicts: two users with one unionid, who were users before the unionid was known. */
 export const conflictsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
   api.get(
     '/conflicts',
@@ -88,7 +88,7 @@ export const conflictsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
     return {
       id: idOf(conflict),
       at: toTime(conflict.createdAtMs),
-      // Somebody may be erased meanwhile.
+      // One of the two may have been erased meanwhile.
       users: users.filter((user) => user !== null).map(toServiceUser),
     }
   }

@@ -14,7 +14,7 @@ const event = {
   data: { type: 'object', additionalProperties: true },
 } as const
 
-/** What happened to users, and who did it. */
+/** Routes for events: what happened to users, and who did it. */
 export const eventsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
   api.get(
     '/events',

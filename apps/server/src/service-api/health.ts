@@ -8,11 +8,11 @@ const integerOrNull = { type: ['integer', 'null'] } as const
 
 /** What {@link healthRoutes} is given. */
 interface HealthOptions extends GroupOptions {
-  /** The key ring in use; the first key seals. */
+  /** The keys of the ring in use, the sealing one first. */
   ring: () => readonly KeyMark[]
 }
 
-/** How the stores are, which appSecrets are in use, and what WeChat has answered. It asks WeChat nothing. */
+/** The state of the stores, the appSecrets in use, and WeChat's answers of the last hour. It does not ask WeChat. */
 export const healthRoutes: ServiceRoutes<HealthOptions> = async (api, { weappAuth, ring }) => {
   const answers = countRecentAnswers()
   api.addHook('onClose', async () => answers.close())

@@ -17,8 +17,8 @@ const introspection = object(
 )
 
 /**
- * Whose token a backend was sent (RFC 7662). It counts as use of the session. The body may also come as a form, as that RFC
- * has it and ready-made clients send it.
+ * Tells a backend whose token it was sent (RFC 7662). That counts as use of the session. The body may also be a form, as the RFC
+ * says and ready-made clients send it.
  */
 export const introspectRoutes: ServiceRoutes = async (api, { weappAuth }) => {
   api.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>

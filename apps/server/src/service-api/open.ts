@@ -10,26 +10,26 @@ import type { Identify } from './callers.ts'
 export interface OpenServiceApi {
   /** Where it listens for holders of tokens; null: it does not. */
   address: string | null
-  /** Replaces the tokens that the listener lets in: see `TakeSecrets` in `reload.ts`. */
+  /** Prepares to replace the tokens that the listener lets in: see `TakeSecrets` in `reload.ts`. */
   takeTokens(config: Pick<Config, 'service'>): Promise<() => void>
   close(): Promise<void>
 }
 
-/** What {@link openServiceApi} hands to some callers. */
+/** Parts of the API that only some callers may use. */
 export interface ServiceApiParts {
-  /** For the listener's `/metrics`. */
+  /** What `/metrics` of the listener answers. */
   metrics?: Metrics | undefined
-  /** For the command line. */
+  /** Work on all users for the command line, on its socket alone. */
   openUpkeep?: () => Promise<Upkeep>
-  /** The key ring in use. */
+  /** The keys of the ring in use, the sealing one first. */
   ring?: () => readonly KeyMark[]
 }
 
 /**
  * Opens what the configuration asks for: the listener for holders of tokens and, with embedded stores, the socket of the command
- * line. The API itself is loaded only where somebody may use it.
+ * line. Without both, the API is not even loaded.
  *
- * @param app signs in phones, and is ready
+ * @param app the application that signs in phones, already started
  * @param parts what only some callers may use; default: nothing of it is there
  */
 export async function openServiceApi(
@@ -53,7 +53,7 @@ export async function openServiceApi(
       )
       closers.push(socket.close)
     } catch (error) {
-      // A path of more than about 100 characters, or a file system without sockets. Nobody should be kept from signing in.
+      // The path has more than about 100 characters, or the file system has no sockets. Phones must still be able to sign in.
       log.warn(
         { reason: (error as Error).message },
         'the command line will not reach this service: no socket in DATA_DIR',

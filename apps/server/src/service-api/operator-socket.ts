@@ -3,19 +3,19 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 
-/** Where a running service on embedded stores listens for the command line. */
+/** The path of the socket on which a service with embedded stores listens for the command line. */
 export function operatorSocketOf(dataDir: string): string {
   return join(dataDir, 'operator.sock')
 }
 
-/** A socket that is listened on. */
+/** The socket while it is open. */
 export interface OperatorSocket {
   close(): Promise<void>
 }
 
 /**
- * Listens on a socket in the file system that this user alone may open. The API behind it is built for the first request, so
- * that a service whose operator never asks pays nothing for it.
+ * Listens on a socket in the file system that this user alone may open. The first request builds the API behind it, so that a service
+ * whose operator never asks pays nothing for it.
  *
  * @param path a socket that a killed process has left there is replaced: the embedded stores let one process run at a time
  * @param build builds the API with `identifyOperator`
@@ -31,7 +31,7 @@ export async function openOperatorSocket(path: string, build: () => Promise<Fast
   chmodSync(path, 0o600)
   return {
     async close() {
-      // Also removes the file.
+      // This also removes the file of the socket.
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeIdleConnections()
       await api?.then((built) => built.close()).catch(() => {})

@@ -16,7 +16,7 @@ export const SERVICE_PROBLEMS = {
 /** One of these codes. */
 export type ServiceProblemCode = keyof typeof SERVICE_PROBLEMS
 
-/** What the caller did wrong, or what is in the way, as a problem of the service API. */
+/** A mistake of the caller, or a state that refuses the request, as a problem of the service API. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError'
   readonly code: ServiceProblemCode

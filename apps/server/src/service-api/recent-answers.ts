@@ -4,7 +4,7 @@ import { CHANNELS, type FinishedCall } from '@weapp-auth/fastify'
 const MINUTE_MS = 60_000
 const MINUTES = 60
 
-/** How often one API of WeChat answered in one way. */
+/** How often one call of WeChat's API had one outcome. */
 export interface AnswerCount {
   operation: string
   /** `ok`, `refused` (an errcode), or the code of the problem when there was no answer. */
@@ -13,7 +13,7 @@ export interface AnswerCount {
   count: number
 }
 
-/** Counts of the last hour. */
+/** Counts of WeChat's answers in the last hour. */
 export interface RecentAnswers {
   list(): AnswerCount[]
   close(): void
@@ -45,7 +45,7 @@ export function countRecentAnswers(now: () => number = Date.now): RecentAnswers 
     close: () => void unsubscribe(CHANNELS.calls, count),
   }
 
-  /** A clock that was put back leaves minutes ahead: they go too. */
+  /** Also forgets minutes in the future, which are left when the clock is put back. */
   function forgetBefore(oldest: number): void {
     for (const minute of minutes.keys()) if (minute <= oldest || minute > oldest + MINUTES) minutes.delete(minute)
   }

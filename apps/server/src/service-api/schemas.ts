@@ -2,15 +2,15 @@ import { ApiError, type PhoneNumber, type Session, schemas, type User } from '@w
 import type { BodyOf } from './typed-routes.ts'
 
 /*
- * What stands in bodies and paths of several groups, as JSON schemas. What the schema of an answer does not name is cut off:
- * openids and tokens cannot leave by accident.
+ * JSON schemas that several groups of routes use. Fields that the schema of an answer does not name are cut off, so that no openid or
+ * token can leave by accident.
  */
 
 export const text = { type: 'string' } as const
 export const time = { type: 'string', format: 'date-time' } as const
 export const timeOrNull = { type: ['string', 'null'], format: 'date-time' } as const
 
-/** An object of which all properties are there, but for those that are named as optional. */
+/** The schema of an object whose properties are all required, except those named in `optional`. */
 export function object<const P extends Record<string, object>, const O extends string = never>(
   properties: P,
   optional: readonly O[] = [],
@@ -24,10 +24,10 @@ export function object<const P extends Record<string, object>, const O extends s
   } as const
 }
 
-/** An id or another text that is looked up. One that cannot be an id is simply not found. */
+/** An id or another text to look up. A text that cannot be an id is not found, which is no mistake of the caller. */
 export const id = { type: 'string', minLength: 1, maxLength: 128 } as const
 
-/** The path of everything about one user. */
+/** The parameter of the paths about one user. */
 export const userParams = object({ id })
 
 /** The host's own id for a user. */
@@ -59,7 +59,7 @@ export function toPhone({ number, countryCode = '86' }: BodyOf<typeof phone>): P
   return { number, countryCode }
 }
 
-/** A user as backends and operators see it: nothing of WeChat, no phone number. */
+/** A user as backends and operators see it, without anything of WeChat and without the phone number. */
 export const serviceUser = object({
   id: text,
   createdAt: time,
@@ -104,7 +104,7 @@ export function toServiceSession({ id, appid, createdAtMs, lastSeenMs, expiresAt
   }
 }
 
-/** The part of a list that a caller asks for. */
+/** Which page of a list a caller asks for. */
 export const pageQuery = object(
   {
     after: { type: 'string', maxLength: 256, description: 'The `next` of the page before. Default: the first page.' },
@@ -113,12 +113,12 @@ export const pageQuery = object(
   ['after', 'limit'],
 )
 
-/** @returns how many the caller wants, 100 where it does not say */
+/** @returns how many entries the caller asks for, 100 by default */
 export function limitOf({ limit = '100' }: BodyOf<typeof pageQuery>): number {
   return Number(limit)
 }
 
-/** What the `after` of the next page is; null on the last one. */
+/** The value for `after` that asks for the next page; null on the last page. */
 export const next = { type: ['string', 'null'] } as const
 
 /** Milliseconds since 1970 as ISO 8601. */
@@ -147,7 +147,7 @@ export function invalid(detail: string): ApiError {
   return new ApiError('request_invalid', detail, { detail })
 }
 
-/** With a time zone, so that it means the same here and there. */
+/** With a time zone, so that caller and service mean the same time. */
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/
 
 /**

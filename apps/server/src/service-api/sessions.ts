@@ -3,7 +3,7 @@ import { causeOf } from './callers.ts'
 import { id, notFound, object, serviceSession, toServiceSession, userParams } from './schemas.ts'
 import type { ServiceRoutes } from './typed-routes.ts'
 
-/** The sessions of one user. They are told without asking whether there is such a user, so that this works while SQL is away. */
+/** The sessions of one user. Whether the user exists is not asked, so that these routes also work while SQL is away. */
 export const sessionsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
   api.get(
     '/users/:id/sessions',

@@ -3,7 +3,7 @@ import type { Say } from '../language.ts'
 import { LOOPBACK } from '../loopback.ts'
 import { parseServiceTokens, SCOPES, type ServiceToken, ServiceTokensError } from './tokens.ts'
 
-/** Reads `SERVICE_TOKENS`. Nothing of an entry is quoted: somebody may have put the token itself there. */
+/** Reads `SERVICE_TOKENS`. A problem quotes nothing of an entry, because somebody may have put the token itself there. */
 export const parseTokens =
   (say: Say) =>
   (text: string, context: z.RefinementCtx): ServiceToken[] => {
@@ -33,7 +33,7 @@ export const parseTokens =
     }
   }
 
-/** Problems of the `SERVICE_…` variables together. Whoever holds a token of this listener may end every session, so that nothing about it may be left to chance. */
+/** Problems of the `SERVICE_…` variables together. They are strict, because a token of this listener can end every session. */
 export function* findServiceContradictions(
   e: Readonly<Record<string, string | undefined>>,
   say: Say,

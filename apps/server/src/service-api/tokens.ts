@@ -1,14 +1,14 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 
-/** What a caller of the service API may do; each route asks for one of them. */
+/** What a caller of the service API may do. Each route needs one of these scopes. */
 export const SCOPES = ['read', 'write', 'issue', 'wechat'] as const
 
 /** One of these scopes. */
 export type Scope = (typeof SCOPES)[number]
 
-/** One entry of `SERVICE_TOKENS`. The token itself is nowhere in the service. */
+/** One entry of `SERVICE_TOKENS`. The service never holds the token itself, only its digest. */
 export interface ServiceToken {
-  /** Stands on every event and line of the log that the token causes. Several tokens may have one name, while one is replaced. */
+  /** Names the token in events and in the log. While a token is replaced, the old one and the new one may have the same name. */
   name: string
   scopes: ReadonlySet<Scope>
   /** SHA-256 of the token. */
@@ -21,7 +21,7 @@ const DIGEST = /^[0-9a-f]{64}$/
 /** What is wrong with an entry of `SERVICE_TOKENS`. */
 export type TokenFault = 'shape' | 'scope' | 'digest' | 'twice'
 
-/** An entry that cannot be used. Nothing of it is quoted: somebody may have put the token itself there. */
+/** Says which entry cannot be used. It quotes nothing, because somebody may have put the token itself there. */
 export class ServiceTokensError extends TypeError {
   override readonly name = 'ServiceTokensError'
   readonly fault: TokenFault
@@ -60,7 +60,7 @@ export function isScope(text: string): text is Scope {
   return (SCOPES as readonly string[]).includes(text)
 }
 
-/** The entry of a token that was presented; null when there is none. It takes as long whichever entry it is. */
+/** The entry of a presented token, or null. It takes the same time for every entry. */
 export function findServiceToken(tokens: readonly ServiceToken[], presented: string): ServiceToken | null {
   const digest = hash('sha256', presented, 'buffer')
   return tokens.filter((token) => timingSafeEqual(token.digest, digest))[0] ?? null

@@ -1,7 +1,7 @@
 import type { TypedRoutes, WeappAuth } from '@weapp-auth/fastify'
 import type { XStatic } from 'typebox/schema'
 
-/** What a group of routes is given. */
+/** The options of every group of routes. */
 export interface GroupOptions {
   weappAuth: WeappAuth
 }
@@ -9,5 +9,5 @@ export interface GroupOptions {
 /** A group of routes of the service API, typed by their schemas. */
 export type ServiceRoutes<Options extends GroupOptions = GroupOptions> = TypedRoutes<Options>
 
-/** What a body is that its JSON schema describes. */
+/** The type of a body, from its JSON schema. */
 export type BodyOf<Schema> = XStatic<Schema>

@@ -17,7 +17,7 @@ import type { ServiceRoutes } from './typed-routes.ts'
 
 const oneUser = object({ user: serviceUser })
 
-/** Finding users. No openid is in any answer. */
+/** Routes that find users. No answer holds an openid. */
 export const usersRoutes: ServiceRoutes = async (api, { weappAuth }) => {
   api.post(
     '/users/find',

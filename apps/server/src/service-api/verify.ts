@@ -1,14 +1,14 @@
 import { authHeaders, createRecentReads, repeatRefusals, schemas } from '@weapp-auth/fastify'
 import type { ServiceRoutes } from './typed-routes.ts'
 
-/** The openid of a user in a mini-program does not change; an erasure or a merge ends the sessions. */
+/** How long an openid is remembered. It never changes; an erasure or a merge ends the sessions that would ask for it. */
 const GOOD_FOR_MS = 60_000
 /** About 2 MB. */
 const MAX_OPENIDS = 10_000
 
 /**
- * Forward-auth with the openid, for proxies in front of backends that need it at every request. The proxy proves itself with its
- * token in `Authorization`, so what the phone sent there comes in `X-Forwarded-Authorization`.
+ * Forward-auth with the openid, for proxies in front of backends that need it at every request. The proxy sends its own service token
+ * in `Authorization`, and the header `Authorization` of the phone in `X-Forwarded-Authorization`.
  */
 export const verifyRoutes: ServiceRoutes = async (api, { weappAuth }) => {
   repeatRefusals(api)

@@ -13,7 +13,7 @@ const accessToken = object({
 })
 const appParams = object({ appid })
 
-/** What WeChat Pay, messages and other calls of WeChat need. It must not leave your servers. */
+/** Routes for what WeChat Pay, messages and other calls of WeChat need. Their answers must not leave your servers. */
 export const wechatRoutes: ServiceRoutes = async (api, { weappAuth }) => {
   api.get(
     '/users/:id/identities',

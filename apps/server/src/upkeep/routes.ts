@@ -3,7 +3,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { causeOf } from '../service-api/callers.ts'
 import type { ImportCounts, Upkeep } from './upkeep.ts'
 
-/** A line has at most 64 kB; usual ones have a hundred bytes. */
+/** 1 000 lines of at most 64 kB each; a usual line has about 100 bytes. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024
 
 const text = { type: 'string' } as const
@@ -24,8 +24,8 @@ const Place = object({
 })
 
 /**
- * What the command line asks of a running service that has the embedded stores open. On the socket of the operator alone: openids
- * and phone numbers are in these bodies.
+ * What the command line asks of a running service that has the embedded stores open. These routes are on the operator's socket alone,
+ * because their bodies hold openids and phone numbers.
  */
 export const upkeepRoutes: FastifyPluginAsync<{ openUpkeep: () => Promise<Upkeep> }> = async (api, { openUpkeep }) => {
   const upkeep = await openUpkeep()

@@ -13,7 +13,7 @@ import {
 } from '@weapp-auth/fastify'
 import type { Kysely } from 'kysely'
 
-/** How many lines of an import had which end. */
+/** How many lines of an import had each outcome. */
 export interface ImportCounts {
   made: number
   filled: number
@@ -21,13 +21,13 @@ export interface ImportCounts {
   refused: number
 }
 
-/** Work on the users' database as a whole, in steps that are short enough to be done while the service runs. */
+/** Work on the users' database as a whole, in steps so short that the service can run meanwhile. */
 export interface Upkeep {
   /** At most `MAX_IMPORT_LINES` of them. */
   importLines(lines: ImportLine[], o: { utcOffset: string; dryRun: boolean }): Promise<ImportOutcome[]>
-  /** Writes down that an import has come to its end: the one event of it. */
+  /** Writes the one event of an import, at its end. */
   recordImport(counts: ImportCounts, by: Actor): Promise<void>
-  /** How many rows another key than the first of the ring has sealed. */
+  /** How many rows were sealed with another key than the first of the ring. */
   countOldKeys(): Promise<number>
   rotateKeys(after: RotationPlace): Promise<RotationStep>
   /** The keys that nothing is sealed with any more. */

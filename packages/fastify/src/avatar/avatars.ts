@@ -5,7 +5,7 @@ import type { AvatarStore } from './avatar-store.ts'
 import { nameIn, newAvatarName, ownerOf } from './names.ts'
 
 const TURN_MS = 4_000
-/** A picture that is younger than this may belong to an upload whose profile does not show it yet. */
+/** A younger picture may belong to an upload that has not changed the profile yet. */
 const UNCLAIMED_MS = 60_000
 
 /** The pictures of users, and the profiles that show them. */
@@ -17,7 +17,7 @@ export interface Avatars {
    * @returns null when there is no such user
    */
   replace(userId: string, jpeg: Buffer, baseUrl: string): Promise<User | null>
-  /** Makes a change of a profile, and removes the picture that it showed before and shows no more. */
+  /** Runs a change of a profile, and removes the old picture when the profile shows another one, or none, afterwards. */
   change(userId: string, update: () => Promise<User | null>): Promise<User | null>
   /** Removes all pictures of a user whose account is erased. When it rejects, it can be called again. */
   erase(userId: string): Promise<void>
@@ -68,7 +68,7 @@ export function createAvatars({ store, users, warn }: AvatarsDeps): Avatars {
     })
   }
 
-  /** Also removes what a process has left that was killed after it kept a picture and before it changed the profile. */
+  /** Also removes pictures that a killed process has kept without changing the profile. */
   async function removeOld(userId: string, old: string | null, current: string | null): Promise<void> {
     if (old !== null) await store.remove(old)
     const kept = await store.list(ownerOf(userId))

@@ -3,9 +3,9 @@ import type { Actor } from '../actor.ts'
 /** Two users who have one unionid, so that WeChat takes them for one person. */
 export interface UserConflict {
   userId: string
-  /** The user to whom the unionid belongs. */
+  /** The user who has the unionid, because that one had it first. */
   otherUserId: string
-  /** When it was found, in milliseconds since 1970. */
+  /** When the conflict was found, in milliseconds since 1970. */
   createdAtMs: number
 }
 
@@ -27,13 +27,13 @@ export interface Merge {
 export type MergeResult =
   | { merged: true }
   /**
-   * Nothing was changed. `identities`: both have an identity in one mini-program. `external_ids`: both have an externalId.
-   * `disabled`: one of them is disabled, and a merge must not undo that.
+   * Nothing was changed. `identities`: both have an identity in the same mini-program. `external_ids`: both have an externalId.
+   * `disabled`: one of them is disabled, and a merge must not let that person sign in again.
    */
   | { merged: false; reason: 'identities' | 'external_ids' | 'disabled' }
 
 /**
- * Where conflicts are kept, and users are merged by the decision of a person. `createSqlUserStore` has it.
+ * Where conflicts are kept, and where two users are merged when a person has decided so. `createSqlUserStore` has it.
  *
  * Every method rejects with `ApiError('store_unavailable')` when the store does not answer.
  */
@@ -41,8 +41,8 @@ export interface ConflictStore {
   /** In the order of their users' ids, each pair once. */
   listConflicts(page: ConflictPage): Promise<UserConflict[]>
   /**
-   * Gives one user the identities, the unionids, the externalId and, where they have none, the phone number of the other one, who
-   * is marked as being erased by that. The profile of the user who stays is kept. Null: there is no conflict between these two.
+   * Gives the user `keep` the identities, the unionids and the externalId of the user `drop`, and the phone number where `keep` has
+   * none. The profile of `keep` stays. `drop` is marked as being erased. Null: there is no conflict between these two.
    */
   mergeUsers(merge: Merge, nowMs: number, by?: Actor): Promise<MergeResult | null>
 }

@@ -18,7 +18,7 @@ export interface SqlConflicts {
   merge(merge: Merge, nowMs: number, by: Actor): Promise<MergeResult | null>
 }
 
-/** How conflicts are read, and ended by a merge, in the database. A merge is one transaction. */
+/** Conflicts in the database. A merge is one transaction. */
 export function createSqlConflicts(o: {
   db: Kysely<UsersDatabase>
   statements: Statements
@@ -72,7 +72,7 @@ export function createSqlConflicts(o: {
         if (reason) return { merged: false, reason }
         await moveAll(tx, { keep, drop })
         await movePhone(tx, { keep, drop })
-        // First, because no two may have it.
+        // First here, because an externalId is unique.
         await updateUser(tx, drop, { external_id: null, erasing_at: nowMs })
         if (dropped.external_id !== null) await updateUser(tx, keep, { external_id: dropped.external_id })
         await writeEvent(tx, { type: 'user_merged', by, userId: keep, otherUserId: drop })
@@ -105,7 +105,7 @@ export function createSqlConflicts(o: {
     for (const table of ['weapp_auth_identities', 'weapp_auth_unionids'] as const) {
       await tx.updateTable(table).set({ user_id: keep }).where('user_id', '=', drop).execute()
     }
-    // Conflicts with somebody else are those of the user who stays. The old rows go with the other user.
+    // Conflicts of the other user with a third one become those of the user who stays.
     const others = await tx
       .selectFrom('weapp_auth_conflicts')
       .selectAll()

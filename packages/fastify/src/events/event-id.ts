@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-/** RFC 9562 leaves 12 bits beside the milliseconds, which count here. */
+/** RFC 9562 leaves 12 bits beside the milliseconds. Here they count the ids of one millisecond. */
 const MAX_COUNT = 0xfff
 
 let lastMs = 0
@@ -18,13 +18,13 @@ export function createEventId(nowMs: number): string {
   return format(lastMs, count)
 }
 
-/** The same, and greater than `after`, which a process with another clock may have made. */
+/** A new id as of {@link createEventId} that is also greater than `after`, which a process with another clock may have made. */
 export function createEventIdAfter(after: string, nowMs: number): string {
   const id = createEventId(nowMs)
   return id > after ? id : format(timeOfEventId(after) + 1, 0)
 }
 
-/** The time in an id, in milliseconds since 1970. It may be a little ahead of the event's own. */
+/** The time in an id, in milliseconds since 1970. It may be a little later than the event's own `atMs`, never earlier. */
 export function timeOfEventId(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
 }

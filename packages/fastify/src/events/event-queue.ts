@@ -7,7 +7,7 @@ export interface HeldEvent extends DeliveredEvent {
   heldUntilMs: number
 }
 
-/** What names a held event. */
+/** What a caller has to know about an event that it holds. */
 export type Held = Pick<HeldEvent, 'id' | 'userId' | 'heldUntilMs'>
 
 /** An event that nobody tries to deliver any more. */
@@ -27,21 +27,21 @@ export interface QueueState {
 }
 
 /**
- * The events that have not been delivered. Each is delivered at least once, and after those of the same user that happened before
- * it. Several processes share the work: a process holds what it delivers until a time, so that what a killed one held comes back.
+ * The events that have not been delivered. Each is delivered at least once, and after the earlier events of the same user. Several
+ * processes share the work: a process holds an event until a time, so that the events of a killed process become due again.
  *
  * Every method rejects with `ApiError('store_unavailable')` when the store does not answer.
  */
 export interface EventQueue {
-  /** Takes events that are due, of each user the first one only. They are this process's until `nowMs + holdMs`. */
+  /** Takes events that are due, of each user the first one only. This process holds them until `nowMs + holdMs`. */
   take(o: { nowMs: number; holdMs: number; limit: number }): Promise<HeldEvent[]>
   /** Holds an event for longer. False: another process has taken it. */
   extend(held: Held, untilMs: number): Promise<boolean>
-  /** It was delivered. */
+  /** Says that an event was delivered. */
   settle(held: Held): Promise<void>
-  /** It was not delivered: it is due again at `atMs`, and what comes after it waits. */
+  /** Says that an event was not delivered: it is due again at `atMs`, and later events of its user wait for it. */
   retry(held: Held, atMs: number): Promise<void>
-  /** It was not delivered and is tried no more; what comes after it goes on. */
+  /** Says that an event is tried no more. Later events of its user do not wait for it any longer. */
   giveUp(held: Held, nowMs: number): Promise<void>
   /** In the order of their ids. `after`: the last id of the page before. */
   listGivenUp(page: { after: string | null; limit: number }): Promise<GivenUpEvent[]>

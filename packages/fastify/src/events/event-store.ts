@@ -20,18 +20,18 @@ export interface EventQuery {
  * Every method rejects with `ApiError('store_unavailable')` when the store does not answer.
  */
 export interface EventStore {
-  /** Writes events that belong to no change of a user. One that is there already, by its id, is not written again. */
+  /** Writes events that belong to no change of a user. An event whose id is there already is not written again. */
   append(events: readonly AuthEvent[]): Promise<void>
   /** Newest first. A page with fewer events than `limit` is the last one. */
   list(query: EventQuery): Promise<AuthEvent[]>
   /** Deletes events that are older than `beforeMs`, the oldest first, at most `limit` of them. Answers how many. */
   deleteBefore(beforeMs: number, limit: number): Promise<number>
   /**
-   * Puts a random id, which begins with `erased-`, in the place of each user whose erasure began before `beforeMs` and has ended,
-   * and of whom nothing has to be delivered any more. One call does a part of many.
+   * Replaces the ids of erased users in all events by random ids that begin with `erased-`: of users whose erasure began before
+   * `beforeMs` and has ended, and whose events were all delivered or given up. One call may do only some of the users.
    */
   forgetErased(beforeMs: number): Promise<void>
-  /** What has to be delivered; null: nobody is told of events. */
+  /** The events that have to be delivered; null: nobody is told of events. */
   queue: EventQueue | null
 }
 
@@ -42,10 +42,10 @@ export interface EventsOptions {
   /** Events that are older are deleted. Default 90. */
   days?: number
   /**
-   * Is told of each event, about 2 s after it happened: at least once, in the order of what happened to one user. What it throws
-   * or rejects with makes it be told again, after 1 s, then twice as long each time, up to half an hour; after about a day the
-   * event is given up. Events have an `id` by which a second time can be recognized. Several processes share the work. Needs a
-   * store that was made with `deliver: true`.
+   * Called with each event about 2 s after it happened: at least once, and for one user in the order of the events. When it throws
+   * or rejects, it is called again after 1 s, then after twice as long each time, up to half an hour; after about a day the event
+   * is given up. A repeated event has the same `id`. Several processes share the work. Needs a store that was made with
+   * `deliver: true`.
    */
   onEvent?: (event: DeliveredEvent) => void | Promise<void>
 }

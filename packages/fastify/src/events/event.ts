@@ -1,6 +1,6 @@
 import type { Actor } from '../actor.ts'
 
-/** What is written down about users. */
+/** The kinds of events. */
 export const EVENT_TYPES = [
   'sign_in',
   'sign_in_refused',
@@ -26,7 +26,7 @@ export const EVENT_TYPES = [
 export type EventType = (typeof EVENT_TYPES)[number]
 
 /**
- * What else an event says, by the names that `docs/events.md` lists. Never a token, an openid, a unionid, a phone number, an
+ * What else an event says, under the names that `docs/hooks.md` lists. Never a token, an openid, a unionid, a phone number, an
  * address or a value of the profile. At most 1 000 bytes as JSON.
  */
 export type EventData = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
@@ -35,7 +35,7 @@ export type EventData = Readonly<Record<string, string | number | boolean | null
 export interface NewEvent {
   type: EventType
   by: Actor
-  /** Absent or null: it is about no user, or about nobody known. */
+  /** Absent or null: the event is about no user, or about nobody whom the service knows. */
   userId?: string | null
   /** The other user of a conflict, a merge or a phone number that moved. */
   otherUserId?: string | null
@@ -49,14 +49,14 @@ export interface AuthEvent {
   atMs: number
   type: EventType
   by: Actor
-  /** Begins with `erased-` where the user was erased: a random id in place of the user's. */
+  /** The id of the user; of an erased user a random id that begins with `erased-`. Null: about no user. */
   userId: string | null
   otherUserId: string | null
   data: EventData
 }
 
-/** An event that somebody is told of. */
+/** An event as `onEvent` gets it. */
 export interface DeliveredEvent extends AuthEvent {
-  /** The host's own id for the user, also of one who is being erased or was erased since; null: there is none. */
+  /** The host's own id for the user, also when the user was erased since; null: there is none. */
   externalId: string | null
 }

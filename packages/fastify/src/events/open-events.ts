@@ -4,7 +4,7 @@ import type { EventsOptions } from './event-store.ts'
 import { createRecorder, type RecordEvent } from './recorder.ts'
 import { startUpkeep } from './upkeep.ts'
 
-/** 3 months: long enough for a complaint, and a promise in the privacy notice. */
+/** 3 months: long enough for a complaint, and what the privacy notice promises. */
 const DEFAULT_DAYS = 90
 const MAX_DAYS = 36_500
 
@@ -12,7 +12,7 @@ const MAX_DAYS = 36_500
 export interface OpenEventsOptions extends EventsOptions {
   /** Milliseconds since 1970. */
   now: () => number
-  /** The log that says when a store is away: one line a second. */
+  /** Logs that a store is away, at most once a second. */
   outageLog: OutageLog
 }
 

@@ -3,21 +3,21 @@ import type { EventQueue, HeldEvent } from './event-queue.ts'
 
 /** Looks for events that are due this often. */
 const LOOK_EVERY_MS = 1_000
-/** While the store is away. */
+/** How long after a failure to read the store is asked again. */
 const LOOK_AGAIN_MS = 5_000
 /**
- * Events that are delivered at the same time, each of another user. Few enough that sign-ins find a connection to the database also
- * while the table is locked, and each of these waits with one.
+ * Events that are delivered at the same time, each of another user. While the table is locked, each of them keeps one connection to
+ * the database waiting; with so few, sign-ins still find one.
  */
 const PARALLEL = 4
-/** What a process held that was killed is delivered by another one after this. */
+/** How long a process holds an event. When the process is killed, another one delivers the event after this time. */
 const HOLD_MS = 30_000
-/** The first retry; then twice as long each time, up to {@link MAX_RETRY_MS}. */
+/** How long after the first failure an event is tried again; then twice as long each time, up to {@link MAX_RETRY_MS}. */
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 30 * 60_000
 /** 12 tries in the first 34 minutes, then one every half an hour: about a day. */
 const MAX_ATTEMPTS = 58
-/** After so many failures in a row the other side is taken to be away: one event at a time is tried, and less and less often. */
+/** After so many failures in a row the receiver counts as away: one event at a time is tried, less and less often. */
 const FAILURES_IN_A_ROW = 5
 const MAX_PAUSE_MS = 30_000
 /** How long a stop waits for what is being delivered. */
@@ -28,7 +28,7 @@ const TELL_EVERY_MS = 1_000
 /** What {@link startOutbox} is made of. */
 export interface OutboxDeps {
   queue: EventQueue
-  /** Told of each event, at least once. What it throws, or rejects with, makes it be told again later. */
+  /** Called with each event at least once. When it throws or rejects, it is called again later. */
   onEvent: (event: DeliveredEvent) => void | Promise<void>
   /** Milliseconds since 1970. */
   now: () => number
@@ -40,13 +40,13 @@ export interface OutboxDeps {
 /**
  * Delivers events: those of one user in their order, those of several users at the same time.
  *
- * @returns what ends it; what is being delivered by then may be delivered once more, by another process
+ * @returns a function that stops the delivery; another process may deliver once more what is under way then
  */
 export function startOutbox({ queue, onEvent, now, warn, warnAway }: OutboxDeps): () => Promise<void> {
   const busy = new Set<Promise<void>>()
   let isStopped = false
   let failuresInARow = 0
-  /** Ends the pause that the loop makes; does nothing while it makes none. */
+  /** Ends the pause of the loop; does nothing while there is no pause. */
   let wake = () => {}
   let toldAtMs = Number.NEGATIVE_INFINITY
   let untold = 0
@@ -127,7 +127,7 @@ export function startOutbox({ queue, onEvent, now, warn, warnAway }: OutboxDeps)
         (isHeld) => {
           if (isHeld) held.heldUntilMs = untilMs
         },
-        // The store is away: the next time comes soon enough.
+        // The store is away. The next round comes before the hold ends.
         () => {},
       )
     }, HOLD_MS / 3).unref()
@@ -137,7 +137,7 @@ export function startOutbox({ queue, onEvent, now, warn, warnAway }: OutboxDeps)
     }
   }
 
-  /** Events fail many at a time, where the other side is away. */
+  /** One line a second, because many events fail at a time while the receiver is away. */
   function tell(fields: object, message: string): void {
     if (performance.now() < toldAtMs + TELL_EVERY_MS) {
       untold++

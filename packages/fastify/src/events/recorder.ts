@@ -3,20 +3,20 @@ import type { AuthEvent, NewEvent } from './event.ts'
 import { createEventId } from './event-id.ts'
 import type { EventStore } from './event-store.ts'
 
-/** An event is written so soon after it happened; a process that is killed loses no more than this. */
+/** How long after an event it is written. A killed process loses the events of no more than this time. */
 const WRITE_AFTER_MS = 250
 /** How long after an attempt that failed the next one is made. */
 const TRY_AGAIN_MS = 1_000
 /** Events that one call of the store writes. */
 const BATCH = 1_000
-/** About 5 MB. What comes beyond them, while the store is away, is lost and counted. */
+/** The most events that are remembered while the store is away, about 5 MB. Further ones are lost and counted. */
 const MAX_EVENTS = 10_000
 /**
- * An event that could not be written for so long is lost and counted. By then none of an erased user is left here, so that the
- * user's id is replaced in all of them: see {@link FORGET_AFTER_MS}.
+ * An event that could not be written for so long is lost and counted. This is shorter than {@link FORGET_AFTER_MS}, so no event of an
+ * erased user is written after the user's id was replaced in the events.
  */
 const MAX_AGE_MS = 45_000
-/** How long a stop waits for the last events to be written. Where the store is known to be away they are not tried again. */
+/** How long a stop waits for the last events to be written. While the store is away it does not wait. */
 const STOP_MS = 300
 /** How long after an erasure the id of its user is replaced. */
 export const FORGET_AFTER_MS = 60_000
@@ -24,10 +24,10 @@ export const FORGET_AFTER_MS = 60_000
 /** Remembers an event, to be written soon. It never throws and nobody waits for it. */
 export type RecordEvent = (event: NewEvent) => void
 
-/** Events that are written in batches, after whatever caused them was answered. */
+/** Writes events in batches, after the request that caused them was answered. */
 export interface Recorder {
   record: RecordEvent
-  /** Writes what is remembered, in one attempt of 300 ms at most. */
+  /** Tries once to write the events that are left, for 300 ms at most. */
   close(): Promise<void>
 }
 
@@ -41,11 +41,11 @@ export interface RecorderDeps {
   warnAway: (reason: string, message: string) => void
 }
 
-/** Remembers events until the store has them. A store that is away costs no more than memory for {@link MAX_EVENTS}. */
+/** Remembers events until the store has them, {@link MAX_EVENTS} of them at most. */
 export function createRecorder({ store, now, warn, warnAway }: RecorderDeps): Recorder {
   /** Oldest first. */
   let remembered: { event: AuthEvent; sinceMs: number }[] = []
-  /** Since the last line of the log about it. */
+  /** Events that were lost since the log last said so. */
   let lost = 0
   let timer: NodeJS.Timeout | undefined
   /** Null: nothing is being written. */
@@ -110,7 +110,7 @@ export function createRecorder({ store, now, warn, warnAway }: RecorderDeps): Re
       await store.append(events)
     } catch (error) {
       if (!(error instanceof ApiError) || error.code === 'store_unavailable') throw error
-      // One of them cannot be stored. That must not hold up the others.
+      // One of them cannot be stored. One at a time the others are.
       for (const event of events) {
         await store.append([event]).catch((refusal: unknown) => {
           if (!(refusal instanceof ApiError) || refusal.code === 'store_unavailable') throw refusal
@@ -127,7 +127,7 @@ export function createRecorder({ store, now, warn, warnAway }: RecorderDeps): Re
     remembered = kept
   }
 
-  /** Once for each time that the store is away. */
+  /** Logs the first failure of an outage. */
   function tell(error: unknown): void {
     if (!isAway) warnAway((error as Error).message, 'events cannot be written, trying again')
     isAway = true

@@ -2,13 +2,13 @@ import { ApiError } from '../api-error.ts'
 import type { SessionEnd } from '../sessions/sessions.ts'
 import type { NewEvent } from './event.ts'
 
-/** A user's own sign-out is an event of its own; every other end of a session says why. */
+/** The event of a session that ended: `sign_out` when the user signed out, otherwise `session_ended` with the reason. */
 export function endedSession({ userId, sessionId, reason, by, count }: SessionEnd): NewEvent {
   if (reason === 'signed_out') return { type: 'sign_out', by, userId, data: { ...(sessionId && { sessionId }) } }
   return { type: 'session_ended', by, userId, data: { reason, ...(sessionId ? { sessionId } : { count }) } }
 }
 
-/** A sign-in that failed, with the code that the phone was told. Null while a store is away, which says nothing of the user. */
+/** The event of a sign-in that failed, with the code that the phone got. Null when a store was away: that says nothing about the user. */
 export function refusedSignIn(
   error: unknown,
   o: { appid: string; userId: string | undefined; requestId: string },

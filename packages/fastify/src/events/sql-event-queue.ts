@@ -10,8 +10,8 @@ import { toEvent } from './sql-event-row.ts'
 const MAX_COUNTED = 10_000
 
 /**
- * The events of the table that have a `due_at`. It is when the next attempt is due, and as long as somebody holds the event, when
- * that ends: so whoever takes an event moves `due_at` on, and of several who do, the one who still finds the old value has it.
+ * The events of the table that have a `due_at`: the time of the next attempt or, while a process holds the event, the time when that
+ * ends. A process takes an event by moving `due_at` on. Of several that try, only the one that still finds the old value succeeds.
  */
 export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMethod): EventQueue {
   const findDue = prepareFindDue(db)
@@ -47,7 +47,7 @@ export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMet
     retry: guarded(async ({ id, userId, heldUntilMs }, atMs) => {
       const { numUpdatedRows } = await change({ id, due: heldUntilMs }).set({ due_at: atMs }).executeTakeFirst()
       if (numUpdatedRows === 0n || userId === null) return
-      // Those that wait behind it are not looked at until then.
+      // So that the later events of this user are not looked at before it is due.
       await events.set({ due_at: atMs }).where('user_id', '=', userId).where('due_at', '<', atMs).execute()
     }),
 
@@ -87,7 +87,7 @@ export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMet
       .executeTakeFirstOrThrow()
   }
 
-  /** Of a user whose row is gone: it stands in the event of the erasure. */
+  /** The externalId of a user whose row is gone. It stands in the event of the erasure. */
   async function findErasedExternalId(userId: string | null): Promise<string | null> {
     if (userId === null) return null
     const erased = db
@@ -99,7 +99,7 @@ export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMet
   }
 }
 
-/** Events that are due, and have no earlier one of the same user before them that was not delivered. */
+/** Finds events that are due, where no earlier event of the same user waits to be delivered. */
 function prepareFindDue(db: Kysely<UsersDatabase>) {
   return prepare((p: { now: number; limit: number }) =>
     db

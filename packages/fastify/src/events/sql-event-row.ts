@@ -3,7 +3,7 @@ import type { Actor } from '../actor.ts'
 import type { EventsTable } from '../users/database.ts'
 import type { AuthEvent, EventType } from './event.ts'
 
-/** A row as the event that it was made from. */
+/** Reads an event out of its row. */
 export function toEvent(row: Selectable<EventsTable>): AuthEvent {
   return {
     id: row.id,

@@ -15,7 +15,7 @@ import { toEvent } from './sql-event-row.ts'
 export interface SqlEventStoreOptions {
   /** The database of the users, see `createSqlUserStore`. */
   db: Kysely<UsersDatabase>
-  /** Whether somebody is told of each event: set it where the option `events.onEvent` is set, in every process. Default false. */
+  /** Whether events are delivered: true in every process when the option `events.onEvent` is set. Default false. */
   deliver?: boolean
   /** Milliseconds since 1970. Default `Date.now`. */
   now?: () => number
@@ -23,7 +23,7 @@ export interface SqlEventStoreOptions {
 
 /** An event of a change of a user. */
 export interface ChangeEvent extends NewEvent {
-  /** The host's own id for a user who is being erased, for those who are told of it. */
+  /** With `user_erased`: the host's own id for the user, because the row of the user is gone when the event is delivered. */
   externalId?: string | null
 }
 
@@ -35,17 +35,17 @@ export const writeNoEvent: WriteEvent = async () => {}
 
 /** Events in SQLite, PostgreSQL or MySQL. */
 export interface SqlEventStore extends EventStore {
-  /** Whoever changes a user holds that user's row, so that the ids of a user's events are in the order of the changes. */
+  /** Call it while the transaction holds the row of the user: then the ids of a user's events are in the order of the changes. */
   write: WriteEvent
 }
 
 /**
- * How long after an event it is delivered at the earliest: by then those that are written in batches have been written, and all
- * of them are delivered in the order of their time.
+ * The earliest delivery of an event. By then the earlier events that are written in batches are in the table too, so that all are
+ * delivered in the order of their time.
  */
 export const DELIVERY_DELAY_MS = 2_000
 
-/** Rows of one INSERT, so that a batch of any size is written by few statements, each of which was built once. */
+/** The sizes of an INSERT in rows. Few statements, each built once, write a batch of any size. */
 const CHUNKS = [128, 16, 1] as const
 const STORE = 'the store of events'
 const ERASED = 'erased-'
@@ -81,7 +81,7 @@ export function createSqlEventStore({ db, deliver = false, now = Date.now }: Sql
         .$if(userId !== undefined, (query) => query.where('user_id', '=', checkText(userId as string)))
         .$if(type !== undefined, (query) => query.where('type', '=', type as string))
         .$if(sinceMs !== undefined, (query) =>
-          // The time in an id may be ahead of the event's own, never behind it.
+          // The time in an id may be later than the event's own, never earlier.
           query.where('id', '>=', firstEventId(sinceMs as number)).where('at', '>=', sinceMs as number),
         )
         .$if(after !== undefined, (query) => query.where('id', '<', checkText(after as string)))
@@ -124,12 +124,12 @@ export function createSqlEventStore({ db, deliver = false, now = Date.now }: Sql
   }
 
   async function forget(userId: string): Promise<void> {
-    // One id for all of them: what happened to one user can still be told from what happened to another.
+    // One id in all events of the user, so that they can still be told from those of other users.
     const id = `${ERASED}${randomBytes(14).toString('hex')}`
     await db.transaction().execute(async (tx) => {
       const events = tx.updateTable('weapp_auth_events')
       await events.set({ other_user_id: id }).where('other_user_id', '=', userId).execute()
-      // Written by a person, and who knows what about.
+      // The reason is a text that a person wrote, and it may hold anything.
       await events.set({ data: '{}' }).where('user_id', '=', userId).where('type', '=', 'user_disabled').execute()
       await events.set({ user_id: id, external_id: null }).where('user_id', '=', userId).execute()
     })
@@ -173,7 +173,7 @@ function prepareInserts(db: Kysely<UsersDatabase>) {
   }
 }
 
-/** Takes the values of row 0 as `id0`, `at0` and so on. An event that is there already stays as it is. */
+/** An INSERT that takes the values of row 0 as `id0`, `at0` and so on. An event that is there already stays as it is. */
 function prepareInsert(db: Kysely<UsersDatabase>, size: number): Statement<Record<string, unknown>, unknown> {
   const engine = engineOf(db)
   return prepare((p: Record<string, unknown>) => {

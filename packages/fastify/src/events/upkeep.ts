@@ -2,7 +2,7 @@ import type { EventStore } from './event-store.ts'
 import { FORGET_AFTER_MS } from './recorder.ts'
 
 const EVERY_MS = 60_000
-/** Events that one statement deletes, so that it locks nothing for long. */
+/** The most events that one statement deletes, so that it locks nothing for long. */
 const STEP = 500
 /** Between two steps. */
 const PAUSE_MS = 50
@@ -22,7 +22,7 @@ export interface UpkeepDeps {
 /**
  * Deletes old events, and replaces the ids of users who were erased, once a minute. Several processes may do so at the same time.
  *
- * @returns what ends it
+ * @returns a function that stops it
  */
 export function startUpkeep({ store, days, now, warnAway }: UpkeepDeps): () => void {
   let isStopped = false

@@ -23,11 +23,11 @@ export type ImportLine = Partial<Record<ImportColumn, string>>
 export interface ImportSettings {
   /** The mini-programs of this service. An identity of any other one is refused: nobody could ever sign in with it. */
   appids: readonly string[]
-  /** Of times that are written without one, e.g. `+08:00`. */
+  /** The offset from UTC of times that name none, e.g. `+08:00`. */
   utcOffset: string
 }
 
-/** A line that was read. Null and '': the line does not say. */
+/** A line that was read. Null and '' mean that the line does not say. */
 export interface ImportedUser {
   externalId: string | null
   identity: { appid: string; openid: string } | null
@@ -38,7 +38,7 @@ export interface ImportedUser {
   createdAtMs: number | null
 }
 
-/** Why a line is not imported. Nothing of it is. */
+/** Why a line is not imported. Nothing of a refused line is imported. */
 export class RefusedLineError extends Error {
   override readonly name = 'RefusedLineError'
 }

@@ -26,13 +26,13 @@ export interface KnownUsers {
 /** A line that was read, with the digest by which its phone number is found. */
 export type DigestedUser = ImportedUser & { phoneDigest: string | null }
 
-/** What is written for some lines. Each kind is one statement, or one for each row where rows are changed. */
+/** What is written for some lines. New rows of one kind are one statement; each changed row is one of its own. */
 export interface ImportWrites {
   users: { id: string; externalId: string | null; nickname: string; avatarUrl: string; createdAtMs: number }[]
   identities: { appid: string; openid: string; userId: string; unionid: string | null }[]
   unionids: { unionid: string; userId: string }[]
   phones: { userId: string; line: DigestedUser }[]
-  /** Fields that were empty. */
+  /** Fields that were empty, with what the line says. */
   filled: { userId: string; field: 'externalId' | 'nickname' | 'avatarUrl'; value: string }[]
   /** Unionids of identities that had none. */
   learned: { appid: string; openid: string; unionid: string }[]
@@ -47,17 +47,17 @@ export function createImportWrites(): ImportWrites {
   return { users: [], identities: [], unionids: [], phones: [], filled: [], learned: [] }
 }
 
-/** By which an identity is found. */
+/** The key of an identity in {@link KnownUsers}. */
 export function identityKey({ appid, openid }: { appid: string; openid: string }): string {
   return `${appid} ${openid}`
 }
 
 /**
- * Decides what a line does. A line that is taken adds to `writes` and to `known`, so that the next line sees it; of one that is
- * refused nothing is left.
+ * Decides what a line does. What a line brings is added to `writes`, and to `known`, where the next lines find it. A refused line adds
+ * nothing.
  *
- * A phone number names a user only where nothing else in the line does: numbers change hands, and whoever has one now must not
- * get the account of whoever had it before.
+ * A phone number names a user only where nothing else in the line does. Numbers change hands: the present holder of a number must not
+ * get the account of the one before.
  */
 export function planLine(known: KnownUsers, writes: ImportWrites, line: DigestedUser, nowMs: number): ImportOutcome {
   try {
@@ -116,12 +116,12 @@ function refuseHeldPhone({ byPhoneDigest }: KnownUsers, user: KnownUser | null, 
 function addUser(writes: ImportWrites, { createdAtMs, ...line }: DigestedUser, nowMs: number): KnownUser {
   const { externalId, nickname, avatarUrl } = line
   const user = { id: randomUUID(), externalId, nickname, avatarUrl }
-  // A clock that was wrong: times in the future count as now.
+  // A time in the future comes from a clock that was wrong, and counts as now.
   writes.users.push({ ...user, createdAtMs: Math.min(createdAtMs ?? nowMs, nowMs) })
   return { ...user, isErasing: false, identities: new Map(), phoneDigest: null }
 }
 
-/** Adds to a user what the line says and the user has not; whether that was anything. */
+/** Adds to a user what the line says and the user has not yet. True when there was something to add. */
 function fill(known: KnownUsers, writes: ImportWrites, user: KnownUser, line: DigestedUser): boolean {
   const { externalId, identity, unionid, phoneDigest } = line
   const userId = user.id

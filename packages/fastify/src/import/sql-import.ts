@@ -34,8 +34,8 @@ export interface SqlImportOptions {
 /** Brings users from elsewhere into the database. */
 export interface UserImport {
   /**
-   * Imports some lines, at most {@link MAX_IMPORT_LINES}, in one transaction: all of them that can be taken, or none when it rejects.
-   * Given once more, they are `done`.
+   * Imports some lines, at most {@link MAX_IMPORT_LINES}, in one transaction. When it rejects, nothing was written. Lines that are
+   * imported a second time are `done`.
    *
    * @returns what became of each line
    * @throws ApiError `store_unavailable`
@@ -46,10 +46,10 @@ export interface UserImport {
   ): Promise<ImportOutcome[]>
 }
 
-/** More would be more values in one statement than SQLite and PostgreSQL take. */
+/** With more lines a statement would have more values than SQLite and PostgreSQL take. */
 export const MAX_IMPORT_LINES = 1_000
 
-/** A sign-in may be in the way each time. */
+/** How often a transaction is run: each time a sign-in may be in its way. */
 const TRIES = 8
 
 /** Users, identities and phone numbers, written many at a time while the service runs. */
@@ -88,7 +88,7 @@ export function createSqlImport({ db, vault }: SqlImportOptions): UserImport {
     })
   }
 
-  /** In the order in which a sign-in locks rows, so that no two wait for each other. */
+  /** Writes in the order in which a sign-in locks rows, so that the two cannot wait for each other. */
   async function writeAll(tx: Tx, writes: ImportWrites, nowMs: number): Promise<void> {
     const { avatarUrl: _, ...profile } = EMPTY_PROFILE
     await insert(
@@ -114,7 +114,7 @@ export function createSqlImport({ db, vault }: SqlImportOptions): UserImport {
       writes.identities.map(({ userId, ...identity }) => ({
         ...identity,
         user_id: userId,
-        // The first sign-in brings one.
+        // The first sign-in brings a session_key.
         session_key: '',
         session_key_fingerprint: '',
         previous_session_key: null,

@@ -3,7 +3,7 @@ import type { UsersDatabase } from '../users/database.ts'
 import { textOf } from '../users/sql-identities.ts'
 import { type DigestedUser, identityKey, type KnownUser, type KnownUsers } from './import-plan.ts'
 
-/** Everybody whom these lines name, by anything. */
+/** All users whom these lines name, by whichever column. */
 export async function findKnownUsers(db: Kysely<UsersDatabase>, lines: readonly DigestedUser[]): Promise<KnownUsers> {
   const { externalIds, unionids, digests, openids } = namesIn(lines)
   const selectIdentities = db.selectFrom('weapp_auth_identities').select(['appid', 'openid', 'unionid', 'user_id'])
@@ -51,7 +51,7 @@ export async function findKnownUsers(db: Kysely<UsersDatabase>, lines: readonly 
     if (user) user.phoneDigest = row.digest
   }
   const find = (id: string) => users.get(id) as KnownUser
-  // A user who went since the rows were read is nobody's any more.
+  // Rows of a user who was erased since they were read count for nothing.
   const there = <R extends { user_id: string }>(rows: R[]) => rows.filter((row) => users.has(row.user_id))
   return {
     byExternalId: new Map(named.map((row) => [row.external_id as string, find(row.id)])),
@@ -66,7 +66,7 @@ export async function findKnownUsers(db: Kysely<UsersDatabase>, lines: readonly 
   }
 }
 
-/** Each thing that can name a user, once. */
+/** Everything in these lines that can name a user, without repetitions. */
 function namesIn(lines: readonly DigestedUser[]) {
   const names = {
     externalIds: new Set<string>(),
@@ -86,7 +86,7 @@ function namesIn(lines: readonly DigestedUser[]) {
   return names
 }
 
-/** No question where there is nothing to ask about. */
+/** Does not ask the database when the list is empty. */
 async function inLists<R>(values: Iterable<string>, read: (values: string[]) => Promise<R[]>): Promise<R[]> {
   const list = [...values]
   return list.length === 0 ? [] : read(list)

@@ -16,7 +16,7 @@ export interface PhoneHolder {
 
 /** What a proof has changed. */
 export interface PhoneProof {
-  /** The user who had the number until now, and has none any more. Null: no other user had it. */
+  /** The user who had the number until now and has no number any more. Null: no other user had it. */
   movedFrom: PhoneHolder | null
 }
 

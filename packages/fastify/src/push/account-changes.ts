@@ -8,17 +8,17 @@ import type { IdentityStore, UserStore } from '../users/users.ts'
 /** What WeChat's account events do to users. Each method can be called again after it has failed. */
 export interface AccountChanges {
   /**
-   * The user has closed the account: the identity of this mini-program goes, with its keys and sessions, and the user as well
-   * when nothing else keeps them: another identity, or an externalId.
+   * For a user who has closed the account: removes the identity of this mini-program with its keys and sessions, and erases the user
+   * who has neither another identity nor an externalId.
    *
-   * @returns whether the user went
+   * @returns whether the user was erased
    */
   close(userId: string, identity: { appid: string; openid: string }): Promise<boolean>
-  /** The user has taken back the consent to some data, which go. */
+  /** For a user who has taken back the consent to some data: removes these data. */
   withdraw(userId: string, data: Withdrawn): Promise<void>
 }
 
-/** Which data a user has taken back. */
+/** The data whose consent a user has taken back. */
 export interface Withdrawn {
   phone: boolean
   nickname: boolean
@@ -26,8 +26,8 @@ export interface Withdrawn {
 }
 
 /**
- * Reads RevokeInfo: 8 is the phone number, 6 nickname and avatar, 19 and 20 one of them. The other numbers stand for data that
- * nobody keeps here.
+ * Reads RevokeInfo: 8 is the phone number, 6 nickname and avatar together, 19 the nickname, 20 the avatar. The other numbers stand for
+ * data that this service does not keep.
  *
  * @see https://developers.weixin.qq.com/miniprogram/dev/framework/security.html
  */
@@ -60,12 +60,12 @@ export function createAccountChanges(deps: AccountChangesDeps): AccountChanges {
 
   return {
     async close(userId, { appid, openid }) {
-      // The mark in the store comes first: an erasure that a fault cuts off is finished by itself.
+      // The user is marked first: an erasure that a fault cuts off is then finished by itself.
       if (!(await identities.beginErasureOfLast(userId, appid, now(), BY))) {
-        // Before the identity goes: when this fails, the next attempt finds the user by it.
+        // The identity goes after its sessions: when this fails, the next attempt still finds the user by the identity.
         await endSessions(userId, appid)
         await identities.unlinkIdentity(userId, { appid, openid }, BY)
-        // The others may have gone at the same time.
+        // Another message may have removed the user's other identity at the same time.
         if (!(await identities.beginErasureOfLast(userId, appid, now(), BY))) return false
       }
       await accounts.erase(userId, BY)
@@ -86,8 +86,8 @@ export function createAccountChanges(deps: AccountChangesDeps): AccountChanges {
   }
 
   /**
-   * The sessions of one mini-program. A sign-in that is under way makes none: for a minute the user cannot sign in to the
-   * others either.
+   * Ends the sessions of one mini-program. The block keeps a sign-in under way from making another one; for that minute the user cannot
+   * sign in to other mini-programs either.
    */
   async function endSessions(userId: string, appid: string): Promise<void> {
     await sessions.block(userId, `closed ${appid}`, null)

@@ -1,12 +1,12 @@
 import sax from 'sax'
 
-/** The fields of a message by name, in WeChat's spelling. What is neither text nor number has none. */
+/** The fields of a message by name, in WeChat's spelling. Only texts and numbers are fields. */
 export type Fields = ReadonlyMap<string, string>
 
 /**
  * Reads a message, whichever of the two formats WeChat was told to send.
  *
- * @returns null for what is neither
+ * @returns null for a text that is neither JSON nor XML
  */
 export function parseFields(text: string): Fields | null {
   return text.trimStart().startsWith('<') ? parseXml(text) : parseJson(text)
@@ -30,8 +30,8 @@ function parseJson(text: string): Fields | null {
 }
 
 /**
- * The children of the root that hold text alone. WeChat sends no document type, so that there is none: entities could be
- * declared in it. Those that the parser knows stand for one character each.
+ * Reads the children of the root that hold text alone. A document type is refused, because it could declare entities, and WeChat sends
+ * none. The entities that the parser knows by itself stand for one character each.
  */
 function parseXml(text: string): Fields | null {
   const fields = new Map<string, string>()

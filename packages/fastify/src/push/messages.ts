@@ -5,18 +5,18 @@ import type { PushSecrets } from './push-options.ts'
 
 /** What stands in the query of a push. */
 export interface PushQuery {
-  /** Of token, timestamp and nonce. */
+  /** SHA-1 of token, timestamp and nonce. */
   signature?: string
-  /** Of those and the encrypted text. */
+  /** SHA-1 of those three and the encrypted text. */
   msg_signature?: string
   /** Seconds since 1970. */
   timestamp?: string
   nonce?: string
 }
 
-/** A message that came from WeChat, or seems to. */
+/** A message that WeChat, or somebody who pretends to be WeChat, has sent. */
 export interface PushedMessage {
-  /** As it was written: the same in each attempt to deliver it. */
+  /** The message without its encryption. It is the same in each attempt of WeChat to deliver it. */
   text: string
   fields: Fields
   /** Whether it is proved that WeChat wrote it, a moment ago and for this mini-program. In plain mode nothing proves it. */
@@ -51,11 +51,11 @@ export function readMessage(o: {
     return { text: body, fields: envelope, isProven: false }
   }
   const encrypted = envelope.get('Encrypt')
-  // Before anything is decrypted, so that nobody learns from answers what is inside.
+  // Checked before anything is decrypted, so that no answer tells what is inside.
   if (!isDigest(query.msg_signature, [secrets.token, query.timestamp, query.nonce, encrypted])) {
     throw refused('the msg_signature is not one of this token and body')
   }
-  // Signed together with the body.
+  // The msg_signature covers the timestamp too.
   if (!(Math.abs(nowMs - Number(query.timestamp) * 1000) <= MAX_AGE_MS)) {
     throw refused('the timestamp is more than five minutes away')
   }

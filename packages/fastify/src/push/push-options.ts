@@ -1,7 +1,7 @@
 import { APPID_PATTERN } from '../defaults.ts'
 import type { IdentityStore } from '../users/users.ts'
 
-/** What is entered for a mini-program in WeChat's console, under Development Settings > Message Push. */
+/** The two secrets of a mini-program in WeChat's console, under Development Settings > Message Push. */
 export interface PushSecrets {
   /** Token: 3 to 32 letters and digits. */
   token: string

@@ -18,7 +18,7 @@ const PATH = '/wechat/push/:appid'
 const MAX_BODY_BYTES = 64 * 1024
 /** WeChat waits for five seconds, and sends a message up to three times. */
 const ANSWER_WITHIN_MS = 4_000
-/** Of an event that WeChat names. */
+/** The longest name of an event of WeChat that is written down. */
 const MAX_NAME_LENGTH = 64
 
 const short = { type: 'string', maxLength: 256 } as const
@@ -40,14 +40,14 @@ export const pushRoutes: TypedRoutes<PushRoutesOptions> = async (app, options) =
     done(null, body),
   )
   app.addHook('onRequest', async (_request, reply) => {
-    // What is answered is text, whatever was asked for.
+    // GET answers a text of the request (`echostr`): no browser may take it for a page.
     reply
       .header('cache-control', 'no-store')
       .header('x-content-type-options', 'nosniff')
       .type('text/plain; charset=utf-8')
   })
 
-  // The console asks so whether the address is really this server's, when it is entered.
+  // WeChat's console sends this when the address is entered, to see that it is really an address of this server.
   app.get(PATH, { schema: { params: Params, querystring: Query } }, async ({ params: { appid }, query }) => {
     if (!isSignedQuery(query, secretsOf(appid))) throw notSigned()
     return query.echostr ?? ''
@@ -73,7 +73,7 @@ export const pushRoutes: TypedRoutes<PushRoutesOptions> = async (app, options) =
   }
 
   async function take(appid: string, message: PushedMessage, log: FastifyBaseLogger): Promise<void> {
-    // Whoever writes a message in plain mode must not have it taken for the proven one, which would then count as handled.
+    // A forged message in plain mode must not make the proven one with the same text count as handled.
     const text = message.isProven ? message.text : `plain ${message.text}`
     const handled = await sessions.handleMessage(appid, text, () => handle(appid, message, log))
     if (!handled) log.info({ appid }, 'a push of WeChat was handled before')
@@ -91,7 +91,8 @@ export const pushRoutes: TypedRoutes<PushRoutesOptions> = async (app, options) =
       if (isClosed) isErased = await changes.close(userId, { appid, openid })
       else await changes.withdraw(userId, parseRevokeInfo(fields.get('RevokeInfo') ?? ''))
     }
-    // Last, so that a message which failed is written down once. No event names a user who was erased but that of the erasure.
+    // Written last, so that a message which failed before is written down once. A user who was erased is named by the event of the
+    // erasure alone.
     await tell({ appid, event, isProven, userId: isErased ? null : userId })
     if (!isProven) return warnOfPlainMode(appid, log)
     log.info({ appid, event, ...(userId !== null && { userId }) }, 'a push of WeChat was taken')
@@ -105,7 +106,7 @@ export const pushRoutes: TypedRoutes<PushRoutesOptions> = async (app, options) =
     await events?.append([{ ...about, id: createEventId(atMs), atMs, data: named }])
   }
 
-  /** Whoever has seen one request of WeChat could write such a message. */
+  /** In plain mode anybody who has seen one request of WeChat can forge a message. */
   function warnOfPlainMode(appid: string, log: FastifyBaseLogger): void {
     if (warned.has(appid)) return
     warned.add(appid)
@@ -116,7 +117,7 @@ export const pushRoutes: TypedRoutes<PushRoutesOptions> = async (app, options) =
   }
 }
 
-/** Another attempt of WeChat finds what this one has begun, and completes it. */
+/** Answers in time also while a store hangs. The next attempt of WeChat completes what this one has begun. */
 async function inTime(work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

@@ -49,7 +49,7 @@ function toLines({ state, about, what, fix }: Finding): string {
   return `${MARKS[state]} ${about}: ${what}\n${fix ? `    → ${fix}\n` : ''}`
 }
 
-/** Phones come through a proxy, because they speak https alone: so their addresses stand in a header. */
+/** Phones speak https alone, so they come through a proxy, and their addresses are in a header. */
 function checkProxy({ trustProxy, host }: Config, say: Say): Finding {
   const about = 'TRUST_PROXY'
   if (trustProxy.length > 0) return { state: 'good', about, what: trustProxy.join(', ') }

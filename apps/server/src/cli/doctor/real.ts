@@ -5,10 +5,10 @@ import type { Say } from '../../language.ts'
 import type { Finding } from './finding.ts'
 import { type Answered, askWechat, reasonOf } from './wechat.ts'
 
-/** Other hosts that WeChat names for its API. Whether they exchange login codes is written nowhere. */
+/** Other hosts that WeChat names for its API. No document says whether they exchange login codes. */
 const OTHER_HOSTS = ['api2', 'sh.api', 'sz.api', 'hk.api'].map((name) => `https://${name}.weixin.qq.com`)
 const CODE = /^[A-Za-z0-9_-]{1,256}$/
-/** WeChat answers it to a code that was never one: so it has looked. */
+/** The errcode for a code that was never one. A host that answers it has looked the code up. */
 const INVALID_CODE = 40029
 
 /**
@@ -68,7 +68,7 @@ export async function checkReal(
   return findings
 }
 
-/** What a code is made of, and nothing of the code itself. */
+/** Describes the length and the characters of a code without quoting it. */
 function describeCode(code: string): string {
   const kinds = { 'a-z': /[a-z]/, 'A-Z': /[A-Z]/, '0-9': /[0-9]/, _: /_/, '-': /-/ }
   const found = Object.entries(kinds).flatMap(([name, pattern]) => (pattern.test(code) ? [name] : []))
@@ -93,7 +93,7 @@ function describeExchange({ errcode, body }: Answered, say: Say): Finding {
   return { state: 'good', about, what: say(`answers with ${fields}`, `返回的字段：${fields}`) }
 }
 
-/** Which form of the session_key WeChat signs with: its documents do not say it for checksession. */
+/** Finds out which form of the session_key WeChat signs with, because its documents do not say it for checksession. */
 async function checkSignature(
   baseUrl: string,
   app: { appid: string; secret: string },

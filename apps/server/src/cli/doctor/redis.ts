@@ -75,7 +75,7 @@ async function checkMaster(redis: Redis, isGroup: boolean, say: Say): Promise<Fi
   return findings
 }
 
-/** Null: the server does not say, as many in the cloud. */
+/** Null: the server does not say, as many servers in a cloud. */
 async function replicasToWrite(redis: Redis): Promise<number | null> {
   const answer = await redis.config('GET', 'min-replicas-to-write').catch(() => null)
   return Array.isArray(answer) && answer.length === 2 ? Number(answer[1]) : null

@@ -37,7 +37,7 @@ export async function checkUsers(config: Config, say: Say): Promise<Finding[]> {
       {
         state: 'bad',
         about,
-        // Of a driver: it names the server and the user, not the password.
+        // The message of a driver names the server and the user, not the password.
         what: say(`cannot be opened: ${messageOf(error)}`, `无法打开：${messageOf(error)}`),
         fix: config.databaseUrl
           ? say(

@@ -3,7 +3,7 @@ import type { Say } from '../../language.ts'
 import type { Finding } from './finding.ts'
 
 const TIMEOUT_MS = 5_000
-/** Data that a phone encrypts carry a time, which may be five minutes ahead of ours at most. */
+/** A clock that is wrong by more is a problem: encrypted data carry WeChat's time, which may be five minutes ahead of ours at most. */
 const WORST_CLOCK_MS = 60_000
 const WRONG_CLOCK_MS = 5_000
 
@@ -15,7 +15,7 @@ export interface Answered {
   clockMs: number | null
 }
 
-/** Asks WeChat for an access_token with each secret: nothing is forced, so that no token of the service ends. */
+/** Asks WeChat for an access_token with each secret. It forces no new one, so that no token of the service ends. */
 export async function checkWechat({ apps, wechatApiBaseUrl: baseUrl }: Config, say: Say): Promise<Finding[]> {
   const findings: Finding[] = []
   let clockMs: number | null = null
@@ -62,7 +62,7 @@ export async function askWechat(
   if (typeof body !== 'object' || body === null) throw new Error('an answer that is no object')
   const { errcode = 0 } = body as { errcode?: unknown }
   const date = Date.parse(response.headers.get('date') ?? '')
-  // The header has whole seconds, cut off.
+  // The header has whole seconds, rounded down: half a second is the mean of what is missing.
   const clockMs = Number.isNaN(date) ? null : date + 500 - (sentAtMs + Date.now()) / 2
   return { errcode: Number(errcode), body: body as Record<string, unknown>, clockMs }
 }

@@ -5,18 +5,18 @@ import { CsvError, parse } from 'csv-parse'
 import { type Command, WrongUseError } from '../terminal.ts'
 import type { FileEncoding } from './file-encoding.ts'
 
-/** What a file of refused lines has besides: so it can be mended and imported as it is. */
+/** The further columns of a file of refused lines. An import ignores them, so that a mended file can be imported as it is. */
 export const REFUSED_COLUMNS = ['line', 'reason'] as const
 
-/** A line longer than this is a quote that was never closed. */
+/** A longer line counts as one whose quote was never closed. */
 const MAX_LINE_CHARACTERS = 64 * 1024
 
-/** A line of the file, with what it takes to write it again. */
+/** A line of the file, with all that is needed to write it again. */
 export interface CsvLine {
   /** Counted from 1, as editors do; the first one has the names of the columns. */
   number: number
   fields: ImportLine
-  /** Why it cannot be read at all; null: it can. */
+  /** Why the line cannot be read; null: it can be read. */
   broken: string | null
 }
 

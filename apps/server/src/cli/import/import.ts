@@ -21,8 +21,8 @@ export interface ImportOptions {
 }
 
 /**
- * Imports users from a CSV file. Stopped at any time and started again it goes through the file from the beginning, and ends as
- * if it had not been stopped: lines that were taken count as done.
+ * Imports users from a CSV file. It can be stopped at any time. A new start reads the file from its beginning, where the lines that were
+ * taken count as done, and has the same result as an import that was not stopped.
  *
  * @returns `failed` when a line was refused
  */

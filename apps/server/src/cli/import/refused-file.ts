@@ -6,7 +6,7 @@ import { type CsvLine, REFUSED_COLUMNS } from './csv-file.ts'
 
 const BYTE_ORDER_MARK = '\ufeff'
 
-/** Where lines go that are not imported, each with its number and the reason. */
+/** The file of lines that are not imported, each with its number and the reason. */
 export interface RefusedFile {
   /** How many lines it has. */
   count(): number
@@ -15,8 +15,8 @@ export interface RefusedFile {
 }
 
 /**
- * A CSV file in UTF-8 with a byte order mark, so that Excel reads it too. It is made with the first line, readable by this user
- * alone; one of an earlier run is removed.
+ * A CSV file in UTF-8 with a byte order mark, so that Excel reads it too. The first refused line makes the file, which only this user may
+ * read. The file of an earlier run is removed.
  */
 export function createRefusedFile(path: string): RefusedFile {
   rmSync(path, { force: true })
