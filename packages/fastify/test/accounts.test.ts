@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { authenticate } from '../src/index.ts'
-import { OTHER_APPID, startService } from './service.ts'
+import { USER_CHANGE_MS } from '../src/sessions/session-store.ts'
+import { APPID, OTHER_APPID, startService } from './service.ts'
 
 const UNTIL = () => new Date(Date.now() + 60_000)
 
@@ -40,6 +41,31 @@ describe('a disabled user', () => {
     await expect(app.weappAuth.linkIdentity(userId, appid, code)).rejects.toMatchObject(refused)
     const user = await app.weappAuth.createUser()
     expect(await app.weappAuth.linkIdentity(user.id, appid, code)).toMatchObject({ linked: true })
+  })
+
+  it('a user who was disabled during a sign-in that took longer than the store remembers disablings gets no session', async () => {
+    const { users, sessions, ...plain } = await startService()
+    const { userId } = await plain.signIn()
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    let isFirst = true
+    const signIn: typeof users.signIn = async (...args) => {
+      const answer = await users.signIn(...args)
+      if (isFirst) {
+        isFirst = false
+        await plain.app.weappAuth.disableUser(userId, { reason: 'x' })
+        const { disabled } = (await users.findUser(userId)) ?? {}
+        // What the store of sessions does after a while.
+        await sessions.unblock(userId, String(disabled?.atMs))
+        vi.advanceTimersByTime(USER_CHANGE_MS)
+      }
+      return answer
+    }
+    const slow = await startService({ users: { ...users, signIn }, sessions, wechatApiBaseUrl: plain.wechatBaseUrl })
+    const { code } = plain.world.login('alice', APPID)
+    const answer = await slow.app.inject({ method: 'POST', url: '/v1/sessions', payload: { appid: APPID, code } })
+    expect(answer.json()).toMatchObject({ status: 403, code: 'user_disabled' })
+    expect(await plain.app.weappAuth.list(userId)).toEqual([])
   })
 
   it('disabling a user needs a date that is one, and a reason that fits', async () => {

@@ -8,6 +8,7 @@ import { userStoreCases } from '../src/testing/index.ts'
 import { startService } from './service.ts'
 
 const url = inject('mysqlUrl')
+const SOURCE = readFileSync(new URL('../examples/own-users.ts', import.meta.url), 'utf8')
 const SCHEMA = readFileSync(new URL('../examples/own-users.sql', import.meta.url), 'utf8')
 
 /** The store of the example in a database of its own. */
@@ -63,4 +64,9 @@ describe.skipIf(url === null)('the example own-users, on a table with integer id
       await expect(call()).rejects.toMatchObject({ code: 'store_unavailable' })
     }
   })
+})
+
+it('the example own-users has at most 150 lines of code, as the README says', () => {
+  const code = SOURCE.split('\n').filter((line) => !/^\s*($|\/\/|\/\*\*)/.test(line))
+  expect(code.length).toBeLessThanOrEqual(150)
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import type { Kysely } from 'kysely'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Kysely, KyselyPlugin } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import {
   createSessionKeyVault,
   createSqlImport,
@@ -229,6 +229,29 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
     const owners = await db.selectFrom('weapp_auth_users').select('external_id').execute()
     expect(owners.filter((row) => row.external_id !== null).length).toBeGreaterThanOrEqual(29)
     expect(owners.length).toBe(31)
+  })
+})
+
+// Elsewhere nothing of another transaction is seen between two reads of one.
+describe.each(ENGINES.filter(([engine]) => engine === 'PostgreSQL'))('an import into %s', (_engine, openDatabase) => {
+  it('a line about a user who is erased while the line is looked up makes a new user, who has all of it', async () => {
+    const { db, close } = await openDatabase()
+    onTestFinished(close)
+    const { take, users, signIn } = open(db)
+    const line = { external_id: '17', unionid: 'uAlice' }
+    await signIn('oAlice', 'uAlice')
+    const { id = '' } = (await users.findUserByIdentity(APPID, 'oAlice')) ?? {}
+    const erasing: KyselyPlugin = {
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        const isOfUnionids = result.rows.some((row) => 'unionid' in row && !('appid' in row))
+        if (isOfUnionids && (await users.beginErasure(id, 1))) await users.eraseUser(id)
+        return result
+      },
+    }
+    expect(await open(db.withPlugin(erasing)).take([line])).toEqual(['made'])
+    expect(await users.findUser(id)).toBeNull()
+    expect(await take([line])).toEqual(['done'])
   })
 })
 

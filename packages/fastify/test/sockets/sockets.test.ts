@@ -245,6 +245,24 @@ describe('a guarded socket closes with 4401', () => {
   })
 })
 
+it('a socket that was closed before guardSocket ran is not watched', async () => {
+  let release = () => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const { connect, signIn, sessions, guarded } = await startLive({ beforeGuard: () => held })
+  const socket = await connect((await signIn()).headers)
+  socket.socket.terminate()
+  await socket.closed
+  const find = vi.spyOn(sessions, 'find')
+  // The service hears of it a moment later.
+  await sleep(100)
+  release()
+  await expect.poll(() => guarded.length).toBe(1)
+  expect(guarded[0]?.readyState).toBe(socket.socket.CLOSED)
+  expect(find).not.toHaveBeenCalled()
+})
+
 describe('a ping', () => {
   it('a ping that is answered counts as use of the session', async () => {
     const { app, connect, signIn, advance } = await startLive({ sockets: { pingIntervalMs: 50 } })
