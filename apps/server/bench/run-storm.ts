@@ -44,7 +44,10 @@ for (const fault of findFaults(storm)) {
 
 function toTable(machine: string, storm: Storm): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
-  const failures = Object.entries(storm.failures).map(([code, count]) => `${count} ${code}`)
+  const counts = (byCode: Record<string, number>) =>
+    Object.entries(byCode)
+      .map(([code, count]) => `${count} ${code}`)
+      .join(', ') || 'none'
   const { foreign } = storm
   const msOfQuestion = (foreign.cpuSeconds * 1000) / foreign.questions
   const polled = [
@@ -62,14 +65,17 @@ function toTable(machine: string, storm: Storm): string {
     ['phones', storm.phones.toLocaleString('en')],
     ['each sends a request every', seconds(storm.periodMs)],
     ['requests after Redis was emptied', storm.requests.toLocaleString('en')],
-    ['of these failed', failures.join(', ') || 'none'],
+    ['of these failed', counts(storm.failures)],
     ['of these never ended', String(storm.pending)],
+    ['answers 429 and 5xx of the service', counts(storm.refused)],
+    ['`Retry-After` of these, in all', seconds(storm.retryAfterSeconds * 1000)],
     ['exchanges with WeChat', storm.exchanges.toLocaleString('en')],
     ['exchanges of one user at most', String(storm.exchangesOfOneUser)],
     ['a phone is back after its first request, p50', seconds(storm.backP50Ms)],
     ['a phone is back after its first request, p99', seconds(storm.backP99Ms)],
     ['every phone is back after', seconds(storm.normalAfterMs)],
-    ...Object.entries(storm.cpuSeconds).map(([name, taken]) => [`CPU of ${CPU_OF[name]}`, seconds(taken * 1000)]),
+    ...Object.entries(storm.cpuSeconds).map(([name, taken]) => [`CPU of ${CPU_OF[name]}`, cpuOf(storm, taken)]),
+    ['two cores that do nothing but serve need at least', seconds(serveMs(storm))],
   ]
   const table = (title: string, lines: string[][]) => [
     `| ${title} | |`,
@@ -78,4 +84,13 @@ function toTable(machine: string, storm: Storm): string {
   ]
   const parts = [...table("a gateway's 401, polled", polled), '', ...table('everybody signs in again', rows)]
   return `${[machine, '', ...parts].join('\n')}\n`
+}
+
+function cpuOf({ phones }: Storm, seconds: number): string {
+  return `${seconds.toFixed(1)} s, ${((seconds * 1000) / phones).toFixed(2)} ms a phone`
+}
+
+/** The service has one core at most, and shares the other with the two stores. */
+function serveMs({ cpuSeconds: { service, redis, postgres } }: Storm): number {
+  return 1000 * Math.max(service, (service + redis + postgres) / 2)
 }

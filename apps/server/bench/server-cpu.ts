@@ -1,40 +1,66 @@
 // What a server that runs beside the service takes of a core, as Linux counts it.
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** CPU time by thread, in nanoseconds: of a server's process and of those it has started. */
+/**
+ * CPU time in nanoseconds: of each thread of a server's process and of those it has started, and in one sum of those that have
+ * ended.
+ */
 export type ServerCpu = ReadonlyMap<string, number>
 
 /** Null where Linux does not say it. */
 export function readServerCpu(pid: number): ServerCpu | null {
   try {
     const family = readdirSync('/proc').filter((name) => name === String(pid) || parentOf(name) === pid)
-    return new Map(family.flatMap(readThreads))
+    return new Map([...family.flatMap(readThreads), [ENDED, readEnded(pid)]])
   } catch {
     return null
   }
 }
 
-/** What the server has taken between the two; a connection of PostgreSQL is a process that may have come meanwhile. */
+/** What the server has taken between the two; a connection of PostgreSQL is a process that may have come or gone meanwhile. */
 export function cpuSecondsBetween(before: ServerCpu | null, after: ServerCpu | null): number {
   if (!before || !after) return Number.NaN
   let nanoseconds = 0
   for (const [thread, taken] of after) nanoseconds += taken - (before.get(thread) ?? 0)
+  // The sum of the ended ones holds all of their time, also what was counted before.
+  for (const [thread, taken] of before) if (isProcess(thread) && !after.has(thread)) nanoseconds -= taken
   return nanoseconds / 1e9
 }
 
-/** The fourth field of `stat`; the second is a name in brackets, which may hold anything. */
+const ENDED = 'ended'
+const NANOSECONDS_OF_A_TICK = 1e7
+
 function parentOf(pid: string): number | null {
-  if (!/^\d+$/.test(pid)) return null
+  return /^\d+$/.test(pid) ? Number(readFields(pid)?.[PARENT] ?? Number.NaN) : null
+}
+
+/** The time of those processes it has started which have ended, in hundredths of a second. */
+function readEnded(pid: number): number {
+  const fields = readFields(String(pid))
+  return NANOSECONDS_OF_A_TICK * (Number(fields?.[ENDED_USER] ?? 0) + Number(fields?.[ENDED_SYSTEM] ?? 0))
+}
+
+/** The places of `ppid`, `cutime` and `cstime` in what {@link readFields} answers. */
+const [PARENT, ENDED_USER, ENDED_SYSTEM] = [1, 13, 14]
+
+/** The fields of `stat` from the third on; the second is a name in brackets, which may hold anything. */
+function readFields(pid: string): string[] | null {
   const stat = readUnlessGone(`/proc/${pid}/stat`)
-  return stat === null ? null : Number(stat.slice(stat.lastIndexOf(')')).split(' ')[2])
+  return stat === null ? null : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 /** The first field of `schedstat` is the time on a core, exact where `stat` counts in hundredths of a second. */
 function readThreads(pid: string): [string, number][] {
   return readdirSync(`/proc/${pid}/task`).flatMap((tid) => {
     const schedstat = readUnlessGone(`/proc/${pid}/task/${tid}/schedstat`)
-    return schedstat === null ? [] : [[tid, Number(schedstat.split(' ')[0])] as [string, number]]
+    return schedstat === null ? [] : [[`${pid}/${tid}`, Number(schedstat.split(' ')[0])] as [string, number]]
   })
+}
+
+/** The first thread of a process has its number. */
+function isProcess(thread: string): boolean {
+  const [pid, tid] = thread.split('/')
+  return pid === tid
 }
 
 function readUnlessGone(path: string): string | null {
