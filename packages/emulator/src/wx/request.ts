@@ -67,6 +67,8 @@ export interface RequestDeps {
 /** @see https://developers.weixin.qq.com/miniprogram/dev/framework/ability/network.html */
 const CONCURRENT_REQUESTS = 10
 const MAX_TIMEOUT_MS = 60_000
+/** Why the signal of a call that has ended is aborted; one for all, because making one costs more than the rest of the end. */
+const OVER = new Error('the call has ended')
 
 /** One API of this family: what it makes of its options, and of the answer. */
 interface Call<Options, Result extends object> {
@@ -104,7 +106,7 @@ export function createRequestApi({ context, files, send, resolve, version, bodie
       if (finished) return
       finished = true
       unfinished.delete(fail)
-      ending.abort()
+      ending.abort(OVER)
       record(`wx.${api}`, { ...begun, ...describe(outgoing, outcome) })
       comeBack(() => conclude(thread, options, outcome))
     }
