@@ -1,9 +1,9 @@
-import { hash, randomUUID } from 'node:crypto'
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import type { Actor } from '../actor.ts'
 import { ApiError, type LogFields } from '../api-error.ts'
 import { toStoredDevice } from './device.ts'
 import { type SessionRecord, type SessionStore, type Tombstone, USER_CHANGE_MS } from './session-store.ts'
+import { type ClaimedCode, createSingleUse, type SingleUse } from './single-use.ts'
 import { createToken, parseToken, type SessionRef } from './token.ts'
 
 /** A live session. */
@@ -24,13 +24,6 @@ export interface IssuedSession {
 /** The user was blocked, or given another externalId, since the caller read the user: read again. */
 export class UserChangedError extends Error {
   override readonly name = 'UserChangedError'
-}
-
-/** A login code that this process alone may exchange, as {@link Sessions.spendCode} hands it out. */
-export interface ClaimedCode {
-  digest: string
-  /** Whether a session was made with the code, which settled it. */
-  isSettled: boolean
 }
 
 /** What a new session needs besides its user. */
@@ -80,8 +73,8 @@ export interface SessionsOptions {
   now: () => number
 }
 
-/** The sessions of all users: tokens, lifetimes and the limit. The records are in a {@link SessionStore}. */
-export interface Sessions {
+/** The sessions of all users: tokens, lifetimes, the limit, and login codes. The records are in a {@link SessionStore}. */
+export interface Sessions extends SingleUse {
   /**
    * Starts a session.
    *
@@ -128,22 +121,6 @@ export interface Sessions {
   unblock(userId: string, blockId: string): Promise<void>
   /** Writes the host's own id for this user, or none, into all live sessions. */
   setExternalId(userId: string, externalId: string | null): Promise<void>
-  /**
-   * Runs `exchange` unless the code was seen before, here or in another process. Where it goes on to a session, it hands the
-   * claimed code to `issue`.
-   *
-   * @throws ApiError `login_in_progress`, `code_used`, `store_unavailable`, or what `exchange` throws
-   */
-  spendCode<T>(appid: string, code: string, exchange: (claimed: ClaimedCode) => Promise<T>): Promise<T>
-  /**
-   * Runs `handle` unless this message of WeChat's push was handled before, here or in another process. When it rejects the
-   * message counts as not handled.
-   *
-   * @param message the whole text
-   * @returns whether it ran
-   * @throws ApiError `store_unavailable`, also while another process handles the same message; and what `handle` throws
-   */
-  handleMessage(appid: string, message: string, handle: () => Promise<void>): Promise<boolean>
 }
 
 /** Sessions over a store. */
@@ -223,46 +200,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
     setExternalId: (userId, externalId) => store.setExternalId(userId, externalId, changeLifetime()),
 
-    async spendCode(appid, code, exchange) {
-      const digest = hash('sha256', JSON.stringify([appid, code]), 'base64url')
-      const claim = await store.claimCode(digest, now())
-      if (claim === 'in_progress') {
-        throw new ApiError('login_in_progress', 'the code is being exchanged', {
-          detail: 'this code is being exchanged by another request',
-        })
-      }
-      if (claim === 'used') {
-        throw new ApiError('code_used', 'the code was seen before', {
-          detail: 'this code was used before: call wx.login for a new one',
-        })
-      }
-      const claimed: ClaimedCode = { digest, isSettled: false }
-      try {
-        return await exchange(claimed)
-      } finally {
-        // A claim that stays unsettled turns into a used one by itself, so this may fail.
-        if (!claimed.isSettled) await store.settleCode(digest).catch(() => {})
-      }
-    },
-
-    async handleMessage(appid, message, handle) {
-      const digest = hash('sha256', JSON.stringify([appid, message]), 'base64url')
-      const claimant = randomUUID()
-      const claim = await store.claimMessage(digest, claimant, now())
-      if (claim === 'used') return false
-      if (claim === 'in_progress') {
-        throw new ApiError('store_unavailable', 'another request handles the same message', { retryAfterSeconds: 5 })
-      }
-      try {
-        await handle()
-        await store.settleMessage(digest, now())
-      } catch (error) {
-        // A claim that stays ends by itself, so this may fail.
-        await store.releaseMessage(digest, claimant).catch(() => {})
-        throw error
-      }
-      return true
-    },
+    ...createSingleUse({ store, now }),
   }
 
   async function use(ref: SessionRef): Promise<Session> {

@@ -37,7 +37,7 @@ export const SOURCES = {
   guard: { file: `${SERVICE}/http/plugins/authenticate.ts`, find: 'export function getSession' },
   issue: { file: `${SERVICE}/sessions/sessions.ts`, find: 'async issue(' },
   get: { file: `${SERVICE}/sessions/sessions.ts`, find: 'get: async (token)' },
-  spend: { file: `${SERVICE}/sessions/sessions.ts`, find: 'async spendCode(' },
+  spend: { file: `${SERVICE}/sessions/single-use.ts`, find: 'async spendCode(' },
   vault: { file: `${SERVICE}/users/session-key-vault.ts`, find: 'export function createSessionKeyVault' },
   users: { file: `${SERVICE}/users/users.ts`, find: 'export interface UserStore' },
   outage: { file: `${SERVICE}/store-failure.ts`, find: 'export' },
