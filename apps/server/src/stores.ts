@@ -33,10 +33,10 @@ import type { Config } from './config.ts'
 import { prepareDataDir } from './data-dir.ts'
 import { createReplaceableVault } from './key-ring.ts'
 import type { TakeSecrets } from './reload.ts'
+import { limitEventStore, limitPhoneStore, limitUserStore, type SqlUsers } from './sql-deadlines.ts'
 import type { SqlServer } from './sql-server.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
 import { openUserDatabase, type UserDatabase } from './user-database.ts'
-import { limitEventStore, limitPhoneStore, limitUserStore, type SqlUsers } from './user-deadline.ts'
 
 /**
  * How long the start waits for the servers. Those that are up answer in this time, so that the first request finds them ready.

@@ -8,7 +8,7 @@ import {
   openSqliteUsers,
 } from '@weapp-auth/fastify'
 import { describe, expect, test } from 'vitest'
-import { limitEventStore, limitPhoneStore, limitUserStore } from '../src/user-deadline.ts'
+import { limitEventStore, limitPhoneStore, limitUserStore } from '../src/sql-deadlines.ts'
 
 type Method = () => Promise<unknown>
 type Limit = (store: never, database: Parameters<typeof limitUserStore>[1]) => object | null

@@ -10,9 +10,9 @@ import {
 } from '@weapp-auth/fastify'
 import type { UserDatabase } from './user-database.ts'
 
-/** With it no request takes longer than a second when the database is gone without a word. */
+/** Short enough that no request takes longer than a second when the database is gone without a word. */
 const DEADLINE_MS = 600
-/** A write that takes longer than this asks whether the database is there at all. */
+/** After this time a write asks whether the database is there at all. */
 const PATIENCE_MS = 100
 
 /** What `createSqlUserStore` makes. */
@@ -28,17 +28,17 @@ type LimitName = 'unlessLate' | 'unlessGone'
 /** A limit for each method of a store. */
 type Limits<Store> = Record<keyof Store, LimitName>
 
-/** Gives up on users in a database that does not answer. */
+/** The same users; a call is given up when the database does not answer. */
 export function limitUserStore(users: SqlUsers, database: Limited): SqlUsers {
   return limitStore(users, USER_LIMITS, database)
 }
 
-/** The same for phone numbers, which stand in the same database. */
+/** The same for phone numbers, which are in the same database. */
 export function limitPhoneStore(phones: PhoneStore, database: Limited): PhoneStore {
   return limitStore(phones, PHONE_LIMITS, database)
 }
 
-/** The same for events. Nobody waits for those that are written after an answer, so they may wait for a lock. */
+/** The same for events. Those that are written after an answer may wait for a lock, because nobody waits for them. */
 export function limitEventStore(events: EventStore, database: Limited): EventStore {
   const { queue, ...store } = events
   return {
