@@ -12,8 +12,8 @@ interface Question {
   sentences: readonly string[]
   /** The text of the button that does it. */
   action: string
-  /** Whether a reason and a time may be given, and whether there must be a reason. */
-  reason?: boolean
+  /** Whether a reason must be given, beside which a time may be. */
+  needsReason?: boolean
   /** Does it. An error is shown, and the question stays open. */
   run(answer: { reason: string; until: string }): Promise<void>
 }
@@ -22,7 +22,7 @@ const question = signal<Question | null>(null)
 const busy = signal(false)
 const problem = signal<ApiProblem | null>(null)
 
-/** Asks before it does something. */
+/** Opens a question. What it asks about is done only after the answer. */
 export function ask(next: Question): void {
   problem.value = null
   question.value = next
@@ -66,7 +66,7 @@ export function Dialog() {
           {open.sentences.map((sentence) => (
             <p key={sentence}>{sentence}</p>
           ))}
-          {open.reason && (
+          {open.needsReason && (
             <>
               <label>
                 {say(TEXTS.reason)}

@@ -44,7 +44,7 @@ function Who({ user, sessions, onChange }: { user: User; sessions: Loaded<Sessio
       title: say(TEXTS.disableQuestion),
       sentences: [say(TEXTS.disableSentence, { n })],
       action: say(TEXTS.disable),
-      reason: true,
+      needsReason: true,
       run: async ({ reason, until }) => {
         await call('PUT', userPath(id, '/disabled'), { reason, ...(until !== '' && { until }) })
         await onChange()
