@@ -48,7 +48,7 @@ const accessToken = async () => String((await askToken()).access_token)
 const sign = (key: string | Buffer) => createHmac('sha256', key).update('').digest('hex')
 
 describe('user data', () => {
-  test('is anonymous, signed, and encrypted with the key the service was given', () => {
+  test('user data is anonymous, signed, and encrypted with the key that the service was given', () => {
     const { openid, unionid, session_key } = exchange()
     const info = world.userInfo('alice', APPID)
     expect(createHash('sha1').update(`${info.rawData}${session_key}`).digest('hex')).toBe(info.signature)
@@ -62,7 +62,7 @@ describe('user data', () => {
     })
   })
 
-  test('of another kind is encrypted the same way, without an openId', () => {
+  test('data of another kind is encrypted as user data is, without an openId', () => {
     const { session_key } = exchange()
     expect(decrypt(world.encrypt('alice', APPID, { steps: 5 }), session_key)).toEqual({
       steps: 5,
@@ -70,7 +70,7 @@ describe('user data', () => {
     })
   })
 
-  test('reaches the app in both styles, encrypted where it is asked for', async () => {
+  test('user data reaches the app in both styles, encrypted where it is asked for', async () => {
     const { wx } = createManualPhone()
     const profile = await wx.getUserProfile({ desc: 'to greet you' })
     expect(profile).toEqual({
@@ -87,7 +87,7 @@ describe('user data', () => {
 })
 
 describe('POST /cgi-bin/stable_token', () => {
-  test('answers the same token until five minutes before its end', async () => {
+  test('stable_token answers the same token until five minutes before its end', async () => {
     const first = await askToken()
     expect(first).toEqual({ access_token: expect.any(String), expires_in: 7_200, errcode: 0, errmsg: '' })
     world.clock.advance(6_000_000)
@@ -117,7 +117,7 @@ describe('POST /cgi-bin/stable_token', () => {
 })
 
 describe('GET /wxa/checksession', () => {
-  test('knows the key of the user alone, whichever way the HMAC took it', async () => {
+  test('checksession knows the key of the user alone, whichever way the HMAC took it', async () => {
     const { openid, session_key } = exchange()
     const access_token = await accessToken()
     const check = (params: Record<string, string>) =>
@@ -137,7 +137,7 @@ describe('GET /wxa/checksession', () => {
 })
 
 describe('GET /wxa/resetusersessionkey', () => {
-  test('hands out a new key, which ends when the old one would have', async () => {
+  test('resetusersessionkey hands out a new key, which ends when the old one would have', async () => {
     const { openid, session_key } = exchange()
     const params = { openid, access_token: await accessToken(), sig_method: 'hmac_sha256' }
     const reset = await ask('/wxa/resetusersessionkey', { ...params, signature: sign(session_key) })

@@ -95,7 +95,7 @@ describe('weapp-emulator run', () => {
     )
   })
 
-  test('signs in and tells both sides, by time', async () => {
+  test('run signs in and tells both sides, by time', async () => {
     const { url } = await startService()
     const { exitCode, report } = await run('run', SIGN_IN, '--service', url, '--user', 'bob')
     expect(report()).toMatchObject({
@@ -113,14 +113,14 @@ describe('weapp-emulator run', () => {
     expect(ledger.find(({ event }) => event === 'jscode2session')).toMatchObject({ code, errcode: 0 })
   })
 
-  test('takes only the entries of this run', async () => {
+  test('a run reports the entries of this run only', async () => {
     const { url } = await startService()
     await run('run', SIGN_IN, '--service', url)
     const { report } = await run('run', SIGN_IN, '--service', url)
     expect(report().ledger.filter(({ event }) => event === 'code.issued')).toHaveLength(1)
   })
 
-  test('as a program it prints nothing but JSON on stdout and ends by itself', async () => {
+  test('run as a program prints nothing but JSON on stdout and ends by itself', async () => {
     const { url } = await startService()
     const args = ['run', SIGN_IN, '--service', url]
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [CLI, ...args], { timeout: 30_000 })
@@ -334,7 +334,7 @@ describe('what an app may reach', () => {
     expect(() => dns(new URL(url))).toThrow('ERR_INTERNET_DISCONNECTED')
   })
 
-  test('what is not allowed is never asked, and the ledger has the call', async () => {
+  test('an origin that is not allowed is never asked, and the ledger has the call', async () => {
     const { url } = await startService()
     let asked = 0
     const stranger = createServer((_request, response) => {
@@ -362,7 +362,7 @@ describe('what an app may reach', () => {
 })
 
 describe('the process the app runs in', () => {
-  test('reads the folder, and no file, process or variable besides', async () => {
+  test('the process an app runs in reads the folder, and no file, process or variable besides', async () => {
     const outside = mkdtempSync(join(tmpdir(), 'weapp-emulator-outside-'))
     cleanups.push(() => rmSync(outside, { recursive: true }))
     writeFileSync(join(outside, 'secret.js'), 'module.exports = "secret"')

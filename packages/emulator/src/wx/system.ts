@@ -1,9 +1,8 @@
 import { type Callbacks, callEitherStyle } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import { latinOf } from './latin.ts'
+import { BASE_LIBRARY } from './typed-names.ts'
 
-/** The base library this device says it has; what `wx` lacks here is `undefined`, as on an older one. */
-const SDK_VERSION = '3.8.10'
 const RELEASE_VERSION = '1.0.0'
 
 /** The version in the Referer of a request: 0 stands for trial and develop versions. */
@@ -14,7 +13,7 @@ export function refererVersion({ envVersion }: Pick<DeviceContext, 'envVersion'>
 export function createSystemApi({ appid, envVersion, thread }: DeviceContext) {
   const deviceInfo = { brand: 'Emulator', model: 'Emulator Phone', system: 'Android 14', platform: 'android' }
   const appBaseInfo = {
-    SDKVersion: SDK_VERSION,
+    SDKVersion: BASE_LIBRARY,
     version: '8.0.58',
     language: 'zh_CN',
     enableDebug: false,

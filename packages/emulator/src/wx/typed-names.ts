@@ -1,3 +1,6 @@
+/** The base library that the official typings 5.2.3 describe: what a device says it has. */
+export const BASE_LIBRARY = '3.17.0'
+
 /**
  * Every function of `wx` that the official typings 5.2.3 know, by what it is like: it takes callbacks, it takes a
  * listener, it answers with an object, or with a value at once. `npm test -- typed-names -- -u` writes this file.

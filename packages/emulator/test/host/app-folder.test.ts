@@ -74,13 +74,13 @@ describe('npm packages that were not built into miniprogram_npm', () => {
     'pages/home/home.wxml': '<buy class="buy"/>',
   }
 
-  test('one made for mini-programs appears as its folder', async () => {
+  test('an npm package made for mini-programs appears as its folder', async () => {
     const app = await launchSmallApp(kit)
     expect(errorsOf(app)).toEqual([])
     expect(app.text('.buy >>> .label')).toBe('Buy')
   })
 
-  test('one that brings packages of its own finds them', async () => {
+  test('an npm package that brings packages of its own finds them', async () => {
     const app = await launchSmallApp({
       ...kit,
       'node_modules/kit/mini/label.js': "module.exports = { label: require('words').buy }",
@@ -89,7 +89,7 @@ describe('npm packages that were not built into miniprogram_npm', () => {
     expect(app.text('.buy >>> .label')).toBe('Buy it')
   })
 
-  test('without the field the folder miniprogram_dist counts', async () => {
+  test('an npm package without the field "miniprogram" is its folder miniprogram_dist', async () => {
     const moved = Object.fromEntries(
       Object.entries(kit).map(([path, content]) => [path.replace('/mini/', '/miniprogram_dist/'), content]),
     )
@@ -101,7 +101,7 @@ describe('npm packages that were not built into miniprogram_npm', () => {
     expect(app.text('.buy >>> .label')).toBe('Buy')
   })
 
-  test('of any other package only its entry can be required, and the packages it requires itself', async () => {
+  test('of any other npm package only its entry can be required, and the packages that it requires itself', async () => {
     const app = await launchSmallApp({
       'node_modules/tools/package.json': { name: 'tools', main: 'lib/main.js' },
       'node_modules/tools/lib/main.js': "module.exports = require('./own') + require('@scope/more')",
@@ -116,7 +116,7 @@ describe('npm packages that were not built into miniprogram_npm', () => {
     expect(app.page().data).toMatchObject({ sum: 3, inner: expect.stringContaining('is not defined') })
   })
 
-  test('the project says where they are: packNpmManually', async () => {
+  test('packNpmManually of the project says where its npm packages are', async () => {
     const app = await launchSmallApp({
       'project.config.json': {
         miniprogramRoot: 'mini/',
@@ -155,7 +155,7 @@ describe('npm packages that were not built into miniprogram_npm', () => {
     expect([app.text('.dialog >>> .in'), app.warnings]).toEqual(['dialog', []])
   })
 
-  test('miniprogram_npm wins', async () => {
+  test('a package in miniprogram_npm wins over the one in node_modules', async () => {
     const app = await launchSmallApp({
       'node_modules/tools/package.json': { name: 'tools' },
       'node_modules/tools/index.js': "module.exports = 'node_modules'",

@@ -35,7 +35,7 @@ describe('properties', () => {
     'constructor',
     'properties',
     'data',
-  ])('one may be called "%s"', async (name) => {
+  ])('a property may be called "%s"', async (name) => {
     const app = await withComponent(`<it class="it" ${name}="given"/><view class="after">after</view>`, {
       js: `Component({ properties: { ${name}: { type: String, value: 'default' } } })`,
       wxml: `<view class="inner">{{${name}}}</view>`,
@@ -86,7 +86,7 @@ describe('generics', () => {
     'rows/fancy.wxml': '<{{value}}>',
   }
 
-  test('the user of the component gives them', async () => {
+  test('the user of a component gives its generics', async () => {
     const app = await withComponent(
       '<it class="it" generic:row="fancy" items="{{list}}"/>',
       { ...generic, json: { componentGenerics: { row: true } } },
@@ -100,7 +100,7 @@ describe('generics', () => {
     expect(app.text('.it >>> .inner')).toBe('(a)(b)')
   })
 
-  test('or `default` does', async () => {
+  test('`default` stands in for a generic that the user of the component does not give', async () => {
     const app = await withComponent(
       '<it class="it" items="{{list}}"/>',
       { ...generic, json: { componentGenerics: { row: { default: '../rows/plain' } } } },
@@ -112,7 +112,7 @@ describe('generics', () => {
 })
 
 describe('slots', () => {
-  test('one with fallback content shows what it is given, and stops nothing', async () => {
+  test('a slot with fallback content shows what it is given, and stops nothing', async () => {
     const app = await withComponent('<it class="it">given</it>', {
       js: 'Component({})',
       wxml: '<view class="inner"><slot><view>fallback</view></slot></view><view class="after">after</view>',
@@ -122,7 +122,7 @@ describe('slots', () => {
     expect(errorsOf(app)).toEqual([])
   })
 
-  test('several, by name', async () => {
+  test('several slots of one component are told apart by their names', async () => {
     const app = await withComponent('<it class="it"><view slot="b">B</view><view slot="a">A</view></it>', {
       js: 'Component({ options: { multipleSlots: true } })',
       wxml: '<view class="inner"><slot name="a"/>-<slot name="b"/></view>',
@@ -156,9 +156,18 @@ describe('the built-in behaviors', () => {
 
 describe('a form and the components in it', () => {
   test.each<[string, object]>([
-    ['sees what they let it see', { fields: 'in', button: 'in', submitted: { own: 'a', inner: 'b' } }],
-    ['sees no field without wx://form-field-group', { fields: '', button: 'in', submitted: { own: 'a' } }],
-    ['sees no button without wx://form-field-button', { fields: 'in', button: '', submitted: undefined }],
+    [
+      'a form sees what the components in it let it see',
+      { fields: 'in', button: 'in', submitted: { own: 'a', inner: 'b' } },
+    ],
+    [
+      'a form sees no field in a component without wx://form-field-group',
+      { fields: '', button: 'in', submitted: { own: 'a' } },
+    ],
+    [
+      'a form sees no button in a component without wx://form-field-button',
+      { fields: 'in', button: '', submitted: undefined },
+    ],
   ])('%s', async (_what, { fields, button, submitted }: { fields?: string; button?: string; submitted?: object }) => {
     const behaviors = (name: string, has?: string) => `Component({ behaviors: [${has ? `'wx://${name}'` : ''}] })`
     const app = await launchSmallApp({
@@ -267,7 +276,7 @@ describe('components and each other', () => {
 })
 
 describe('what shows in the tree', () => {
-  test('external classes', async () => {
+  test('an external class of the component gets the classes that its user names', async () => {
     const app = await withComponent('<it class="it" my-class="red"/>', {
       js: "Component({ externalClasses: ['my-class'] })",
       wxml: '<view class="inner my-class">inner</view>',
@@ -309,7 +318,7 @@ describe('a custom tab bar', () => {
     tabBar() { return this.getTabBar() }, wx: () => wx,
   })`
 
-  test('belongs to each tab page, and getTabBar answers with that of the page', async () => {
+  test('each tab page has a custom tab bar of its own, and getTabBar answers with that of the page', async () => {
     const app = await launchSmallApp({ ...tabs, 'pages/home/home.js': page(0), 'pages/mine/mine.js': page(1) })
     expect(errorsOf(app)).toEqual([])
     const first = call(app, 'tabBar') as { data: { selected: number } }
@@ -320,7 +329,7 @@ describe('a custom tab bar', () => {
 })
 
 describe('renderer', () => {
-  test('is webview, for components that ask', async () => {
+  test('components that ask for their renderer are told: webview', async () => {
     const app = await withComponent('<it class="it"/>', {
       js: 'Component({ attached() { this.setData({ renderer: this.renderer }) } })',
       wxml: '<view class="inner">{{renderer}}</view>',
@@ -330,7 +339,7 @@ describe('renderer', () => {
 })
 
 describe('getCurrentPages', () => {
-  test('names the page in the `attached` of its own components', async () => {
+  test('getCurrentPages names the page in the `attached` of its own components', async () => {
     const app = await withComponent(
       '<it/>',
       {

@@ -11,7 +11,7 @@ const pageThatFinds = (expression: string, before = '') => `${before}
 Page({ data: { found: ${expression} } })`
 
 describe('the names that a browser would have', () => {
-  test('may be asked for by typeof and by &&, as libraries do to find their root', async () => {
+  test('names of a browser may be asked for by typeof and by &&, as libraries do to find their root', async () => {
     const root = `
       const root = typeof window !== 'undefined' ? 'window'
         : typeof self !== 'undefined' ? 'self'
@@ -23,7 +23,7 @@ describe('the names that a browser would have', () => {
   })
 
   test.each(['const window = 1', 'let location = 1', 'class Reporter {}', 'function print() {}', 'var self = 1'])(
-    'may be declared by a module for itself: %s',
+    'a module may declare a name of a browser for itself: %s',
     async (declaration) => {
       expect((await found({ 'pages/home/home.js': pageThatFinds('1', declaration) })).errors).toEqual([])
     },
@@ -88,7 +88,7 @@ describe('ES modules', () => {
     expect(await found({ 'pages/home/home.js': source })).toMatchObject({ found: 'export default', errors: [] })
   })
 
-  test('an error in one has the line of the source', async () => {
+  test('an error in an ES module has the line of the source', async () => {
     const app = await launchSmallApp({
       'pages/home/home.js': "import '../../lib/fails'\nPage({})",
       'lib/fails.js': "export const a = 1\n\n\nthrow new Error('line four')",
@@ -105,11 +105,11 @@ describe('ES modules', () => {
 describe('strict mode', () => {
   const sloppy = { 'pages/home/home.js': 'undeclared = 1; Page({ data: { found: undeclared } })' }
 
-  test('is where DevTools puts every file', async () => {
+  test('every file is in strict mode, as DevTools puts it there', async () => {
     expect((await found(sloppy)).errors).toEqual(['undeclared is not defined'])
   })
 
-  test('is not, when the project switches that off', async () => {
+  test('no file is in strict mode when the project switches that off', async () => {
     const files = { ...sloppy, 'project.config.json': { setting: { es6: false } } }
     expect(await found(files)).toMatchObject({ found: 1, errors: [] })
   })
@@ -158,7 +158,7 @@ describe('sub-packages', () => {
   }
   const ran = (running: Awaited<ReturnType<typeof launchSmallApp>>) => (running.page().instance.ran as () => string[])()
 
-  test('their scripts run when one of their pages is opened', async () => {
+  test('scripts of a sub-package run when one of its pages is opened', async () => {
     const running = await launchSmallApp(app)
     expect([...ran(running)]).toEqual(['home'])
     const { wx } = running.page().instance as unknown as { wx(): { navigateTo(to: object): Promise<unknown> } }

@@ -19,7 +19,7 @@ describe('createSelectorQuery', () => {
       return new Promise((resolve) => run(wx.createSelectorQuery(), this).exec((found) => resolve(found)))
     }`
 
-  test('finds on the page, in a component, and in what uni-app passes for one', async () => {
+  test('createSelectorQuery finds on the page, in a component, and in what uni-app passes for one', async () => {
     const app = await launch({
       'pages/home/home.js': `Page({ ${QUERY} })`,
       'pages/home/home.wxml': '<view id="a" data-n="5"/><it id="it"/>',
@@ -53,7 +53,7 @@ describe('createSelectorQuery', () => {
     await app.close()
   })
 
-  test('can be made before there is a page: in onLaunch it finds nothing, later the page', async () => {
+  test('a selector query can be made before there is a page: in onLaunch it finds nothing, later the page', async () => {
     const app = await launch({
       'app.js': `
         const query = wx.createSelectorQuery()
@@ -72,7 +72,7 @@ describe('createSelectorQuery', () => {
     await app.close()
   })
 
-  test('gives a canvas as a node', async () => {
+  test('a selector query gives a canvas as a node', async () => {
     const { device } = createManualPhone({ clock: undefined as never })
     const folder = writeApp({
       'pages/home/home.js': `Page({
@@ -169,7 +169,7 @@ describe('an independent sub-package', () => {
     'alone/page/page.wxml': '<view/>',
   }
 
-  test('runs without the app, which starts when the main package is entered and takes over what was set', async () => {
+  test('an independent sub-package runs without the app, which starts when the main package is entered and takes over what was set', async () => {
     const app = await launchSmallApp(FILES, 'alone/page/page')
     expect([call(app, 'early'), call(app, 'app')]).toEqual([undefined, { visits: 1 }])
     const early = call(app, 'app')
@@ -179,7 +179,7 @@ describe('an independent sub-package', () => {
     expect(errorsOf(app)).toEqual([])
   })
 
-  test('has modules of its own: neither side can require the other’s, both can wait for them', async () => {
+  test('an independent sub-package has modules of its own: neither side can require the other’s, both can wait for them', async () => {
     const app = await launchSmallApp(FILES, 'alone/page/page')
     expect(call(app, 'own')).toBe('alone')
     expect(() => call(app, 'main')).toThrow(

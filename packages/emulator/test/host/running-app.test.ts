@@ -101,7 +101,7 @@ describe('what a host draws around the pages', () => {
 })
 
 describe('an app that is closed', () => {
-  test('gets no answer any more', async () => {
+  test('an app that is closed gets no answer any more', async () => {
     const { app, sent } = await openShop()
     await app.tap('#refresh')
     const { instance } = app.page()
@@ -111,7 +111,7 @@ describe('an app that is closed', () => {
     expect(instance.data.loading).toBe(true)
   })
 
-  test('starts again on the same phone with its storage, its errors apart', async () => {
+  test('an app that was closed starts again on the same phone with its storage, its errors apart', async () => {
     const { app, device } = await openShop()
     device.wx.setStorageSync('kept', 1)
     await app.close()
@@ -166,7 +166,7 @@ describe('what a page shows', () => {
 })
 
 describe('events', () => {
-  test('carry dataset, marks and the target', async () => {
+  test('events carry dataset, marks and the target', async () => {
     const { app } = await openShop()
     await app.tap('#pick-0')
     expect(app.page().data).toMatchObject({
@@ -177,7 +177,7 @@ describe('events', () => {
     })
   })
 
-  test('bubble through bind and stop at catch', async () => {
+  test('events bubble through bind and stop at catch', async () => {
     const { app } = await openShop()
     await app.tap('#leaf')
     expect(app.page().data.taps).toEqual(['inner', 'outer'])
@@ -191,7 +191,7 @@ describe('events', () => {
     expect(app.page().data.tapped).toBe('card')
   })
 
-  test('a component triggers its own, a behavior handles its', async () => {
+  test('a component triggers events of its own, and a behavior handles its own', async () => {
     const { app } = await openShop()
     await app.tap('#card >>> #buy >>> .inner')
     await app.tap('#card >>> #buy >>> .inner')

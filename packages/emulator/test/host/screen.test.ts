@@ -22,7 +22,7 @@ function setUp() {
 }
 
 describe('the screen', () => {
-  test('keeps the order of what is inserted, moved and replaced', () => {
+  test('the screen keeps the order of what is inserted, moved and replaced', () => {
     const { body, make } = setUp()
     const [a, b, c] = [make('a'), make('b'), make('c')]
     body.appendChild(a)
@@ -61,7 +61,7 @@ describe('the screen', () => {
     expect(body.innerHTML).toBe('<view title="&quot;&lt;&amp;&gt;" class="b">1 &lt; 2 &amp; 3</view>')
   })
 
-  test('finds every element inside, in document order', () => {
+  test('the screen finds every element inside, in document order', () => {
     const { body, make } = setUp()
     const [outer, inner, after] = [make('outer'), make('inner'), make('after')]
     outer.appendChild(inner)

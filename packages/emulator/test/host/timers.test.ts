@@ -19,7 +19,7 @@ function setUp() {
 }
 
 describe('the timers of an app', () => {
-  test('follow the clock of the phone and pass their arguments', async () => {
+  test('timers of an app follow the clock of the phone and pass their arguments', async () => {
     const { clock, setTimeout } = setUp()
     const calls: unknown[] = []
     setTimeout((...args: unknown[]) => calls.push(args), 100, 'a', 1)
@@ -45,7 +45,7 @@ describe('the timers of an app', () => {
     expect(at).toEqual([10, 20, 30])
   })
 
-  test('one that was cleared does not run, even when it had come due', async () => {
+  test('a timer that was cleared does not run, even when it had come due', async () => {
     const { clock, setTimeout, clearTimeout } = setUp()
     let ran = false
     const id = setTimeout(() => {

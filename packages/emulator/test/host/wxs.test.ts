@@ -59,13 +59,13 @@ describe('the language', () => {
 })
 
 describe('errors', () => {
-  test('what cannot be read names the real file, and the page is shown without it', async () => {
+  test('the error of a WXS file that cannot be read names the file, and the page is shown without it', async () => {
     const { app, errors } = await shown('module.exports = { a: function ( }', '{{m.a}}still here')
     expect(errors).toEqual([expect.stringMatching(/^pages\/home\/m\.wxs: /)])
     expect(app.text('.it')).toBe('still here')
   })
 
-  test('what throws when it runs names the real file', async () => {
+  test('the error of a WXS file that throws names the file', async () => {
     const { errors } = await shown('var a = undefined.b', '{{m.a}}')
     expect(errors).toEqual([expect.stringMatching(/^pages\/home\/m\.wxs: /)])
   })
@@ -90,7 +90,7 @@ describe('handlers in WXS', () => {
     },
   }`
 
-  test('get the element and its owner, keep a state, change styles and classes, call the page', async () => {
+  test('handlers in WXS get the element and its owner, keep a state, change styles and classes, call the page', async () => {
     const app = await launchSmallApp({
       'pages/home/m.wxs': wxs,
       'pages/home/home.wxml': `<wxs src="./m.wxs" module="m"/>

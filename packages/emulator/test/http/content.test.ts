@@ -35,7 +35,7 @@ describe('msg_sec_check', () => {
     expect((await check({ content: 'a lottery' })).result).toMatchObject({ suggest: 'pass' })
   })
 
-  test('without a version it is the older check, which answers with an errcode', async () => {
+  test('msg_sec_check without a version is the older check, which answers with an errcode', async () => {
     const { post } = await createCheck()
     expect(await post('/wxa/msg_sec_check', { content: 'hello' })).toMatchObject({ errcode: 0, errmsg: 'ok' })
     expect(await post('/wxa/msg_sec_check', { content: RISKY })).toMatchObject({ errcode: 87014 })

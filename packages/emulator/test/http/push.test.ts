@@ -92,7 +92,7 @@ describe.each(['json', 'xml'] as const)('pushed as %s', (format) => {
     expect(Number(createTime)).toBeCloseTo(Date.now() / 1000, -1)
   })
 
-  test('in plain mode the message is readable and nothing but the query is signed', async () => {
+  test('in plain mode a pushed message is readable, and nothing but the query is signed', async () => {
     world.pushes.setTarget(appid, { url, token, aesKey, format, encrypted: false })
     await world.pushes.accountEvent('alice', appid, 'user_authorization_cancellation')
     const { query, body } = only()

@@ -4,7 +4,7 @@ import { createManualPhone, outcomeOf, turns } from '../manual-phone.ts'
 const URL_1 = 'https://api.example.com/items'
 
 describe('launch', () => {
-  test('tells how the app was opened', () => {
+  test('a launch tells how the app was opened', () => {
     const { wx, device } = createManualPhone()
     const options = { path: 'pages/a/a', query: { id: '1' }, scene: 1011, referrerInfo: {}, apiCategory: 'default' }
     expect(device.lifecycle.launch({ path: 'pages/a/a', query: { id: '1' }, scene: 1011 })).toEqual(options)
@@ -21,7 +21,7 @@ describe('launch', () => {
     expect(wx.getApiCategory()).toBe('browseOnly')
   })
 
-  test('nothing of the app’s former life comes back', async () => {
+  test('after a launch nothing of the app’s former life comes back', async () => {
     const { wx, device, sent, clock } = createManualPhone()
     const called = vi.fn()
     device.faults.set('wx.checkSession', { delayMs: 1_000 })
@@ -51,7 +51,7 @@ describe('launch', () => {
 })
 
 describe('show and hide', () => {
-  test('tell their listeners until these are removed', () => {
+  test('show and hide tell their listeners until these are removed', () => {
     const { wx, device } = createManualPhone()
     const [shown, hidden, removed] = [vi.fn(), vi.fn(), vi.fn()]
     wx.onAppShow(shown)
@@ -68,7 +68,7 @@ describe('show and hide', () => {
     expect(removed).toHaveBeenCalledOnce()
   })
 
-  test('are written to the ledger with the launch', () => {
+  test('show, hide and launch are written to the ledger', () => {
     const { device, clock } = createManualPhone({ name: 'phone-1' })
     device.lifecycle.launch({ path: 'pages/a/a' })
     device.lifecycle.show()
@@ -85,7 +85,7 @@ describe('show and hide', () => {
 })
 
 describe('background', () => {
-  test('for five seconds the app goes on', async () => {
+  test('in the background an app goes on for five seconds', async () => {
     const { wx, device, sent, clock } = createManualPhone()
     const success = vi.fn()
     wx.request({ url: URL_1, success })
@@ -98,7 +98,7 @@ describe('background', () => {
     expect(success).toHaveBeenCalledOnce()
   })
 
-  test('then it is suspended: unfinished requests are interrupted, and told on return', async () => {
+  test('after five seconds an app is suspended: unfinished requests are interrupted, and told on return', async () => {
     const { wx, device, sent, clock } = createManualPhone()
     const fail = vi.fn()
     for (let i = 0; i < 11; i++) wx.request({ url: URL_1, fail })
@@ -143,7 +143,7 @@ describe('background', () => {
     expect(calls).toEqual(['show', 'login', 'setStorage', 'later'])
   })
 
-  test('coming back in time prevents it', () => {
+  test('an app that comes back within five seconds is not suspended', () => {
     const { device, clock } = createManualPhone()
     device.lifecycle.hide()
     clock.advance(4_000)
@@ -185,7 +185,7 @@ describe('errors of the app', () => {
     expect(device.ledger.count('app.error', { message: 'first' })).toBe(1)
   })
 
-  test('a throwing error listener is the end of it', () => {
+  test('an error listener that throws causes no further error', () => {
     const { wx, device } = createManualPhone()
     wx.onError(() => {
       throw new Error('again')
@@ -214,7 +214,7 @@ describe('errors of the app', () => {
 })
 
 describe('idle', () => {
-  test('waits for calls that a callback begins', async () => {
+  test('idle waits for calls that a callback begins', async () => {
     const { wx, device } = createManualPhone()
     const done = vi.fn()
     wx.login({ success: () => void wx.checkSession()?.then(() => wx.setStorage({ key: 'a', data: 1 })?.then(done)) })
@@ -222,7 +222,7 @@ describe('idle', () => {
     expect(done).toHaveBeenCalledOnce()
   })
 
-  test('resolves when there is nothing to wait for', async () => {
+  test('idle resolves when there is nothing to wait for', async () => {
     await createManualPhone().device.idle()
   })
 })

@@ -7,7 +7,7 @@ import { createManualPhone, outcomeOf, turns } from '../manual-phone.ts'
 const { appid, secret } = DEMO_APP
 
 describe('wx.login', () => {
-  test('gives a code that WeChat accepts once', async () => {
+  test('wx.login gives a code that WeChat accepts once', async () => {
     const { wx, world } = createManualPhone({ user: 'bob' })
     const result = await outcomeOf<{ code: string; errMsg: string }>(wx.login)
     expect(result).toEqual({ code: expect.stringMatching(/^[\w-]{32}$/), errMsg: 'login:ok' })
@@ -29,13 +29,13 @@ describe('wx.login', () => {
     expect(calls).toEqual(['returned', 'success', 'complete'])
   })
 
-  test('has no promise style', async () => {
+  test('wx.login has no promise style', async () => {
     const { wx, device } = createManualPhone()
     expect(wx.login()).toBeUndefined()
     await device.idle()
   })
 
-  test('fails while offline, without reaching WeChat', async () => {
+  test('wx.login fails while offline, without reaching WeChat', async () => {
     const { wx, device, world } = createManualPhone()
     device.network.setOnline(false)
     await expect(outcomeOf(wx.login)).rejects.toEqual({
@@ -45,7 +45,7 @@ describe('wx.login', () => {
     expect(world.ledger.count('code.issued')).toBe(0)
   })
 
-  test('fails when the connection is lost under way', async () => {
+  test('wx.login fails when the connection is lost under way', async () => {
     const { wx, device } = createManualPhone({
       link: { ...localLink(createWorld()), login: () => new Promise(() => {}) },
     })
@@ -55,17 +55,17 @@ describe('wx.login', () => {
     await expect(login).rejects.toMatchObject({ errMsg: expect.stringContaining('ERR_NETWORK_CHANGED') })
   })
 
-  test('fails in single-page mode', async () => {
+  test('wx.login fails in single-page mode', async () => {
     const { wx } = createManualPhone({ scene: 1154 })
     await expect(outcomeOf(wx.login)).rejects.toEqual({ errMsg: 'login:fail can not be called in single page mode' })
   })
 
-  test('fails with WeChat’s errcode for an appid it does not know', async () => {
+  test('wx.login fails with WeChat’s errcode for an appid that WeChat does not know', async () => {
     const { wx } = createManualPhone({ appid: 'wx9' })
     await expect(outcomeOf(wx.login)).rejects.toEqual({ errMsg: 'login:fail 系统错误，错误码：40013,invalid appid' })
   })
 
-  test('fails the way a fault tells it to', async () => {
+  test('wx.login fails the way a fault tells it to', async () => {
     const { wx, device } = createManualPhone()
     device.faults.set('wx.login', { errMsg: 'system busy', errno: 7, times: 1 })
     await expect(outcomeOf(wx.login)).rejects.toEqual({ errMsg: 'login:fail system busy', errno: 7 })
@@ -120,7 +120,7 @@ describe('wx.checkSession', () => {
     expect(await outcomeOf(wx.checkSession)).toEqual({ errMsg: 'checkSession:ok' })
   })
 
-  test('fails when there was no login, or the key expired', async () => {
+  test('wx.checkSession fails when there was no login, or the key expired', async () => {
     const expired = { errMsg: 'checkSession:fail session time out, need relogin' }
     const { wx, world } = createManualPhone()
     await expect(outcomeOf(wx.checkSession)).rejects.toEqual(expired)
@@ -139,7 +139,7 @@ describe('wx.checkSession', () => {
     })
   })
 
-  test('gives a promise only when no callback is passed', async () => {
+  test('wx.checkSession gives a promise only when no callback is passed', async () => {
     const { wx } = createManualPhone()
     await outcomeOf(wx.login)
     expect(wx.checkSession({ success: () => {} })).toBeUndefined()

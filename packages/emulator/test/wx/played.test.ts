@@ -64,7 +64,7 @@ describe('what programs ask for when they start', () => {
 })
 
 describe('permissions', () => {
-  test('what was allowed once is remembered, until the user changes it in the settings', async () => {
+  test('a permission that was given once is remembered, until the user changes it in the settings', async () => {
     const { device, call } = createPhone()
     expect((await call('getSetting')).authSetting).toEqual({})
     await call('authorize', { scope: 'scope.record' })
@@ -93,7 +93,7 @@ describe('permissions', () => {
 })
 
 describe('the privacy agreement', () => {
-  test('is not needed unless a test says so', async () => {
+  test('the privacy agreement is not needed unless a test says so', async () => {
     const { call } = createPhone()
     expect(await call('getPrivacySetting')).toMatchObject({
       needAuthorization: false,
@@ -102,7 +102,7 @@ describe('the privacy agreement', () => {
     await call('chooseMedia')
   })
 
-  test('is asked for by WeChat where the app does not, and the user answers', async () => {
+  test('WeChat asks for the privacy agreement where the app does not, and the user answers', async () => {
     const { device, call } = createPhone()
     Object.assign(device.privacy, { needed: true })
     Object.assign(device.choices, { allow: false })
@@ -114,7 +114,7 @@ describe('the privacy agreement', () => {
     expect(await call('getPrivacySetting')).toMatchObject({ needAuthorization: false })
   })
 
-  test('is asked for by the app that listens: the call waits for what it resolves', async () => {
+  test('an app that listens asks for the privacy agreement itself: the call waits for what it resolves', async () => {
     const { device, wx, call } = createPhone()
     device.privacy.needed = true
     const asked: string[] = []
@@ -164,7 +164,7 @@ describe('answers of the tester', () => {
     await expect(call('requestPayment')).rejects.toMatchObject({ errMsg: expect.stringContaining('not played') })
   })
 
-  test.each(['login', 'getSetting', 'onAppShow', 'doesNotExist'])('%s takes none', (api) => {
+  test.each(['login', 'getSetting', 'onAppShow', 'doesNotExist'])('a tester cannot answer for %s', (api) => {
     const { device } = createPhone()
     expect(() => device.answers.set(api, {})).toThrow(`wx.${api} takes no answer`)
   })
@@ -199,7 +199,7 @@ describe('pictures', () => {
 })
 
 describe('the file system', () => {
-  test('writes, reads, lists and removes, with Sync and without', async () => {
+  test('the file system writes, reads, lists and removes, with Sync and without', async () => {
     const { wx } = createPhone()
     const fs = wx.getFileSystemManager() as Any
     const later = (name: string, options: object) =>
@@ -357,7 +357,7 @@ describe('the cache manager', () => {
     expect(await outcomeOf(wx.login)).not.toHaveProperty('fromCache')
   })
 
-  test('it tells when the network becomes weak and good again', async () => {
+  test('the cache manager tells when the network becomes weak and good again', async () => {
     const { wx, device } = createPhone()
     const told: string[] = []
     const manager = wx.createCacheManager()

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type Clock, createClock } from '../../src/clock.ts'
 import { DEMO_APP } from '../../src/world.ts'
+import { cronetFailure } from '../../src/wx/network.ts'
 import type { RequestOptions, RequestResult } from '../../src/wx/request-options.ts'
 import { createManualPhone, type ManualPhone, outcomeOf, turns } from '../manual-phone.ts'
 
@@ -22,7 +23,7 @@ function send({ wx }: ManualPhone, options: Partial<RequestOptions> = {}): Promi
 }
 
 describe('what goes out', () => {
-  test('by default a GET with a JSON content type, WeChat’s Referer and no body', async () => {
+  test('a request is by default a GET with a JSON content type, WeChat’s Referer and no body', async () => {
     const request = await sentBy({})
     expect(request).toMatchObject({ url: URL_1, method: 'GET', timeoutMs: 60_000 })
     expect(request?.header).toEqual({
@@ -134,7 +135,7 @@ describe('what comes back', () => {
     expect(calls).toEqual(['returned', 'fail', 'complete', 'success', 'complete'])
   })
 
-  test('what it returns is a task and never a promise', () => {
+  test('wx.request returns a task and never a promise', () => {
     const task = createManualPhone().wx.request({ url: URL_1 })
     expect(task).toHaveProperty('abort')
     expect(task).not.toHaveProperty('then')
@@ -183,6 +184,20 @@ describe('what comes back', () => {
     expect((await answer).statusCode).toBe(200)
   })
 
+  test('where a redirect leads is decided by the phone’s DNS as well', async () => {
+    const phone = createManualPhone({
+      resolve(url) {
+        if (url.hostname === 'stranger.example') throw cronetFailure(-106, 'ERR_INTERNET_DISCONNECTED')
+        return url
+      },
+    })
+    const answer = send(phone)
+    await turns()
+    phone.sent[0]?.answer({ statusCode: 302, header: { location: 'https://stranger.example/' } })
+    await expect(answer).rejects.toMatchObject({ errMsg: expect.stringContaining('ERR_INTERNET_DISCONNECTED') })
+    expect(phone.sent).toHaveLength(1)
+  })
+
   test('redirect: manual gives the 3xx itself', async () => {
     const phone = createManualPhone()
     const answer = send(phone, { redirect: 'manual' })
@@ -198,7 +213,7 @@ describe('what comes back', () => {
 })
 
 describe('timeout', () => {
-  test('is 60 seconds unless told otherwise, and never more', async () => {
+  test('the timeout is 60 seconds unless told otherwise, and never more', async () => {
     const phone = createManualPhone()
     const ends = [send(phone), send(phone, { timeout: 1_000 }), send(phone, { timeout: 600_000 })].map((end) =>
       end.catch((failure: unknown) => failure),
@@ -213,7 +228,7 @@ describe('timeout', () => {
     expect(await Promise.all(ends)).toEqual(Array(3).fill({ errMsg: 'request:fail timeout', errno: 5 }))
   })
 
-  test('tells the transport to stop', async () => {
+  test('a timeout tells the transport to stop', async () => {
     const phone = createManualPhone()
     const end = send(phone, { timeout: 10 }).catch(() => {})
     await turns()
@@ -251,7 +266,7 @@ test('a request that ended leaves no timer behind', async () => {
 })
 
 describe('abort', () => {
-  test('fails the request once, however often it is called', async () => {
+  test('abort fails the request once, however often it is called', async () => {
     const { wx, device, sent } = createManualPhone()
     const [fail, complete] = [vi.fn(), vi.fn()]
     const task = wx.request({ url: URL_1, fail, complete })
@@ -268,7 +283,7 @@ describe('abort', () => {
     expect(device.ledger.count('wx.request')).toBe(1)
   })
 
-  test('at once, or while it waits for a slot, sends nothing', async () => {
+  test('a request that is aborted at once, or while it waits for a slot, sends nothing', async () => {
     const phone = createManualPhone()
     phone.wx.request({ url: `${URL_1}/at-once` }).abort()
     for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
@@ -279,7 +294,7 @@ describe('abort', () => {
     expect(phone.sent.map(({ url }) => url)).toEqual(Array(10).fill(URL_1))
   })
 
-  test('between the answer and its callbacks still wins, and no headers are told', async () => {
+  test('an abort between the answer and its callbacks still wins, and no headers are told', async () => {
     const { wx, device, sent } = createManualPhone()
     const [headers, success, fail] = [vi.fn(), vi.fn(), vi.fn()]
     const task = wx.request({ url: URL_1, success, fail })
@@ -292,7 +307,7 @@ describe('abort', () => {
     expect([headers, success, fail].map(({ mock }) => mock.calls.length)).toEqual([0, 0, 1])
   })
 
-  test('after the end does nothing', async () => {
+  test('an abort after the end does nothing', async () => {
     const { wx, device, sent } = createManualPhone()
     const [success, fail] = [vi.fn(), vi.fn()]
     const task = wx.request({ url: URL_1, success, fail })
@@ -304,7 +319,7 @@ describe('abort', () => {
     expect([success.mock.calls.length, fail.mock.calls.length]).toEqual([1, 0])
   })
 
-  test('by a listener for the headers still wins over success', async () => {
+  test('an abort by a listener for the headers still wins over success', async () => {
     const { wx, device, sent } = createManualPhone()
     const [success, fail] = [vi.fn(), vi.fn()]
     const task = wx.request({ url: URL_1, success, fail })
@@ -328,7 +343,7 @@ describe('slots', () => {
     expect(phone.sent.slice(10).map(({ url }) => url)).toEqual([`${URL_1}/10`, `${URL_1}/11`])
   })
 
-  test('one that gives up waiting takes no place with it', async () => {
+  test('a request that gives up waiting takes no place with it', async () => {
     const phone = createManualPhone()
     for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
     const givesUp = phone.wx.request({ url: `${URL_1}/gives-up` })
@@ -340,7 +355,7 @@ describe('slots', () => {
     expect(phone.sent[10]?.url).toBe(`${URL_1}/waits`)
   })
 
-  test('one that waited, was sent and is aborted leaves those behind it in the queue', async () => {
+  test('a request that waited, was sent and is aborted leaves those behind it in the queue', async () => {
     const phone = createManualPhone()
     for (let i = 0; i < 10; i++) phone.wx.request({ url: URL_1 })
     const second = phone.wx.request({ url: `${URL_1}/second` })
@@ -463,7 +478,7 @@ describe('faults and the network', () => {
 })
 
 describe('the ledger', () => {
-  test('tells method, address without query, status and problem code, and tokens by their alias', async () => {
+  test('the ledger has method, address without query, status and problem code, and tokens by their alias', async () => {
     const phone = createManualPhone()
     const answers = ['token-one', 'token-two', 'token-one'].map((token) =>
       send(phone, { url: `${URL_1}?code=secret`, header: { Authorization: `Bearer ${token}` } }),
@@ -493,7 +508,7 @@ describe('the ledger', () => {
 })
 
 describe('the ledger of a phone that keeps bodies', () => {
-  test('has them with secrets as aliases, the token that an answer hands out among them', async () => {
+  test('a phone that keeps bodies has them with secrets as aliases, the token that an answer hands out among them', async () => {
     const phone = createManualPhone({ bodies: true })
     const token = 'a-token-of-sufficient-length'
     const answer = send(phone, { method: 'POST', url: URL_1, data: { code: 'c' } })
@@ -506,7 +521,7 @@ describe('the ledger of a phone that keeps bodies', () => {
     expect(JSON.stringify(phone.device.ledger.entries())).not.toContain(token)
   })
 
-  test('tells of a request when it is sent, not while it waits for a place', async () => {
+  test('the ledger tells of a request when it is sent, not while it waits for a place', async () => {
     const phone = createManualPhone()
     const begun: string[] = []
     phone.device.ledger.onBegin(({ url }) => begun.push(String(url)))

@@ -25,7 +25,7 @@ describe('values', () => {
     expect((await wx.getStorage({ key: 'key' }))?.data).toEqual(value)
   })
 
-  test('what JSON drops inside an object is dropped', () => {
+  test('storage drops what JSON drops inside an object', () => {
     const { wx } = createManualPhone()
     wx.setStorageSync('key', { a: undefined, b: () => {}, c: new Date(0) })
     expect(wx.getStorageSync('key')).toStrictEqual({ c: '1970-01-01T00:00:00.000Z' })
@@ -61,19 +61,19 @@ describe('values', () => {
 })
 
 describe('what is not there', () => {
-  test('is the empty string when read synchronously, and a failure otherwise', async () => {
+  test('a key that is not there is the empty string when read synchronously, and a failure otherwise', async () => {
     const { wx } = createManualPhone()
     expect(wx.getStorageSync('none')).toBe('')
     await expect(wx.getStorage({ key: 'none' })).rejects.toEqual({ errMsg: 'getStorage:fail data not found' })
   })
 
-  test('can be removed', async () => {
+  test('a key that is not there can be removed', async () => {
     const { wx } = createManualPhone()
     wx.removeStorageSync('none')
     await expect(wx.removeStorage({ key: 'none' })).resolves.toEqual({ errMsg: 'removeStorage:ok' })
   })
 
-  test('is gone after removal or clearing', async () => {
+  test('a key is gone after removal or clearing', async () => {
     const { wx } = createManualPhone()
     for (const key of ['a', 'b', 'c']) wx.setStorageSync(key, key)
     wx.removeStorageSync('a')
@@ -113,14 +113,14 @@ describe('styles', () => {
 })
 
 describe('limits', () => {
-  test('one key holds 1 MB, its name included', () => {
+  test('one key holds 1 MB of storage, its name included', () => {
     const { wx } = createManualPhone()
     wx.setStorageSync('k', 'x'.repeat(MB - 1))
     expect(() => wx.setStorageSync('k', 'x'.repeat(MB))).toThrow('setStorageSync:fail:entry size limit reached')
     expect(wx.getStorageSync('k')).toHaveLength(MB - 1)
   })
 
-  test('all keys together hold 10 MB, and replacing a value is not adding one', async () => {
+  test('all keys of a storage together hold 10 MB, and replacing a value is not adding one', async () => {
     const { wx } = createManualPhone()
     for (let i = 0; i < 10; i++) wx.setStorageSync(String(i), 'x'.repeat(MB - 1))
     expect(wx.getStorageInfoSync().currentSize).toBe(10_240)

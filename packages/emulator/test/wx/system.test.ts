@@ -72,7 +72,7 @@ test('promises settle between two callbacks', async () => {
 })
 
 describe('network', () => {
-  test('its type and its changes are told', async () => {
+  test('an app is told the type of its network, and changes of it', async () => {
     const { wx, device } = createManualPhone()
     const [changed, removed] = [vi.fn(), vi.fn()]
     wx.onNetworkStatusChange(changed)
@@ -93,7 +93,7 @@ describe('network', () => {
 })
 
 describe('what wx draws', () => {
-  test('is written to the ledger', async () => {
+  test('the toasts, dialogs and titles of an app are written to the ledger', async () => {
     const { wx, device } = createManualPhone()
     await wx.showToast({ title: 'Saved' })
     await wx.showLoading({ title: 'Loading' })

@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** What the official typings say a function of `wx` is like, as far as an emulator that does not play it must know. */
 export type Kind = 'callbacks' | 'listener' | 'object' | 'sync'
 
-const typings = join(
-  createRequire(import.meta.url).resolve('miniprogram-api-typings/package.json'),
-  '../types/wx/lib.wx.api.d.ts',
-)
+const folder = dirname(createRequire(import.meta.url).resolve('miniprogram-api-typings/package.json'))
+const typings = join(folder, 'types/wx/lib.wx.api.d.ts')
+
+/** The base library that the official typings describe, by their newest change that names one. */
+export function readBaseLibrary(): string {
+  const version = /更新 API 定义到 (\d+\.\d+\.\d+)/.exec(readFileSync(join(folder, 'CHANGELOG.md'), 'utf8'))?.[1]
+  if (!version) throw new Error('CHANGELOG.md of miniprogram-api-typings names no base library any more')
+  return version
+}
 
 /** The functions of `interface Wx` by kind, in alphabetical order. */
 export function readTypedNames(): Record<Kind, string[]> {
@@ -39,9 +44,12 @@ function kindOf(name: string, member: string): Kind {
 }
 
 /** The source of `src/wx/typed-names.ts`. */
-export function renderTypedNames(names: Record<Kind, string[]>, version: string): string {
+export function renderTypedNames(names: Record<Kind, string[]>, version: string, baseLibrary: string): string {
   const lists = Object.entries(names).map(([kind, known]) => `  ${kind}: (\n${wrap(known)}\n  ).split(' '),\n`)
-  return `/**
+  return `/** The base library that the official typings ${version} describe: what a device says it has. */
+export const BASE_LIBRARY = '${baseLibrary}'
+
+/**
  * Every function of \`wx\` that the official typings ${version} know, by what it is like: it takes callbacks, it takes a
  * listener, it answers with an object, or with a value at once. \`npm test -- typed-names -- -u\` writes this file.
  */
