@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generateVaultKey } from '@weapp-auth/fastify'
@@ -38,7 +39,8 @@ async function expectRefused(service: Service, answer: { status: number; code: s
 type Service = Awaited<ReturnType<typeof start>>
 
 async function start(env: Record<string, string>) {
-  const service = startProcess({ ...env, WECHAT_EMULATOR: 'on' })
+  // Without the signal, a write beyond the limit of a process for files fails as on a full disk.
+  const service = startProcess({ ...env, WECHAT_EMULATOR: 'on' }, [], "trap '' XFSZ")
   const address = await service.address
   return {
     address,
@@ -70,7 +72,9 @@ const WECHAT_FAULTS = [
 
 describe('docs/on-call.md', () => {
   test('WeChat in trouble, and one user: the log says what the documents say', { timeout: 120_000 }, async () => {
-    const service = await start(await environment('embedded'))
+    const token = 'canary-service-token'
+    const serviceApi = { SERVICE_PORT: '0', SERVICE_TOKENS: `oncall:write:${hash('sha256', token)}` }
+    const service = await start({ ...(await environment('embedded')), ...serviceApi, SESSION_LIMIT: '2' })
     for (const [fault, text, status, problem] of WECHAT_FAULTS) {
       await service.setFault(fault)
       await expectRefused(service, { status, code: problem }, text)
@@ -110,6 +114,21 @@ describe('docs/on-call.md', () => {
     const refusals = lines.filter((line) => line.includes(data.requestId) && line.includes('the session was ended'))
     expect(refusals).toEqual([expect.stringContaining(first.userId)])
     expect(lines.some((line) => line.includes(first.userId) && line.includes('"msg":"signed in"'))).toBe(true)
+
+    mark = service.output().length
+    const oldest = await signIn(service.address, 'carol')
+    for (const _ of [2, 3]) await signIn(service.address, 'carol')
+    const refusal = await call(`${service.address}/v1/me`, { token: oldest.token })
+    expect(refusal).toMatchObject({ status: 401, data: { code: 'session_revoked', reason: 'limit' } })
+    await expectTold(service, mark, 'the session was ended: limit', 'session_revoked')
+
+    mark = service.output().length
+    const [, operators] = /holders of service tokens, on (\S+)/.exec(service.output()) ?? []
+    const { userId } = await signIn(service.address, 'alice')
+    const disabled = `${operators}/service/v1/users/${userId}/disabled`
+    await call(disabled, { method: 'PUT', token, body: { reason: 'a test' } })
+    expect(await service.trySignIn()).toEqual({ status: 403, code: 'user_disabled' })
+    await expectTold(service, mark, 'the user is disabled', 'user_disabled')
   })
 
   test('a sign-in hook that is not there, nor a program for events: nobody signs in', {
@@ -179,6 +198,11 @@ describe('docs/on-call.md', () => {
     await expectUnavailable('the user store failed')
     expect((await call(`${service.address}/readyz`)).status).toBe(200)
     await postgres.start()
+    await isBack()
+
+    postgres.signal('SIGSTOP')
+    await expectUnavailable('the user store did not answer within')
+    postgres.signal('SIGCONT')
     await isBack()
 
     await redis.kill()
