@@ -10,11 +10,18 @@ const CONFIGURATION = join(import.meta.dirname, '../../../docs/deploy/nginx.conf
 /**
  * nginx with the configuration that the documents ship, in front of the service and a backend. Only addresses and paths
  * are replaced. This process trusts its certificate.
+ *
+ * @param o `change` edits the configuration as another document says
  */
-export async function startDocumentedNginx(o: { service: string; backend: string }) {
+export async function startDocumentedNginx(o: {
+  service: string
+  backend: string
+  change?: (configuration: string) => string
+}) {
+  const { change = (configuration) => configuration } = o
   const nginx = await startNginx('https', ({ folder, port }) => {
     makeCertificate(folder)
-    return replaceEach(readFileSync(CONFIGURATION, 'utf8'), [
+    return replaceEach(change(readFileSync(CONFIGURATION, 'utf8')), [
       ['127.0.0.1:3000', new URL(o.service).host],
       ['127.0.0.1:8080', new URL(o.backend).host],
       ['listen 443 ssl', `listen 127.0.0.1:${port} ssl`],
@@ -36,9 +43,9 @@ function makeCertificate(folder: string): void {
 }
 
 /** A text that is not there any more would leave the test with somebody else's address. */
-function replaceEach(text: string, pairs: readonly (readonly [string, string])[]): string {
+export function replaceEach(text: string, pairs: readonly (readonly [string, string])[]): string {
   return pairs.reduce((replaced, [from, to]) => {
-    if (!replaced.includes(from)) throw new Error(`docs/deploy/nginx.conf no longer says ${from}`)
+    if (!replaced.includes(from)) throw new Error(`the documents no longer say ${from}`)
     return replaced.replaceAll(from, to)
   }, text)
 }

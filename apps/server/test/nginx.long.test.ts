@@ -1,12 +1,15 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError } from '@weapp-auth/fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { startDocumentedNginx } from './documented-nginx.ts'
+import { replaceEach, startDocumentedNginx } from './documented-nginx.ts'
 import { createAuthOnPhone, startService } from './service.ts'
+import { startServiceApi } from './service-api/service-api.ts'
 
 /** `docs/deploy/nginx.conf` in a real nginx, between the real client and the real service, with a backend that knows neither. */
 describe('docs/deploy/nginx.conf', () => {
@@ -175,6 +178,41 @@ describe('docs/deploy/nginx.conf', () => {
     expect(lines + nginx.readLog('error.log')).not.toMatch(/canary|wxs1/)
   })
 
+  test('the openid reaches the backend, and nobody can forge it', async () => {
+    const { service, api, tokens } = await startServiceApi()
+    const serviceApi = await api.listen({ host: '127.0.0.1', port: 0 })
+    const backend = await startBackend()
+    const startWith = (token: string) =>
+      startDocumentedNginx({
+        service: service.baseUrl,
+        backend: backend.url,
+        change: (configuration) => withOpenid(configuration, { serviceApi, token }),
+      })
+    const nginx = await startWith(tokens.wechat)
+    const { auth } = createAuthOnPhone({ ...service, baseUrl: nginx.url })
+    const { user } = await auth.ensureLogin()
+    const { data } = await auth.request<Seen>({ url: '/api/orders', header: { 'X-Auth-Openid': 'forged' } })
+    const identity = await service.app.weappAuth.findIdentity(user.id, service.world.apps[0]?.appid ?? '')
+    expect(data.headers).toMatchObject({ 'x-auth-user-id': user.id, 'x-auth-openid': identity?.openid })
+    expect(JSON.stringify(data)).not.toContain(tokens.wechat)
+    await service.app.weappAuth.revokeAll(user.id, { reason: 'admin' })
+    await expect(auth.request({ url: '/api/orders' })).rejects.toMatchObject({ code: 'logged_out' })
+    expect(backend.seen).toHaveLength(1)
+
+    // A service token that is not accepted lets nobody in, and signs nobody out.
+    for (const [token, statusCode] of [
+      ['unknown', 401],
+      [tokens.read, 403],
+    ] as const) {
+      const misconfigured = await startWith(token)
+      const { auth: other } = createAuthOnPhone({ ...service, baseUrl: misconfigured.url }, 'bob')
+      const { user: bob } = await other.ensureLogin()
+      expect(await other.request({ url: '/api/orders' }).catch((error) => error)).toMatchObject({ statusCode })
+      expect(other.getSession()?.user.id).toBe(bob.id)
+    }
+    expect(backend.seen).toHaveLength(1)
+  })
+
   test('nothing but /v1 and the guarded paths is reachable', async () => {
     const { service, nginx, backend } = await start()
     const { token } = await signIn(service)
@@ -196,6 +234,23 @@ describe('docs/deploy/nginx.conf', () => {
     expect(backend.seen).toEqual([])
   })
 })
+
+/** nginx.conf with the lines of docs/service-api.md, which let nginx ask the service API. */
+function withOpenid(configuration: string, place: { serviceApi: string; token: string }): string {
+  const document = readFileSync(join(import.meta.dirname, '../../../docs/service-api.md'), 'utf8')
+  const [, block = ''] = /```nginx\n([^`]+)```/.exec(document) ?? []
+  const [read, send, ask, forward, prove] = replaceEach(block, [
+    ['127.0.0.1:3001', new URL(place.serviceApi).host],
+    ['<service token>', place.token],
+  ])
+    .split('\n')
+    .filter((line) => !line.startsWith('#'))
+  return replaceEach(configuration, [
+    ['proxy_set_header X-Auth-Openid      "";', `${read}\n${send}`],
+    ['proxy_pass http://weapp_auth/v1/verify;', `${ask}`],
+    ['proxy_set_header Authorization $http_authorization;', `${forward}\n${prove}`],
+  ])
+}
 
 interface Seen {
   method: string
