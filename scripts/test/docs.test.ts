@@ -41,7 +41,9 @@ function testsNamedIn(page: string): { title: string; file: string }[] {
 /** A file of tests, with what it imports from beside it: one suite may be run for several servers. */
 function readTests(file: string): string {
   const text = read(file)
-  const imported = [...text.matchAll(/from '(\.\/[^']+)'/g)].map(([, path = '']) => read(join(dirname(file), path)))
+  const imported = [...text.matchAll(/^\S.*from '(\.\/[^']+)'/gm)].map(([, path = '']) =>
+    read(join(dirname(file), path)),
+  )
   return [text, ...imported].join('\n')
 }
 

@@ -38,18 +38,20 @@ public class CallerFilter extends HttpFilter {
             request.getHeader("X-Auth-Session-Id"),
             request.getHeader("X-Auth-Appid"),
             request.getHeader("X-Auth-External-Id"));
-    chain.doFilter(
-        new HttpServletRequestWrapper(request) {
-          @Override
-          public Principal getUserPrincipal() {
-            return caller;
-          }
+    chain.doFilter(withCaller(request, caller), response);
+  }
 
-          @Override
-          public String getRemoteUser() {
-            return caller.userId();
-          }
-        },
-        response);
+  static HttpServletRequest withCaller(HttpServletRequest request, Caller caller) {
+    return new HttpServletRequestWrapper(request) {
+      @Override
+      public Principal getUserPrincipal() {
+        return caller;
+      }
+
+      @Override
+      public String getRemoteUser() {
+        return caller.userId();
+      }
+    };
   }
 }

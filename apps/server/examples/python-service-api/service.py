@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import threading
 import time
 import urllib.error
@@ -29,11 +30,12 @@ def call(method, path, body=None):
             answer = error
         with answer:
             text = answer.read()
-    except OSError:
+        body = json.loads(text) if text else None
+    except (OSError, ValueError):
         abort(503)
     if answer.status >= 500:
         abort(503)
-    return answer.status, json.loads(text) if text else None
+    return answer.status, body
 
 
 def require_caller(view):
@@ -41,8 +43,8 @@ def require_caller(view):
 
     @wraps(view)
     def guarded(*args, **kwargs):
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        g.caller = introspect(token.strip()) if scheme.lower() == "bearer" and token else None
+        bearer = re.fullmatch(r"bearer +(\S{1,1000})", request.headers.get("Authorization", ""), re.IGNORECASE)
+        g.caller = introspect(bearer[1]) if bearer else None
         if g.caller is None:
             # The phone asks the sign-in service why, and signs in again if that makes sense.
             abort(401)
@@ -64,7 +66,10 @@ def introspect(token):
         if known and known[0] > now:
             return known[1]
     status, answer = call("POST", "/introspect", {"token": token})
-    caller = answer if status == 200 and answer["active"] else None
+    if status != 200 or not isinstance(answer.get("active"), bool):
+        # The service did not accept us: nothing is known about the session.
+        abort(503)
+    caller = answer if answer["active"] else None
     with _lock:
         _cache.pop(key, None)
         if caller:
