@@ -4,6 +4,9 @@ import { signal } from '@preact/signals'
 /** The service token, in memory alone: it is typed again after the page was loaded again. Empty: nobody has signed in. */
 export const token = signal('')
 
+/** A service that does not answer in this time is taken to be away. */
+const TIMEOUT_MS = 20_000
+
 /** Why a request failed: a problem of the service (RFC 9457), or no answer at all. */
 export class ApiProblem extends Error {
   /** 0: no answer. */
@@ -42,16 +45,21 @@ export async function call<T>(method: string, path: string, body?: unknown, send
     ...(body !== undefined && { body: JSON.stringify(body) }),
     cache: 'no-store',
     credentials: 'omit',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   }
-  let response: Response
+  const { response, text } = await send(`service/v1${path}`, options)
+  if (!response.ok) throw new ApiProblem(response.status, parse(text))
+  return (text === '' ? null : JSON.parse(text)) as T
+}
+
+/** The connection may also end in the middle of an answer. */
+async function send(url: string, options: RequestInit): Promise<{ response: Response; text: string }> {
   try {
-    response = await fetch(`service/v1${path}`, options)
+    const response = await fetch(url, options)
+    return { response, text: await response.text() }
   } catch {
     throw new ApiProblem(0, {})
   }
-  const text = await response.text()
-  if (!response.ok) throw new ApiProblem(response.status, parse(text))
-  return (text === '' ? null : JSON.parse(text)) as T
 }
 
 /** Empty for what is no JSON: a proxy in between may answer a page. */

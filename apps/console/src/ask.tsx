@@ -35,7 +35,7 @@ export function Dialog() {
   const open = question.value
   useEffect(() => {
     if (open) dialog.current?.showModal()
-    else dialog.current?.close()
+    else if (dialog.current?.open) closeDialog(dialog.current)
     form.current?.reset()
   }, [open])
 
@@ -50,7 +50,7 @@ export function Dialog() {
         reason: String(fields.get('reason') ?? '').trim(),
         until: until === '' ? '' : new Date(until).toISOString(),
       })
-      question.value = null
+      if (question.value === open) question.value = null
     } catch (error) {
       problem.value = toProblem(error)
     } finally {
@@ -59,7 +59,12 @@ export function Dialog() {
   }
 
   return (
-    <dialog ref={dialog} aria-labelledby="question" onClose={() => (question.value = null)}>
+    <dialog
+      ref={dialog}
+      aria-labelledby="question"
+      onCancel={(event) => busy.value && event.preventDefault()}
+      onClose={() => (question.value = null)}
+    >
       {open && (
         <form ref={form} onSubmit={submit}>
           <h2 id="question">{open.title}</h2>
@@ -80,7 +85,7 @@ export function Dialog() {
           )}
           {problem.value && <Problem of={problem.value} />}
           <div class="answers">
-            <button type="button" autofocus onClick={() => (question.value = null)}>
+            <button type="button" autofocus disabled={busy.value} onClick={() => (question.value = null)}>
               {say(TEXTS.cancel)}
             </button>
             <button type="submit" class="danger" disabled={busy.value}>
@@ -91,4 +96,11 @@ export function Dialog() {
       )}
     </dialog>
   )
+}
+
+/** The browser gives the focus back to the button that asked. It may be gone with what was ended: then the page has it. */
+function closeDialog(dialog: HTMLDialogElement): void {
+  dialog.close()
+  const main = document.querySelector('main')
+  if (!main?.contains(document.activeElement)) main?.focus()
 }

@@ -17,15 +17,20 @@ export function Events({ query, withUser = false }: { query: string; withUser?: 
 function Pages({ first, query, withUser }: { first: EventsPage; query: string; withUser: boolean }) {
   const older = useSignal<EventsPage[]>([])
   const problem = useSignal<ApiProblem | null>(null)
+  const busy = useSignal(false)
   const pages = [first, ...older.value]
   const next = pages.at(-1)?.next ?? null
 
   async function loadMore(): Promise<void> {
+    if (busy.value) return
+    busy.value = true
     try {
       older.value = [...older.value, await fetchPage(query, next)]
       problem.value = null
     } catch (error) {
       problem.value = toProblem(error)
+    } finally {
+      busy.value = false
     }
   }
 
@@ -52,7 +57,7 @@ function Pages({ first, query, withUser }: { first: EventsPage; query: string; w
       </table>
       {problem.value && <Problem of={problem.value} />}
       {next !== null && (
-        <button type="button" onClick={loadMore}>
+        <button type="button" disabled={busy.value} onClick={loadMore}>
           {say(TEXTS.more)}
         </button>
       )}
@@ -61,7 +66,8 @@ function Pages({ first, query, withUser }: { first: EventsPage; query: string; w
 }
 
 function Row({ event, withUser }: { event: AuthEvent; withUser: boolean }) {
-  const { at, type, by, userId, data } = event
+  const { at, type, by, userId, otherUserId, data } = event
+  const hasMore = otherUserId !== null || Object.keys(data).length > 0
   const known = TEXTS.eventTypes[type as keyof typeof TEXTS.eventTypes]
   return (
     <tr>
@@ -81,7 +87,12 @@ function Row({ event, withUser }: { event: AuthEvent; withUser: boolean }) {
           )}
         </td>
       )}
-      <td data-label={say(TEXTS.more1)} class="data">
+      <td data-label={hasMore ? say(TEXTS.more1) : undefined} class="data">
+        {otherUserId && (
+          <a href={userHash(otherUserId)}>
+            <code>{otherUserId}</code>
+          </a>
+        )}{' '}
         {Object.entries(data).map(([name, value]) => (
           <span key={name}>
             {name}={String(value)}{' '}

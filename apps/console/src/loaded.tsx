@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import { useCallback, useEffect } from 'preact/hooks'
+import { useCallback, useEffect, useRef } from 'preact/hooks'
 import { ApiProblem } from './api.ts'
 import { say } from './text.ts'
 import { TEXTS } from './texts.ts'
@@ -20,15 +20,17 @@ export function useLoaded<T>(key: string, load: () => Promise<T>): Loaded<T> {
     value: null,
     problem: null,
   })
+  /** Of several answers that are on their way only that to the last question is shown. */
+  const asked = useRef(0)
   const reload = useCallback(async () => {
+    const turn = ++asked.current
     const before = state.value.key === key ? state.value.value : null
     state.value = { key, value: before, problem: null }
     try {
       const value = await load()
-      // An answer for a key that the page no longer shows is dropped.
-      if (state.value.key === key) state.value = { key, value, problem: null }
+      if (asked.current === turn) state.value = { key, value, problem: null }
     } catch (error) {
-      if (state.value.key === key) state.value = { key, value: before, problem: toProblem(error) }
+      if (asked.current === turn) state.value = { key, value: before, problem: toProblem(error) }
     }
   }, [key])
   useEffect(() => void reload(), [key])

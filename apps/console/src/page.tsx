@@ -47,7 +47,7 @@ export function Page() {
           </button>
         )}
       </header>
-      <main>{token.value === '' ? <TokenView /> : <CurrentView />}</main>
+      <main tabIndex={-1}>{token.value === '' ? <TokenView /> : <CurrentView />}</main>
       <Dialog />
     </>
   )

@@ -14,10 +14,19 @@ addEventListener('hashchange', () => {
 
 export const route = computed<Route>(() => {
   const [view = '', id = ''] = hash.value.replace(/^#\/?/, '').split('/')
-  if (view === 'users' && id !== '') return { view: 'user', id: decodeURIComponent(id) }
+  if (view === 'users' && id !== '') return { view: 'user', id: decode(id) }
   if (view === 'events' || view === 'conflicts' || view === 'health') return { view, id: '' }
   return { view: 'find', id: '' }
 })
+
+/** An address may have been cut off, in the middle of `%20` for example. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
 
 /** The address of a user's page. */
 export function userHash(id: string): string {

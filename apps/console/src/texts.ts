@@ -47,6 +47,7 @@ export const TEXTS = {
   nickname: { zh: '昵称', en: 'Nickname' },
   phone: { zh: '手机号', en: 'Phone' },
   phoneTail: { zh: '尾号 {tail}', en: 'ends with {tail}' },
+  notRead: { zh: '没能读取', en: 'could not be read' },
   needsWechat: { zh: '需要带 wechat 权限的令牌', en: 'needs a token with the scope wechat' },
   since: { zh: '注册时间', en: 'Since' },
   state: { zh: '状态', en: 'State' },
@@ -60,6 +61,10 @@ export const TEXTS = {
   disable: { zh: '停用', en: 'Disable' },
   enable: { zh: '恢复', en: 'Enable' },
   disableQuestion: { zh: '停用这个用户？', en: 'Disable this user?' },
+  disableSentence1: {
+    zh: '1 个会话会立即结束，这个用户在恢复之前不能登录。',
+    en: '1 session ends at once, and the user cannot sign in until enabled again.',
+  },
   disableSentence: {
     zh: '{n} 个会话会立即结束，这个用户在恢复之前不能登录。',
     en: '{n} sessions end at once, and the user cannot sign in until enabled again.',
@@ -74,6 +79,7 @@ export const TEXTS = {
     zh: '没有会话：这个用户没有登录，或会话已过期。下次打开小程序时会出现在这里。',
     en: 'No session: the user is not signed in, or it has expired. It is here again when the mini-program is opened.',
   },
+  noSessionsDisabled: { zh: '没有会话：停用时已全部结束。', en: 'No session: they ended when the user was disabled.' },
   device: { zh: '设备', en: 'Device' },
   noDevice: { zh: '未上报', en: 'not told' },
   appid: { zh: '小程序', en: 'Mini-program' },
@@ -83,9 +89,13 @@ export const TEXTS = {
   endAll: { zh: '全部结束', en: 'End all' },
   endQuestion: { zh: '结束这个会话？', en: 'End this session?' },
   endAllQuestion: { zh: '结束这个用户的全部会话？', en: 'End all sessions of this user?' },
+  endSentence1: {
+    zh: '这个会话会结束。手机会退出登录，用户点一下登录按钮就能再登录；要让用户登不进来，请用“停用”。',
+    en: 'This session ends. The phone is signed out, and a tap on its sign-in button signs in again; to keep the user out, disable.',
+  },
   endSentence: {
-    zh: '{n} 个会话会结束。手机会退出登录，用户点一下登录按钮就能再登录；要让他登不进来，请用“停用”。',
-    en: '{n} sessions end. The phone is signed out, and a tap on its sign-in button signs in again; to keep the user out, disable.',
+    zh: '{n} 个会话会结束。手机会退出登录，用户点一下登录按钮就能再登录；要让用户登不进来，请用“停用”。',
+    en: '{n} sessions end. The phones are signed out, and a tap on their sign-in button signs in again; to keep the user out, disable.',
   },
 
   noEvents: {
@@ -104,6 +114,7 @@ export const TEXTS = {
     zh: '没有冲突。同一个 unionid 属于两个用户时会出现在这里，由人决定是不是同一个人。',
     en: 'No conflict. Two users with one unionid are here, and a person decides whether they are one.',
   },
+  moreConflicts: { zh: '显示更多', en: 'Show more' },
   conflictQuestion: { zh: '这两个用户是同一个人吗？', en: 'Are these two users one person?' },
   conflictHelp: {
     zh: '它们有同一个 unionid。合并后只留下一个，另一个的会话会结束。不能撤销。不合并也没有关系，两个用户都能照常登录。',
@@ -135,6 +146,9 @@ export const TEXTS = {
   accessToken: { zh: 'access_token', en: 'access_token' },
   accessTokenFor: { zh: '还可以用 {n} 分钟', en: '{n} minutes left' },
   noAccessToken: { zh: '没有（需要时再获取）', en: 'none (fetched when needed)' },
+  eventsNotTaken: { zh: 'EVENTS_URL 未收下的事件', en: 'Events that EVENTS_URL has not taken' },
+  eventsWait: { zh: '{n} 个在等待，最早的已等 {minutes} 分钟', en: '{n} wait, the oldest for {minutes} minutes' },
+  eventsGivenUp: { zh: '{n} 个已放弃', en: '{n} were given up' },
   wechatLastHour: { zh: '最近一小时微信的回答', en: 'What WeChat answered in the last hour' },
   noWechat: {
     zh: '最近一小时没有请求过微信。有人登录之后会出现在这里。',
@@ -146,11 +160,11 @@ export const TEXTS = {
   problems: {
     no_answer: { zh: '服务没有回答。它在运行吗？', en: 'The service did not answer. Is it running?' },
     service_token_invalid: {
-      zh: '这不是 SERVICE_TOKENS 里的令牌。',
-      en: 'This is no token of SERVICE_TOKENS.',
+      zh: '这不是 SERVICE_TOKENS 里的令牌，或者它已被移除。',
+      en: 'This is no token of SERVICE_TOKENS, or it is one no more.',
     },
     scope_missing: { zh: '这个令牌没有这项权限。', en: 'This token may not do this.' },
-    not_found: { zh: '没有找到。', en: 'Not found.' },
+    not_found: { zh: '没有找到，可能已被删除。', en: 'Not found. It may have been erased.' },
     store_unavailable: {
       zh: '存储暂时不可用，见“健康状况”。',
       en: 'A store is away, see Health.',
@@ -164,6 +178,7 @@ export const TEXTS = {
     sign_out: { zh: '退出登录', en: 'Signed out' },
     session_ended: { zh: '会话被结束', en: 'Session ended' },
     identity_linked: { zh: '关联了小程序身份', en: 'Identity linked' },
+    identity_unlinked: { zh: '解除小程序身份', en: 'Identity removed' },
     identity_conflict: { zh: 'unionid 冲突', en: 'Unionid conflict' },
     external_id_conflict: { zh: '你自己的 id 冲突', en: 'External id conflict' },
     phone_bound: { zh: '绑定手机号', en: 'Phone number bound' },
@@ -174,6 +189,7 @@ export const TEXTS = {
     user_enabled: { zh: '恢复', en: 'Enabled' },
     user_merged: { zh: '合并用户', en: 'Users merged' },
     user_erased: { zh: '删除用户', en: 'Erased' },
+    wechat_pushed: { zh: '微信推送了消息', en: 'WeChat pushed a message' },
     imported: { zh: '导入', en: 'Imported' },
   },
 } satisfies Record<string, Text | Record<string, Text>>

@@ -52,7 +52,10 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     const { page, complaints } = await open()
     await page.getByLabel('Service token').fill('not-a-token')
     await page.keyboard.press('Enter')
-    await page.getByRole('alert').getByText('This is no token of SERVICE_TOKENS.').waitFor()
+    await page
+      .getByRole('alert')
+      .getByText(/^This is no token of SERVICE_TOKENS/)
+      .waitFor()
     await enter(page)
     const kept = await page.evaluate(() =>
       JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
@@ -73,7 +76,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
       .getByRole('row', { name: /iPhone 15 Pro/ })
       .getByRole('button', { name: 'End' })
       .click()
-    await page.getByRole('dialog').getByText('1 sessions end').waitFor()
+    await page.getByRole('dialog').getByText('This session ends.').waitFor()
     await page.getByRole('dialog').getByRole('button', { name: 'End' }).click()
     await page.getByRole('row', { name: /iPhone 15 Pro/ }).waitFor({ state: 'detached' })
     expect(await service.verify(one.token)).toBe(401)
@@ -88,7 +91,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     await openUser(page, userId)
     await page.getByRole('button', { name: 'Disable' }).click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByText('1 sessions end at once').waitFor()
+    await dialog.getByText('1 session ends at once').waitFor()
     // Without a reason nothing happens.
     await dialog.getByRole('button', { name: 'Disable' }).click()
     expect(await service.verify(token)).toBe(204)
@@ -96,7 +99,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     await dialog.getByRole('button', { name: 'Disable' }).click()
     await page.getByText(/Disabled since .*: sells accounts/).waitFor()
     expect(await service.verify(token)).toBe(401)
-    await page.getByText('No session: the user is not signed in').waitFor()
+    await page.getByText('No session: they ended when the user was disabled').waitFor()
 
     await page.reload()
     await enter(page)
@@ -178,6 +181,73 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'hidden' })
     expect(await service.verify(token)).toBe(204)
+  })
+
+  test('a slow answer: a second click asks nothing, and the question stays until it is known how it ended', async () => {
+    const { userId } = await service.signIn('slow', { model: 'iPhone 15 Pro' })
+    const { page } = await open()
+    await enter(page)
+    await openUser(page, userId)
+    const { promise: goOn, resolve: answer } = Promise.withResolvers<void>()
+    let asked = 0
+    await page.route('**/sessions/*', async (route) => {
+      asked++
+      await goOn
+      await route.continue()
+    })
+    await page
+      .getByRole('row', { name: /iPhone/ })
+      .getByRole('button', { name: 'End' })
+      .click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('button', { name: 'End' }).dblclick()
+    await page.keyboard.press('Escape')
+    expect(await dialog.isVisible()).toBe(true)
+    expect(await dialog.getByRole('button', { name: 'Cancel' }).isDisabled()).toBe(true)
+    answer()
+    await page.getByText('No session: the user is not signed in').waitFor()
+    await dialog.waitFor({ state: 'hidden' })
+    expect(asked).toBe(1)
+    // The button that asked is gone: the keyboard goes on from the page.
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe('MAIN')
+  })
+
+  test('a service that is gone, or a token that was taken away, in the middle: it is said, and what was typed stays', async () => {
+    const { userId, token } = await service.signIn('middle')
+    const { page } = await open()
+    await enter(page)
+    await openUser(page, userId)
+    const dialog = page.getByRole('dialog')
+    await page.getByRole('button', { name: 'Disable' }).click()
+    await dialog.getByLabel('Reason').fill('a try')
+    await page.route('**/disabled', (route) => route.abort())
+    await dialog.getByRole('button', { name: 'Disable' }).click()
+    await dialog.getByRole('alert').getByText('The service did not answer.').waitFor()
+    await page.unroute('**/disabled')
+    const body = JSON.stringify({ code: 'service_token_invalid', title: 'no', requestId: 'r-1' })
+    await page.route('**/disabled', (route) => route.fulfill({ status: 401, body }))
+    await dialog.getByRole('button', { name: 'Disable' }).click()
+    await dialog.getByRole('alert').getByText('it is one no more').waitFor()
+    expect(await dialog.getByLabel('Reason').inputValue()).toBe('a try')
+    await page.unroute('**/disabled')
+    await dialog.getByRole('button', { name: 'Disable' }).click()
+    await page.getByText(/Disabled since .*: a try/).waitFor()
+    expect(await service.verify(token)).toBe(401)
+  })
+
+  test('an address that was cut off, or of a user who is not there, is said to be nobody', async () => {
+    const { page } = await open()
+    await enter(page)
+    for (const id of ['%E4%', '01234567-0000-7000-8000-000000000000']) {
+      await page.evaluate((target) => {
+        location.hash = target
+      }, `#/users/${id}`)
+      await page
+        .getByRole('alert')
+        .getByText(/Not found|request_invalid/)
+        .first()
+        .waitFor()
+    }
   })
 
   test('speaks Chinese to a browser that does, and the other language after a click', async () => {

@@ -1,3 +1,4 @@
+import { useSignal } from '@preact/signals'
 import { call, type User } from '../api.ts'
 import { ask } from '../ask.tsx'
 import { Shown, useLoaded } from '../loaded.tsx'
@@ -11,11 +12,20 @@ interface Conflict {
   users: User[]
 }
 
+const PAGE_SIZE = 20
+
 /** Pairs of users with one unionid, side by side. A pair that was decided makes room for the next one. */
 export function ConflictsView() {
+  const limit = useSignal(PAGE_SIZE)
   const conflicts = useLoaded('conflicts', async () => {
-    return (await call<{ conflicts: Conflict[] }>('GET', '/conflicts?limit=20')).conflicts
+    return (await call<{ conflicts: Conflict[] }>('GET', `/conflicts?limit=${limit.value}`)).conflicts
   })
+
+  function loadMore(): void {
+    limit.value += PAGE_SIZE
+    void conflicts.reload()
+  }
+
   return (
     <section>
       <h2>{say(TEXTS.conflicts)}</h2>
@@ -26,6 +36,11 @@ export function ConflictsView() {
             {list.map((conflict) => (
               <Pair key={conflict.id} conflict={conflict} onMerge={conflicts.reload} />
             ))}
+            {list.length === limit.value && (
+              <button type="button" onClick={loadMore}>
+                {say(TEXTS.moreConflicts)}
+              </button>
+            )}
           </>
         )}
       </Shown>

@@ -7,9 +7,20 @@ interface Health {
   stores: Record<'sessions' | 'users', 'up' | 'down'>
   apps: { appid: string; secrets: number; secretInUse: number | null; accessTokenExpiresIn: number | null }[]
   keyRing: { kid: string; fingerprint: string }[]
+  /** Null: there is no EVENTS_URL, or the store of users is away. */
+  events: { undelivered: number; oldestUndeliveredSeconds: number; givenUp: number } | null
   /** `outcome`: `ok`, `refused` with an errcode, or the code of the problem when there was no answer. */
   wechat: { operation: string; outcome: string; errcode?: number; count: number }[]
 }
+
+/**
+ * Answers that ask for nothing to be done: WeChat is busy, or refuses what one user's phone has sent; or an access_token was not
+ * the newest, and the service fetches another.
+ */
+const USUAL = new Set([-1, 40003, 40029, 40163, 40226, 41008, 45011, 40001, 40014, 42001])
+
+/** An event is usually taken after a few seconds. The alert says the same. */
+const LATE_SECONDS = 600
 
 /** A page of facts about this process. What somebody should act on is marked. */
 export function HealthView() {
@@ -28,7 +39,7 @@ export function HealthView() {
   )
 }
 
-function Facts({ of: { stores, apps, keyRing, wechat } }: { of: Health }) {
+function Facts({ of: { stores, apps, keyRing, events, wechat } }: { of: Health }) {
   return (
     <>
       <section>
@@ -48,6 +59,7 @@ function Facts({ of: { stores, apps, keyRing, wechat } }: { of: Health }) {
               </p>
             ))}
           </dd>
+          {events && <Events of={events} />}
         </dl>
       </section>
       <section>
@@ -98,7 +110,9 @@ function Facts({ of: { stores, apps, keyRing, wechat } }: { of: Health }) {
                     <code>{operation}</code>
                   </td>
                   <td data-label="errcode">
-                    <span class={outcome === 'ok' ? '' : 'act trouble'}>{errcode ?? <code>{outcome}</code>}</span>
+                    <span class={outcome === 'ok' || USUAL.has(errcode ?? 0) ? '' : 'act trouble'}>
+                      {errcode ?? <code>{outcome}</code>}
+                    </span>
                   </td>
                   <td data-label={say(TEXTS.count)}>{count}</td>
                 </tr>
@@ -107,6 +121,23 @@ function Facts({ of: { stores, apps, keyRing, wechat } }: { of: Health }) {
           </table>
         )}
       </section>
+    </>
+  )
+}
+
+function Events({ of: { undelivered, oldestUndeliveredSeconds, givenUp } }: { of: NonNullable<Health['events']> }) {
+  const isLate = oldestUndeliveredSeconds > LATE_SECONDS
+  const minutes = Math.floor(oldestUndeliveredSeconds / 60)
+  return (
+    <>
+      <dt>{say(TEXTS.eventsNotTaken)}</dt>
+      <dd>
+        {undelivered === 0 && givenUp === 0 && say(TEXTS.none)}
+        {undelivered > 0 && (
+          <p class={isLate ? 'act trouble' : ''}>{say(TEXTS.eventsWait, { n: undelivered, minutes })}</p>
+        )}
+        {givenUp > 0 && <p class="act trouble">{say(TEXTS.eventsGivenUp, { n: givenUp })}</p>}
+      </dd>
     </>
   )
 }

@@ -19,9 +19,16 @@ export function UserView({ id }: { id: string }) {
       <section>
         <Shown of={user}>{(value) => <Who user={value} sessions={sessions} onChange={changed} />}</Shown>
       </section>
-      <section>
-        <Shown of={sessions}>{(value) => <Sessions id={id} sessions={value} onChange={changed} />}</Shown>
-      </section>
+      {/* Somebody who was erased has no sessions, and still has events. */}
+      {user.problem?.code !== 'not_found' && (
+        <section>
+          <Shown of={sessions}>
+            {(value) => (
+              <Sessions id={id} sessions={value} isDisabled={Boolean(user.value?.disabled)} onChange={changed} />
+            )}
+          </Shown>
+        </section>
+      )}
       <section>
         <h2>{say(TEXTS.events)}</h2>
         <Events query={`userId=${encodeURIComponent(id)}`} />
@@ -42,7 +49,7 @@ function Who({ user, sessions, onChange }: { user: User; sessions: Loaded<Sessio
     const n = sessions.value?.length ?? '?'
     ask({
       title: say(TEXTS.disableQuestion),
-      sentences: [say(TEXTS.disableSentence, { n })],
+      sentences: [say(n === 1 ? TEXTS.disableSentence1 : TEXTS.disableSentence, { n })],
       action: say(TEXTS.disable),
       needsReason: true,
       run: async ({ reason, until }) => {
@@ -82,7 +89,7 @@ function Who({ user, sessions, onChange }: { user: User; sessions: Loaded<Sessio
         <dt>{say(TEXTS.nickname)}</dt>
         <dd>{profile.nickname || <span class="quiet">{say(TEXTS.none)}</span>}</dd>
         <dt>{say(TEXTS.phone)}</dt>
-        <dd>{phone.value ?? <span class="quiet">…</span>}</dd>
+        <dd>{phone.value ?? <span class="quiet">{phone.problem ? say(TEXTS.notRead) : '…'}</span>}</dd>
         <dt>{say(TEXTS.since)}</dt>
         <dd>{sayTime(createdAt)}</dd>
         <dt>{say(TEXTS.state)}</dt>
@@ -99,6 +106,12 @@ function sayState(disabled: User['disabled']): string {
   return say(TEXTS.disabledUntil, { at: sayTime(at), until: sayTime(until), reason })
 }
 
+interface SessionsProps extends Changing {
+  id: string
+  sessions: Session[]
+  isDisabled: boolean
+}
+
 /** The last four digits of the phone number. The page keeps no more of it. */
 async function findPhoneTail(id: string): Promise<string> {
   try {
@@ -111,11 +124,11 @@ async function findPhoneTail(id: string): Promise<string> {
   }
 }
 
-function Sessions({ id, sessions, onChange }: { id: string; sessions: Session[] } & Changing) {
+function Sessions({ id, sessions, isDisabled, onChange }: SessionsProps) {
   function end(path: string, n: number): void {
     ask({
       title: say(n === 1 ? TEXTS.endQuestion : TEXTS.endAllQuestion),
-      sentences: [say(TEXTS.endSentence, { n })],
+      sentences: [say(n === 1 ? TEXTS.endSentence1 : TEXTS.endSentence, { n })],
       action: say(TEXTS.end),
       run: async () => {
         await call('DELETE', userPath(id, path))
@@ -134,7 +147,7 @@ function Sessions({ id, sessions, onChange }: { id: string; sessions: Session[] 
           </button>
         )}
       </div>
-      {sessions.length === 0 && <p class="empty">{say(TEXTS.noSessions)}</p>}
+      {sessions.length === 0 && <p class="empty">{say(isDisabled ? TEXTS.noSessionsDisabled : TEXTS.noSessions)}</p>}
       {sessions.length > 0 && (
         <table>
           <thead>
