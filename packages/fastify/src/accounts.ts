@@ -191,7 +191,8 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       // What follows goes on by itself after a fault, as any erasure does.
       await sessions.block(drop, 'erased', null)
       await sessions.revokeAll(drop, 'replaced', { by })
-      await finishErasure(drop, by)
+      // Not noted as erased: in a backup from before the merge this user has what the other one has now.
+      await removeUser(drop, by)
       recentUsers.forget(keep)
       const externalId = (await users.findUser(keep))?.externalId ?? null
       if (externalId !== null) await setExternalId(keep, externalId, true, by)
@@ -280,8 +281,14 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     throw new ApiError('user_disabled', 'the user is disabled', { logFields: { userId: user.id } })
   }
 
-  /** Of a user who is marked in the store. Two may do this at the same time. */
+  /** Of a user who is marked in the store. Whoever is told that the user is erased may rely on it: no backup brings the user back. */
   async function finishErasure(userId: string, by: Actor): Promise<void> {
+    await sessions.noteErased(userId)
+    await removeUser(userId, by)
+  }
+
+  /** Two may do this at the same time. */
+  async function removeUser(userId: string, by: Actor): Promise<void> {
     recentUsers.forget(userId)
     await sessions.block(userId, 'erased', null)
     await sessions.revokeAll(userId, 'erased', { by })

@@ -1,7 +1,7 @@
 export type { ChangeOptions, DisableOptions, OnSignIn, SignInAbout, SignInAnswer } from './accounts.ts'
 export type { Actor } from './actor.ts'
 export { ApiError, type ApiErrorOptions, type LogFields } from './api-error.ts'
-export type { AvatarStore, AvatarsOptions, KeptAvatar } from './avatar/avatar-store.ts'
+export { type AvatarStore, type AvatarsOptions, type KeptAvatar, removeAvatarsOf } from './avatar/avatar-store.ts'
 export { createFolderAvatarStore } from './avatar/folder-store.ts'
 export { createS3AvatarStore, parseS3Url, type S3AvatarStoreOptions, type S3Bucket } from './avatar/s3-store.ts'
 export type { ConflictPage, ConflictStore, Merge, MergeResult, UserConflict } from './conflicts/conflict-store.ts'
@@ -59,6 +59,7 @@ export type { PushOptions, PushSecrets } from './push/push-options.ts'
 export { createRecentReads, type RecentReads, type RecentReadsOptions } from './recent-reads.ts'
 export type { RedisClient, RedisClusterClient, RedisServerClient } from './redis.ts'
 export { createRedisSessionStore, type RedisSessionStoreOptions } from './sessions/redis-store.ts'
+export { ERASED_KNOWN_MS, type ErasedUser, type RestoreSupport } from './sessions/restore-support.ts'
 export type {
   ChangeLifetime,
   CodeClaim,
@@ -101,7 +102,7 @@ export {
 } from './users/session-key-vault.ts'
 export type { IdentityConflict } from './users/sql-identities.ts'
 export { createSqlUserStore, type SqlUserStoreOptions } from './users/sql-users.ts'
-export { openSqliteUsers } from './users/sqlite-users.ts'
+export { copySqliteUsers, openSqliteUsers } from './users/sqlite-users.ts'
 export {
   type Disabled,
   type ExternalIdResult,

@@ -15,6 +15,7 @@ interface RedisCommands {
   set(key: string, value: string, nx: 'NX'): Promise<string | null>
   set(key: string, value: string, keepTtl: 'KEEPTTL', xx: 'XX'): Promise<string | null>
   zrem(key: string, ...members: string[]): Promise<number>
+  unlink(...keys: string[]): Promise<number>
   publish(channel: string, message: string): Promise<number>
   eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>
   /** Adds a script as a method: the keys and arguments are its parameters. */
@@ -26,6 +27,13 @@ interface RedisCommands {
 /** A client of one server, or of the master that sentinels name. */
 export interface RedisServerClient extends RedisCommands {
   info(section: 'memory' | 'stats'): Promise<string>
+  scan(
+    cursor: string,
+    match: 'MATCH',
+    pattern: string,
+    count: 'COUNT',
+    atOnce: number,
+  ): Promise<[cursor: string, keys: string[]]>
   readonly options: { keyPrefix?: string }
   /** A second connection to the same place. */
   duplicate(options: RedisSubscriberOptions): RedisSubscriber

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SessionStore, UserStore } from '../src/index.ts'
+import type { RestoreSupport, SessionStore, UserStore } from '../src/index.ts'
 import { type Service, startService } from './service.ts'
 
 /** More than a sign-in, a disabling or an erasure has calls of the stores. */
@@ -21,10 +21,14 @@ async function startStoppable() {
     at.act = null
     await act()
   }
-  const stoppable = <S extends SessionStore | UserStore>(store: S): S => {
+  const stoppable = <S extends SessionStore | UserStore | RestoreSupport>(store: S): S => {
     const wrapped = { ...store } as Record<string, unknown>
     for (const [name, method] of Object.entries(store)) {
-      if (name === 'findRemembered' || name === 'findWarnings' || name === 'close') continue
+      if (name === 'findRemembered' || name === 'findWarnings' || name === 'close' || name === 'messages') continue
+      if (name === 'restore') {
+        wrapped[name] = stoppable(method)
+        continue
+      }
       wrapped[name] = async (...args: unknown[]) => {
         const step = calls++
         await stopHere(step, 'before')
@@ -181,6 +185,11 @@ async function expectGone(
   expect(await plain.app.weappAuth.findUser(old), when).toBeNull()
   expect(await plain.users.findErasing(10), when).toEqual([])
   expect(await plain.app.weappAuth.list(old), when).toEqual([])
+  const erased = (await plain.sessions.restore?.listErased({ skip: 0, limit: 100 })) ?? []
+  expect(
+    erased.map(({ userId }) => userId),
+    when,
+  ).toContain(old)
   if (answer.userId === old || answer.token === undefined) expect(await isAlive(plain, answer.token), when).toBe(false)
   else expect(await isAlive(plain, answer.token), when).toBe(true)
   if (answer.status !== 201) expect(answer, when).toMatchObject({ status: 0 })

@@ -1,3 +1,5 @@
+import { ownerOf } from './names.ts'
+
 /**
  * Where pictures are kept. `createFolderAvatarStore` and `createS3AvatarStore` are ours.
  *
@@ -31,4 +33,9 @@ export interface AvatarsOptions {
    * bucket or a CDN. Default: the address that the picture was sent to, which behind a proxy needs Fastify's `trustProxy`.
    */
   publicUrl?: string
+}
+
+/** Removes all pictures of a user. When it rejects, it can be called again. */
+export async function removeAvatarsOf(userId: string, store: Pick<AvatarStore, 'list' | 'remove'>): Promise<void> {
+  for (const { name } of await store.list(ownerOf(userId))) await store.remove(name)
 }

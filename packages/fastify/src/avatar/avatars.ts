@@ -1,7 +1,7 @@
 import { ApiError } from '../api-error.ts'
 import { createTurns } from '../users/turns.ts'
 import type { User, UserStore } from '../users/users.ts'
-import type { AvatarStore } from './avatar-store.ts'
+import { type AvatarStore, removeAvatarsOf } from './avatar-store.ts'
 import { nameIn, newAvatarName, ownerOf } from './names.ts'
 
 const TURN_MS = 4_000
@@ -50,9 +50,7 @@ export function createAvatars({ store, users, warn }: AvatarsDeps): Avatars {
 
     change,
 
-    async erase(userId) {
-      for (const { name } of await store.list(ownerOf(userId))) await store.remove(name)
-    },
+    erase: (userId) => removeAvatarsOf(userId, store),
   }
 
   async function change(userId: string, update: () => Promise<User | null>): Promise<User | null> {

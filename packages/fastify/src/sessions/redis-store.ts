@@ -9,6 +9,7 @@ import { checkWhole, type IndexEntry, indexWasEvicted, readIndex } from './redis
 import { createRedisMessages } from './redis-messages.ts'
 import { createRedisPlace, inStepsWhereSlotMoves, ttlOf } from './redis-place.ts'
 import { formatRecord, headOf, ownerOf, parseRecord } from './redis-record.ts'
+import { createRedisRestoreSupport } from './redis-restore-support.ts'
 import { INCOMPLETE } from './redis-scripts.ts'
 import { createRedisUserChanges } from './redis-user-changes.ts'
 import { createWorldCheck } from './redis-world.ts'
@@ -136,6 +137,7 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     }),
     findWarnings: () => evictions.warnings(),
     messages,
+    restore: createRedisRestoreSupport({ redis, keyPrefix, guarded }),
     async close() {
       evictions.close()
       messages.close()

@@ -1,4 +1,5 @@
 import type { Device, RevocationReason } from '@weapp-auth/shared'
+import type { RestoreSupport } from './restore-support.ts'
 import type { StoreMessages } from './store-messages.ts'
 import type { SessionRef } from './token.ts'
 
@@ -146,6 +147,11 @@ export interface SessionStore {
    * next ping, and a push reaches the sockets of its own process only.
    */
   messages?: StoreMessages
+  /**
+   * Which users were erased, for whoever restores the users from a backup. Without it erased users come back with the backup, and
+   * somebody has to erase them again.
+   */
+  restore?: RestoreSupport
   /** Resolves when the store takes writes: one that can only be read starts no session. */
   ping(): Promise<void>
   /** What an operator should change about the server, a sentence each; `/readyz` shows it. */

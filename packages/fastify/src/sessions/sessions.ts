@@ -119,6 +119,8 @@ export interface Sessions extends SingleUse {
   block(userId: string, blockId: string, untilMs: number | null): Promise<void>
   /** Ends the block of this id. */
   unblock(userId: string, blockId: string): Promise<void>
+  /** Notes that a user is erased, so that a restored backup does not bring the user back. */
+  noteErased(userId: string): Promise<void>
   /** Writes the host's own id for this user, or none, into all live sessions. */
   setExternalId(userId: string, externalId: string | null): Promise<void>
 }
@@ -197,6 +199,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
 
     unblock: (userId, blockId) => store.unblock(userId, blockId),
+
+    noteErased: async (userId) => store.restore?.noteErased(userId, now()),
 
     setExternalId: (userId, externalId) => store.setExternalId(userId, externalId, changeLifetime()),
 

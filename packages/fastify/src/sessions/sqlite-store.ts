@@ -12,6 +12,7 @@ import {
   USER_CHANGE_MS,
 } from './session-store.ts'
 import { createSqliteMessageClaims } from './sqlite-message-claims.ts'
+import { createSqliteRestoreSupport } from './sqlite-restore-support.ts'
 import { createLocalMessages } from './store-messages.ts'
 import { isBlock, markOfBlock, markOfExternalId } from './user-mark.ts'
 
@@ -153,6 +154,7 @@ export function createSqliteSessionStore({ file, world = 'real' }: SqliteSession
       pingedAtMs = performance.now()
     }),
     messages,
+    restore: createSqliteRestoreSupport(db, guarded),
     async close() {
       if (db.isOpen) db.close()
     },

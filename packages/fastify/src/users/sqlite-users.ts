@@ -10,7 +10,26 @@ import type { UsersDatabase } from './database.ts'
  * @throws Error when the file cannot be opened or another process has it open
  */
 export function openSqliteUsers(file: string): Kysely<UsersDatabase> {
-  return new Kysely({ dialect: new SqliteDialect({ database: adapt(openSqliteFile(file)) }) })
+  const opened = openSqliteFile(file)
+  const db = new Kysely<UsersDatabase>({ dialect: new SqliteDialect({ database: adapt(opened) }) })
+  files.set(db, opened)
+  return db
+}
+
+const files = new WeakMap<Kysely<UsersDatabase>, DatabaseSync>()
+
+/**
+ * Copies users that were opened by {@link openSqliteUsers} into another file, while they are used: the copy is of one moment. It
+ * is made in small steps on another thread.
+ *
+ * @param file must not exist
+ * @throws TypeError for users who are elsewhere; Error of SQLite, when the disk is full, say
+ */
+export async function copySqliteUsers(db: Kysely<UsersDatabase>, file: string): Promise<void> {
+  const opened = files.get(db)
+  const sqlite = process.getBuiltinModule('node:sqlite')
+  if (!opened || !sqlite) throw new TypeError('these users are not embedded')
+  await sqlite.backup(opened, file)
 }
 
 /** Node's SQLite in the shape Kysely expects: parameters as a list, and whether a statement returns rows. */

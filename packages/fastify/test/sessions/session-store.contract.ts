@@ -4,6 +4,7 @@ import { ApiError, type Session } from '../../src/index.ts'
 import { createSessions } from '../../src/sessions/sessions.ts'
 import { messagesContract } from './messages.contract.ts'
 import { neighbourOf, type OpenedSessionStore } from './opened-session-store.ts'
+import { restoreSupportContract } from './restore-support.contract.ts'
 import { userChangesContract } from './user-changes.contract.ts'
 
 const IDLE_SECONDS = 1_000
@@ -55,6 +56,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
 
   userChangesContract(open)
   messagesContract(open)
+  restoreSupportContract(open)
 
   describe('a session', () => {
     it('a session is found by its token, with its device', async () => {
