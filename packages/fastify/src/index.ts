@@ -91,7 +91,12 @@ export type {
   UsersTable,
 } from './users/database.ts'
 export { type CheckKeyRingOptions, checkKeyRing } from './users/key-ring.ts'
-export { migrateUsers, UnusableDatabaseError } from './users/migrations/migrate.ts'
+export {
+  compareMigrations,
+  type MigrationState,
+  migrateUsers,
+  UnusableDatabaseError,
+} from './users/migrations/migrate.ts'
 export { findStatementName } from './users/prepared.ts'
 export {
   createSessionKeyVault,

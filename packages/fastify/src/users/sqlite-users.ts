@@ -13,6 +13,12 @@ export function openSqliteUsers(file: string): Kysely<UsersDatabase> {
   const opened = openSqliteFile(file)
   const db = new Kysely<UsersDatabase>({ dialect: new SqliteDialect({ database: adapt(opened) }) })
   files.set(db, opened)
+  const destroy = db.destroy.bind(db)
+  db.destroy = async () => {
+    await destroy()
+    // Kysely closes what it has asked something, and nothing else.
+    if (opened.isOpen) opened.close()
+  }
   return db
 }
 

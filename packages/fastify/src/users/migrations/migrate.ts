@@ -53,6 +53,12 @@ export class UnusableDatabaseError extends Error {
 export async function migrateUsers(db: Kysely<UsersDatabase>, world: World = 'real'): Promise<string[]> {
   // Before anything is created, so that no half of our tables stays behind.
   for (const table of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]) await refuseForeignTable(db, table)
+  const { newer } = await compareMigrations(db)
+  if (newer.length > 0) {
+    throw new UnusableDatabaseError(
+      `the users' tables were changed by a newer version (${newer.join(', ')}): start that version, or restore the backup from before it`,
+    )
+  }
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => MIGRATIONS },
@@ -64,6 +70,34 @@ export async function migrateUsers(db: Kysely<UsersDatabase>, world: World = 're
   const clash = await findWorldClash(db, world)
   if (clash) throw new UnusableDatabaseError(clash)
   return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName)
+}
+
+/** How the users' tables differ from those that this version makes. */
+export interface MigrationState {
+  /** Migrations that the tables still need, in order. All of them: there are no tables yet. */
+  missing: string[]
+  /** Migrations that this version does not know. */
+  newer: string[]
+}
+
+/** Compares the users' tables with those that this version makes, and changes nothing. */
+export async function compareMigrations(db: Kysely<UsersDatabase>): Promise<MigrationState> {
+  const known = Object.keys(MIGRATIONS)
+  const done = await findDone(db)
+  return { missing: known.filter((name) => !done.includes(name)), newer: done.filter((name) => !known.includes(name)) }
+}
+
+async function findDone(db: Kysely<UsersDatabase>): Promise<string[]> {
+  try {
+    const rows = await db
+      .selectFrom('weapp_auth_migrations' as never)
+      .select('name' as never)
+      .execute()
+    return (rows as { name: string }[]).map(({ name }) => name).sort()
+  } catch (error) {
+    if (faultOf(error) === 'table') return []
+    throw toMigrationError(error)
+  }
 }
 
 async function refuseForeignTable(db: Kysely<UsersDatabase>, table: keyof typeof COLUMNS): Promise<void> {
