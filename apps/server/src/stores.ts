@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type AccessTokenStore,
+  type AvatarStore,
   type AvatarsOptions,
   checkKeyRing,
   createFolderAvatarStore,
@@ -91,8 +92,7 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   const { vault, take } = createReplaceableVault(openVault(config))
   const outageLog = createOutageLog()
   // The demonstration's data never meet real ones, whatever servers and folders it is given.
-  const world = config.emulator ? 'emulated' : 'real'
-  const keyPrefix = config.emulator ? 'weapp-auth-demo:' : 'weapp-auth:'
+  const { world, keyPrefix } = placeOf(config)
   const users = config.databaseUrl
     ? openUserDatabase({ server: await findServer(config.databaseUrl), vault, world, log, outageLog })
     : await openSqlite(join(config.dataDir, 'users.sqlite'), vault, world, log)
@@ -129,7 +129,8 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
     ring: () => vault.ring,
     openUpkeep: async () => {
       const { createUpkeep } = await import('./upkeep/upkeep.ts')
-      return createUpkeep({ db: users.db, vault, events, appids: config.apps.map(({ appid }) => appid) })
+      const appids = config.apps.map(({ appid }) => appid)
+      return createUpkeep({ db: users.db, vault, events, appids, dataDir: config.dataDir, restore: opened?.restore })
     },
     redis,
     keyPrefix,
@@ -150,13 +151,24 @@ export async function openStores(config: Config, log: FastifyBaseLogger): Promis
   }
 }
 
-async function openAvatars({ avatarS3Url, avatarPublicUrl, dataDir }: Config): Promise<AvatarsOptions> {
-  return {
-    store: avatarS3Url
-      ? await createS3AvatarStore({ url: avatarS3Url })
-      : createFolderAvatarStore({ folder: join(dataDir, 'avatars') }),
-    ...(avatarPublicUrl && { publicUrl: avatarPublicUrl }),
-  }
+/** Whose data a configuration is about, and how all keys in Redis begin. */
+export function placeOf({ emulator }: Pick<Config, 'emulator'>): { world: World; keyPrefix: string } {
+  return emulator ? { world: 'emulated', keyPrefix: 'weapp-auth-demo:' } : { world: 'real', keyPrefix: 'weapp-auth:' }
+}
+
+/** Where pictures are kept. */
+export async function openAvatarStore({
+  avatarS3Url,
+  dataDir,
+}: Pick<Config, 'avatarS3Url' | 'dataDir'>): Promise<AvatarStore> {
+  return avatarS3Url
+    ? await createS3AvatarStore({ url: avatarS3Url })
+    : createFolderAvatarStore({ folder: join(dataDir, 'avatars') })
+}
+
+async function openAvatars(config: Config): Promise<AvatarsOptions> {
+  const { avatarPublicUrl } = config
+  return { store: await openAvatarStore(config), ...(avatarPublicUrl && { publicUrl: avatarPublicUrl }) }
 }
 
 /** The driver of what DATABASE_URL names, loaded on demand. */

@@ -1,21 +1,6 @@
-import type { AuthEvent } from '@weapp-auth/fastify'
-import { bodyOf, RefusedError } from './answer.ts'
-import { readConfig } from './config.ts'
-import { openService } from './open-service.ts'
-import type { Send } from './running-service.ts'
+import { ask, bodyOf, done, encode, more, type OutputOptions, type PageOptions, print, toQuery, toTime } from './ask.ts'
 import { toTable } from './table.ts'
-import { type Command, EXIT, WrongUseError } from './terminal.ts'
-
-/** Options of every command about users, sessions and events. */
-export interface OutputOptions {
-  json?: boolean
-}
-
-/** Options of commands that list something. */
-export interface PageOptions extends OutputOptions {
-  limit?: string
-  after?: string
-}
+import { type Command, WrongUseError } from './terminal.ts'
 
 /** A user as the service API answers it. */
 interface ServiceUser {
@@ -34,8 +19,6 @@ interface ServiceSession {
   expiresAt: string
   device?: { platform?: string; model?: string }
 }
-
-type ServiceEvent = Omit<AuthEvent, 'atMs'> & { at: string }
 
 /** The ids that a user can be found by. */
 export interface FindOptions extends OutputOptions {
@@ -121,30 +104,6 @@ export async function endSessions(
   })
 }
 
-export async function listEvents(
-  command: Command,
-  o: PageOptions & { user?: string; type?: string; since?: string },
-): Promise<number> {
-  const { limit, after, user: userId, type, since } = o
-  return ask(command, async (send) => {
-    const body = bodyOf(await send('GET', `/events${toQuery({ limit, after, userId, type, since })}`))
-    return print(command, o, body, () => eventsTable(body.events as ServiceEvent[], command) + more(body, command))
-  })
-}
-
-async function ask(command: Command, work: (send: Send) => Promise<number>): Promise<number> {
-  const service = await openService(readConfig(command), command)
-  try {
-    return await work(service.send)
-  } catch (error) {
-    // A bad request for the API is a mistake in what a person typed.
-    if (error instanceof RefusedError && error.code === 'request_invalid') throw new WrongUseError(error.message)
-    throw error
-  } finally {
-    await service.close()
-  }
-}
-
 /** The body of a search. Null: the user is named by our own id. */
 function toFindRequest({ say }: Command, userId: string | undefined, o: FindOptions): object | null {
   const ways = [userId, o.externalId, o.phone, o.openid].filter((way) => way !== undefined)
@@ -200,52 +159,4 @@ function sessionsTable(sessions: readonly ServiceSession[], { say }: Command): s
     [device?.platform, device?.model].filter(Boolean).join(' '),
   ])
   return toTable(heads, rows)
-}
-
-function eventsTable(events: readonly ServiceEvent[], { say }: Command): string {
-  const heads = [
-    say('time', '时间'),
-    say('event', '事件'),
-    say('user', '用户'),
-    say('by', '操作者'),
-    say('more', '详情'),
-  ]
-  const rows = events.map(({ at, type, userId, by, data }) => [
-    toTime(at),
-    type,
-    userId ?? '',
-    by,
-    Object.entries(data)
-      .map(([name, value]) => `${name}=${value}`)
-      .join(' '),
-  ])
-  return toTable(heads, rows)
-}
-
-function more({ next }: Record<string, unknown>, { say }: Command): string {
-  return typeof next === 'string' ? say(`more: --after ${next}\n`, `下一页：--after ${next}\n`) : ''
-}
-
-/** A time to the second, in UTC as in the log. */
-function toTime(iso: string): string {
-  return iso.replace(/\.\d+Z$/, 'Z')
-}
-
-function print({ stdout }: Command, { json }: OutputOptions, value: unknown, toText: () => string): number {
-  stdout.write(json ? `${JSON.stringify(value)}\n` : toText())
-  return EXIT.done
-}
-
-function done({ stdout, say }: Command, en: string, zh: string): number {
-  stdout.write(`${say(en, zh)}\n`)
-  return EXIT.done
-}
-
-function encode(id: string | undefined): string {
-  return encodeURIComponent(id ?? '')
-}
-
-function toQuery(fields: Record<string, string | undefined>): string {
-  const set = Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined)
-  return set.length === 0 ? '' : `?${new URLSearchParams(set)}`
 }

@@ -1,5 +1,8 @@
 import type { Command as Program } from 'commander'
-import type { FindOptions, OutputOptions, PageOptions } from './accounts.ts'
+import type { FindOptions } from './accounts.ts'
+import type { OutputOptions, PageOptions } from './ask.ts'
+import type { BackupOptions } from './backup/backup.ts'
+import type { RestoreOptions } from './backup/restore.ts'
 import type { DoctorOptions } from './doctor/doctor.ts'
 import type { ImportOptions } from './import/import.ts'
 import type { Command } from './terminal.ts'
@@ -13,6 +16,7 @@ export function addCommands(program: Program, command: Command, end: End): void 
   addSessions(program, command, end)
   addEvents(program, command, end)
   addImport(program, command, end)
+  addBackup(program, command, end)
   addKeys(program, command, end)
   addMaking(program, command, end)
 }
@@ -61,6 +65,11 @@ function addUsers(program: Program, command: Command, end: End): void {
     .description(say('let a user sign in again', '允许用户重新登录'))
     .action(async (id: string) => end(await (await accounts()).enableUser(command, id)))
   users
+    .command('erased')
+    .description(say('who was erased: keep it apart from backups', '已注销的用户 id，请和备份分开保存'))
+    .option('--json', json(command))
+    .action(async (o: OutputOptions) => end(await (await import('./backup/erased.ts')).listErasedUsers(command, o)))
+  users
     .command('erase <id>')
     .description(say('erase a user for ever', '注销用户，无法恢复'))
     .option('--yes', say('it is wanted', '确认'))
@@ -92,7 +101,21 @@ function addEvents(program: Program, command: Command, end: End): void {
     .option('--type <type>', say('of this kind, e.g. sign_in', '某一类，例如 sign_in'))
     .option('--since <time>', say('like 2026-01-31T00:00:00Z: nothing older', '如 2026-01-31T00:00:00Z：不早于'))
     .action(async (o: PageOptions & { user?: string; type?: string; since?: string }) =>
-      end(await (await accounts()).listEvents(command, o)),
+      end(await (await import('./events.ts')).listEvents(command, o)),
+    )
+  addPage(
+    events
+      .command('given-up')
+      .description(say('what EVENTS_URL has not taken for a day', '一天内 EVENTS_URL 都没有收下的事件')),
+    command,
+  ).action(async (o: PageOptions) => end(await (await import('./events.ts')).listGivenUp(command, o)))
+  events
+    .command('resend [ids...]')
+    .description(say('send events again that were given up', '重新发送被放弃的事件'))
+    .option('--all', say('all of them', '全部'))
+    .option('--json', json(command))
+    .action(async (ids: string[], o: OutputOptions & { all?: boolean }) =>
+      end(await (await import('./events.ts')).resendEvents(command, ids, o)),
     )
 }
 
@@ -111,6 +134,40 @@ function addImport(program: Program, command: Command, end: End): void {
     .option('--json', json(command))
     .action(async (path: string, o: ImportOptions) =>
       end(await (await import('./import/import.ts')).importUsers(command, path, o)),
+    )
+}
+
+function addBackup(program: Program, command: Command, end: End): void {
+  const { say } = command
+  program
+    .command('backup <folder>')
+    .description(say('back up embedded users, while the service runs', '备份内嵌的用户库，服务可以继续运行'))
+    .option('--no-keys', say('leave the key ring out', '不包含密钥环'))
+    .option('--json', json(command))
+    .action(async (folder: string, o: BackupOptions) =>
+      end(await (await import('./backup/backup.ts')).backUp(command, folder, o)),
+    )
+  program
+    .command('restore [folder]')
+    .description(
+      say(
+        'put a backup in place, or finish the restoring of a database; the service is stopped',
+        '恢复备份，或完成数据库恢复的后续步骤；需要先停止服务',
+      ),
+    )
+    .option(
+      '--erased <file>',
+      say(
+        'users erased since, as users erased prints them; may be given several times',
+        '之后注销的用户（users erased 的输出），可重复使用',
+      ),
+      (file: string, files: string[]) => [...files, file],
+      [],
+    )
+    .option('--yes', say('it is wanted', '确认'))
+    .option('--json', json(command))
+    .action(async (folder: string | undefined, o: RestoreOptions) =>
+      end(await (await import('./backup/restore.ts')).restore(command, folder, o)),
     )
 }
 

@@ -1,4 +1,10 @@
-import { checkKeyRing, createSqlEventStore, type ImportOutcome, type RotationStep } from '@weapp-auth/fastify'
+import {
+  checkKeyRing,
+  createSqlEventStore,
+  type ErasedUser,
+  type ImportOutcome,
+  type RotationStep,
+} from '@weapp-auth/fastify'
 import type { Config } from '../config.ts'
 import { openVault } from '../stores.ts'
 import { createUpkeep, type Upkeep } from '../upkeep/upkeep.ts'
@@ -26,11 +32,12 @@ export async function openUpkeep(config: Config, command: Pick<Command, 'stderr'
     throw error
   })
   const events = createSqlEventStore({ db, deliver: config.eventHook !== null })
-  return { ...createUpkeep({ db, vault, events, appids: config.apps.map(({ appid }) => appid) }), close }
+  const appids = config.apps.map(({ appid }) => appid)
+  return { ...createUpkeep({ db, vault, events, appids, dataDir: config.dataDir, restore: undefined }), close }
 }
 
 /** The same work, done by the running service. Its answers are those of `upkeep/routes.ts`, of the same release. */
-function askForUpkeep(send: Send): Upkeep {
+export function askForUpkeep(send: Send): Upkeep {
   return {
     async importLines(lines, settings) {
       const body = bodyOf(await send('POST', '/upkeep/import', { lines, ...settings }))
@@ -47,6 +54,12 @@ function askForUpkeep(send: Send): Upkeep {
     },
     async forgetUnusedKeys() {
       return bodyOf(await send('POST', '/upkeep/keys/forget')).unused as string[]
+    },
+    async copyUsers() {
+      return bodyOf(await send('POST', '/upkeep/users/copy')) as { file: string } | { failed: string }
+    },
+    async listErased({ skip, limit }) {
+      return bodyOf(await send('GET', `/upkeep/erased?skip=${skip}&limit=${limit}`)).erased as ErasedUser[]
     },
   }
 }

@@ -23,6 +23,9 @@ const Place = object({
   },
 })
 
+const digits = { type: 'string', pattern: '^\\d{1,9}$' } as const
+const Skip = object({ skip: digits, limit: digits })
+
 /**
  * What the command line asks of a running service that has the embedded stores open. These routes are on the operator's socket alone,
  * because their bodies hold openids and phone numbers.
@@ -46,6 +49,16 @@ export const upkeepRoutes: FastifyPluginAsync<{ openUpkeep: () => Promise<Upkeep
 
   api.post<{ Body: { after: RotationPlace } }>('/upkeep/keys/rotate', { config, schema: { body: Place } }, ({ body }) =>
     upkeep.rotateKeys(body.after),
+  )
+
+  api.post('/upkeep/users/copy', { config }, () => upkeep.copyUsers())
+
+  api.get<{ Querystring: { skip: string; limit: string } }>(
+    '/upkeep/erased',
+    { config, schema: { querystring: Skip } },
+    async ({ query: { skip, limit } }) => ({
+      erased: await upkeep.listErased({ skip: Number(skip), limit: Number(limit) }),
+    }),
   )
 
   api.post('/upkeep/keys/forget', { config }, async () => ({

@@ -105,7 +105,9 @@ describe('weapp-auth sessions', () => {
 
 describe('weapp-auth events', () => {
   test('weapp-auth events list shows what happened, newest first, and who did it', async () => {
-    const { weapp, id } = await startWithAlice()
+    const { weapp, weappAuth } = await startWithAlice()
+    // Without a session: that it ended would be written a moment later.
+    const { id } = await weappAuth.createUser()
     await weapp('users', 'disable', id, '--reason', 'spam')
     await weapp('users', 'enable', id)
     const { code, out } = await weapp('events', 'list', '--user', id, '--limit', '2')
@@ -123,6 +125,43 @@ describe('weapp-auth events', () => {
     const { weapp } = await startWithAlice()
     expect(await weapp('events', 'list', '--type', 'nothing')).toMatchObject({ code: 2 })
     expect(await weapp('events', 'list', '--since', 'soon')).toMatchObject({ code: 2 })
+  })
+})
+
+describe('events that were given up', () => {
+  async function startWithGivenUp() {
+    const hook = { EVENTS_URL: 'http://127.0.0.1:1/events', HOOK_SECRET: 'a-secret-of-16-characters' }
+    const service = await startEmbedded(makeFolder(), { ...APP, ...hook })
+    const { queue } = service.stores.events.store
+    const { id } = await service.app.weappAuth.createUser()
+    for (const reason of ['one', 'two', 'three']) await service.app.weappAuth.disableUser(id, { reason })
+    const giveUpNext = async () => {
+      const [held] = (await queue?.take({ nowMs: Date.now() + 60_000, holdMs: 1_000, limit: 1 })) ?? []
+      if (held) await queue?.giveUp(held, Date.now())
+      return held?.id ?? ''
+    }
+    const ids = [await giveUpNext(), await giveUpNext(), await giveUpNext()]
+    return { ids, id, weapp: (...args: string[]) => run(args, service.env) }
+  }
+
+  test('weapp-auth events given-up lists events that were given up, and resend sends those again that are named, or all', async () => {
+    const { weapp, ids, id } = await startWithGivenUp()
+    const { code, out } = await weapp('events', 'given-up')
+    expect(code).toBe(0)
+    expect(out).toMatch(/^id +time +event +user +attempts +given up\n/)
+    for (const event of ids) expect(out).toMatch(new RegExp(`^${event} .*user_disabled +${id} +1 `, 'm'))
+    expect((await weapp('events', 'resend', ids[0] ?? '', ids[0]?.replace(/.$/, 'x') ?? '')).out).toBe(
+      '1 events are sent again; 1 were not given up, or do not exist\n',
+    )
+    expect(await weapp('events', 'resend', '--all', '--json')).toMatchObject({ code: 0, out: '{"resent":2}\n' })
+    expect(JSON.parse((await weapp('events', 'given-up', '--json')).out)).toEqual({ events: [], next: null })
+  })
+
+  test('weapp-auth events resend of nothing, or of some and all, is wrong use', async () => {
+    const { weapp } = await startWithAlice()
+    expect(await weapp('events', 'resend')).toMatchObject({ code: 2, err: expect.stringContaining('--all') })
+    expect(await weapp('events', 'resend', 'x', '--all')).toMatchObject({ code: 2 })
+    expect(await weapp('events', 'resend', '--all')).toMatchObject({ code: 0, out: '0 events are sent again\n' })
   })
 })
 

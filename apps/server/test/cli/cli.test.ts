@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeFolder } from './folder.ts'
 import { run } from './run.ts'
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../bundle/weapp-auth.js', import.meta.url))
 const REAL_APP = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 'canary-1' }
 
 describe('weapp-auth', () => {

@@ -8,19 +8,24 @@ import { makeFolder } from './folder.ts'
 
 const log = pino({ level: 'silent' })
 
+const APP = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's' }
+
 /** A service that has the embedded stores of a folder open, as `main.ts` starts it. */
-export async function startEmbedded() {
-  const dir = makeFolder()
-  const env = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's', DATA_DIR: dir }
+export async function startEmbedded(dir: string = makeFolder(), settings: Record<string, string> = APP) {
+  const env: Record<string, string> = { ...settings, DATA_DIR: dir }
   const config = parseConfig(env)
   const stores = await openStores(config, log)
   const app = await buildApp({ ...config, ...stores, log })
   await app.ready()
   const service = await openServiceApi(config, app, log, { openUpkeep: stores.openUpkeep })
-  onTestFinished(async () => {
-    await service.close()
-    await app.close()
-    await stores.close()
-  })
-  return { dir, env, app, stores }
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= service
+      .close()
+      .then(() => app.close())
+      .then(() => stores.close())
+    return closed
+  }
+  onTestFinished(close)
+  return { dir, env, app, stores, close }
 }

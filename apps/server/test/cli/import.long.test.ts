@@ -9,7 +9,7 @@ import { connectTo } from '../sql.ts'
 import { makeFolder } from './folder.ts'
 import { run } from './run.ts'
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../bundle/weapp-auth.js', import.meta.url))
 const LINES = 20_000
 
 test.runIf(inject('databaseUrl'))('an import that is killed and started again ends as one that was not', async () => {

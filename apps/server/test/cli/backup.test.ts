@@ -1,0 +1,251 @@
+import { hash } from 'node:crypto'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createWorld, startWechat } from '@weapp-auth/emulator'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { startEmbedded } from './embedded.ts'
+import { makeFolder } from './folder.ts'
+import { run } from './run.ts'
+
+const PHONE = { number: '13800138000', countryCode: '86' }
+
+type Started = Awaited<ReturnType<typeof startEmbedded>>
+
+/** WeChat emulated, and services of one mini-program that speak to it. */
+async function prepare() {
+  const world = createWorld()
+  const wechat = await startWechat(world)
+  onTestFinished(() => wechat.close())
+  const { appid = '', secret = '' } = world.apps[0] ?? {}
+  const settings = { WECHAT_APPID: appid, WECHAT_SECRET: secret, WECHAT_API_BASE_URL: wechat.baseUrl }
+  const start = (dir?: string) => startEmbedded(dir ?? makeFolder(), settings)
+  const signIn = async ({ app }: Started, user: string) => {
+    const { code } = world.login(user, appid)
+    const answer = await app.inject({ method: 'POST', url: '/v1/sessions', payload: { appid, code } })
+    const { token, user: signedIn } = answer.json()
+    return { status: answer.statusCode, token, userId: signedIn?.id as string }
+  }
+  return { settings, start, signIn, folder: join(makeFolder(), 'backup') }
+}
+
+/** A picture of a user. The bytes do not matter here. */
+async function keepPicture({ stores }: Started, userId: string): Promise<string> {
+  const owner = hash('sha256', `weapp-auth avatar ${userId}`).slice(0, 24)
+  const name = `${owner}-${'0'.repeat(32)}.jpg`
+  await stores.avatars.store.put(name, Buffer.from(userId))
+  return name
+}
+
+/** A service with alice, and a backup of it, stopped by now. */
+async function backUpAlice() {
+  const prepared = await prepare()
+  const service = await prepared.start()
+  const alice = await prepared.signIn(service, 'alice')
+  await service.app.weappAuth.setPhone(alice.userId, PHONE)
+  const picture = await keepPicture(service, alice.userId)
+  const made = await run(['backup', prepared.folder], service.env)
+  expect(made).toMatchObject({ code: 0, err: '' })
+  return { ...prepared, service, alice, picture, made, env: service.env, dir: service.dir }
+}
+
+describe('weapp-auth backup and restore', () => {
+  test('a backup made while phones sign in has the same users, numbers and pictures on a new machine, and nobody who was erased since', async () => {
+    const { start, signIn, folder, settings } = await prepare()
+    const old = await start()
+    const [alice, bob] = [await signIn(old, 'alice'), await signIn(old, 'bob')]
+    await old.app.weappAuth.setPhone(alice.userId, PHONE)
+    const pictures = [await keepPicture(old, alice.userId), await keepPicture(old, bob.userId)]
+
+    let isOver = false
+    const backup = run(['backup', folder], old.env).finally(() => {
+      isOver = true
+    })
+    const statuses: number[] = []
+    while (!isOver) statuses.push((await signIn(old, `phone ${statuses.length}`)).status)
+    expect(await backup).toMatchObject({ code: 0, out: expect.stringMatching(/: \d+ users, 2 pictures\n/), err: '' })
+    expect(new Set(statuses)).toEqual(new Set([201]))
+    expect(await old.app.weappAuth.eraseUser(bob.userId)).toBe(true)
+    const erased = join(makeFolder(), 'erased')
+    writeFileSync(erased, (await run(['users', 'erased'], old.env)).out)
+    await old.close()
+
+    const dir = join(makeFolder(), 'new')
+    const restored = await run(['restore', folder, '--erased', erased], { ...settings, DATA_DIR: dir })
+    expect(restored).toMatchObject({ code: 0, err: '', out: expect.stringContaining('1 who were erased since') })
+    const fresh = await start(dir)
+    expect((await signIn(fresh, 'alice')).userId).toBe(alice.userId)
+    expect((await fresh.app.weappAuth.findUserByPhone(PHONE))?.id).toBe(alice.userId)
+    expect(await fresh.app.weappAuth.findUser(bob.userId)).toBeNull()
+    expect((await signIn(fresh, 'bob')).userId).not.toBe(bob.userId)
+    const found = await Promise.all(pictures.map((name) => fresh.stores.avatars.store.find(name)))
+    expect(found.map((bytes) => bytes?.toString() ?? null)).toEqual([alice.userId, null])
+    // The new machine knows it now by itself.
+    expect((await run(['users', 'erased'], fresh.env)).out).toContain(bob.userId)
+    expect((await run(['events', 'list', '--type', 'user_erased', '--json'], fresh.env)).out).toContain('operator:')
+  })
+
+  test('a restore in the place of data that are there asks for --yes, ends every session, and keeps what was there', async () => {
+    const { service, alice, folder, start, signIn, env, dir } = await backUpAlice()
+    const [late, gone] = [await signIn(service, 'late'), await signIn(service, 'alice')]
+    await service.app.weappAuth.eraseUser(gone.userId)
+    await service.close()
+
+    expect(await run(['restore', folder], env)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/give way to 1 users and 1 pictures of \d{4}-.*--yes/),
+    })
+    const { code, out } = await run(['restore', folder, '--yes', '--json'], env)
+    const report = JSON.parse(out)
+    expect({ code, ...report }).toMatchObject({ code: 0, erasedAgain: 1 })
+    expect(readdirSync(report.replaced).sort()).toEqual(['avatars', 'session-keys', 'users.sqlite'])
+    expect(statSync(report.replaced).mode & 0o077).toBe(0)
+    const again = await start(dir)
+    expect(await again.app.weappAuth.listUsers()).toEqual([])
+    for (const { token } of [alice, late]) {
+      const headers = { authorization: `Bearer ${token}` }
+      const answer = await again.app.inject({ url: '/v1/verify', headers })
+      expect(answer.json()).toMatchObject({ status: 401, code: 'session_invalid' })
+    }
+    expect((await signIn(again, 'late')).userId).not.toBe(late.userId)
+  })
+
+  test('only this user may read a backup, and the command says that the key ring is in it', async () => {
+    const { folder, made, alice } = await backUpAlice()
+    expect(made.out).toMatch(/the key ring is in session-keys: move it to another place/)
+    expect(readdirSync(folder).sort()).toEqual(['avatars', 'backup.json', 'session-keys', 'users.sqlite'])
+    for (const name of ['.', 'backup.json', 'session-keys', 'users.sqlite']) {
+      expect(statSync(join(folder, name)).mode & 0o077, name).toBe(0)
+    }
+    expect(readFileSync(join(folder, 'users.sqlite')).includes(alice.userId)).toBe(true)
+    expect(readFileSync(join(folder, 'users.sqlite')).includes(PHONE.number)).toBe(false)
+  })
+
+  test('a backup without the key ring cannot be restored until the ring is put back', async () => {
+    const { service, start, settings, dir, alice } = await backUpAlice()
+    const folder = join(makeFolder(), 'no-keys')
+    expect((await run(['backup', folder, '--no-keys'], service.env)).out).toContain('the key ring is not in it')
+    expect(existsSync(join(folder, 'session-keys'))).toBe(false)
+    await service.close()
+
+    const target = makeFolder()
+    const env = { ...settings, DATA_DIR: target }
+    expect(await run(['restore', folder], env)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('the backup holds no key ring: put the file session-keys'),
+    })
+    writeFileSync(join(target, 'session-keys'), `k1:${Buffer.alloc(32, 9).toString('base64')}`)
+    expect(await run(['restore', folder], env)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('is not the key that sealed'),
+    })
+    expect(readdirSync(target).sort()).toEqual(['session-keys', 'sessions.sqlite'])
+    cpSync(join(dir, 'session-keys'), join(target, 'session-keys'))
+    expect((await run(['restore', folder], env)).code).toBe(0)
+    const fresh = await start(target)
+    expect((await fresh.app.weappAuth.findUserByPhone(PHONE))?.id).toBe(alice.userId)
+  })
+
+  test('a restore that was killed, and a backup that was, are begun again', async () => {
+    const { service, folder, env, start, dir, alice, signIn } = await backUpAlice()
+    await service.close()
+    for (const left of [join(dir, 'restore.unfinished'), `${folder}2.unfinished`]) {
+      mkdirSync(join(left, 'avatars/000'), { recursive: true })
+      writeFileSync(join(left, 'users.sqlite'), 'half of it')
+    }
+    expect(await run(['backup', `${folder}2`], env)).toMatchObject({ code: 0, err: '' })
+    expect(await run(['restore', `${folder}2`, '--yes'], env)).toMatchObject({ code: 0 })
+    expect(readdirSync(dir).filter((name) => name.includes('unfinished'))).toEqual([])
+    expect((await signIn(await start(dir), 'alice')).userId).toBe(alice.userId)
+  })
+
+  test('damaged users are replaced, and a damaged backup is refused before anything changes', async () => {
+    const { service, folder, env, start, dir, alice, signIn } = await backUpAlice()
+    await service.close()
+    const damaged = join(makeFolder(), 'damaged')
+    cpSync(folder, damaged, { recursive: true })
+    const bytes = readFileSync(join(folder, 'users.sqlite'))
+    writeFileSync(join(damaged, 'users.sqlite'), bytes.fill(0xff, 8_192, 16_384))
+    const before = readFileSync(join(dir, 'users.sqlite'))
+    expect(await run(['restore', damaged, '--yes'], env)).toMatchObject({ code: 1, out: '' })
+    expect(readFileSync(join(dir, 'users.sqlite')).equals(before)).toBe(true)
+    expect(readdirSync(dir).filter((name) => /unfinished|replaced/.test(name))).toEqual([])
+
+    writeFileSync(join(dir, 'users.sqlite'), 'no database any more')
+    expect(await run(['restore', folder, '--yes'], env)).toMatchObject({ code: 0, err: '' })
+    expect((await signIn(await start(dir), 'alice')).userId).toBe(alice.userId)
+  })
+})
+
+describe('somebody who mistypes', () => {
+  test('restoring while the service runs changes nothing', async () => {
+    const { folder, env, service, alice, signIn } = await backUpAlice()
+    expect(await run(['restore', folder, '--yes'], env)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('the service is running: stop it first'),
+    })
+    const headers = { authorization: `Bearer ${alice.token}` }
+    expect((await service.app.inject({ url: '/v1/verify', headers })).statusCode).toBe(204)
+    expect((await signIn(service, 'alice')).userId).toBe(alice.userId)
+  })
+
+  test('a DATA_DIR without users is no backup of nothing, and a folder that is there is not written over', async () => {
+    const { folder, env, settings } = await backUpAlice()
+    const empty = makeFolder()
+    expect(await run(['backup', join(empty, 'b')], { ...settings, DATA_DIR: empty })).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/there are no users in DATA_DIR .*environment of the service/),
+    })
+    expect(readdirSync(empty)).toEqual([])
+    expect(await run(['backup', folder], env)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('is there already: name a new folder'),
+    })
+    const file = join(empty, 'a file')
+    writeFileSync(file, '')
+    expect(await run(['backup', join(file, 'b')], env)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/cannot be written \(ENOTDIR\)/),
+    })
+    expect(readdirSync(env.DATA_DIR ?? '').filter((name) => name.startsWith('users.copy'))).toEqual([])
+  })
+
+  test.each<[string, (folder: string) => string[], RegExp]>([
+    ['without a folder', () => ['restore'], /name the folder of the backup/],
+    ['of a folder that is no backup', () => ['restore', makeFolder()], /is no backup: it needs backup\.json/],
+    [
+      'of a newer backup',
+      (folder) => {
+        writeFileSync(join(folder, 'backup.json'), '{"format":2}')
+        return ['restore', folder]
+      },
+      /is damaged, or was written by a newer version/,
+    ],
+    ['with a list that is not there', (folder) => ['restore', folder, '--erased', 'nowhere'], /nowhere cannot be read/],
+    [
+      'with a list that is none',
+      (folder) => ['restore', folder, '--erased', join(folder, 'backup.json')],
+      /line 1 of .*backup\.json names no user/,
+    ],
+  ])('restore %s is wrong use, and nothing is made', async (_, toArgs, message) => {
+    const { folder, settings } = await backUpAlice()
+    const dir = join(makeFolder(), 'new')
+    const args = toArgs(folder)
+    expect(await run(args, { ...settings, DATA_DIR: dir })).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringMatching(message),
+    })
+    expect(existsSync(dir)).toBe(false)
+  })
+
+  test('a backup of users in a database, and one of the demonstration, are wrong use', async () => {
+    const database = { DATABASE_URL: 'postgres://a@127.0.0.1:1/b', SESSION_KEY_KEYS: `k1:${'A'.repeat(43)}=` }
+    const env = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's', ...database }
+    expect(await run(['backup', 'x'], env)).toMatchObject({ code: 2, err: expect.stringContaining('docs/backup.md') })
+    expect(await run(['restore', 'x'], env)).toMatchObject({ code: 2, err: expect.stringContaining('docs/backup.md') })
+    expect(await run(['restore'], env)).toMatchObject({ code: 2, err: expect.stringContaining('--yes') })
+    for (const command of ['backup', 'restore']) {
+      expect(await run([command, 'x'], { WECHAT_EMULATOR: 'on' })).toMatchObject({ code: 2 })
+    }
+  })
+})
