@@ -1,9 +1,6 @@
 import { pino } from 'pino'
-import { buildApp } from '../app.ts'
 import type { Config } from '../config.ts'
-import { buildServiceApi } from '../service-api/app.ts'
 import { identifyOperator, OPERATOR_HEADER } from '../service-api/callers.ts'
-import { openStores } from '../stores.ts'
 import { operatorName } from './operator.ts'
 import { findRunningService, type Send } from './running-service.ts'
 import { type Command, WrongUseError } from './terminal.ts'
@@ -25,6 +22,10 @@ export async function openService(config: Config, command: Command): Promise<Ope
     const { say } = command
     throw new WrongUseError(say('start the demonstration first: npm start', '请先启动演示：npm start'))
   }
+  // Loaded on demand: half of the time of a command that asks a running service would go into it.
+  const { buildApp } = await import('../app.ts')
+  const { buildServiceApi } = await import('../service-api/app.ts')
+  const { openStores } = await import('../stores.ts')
   const log = logInWords(command)
   const stores = await openStores(config, log)
   try {

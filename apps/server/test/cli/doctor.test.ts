@@ -1,9 +1,15 @@
 import { createHmac } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { createDevice, createWorld, localLink, startWechat } from '@weapp-auth/emulator'
-import { findFreePort } from '@weapp-auth/test-servers'
+import { openSqliteUsers } from '@weapp-auth/fastify'
+import { findFreePort, type Server, startOneNodeCluster, startRedis } from '@weapp-auth/test-servers'
+import { Redis } from 'ioredis'
+import { sql } from 'kysely'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { environment } from '../service.ts'
+import { connectTo } from '../sql.ts'
 import { startEmbedded } from './embedded.ts'
 import { makeFolder } from './folder.ts'
 import { run } from './run.ts'
@@ -163,6 +169,111 @@ describe('weapp-auth doctor', () => {
     expect(away.code).toBe(1)
     expect(JSON.parse(away.out)).toContainEqual(expect.objectContaining({ state: 'bad', about: 'Redis' }))
   })
+})
+
+/** A Redis of the test's own, which may be set as the test wants. */
+async function startOwnRedis(start: () => Promise<Server>) {
+  const { url: REDIS_URL, stop } = await start()
+  onTestFinished(stop)
+  const redis = new Redis(REDIS_URL.replace('redis+cluster:', 'redis:'))
+  onTestFinished(() => redis.disconnect())
+  return { redis, REDIS_URL }
+}
+
+describe('weapp-auth doctor looks at Redis', () => {
+  test('a policy that drops sessions is a warning that says which one is right', async () => {
+    const { env } = await prepare()
+    const { redis, REDIS_URL } = await startOwnRedis(startRedis)
+    const doctor = () => run(['doctor'], { ...env, REDIS_URL })
+    const good = await doctor()
+    expect(good).toMatchObject({ code: 0, out: expect.stringMatching(/✓ Redis \S+: takes writes/) })
+    // One server alone has no replicas to wait for.
+    expect(good.out).not.toMatch(/policy|replica/)
+    await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    expect(await doctor()).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/! Redis \S+: has maxmemory-policy allkeys-lru: .*\n {4}→ set it to noeviction/),
+    })
+    await expect.poll(() => redis.keys('*')).toEqual([])
+  })
+
+  test.each([
+    ['whose memory is used up', ['config', 'set', 'maxmemory', '1'], /takes no writes: OOM/],
+    ['that is a replica', ['replicaof', '127.0.0.1', '1'], /takes no writes: READONLY/],
+  ] as const)('one %s takes no writes, which is bad, with what to look at', async (_, [name, ...args], what) => {
+    const { env } = await prepare()
+    const { redis, REDIS_URL } = await startOwnRedis(startRedis)
+    await redis.call(name, ...args)
+    const { code, out } = await run(['doctor'], { ...env, REDIS_URL })
+    expect(code).toBe(1)
+    expect(out).toMatch(what)
+    expect(out).toMatch(/→ see that it is no replica, that maxmemory/)
+  })
+
+  test('a group whose masters take writes without a replica is a warning; one that has lost its replicas takes none', async () => {
+    const { env } = await prepare()
+    const { redis, REDIS_URL } = await startOwnRedis(startOneNodeCluster)
+    const doctor = () => run(['doctor'], { ...env, REDIS_URL })
+    expect(await doctor()).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(
+        /! Redis \S+: takes writes without any replica: .*\n {4}→ set min-replicas-to-write to 1/,
+      ),
+    })
+    await redis.config('SET', 'min-replicas-to-write', '1')
+    const { code, out } = await doctor()
+    expect(code).toBe(1)
+    expect(out).toMatch(/✗ Redis \S+: takes no writes: NOREPLICAS/)
+    expect(out).not.toContain('without any replica')
+  })
+})
+
+describe("weapp-auth doctor looks at the users' database", () => {
+  /** Users of this version, and what somebody does to them. */
+  async function prepareUsers(change: string) {
+    const { env } = await prepare()
+    await run(['migrate'], env)
+    const db = openSqliteUsers(join(env.DATA_DIR, 'users.sqlite'))
+    await sql.raw(change).execute(db)
+    await db.destroy()
+    return run(['doctor'], env)
+  }
+
+  test('tables of this version that take writes are told to be right', async () => {
+    const { code, out } = await prepareUsers('select 1')
+    expect(code).toBe(0)
+    expect(out).toMatch(/✓ tables: are those of this version\n✓ users: the database takes writes\n/)
+  })
+
+  test('tables that are older are a warning that names what they lack, and nothing is made', async () => {
+    const { code, out } = await prepareUsers("delete from weapp_auth_migrations where name = '0006-events'")
+    expect(code).toBe(0)
+    expect(out).toMatch(/! tables: lack 0006-events\n {4}→ the service makes them at its start/)
+    expect(out).not.toContain('takes writes')
+  })
+
+  test('tables that a newer version has changed are bad', async () => {
+    const { code, out } = await prepareUsers("insert into weapp_auth_migrations values ('9999-later', '')")
+    expect(code).toBe(1)
+    expect(out).toMatch(
+      /✗ tables: were changed by a newer version of the service \(9999-later\)\n {4}→ start that version/,
+    )
+  })
+
+  test.runIf(inject('redisUrl') && inject('databaseUrl'))(
+    'a database that can only be read takes no writes',
+    async () => {
+      const { env } = await prepare()
+      const shared = { ...env, ...(await environment('shared')) }
+      await run(['migrate'], shared)
+      const url = new URL(shared.DATABASE_URL ?? '')
+      const admin = await connectTo(url.href)
+      await admin.query(`alter database ${url.pathname.slice(1)} set default_transaction_read_only = on`)
+      const { code, out } = await run(['doctor'], shared)
+      expect(code).toBe(1)
+      expect(out).toMatch(/✗ users: the database takes no writes: .*read-only.*\n {4}→ see that it is no standby/)
+    },
+  )
 })
 
 describe('weapp-auth doctor --real', () => {

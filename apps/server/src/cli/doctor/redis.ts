@@ -7,6 +7,9 @@ import { parseRedisUrl } from '../../redis-url.ts'
 import type { Finding } from './finding.ts'
 import { messageOf } from './stores.ts'
 
+/** More than it takes to meet a key of each master. */
+const KEYS_TRIED = 1_000
+
 /** Looks at each master of the sessions' Redis. */
 export async function checkRedis({ redisUrl }: Config, say: Say): Promise<Finding[]> {
   if (!redisUrl) return []
@@ -46,6 +49,7 @@ async function checkMaster(redis: Redis, isGroup: boolean, say: Say): Promise<Fi
           fix: say('use Redis 6.2 or newer, or Valkey', '请使用 Redis 6.2 以上或 Valkey'),
         },
   ]
+  findings.push(await checkWrites(redis, about, say))
   const [, policy = 'noeviction'] = /^maxmemory_policy:(\S+)/m.exec(info) ?? []
   if (policy !== 'noeviction') {
     findings.push({
@@ -73,6 +77,36 @@ async function checkMaster(redis: Redis, isGroup: boolean, say: Say): Promise<Fi
     })
   }
   return findings
+}
+
+/** Writes what the service writes at each readiness check, which is gone after a second. */
+async function checkWrites(redis: Redis, about: string, say: Say): Promise<Finding> {
+  try {
+    await writeSomewhere(redis)
+    return { state: 'good', about, what: say('takes writes', '可以写入') }
+  } catch (error) {
+    return {
+      state: 'bad',
+      about,
+      what: say(`takes no writes: ${messageOf(error)}`, `不能写入：${messageOf(error)}`),
+      fix: say(
+        'see that it is no replica, that maxmemory and the disk are not used up, and that the user of REDIS_URL may write weapp-auth:*',
+        '请确认它不是副本，内存上限和磁盘没有用完，REDIS_URL 中的用户可以写 weapp-auth:*',
+      ),
+    }
+  }
+}
+
+/** In a cluster a master takes the keys of its own slots only: one that is another's is answered with MOVED. */
+async function writeSomewhere(redis: Redis): Promise<void> {
+  for (let n = 0; ; n++) {
+    try {
+      await redis.set(n === 0 ? 'weapp-auth:ping' : `weapp-auth:ping${n}`, '1', 'PX', 1_000)
+      return
+    } catch (error) {
+      if (n === KEYS_TRIED || !messageOf(error).startsWith('MOVED')) throw error
+    }
+  }
 }
 
 /** Null: the server does not say, as many servers in a cloud. */
