@@ -1,5 +1,13 @@
+import { randomBytes } from 'node:crypto'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { authenticate } from '../src/index.ts'
+import {
+  authenticate,
+  createSessionKeyVault,
+  createSqlUserStore,
+  generateVaultKey,
+  migrateUsers,
+  openSqliteUsers,
+} from '../src/index.ts'
 import { USER_CHANGE_MS } from '../src/sessions/session-store.ts'
 import { APPID, OTHER_APPID, startService } from './service.ts'
 
@@ -202,5 +210,29 @@ describe('an erased user', () => {
     } finally {
       vi.useRealTimers()
     }
+  })
+})
+
+describe('a user who goes in a merge', () => {
+  it('a user who goes in a merge is not noted as erased: in a backup from before it, the user has what the other one has now', async () => {
+    const db = openSqliteUsers(':memory:')
+    onTestFinished(() => db.destroy())
+    await migrateUsers(db)
+    const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
+    const { app, sessions } = await startService({ users, conflicts: { store: users } })
+    const signIn = async (appid: string, openid: string, unionid: string | null) => {
+      const sessionKey = randomBytes(16).toString('base64')
+      const signedIn = await users.signIn(appid, { openid, unionid, sessionKey }, Date.now())
+      return 'user' in signedIn ? signedIn.user.id : ''
+    }
+    const keep = await signIn(APPID, 'a', 'of one person')
+    const drop = await signIn(OTHER_APPID, 'b', null)
+    await signIn(OTHER_APPID, 'b', 'of one person')
+    expect(await app.weappAuth.mergeUsers({ keep, drop })).toEqual({ merged: true })
+    expect(await app.weappAuth.findUser(drop)).toBeNull()
+    const listErased = () => sessions.restore?.listErased({ skip: 0, limit: 10 })
+    expect(await listErased()).toEqual([])
+    await app.weappAuth.eraseUser(keep)
+    expect(await listErased()).toMatchObject([{ userId: keep }])
   })
 })

@@ -1,4 +1,5 @@
-import { ask, bodyOf, done, encode, more, type OutputOptions, type PageOptions, print, toQuery, toTime } from './ask.ts'
+import { bodyOf } from './answer.ts'
+import { ask, done, encode, more, type OutputOptions, type PageOptions, print, toQuery, toTime } from './ask.ts'
 import { toTable } from './table.ts'
 import { type Command, WrongUseError } from './terminal.ts'
 

@@ -1,10 +1,8 @@
-import { bodyOf, RefusedError } from './answer.ts'
+import { RefusedError } from './answer.ts'
 import { readConfig } from './config.ts'
 import { openService } from './open-service.ts'
 import type { Send } from './running-service.ts'
 import { type Command, EXIT, WrongUseError } from './terminal.ts'
-
-export { bodyOf }
 
 /** Options of every command about users, sessions and events. */
 export interface OutputOptions {

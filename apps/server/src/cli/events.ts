@@ -1,5 +1,6 @@
 import type { AuthEvent } from '@weapp-auth/fastify'
-import { ask, bodyOf, done, more, type OutputOptions, type PageOptions, print, toQuery, toTime } from './ask.ts'
+import { bodyOf } from './answer.ts'
+import { ask, done, more, type OutputOptions, type PageOptions, print, toQuery, toTime } from './ask.ts'
 import type { Send } from './running-service.ts'
 import { toTable } from './table.ts'
 import { type Command, WrongUseError } from './terminal.ts'

@@ -188,6 +188,17 @@ describe('somebody who mistypes', () => {
     expect((await signIn(service, 'alice')).userId).toBe(alice.userId)
   })
 
+  test('a list of erased users from a DATA_DIR that is mistyped is a failure, and not an empty list', async () => {
+    const { env } = await backUpAlice()
+    expect(await run(['users', 'erased'], env)).toEqual({ code: 0, out: '', err: '' })
+    const DATA_DIR = join(makeFolder(), 'mistyped')
+    expect(await run(['users', 'erased'], { ...env, DATA_DIR })).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/there are no sessions in DATA_DIR/),
+    })
+    expect(existsSync(DATA_DIR)).toBe(false)
+  })
+
   test('a DATA_DIR without users is no backup of nothing, and a folder that is there is not written over', async () => {
     const { folder, env, settings } = await backUpAlice()
     const empty = makeFolder()

@@ -264,7 +264,7 @@ describe("weapp-auth doctor looks at the users' database", () => {
     'a database that can only be read takes no writes',
     async () => {
       const { env } = await prepare()
-      const shared = { ...env, ...(await environment('shared')) }
+      const shared: Record<string, string> = { ...env, ...(await environment('shared')) }
       await run(['migrate'], shared)
       const url = new URL(shared.DATABASE_URL ?? '')
       const admin = await connectTo(url.href)

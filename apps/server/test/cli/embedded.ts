@@ -15,7 +15,8 @@ export async function startEmbedded(dir: string = makeFolder(), settings: Record
   const env: Record<string, string> = { ...settings, DATA_DIR: dir }
   const config = parseConfig(env)
   const stores = await openStores(config, log)
-  const app = await buildApp({ ...config, ...stores, log })
+  // A busy machine is not what a test is about.
+  const app = await buildApp({ ...config, ...stores, maxEventLoopDelayMs: 0, log })
   await app.ready()
   const service = await openServiceApi(config, app, log, { openUpkeep: stores.openUpkeep })
   let closed: Promise<void> | undefined

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { openSqliteUsers } from '@weapp-auth/fastify'
+import { openSqliteUsers, reasonOf } from '@weapp-auth/fastify'
 import { sql } from 'kysely'
 import type { Config } from '../../config.ts'
 import { copyUsers } from '../../upkeep/copy-users.ts'
@@ -140,16 +140,15 @@ function isEmptyFolder(path: string): boolean {
   }
 }
 
-/** What the file system says about the folder of the backup, in words. */
-function explain(error: unknown, target: string, { say }: Command): unknown {
+/** What went wrong, in words; by then nothing of the backup is there. */
+function explain(error: unknown, target: string, { say }: Command): Error {
   const { code, syscall, path } = error as NodeJS.ErrnoException
-  if (syscall === undefined || typeof path !== 'string' || !path.startsWith(dirname(target))) return error
-  return new Error(
-    say(
-      `${target} cannot be written (${code}): nothing is there now`,
-      `无法写入 ${target}（${code}）：没有留下任何文件`,
-    ),
-  )
+  const isOfTarget = syscall !== undefined && typeof path === 'string' && path.startsWith(dirname(target))
+  if (isOfTarget) {
+    return new Error(say(`${target} cannot be written (${code})`, `无法写入 ${target}（${code}）`), { cause: error })
+  }
+  const reason = reasonOf(error)
+  return new Error(say(`the backup was not made: ${reason}`, `没有备份：${reason}`), { cause: error })
 }
 
 function describe(

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import {
   type AvatarStore,
   type ErasedUser,
@@ -40,6 +41,17 @@ export async function listErasedUsers(command: Command, { json }: { json?: boole
 async function openErased(config: Config, command: Command): Promise<{ list: ListErased; close(): Promise<void> }> {
   const send = config.redisUrl ? null : await findRunningService(config)
   if (send) return { list: askForUpkeep(send).listErased, close: async () => {} }
+  // Somebody keeps what this prints: a DATA_DIR that is mistyped must not look as if nobody had been erased.
+  if (!config.redisUrl && !existsSync(join(config.dataDir, 'sessions.sqlite'))) {
+    const { say } = command
+    const dir = resolve(config.dataDir)
+    throw new Error(
+      say(
+        `there are no sessions in DATA_DIR ${dir}: give this command the environment of the service`,
+        `DATA_DIR ${dir} 里没有会话：请使用和服务相同的环境变量`,
+      ),
+    )
+  }
   const { store, close } = await openSessions(config, command)
   return { list: async (page) => (await store.restore?.listErased(page)) ?? [], close }
 }

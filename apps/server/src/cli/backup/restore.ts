@@ -10,6 +10,7 @@ import {
   migrateUsers,
   openSqliteUsers,
   type RestoreSupport,
+  reasonOf,
   type UsersDatabase,
 } from '@weapp-auth/fastify'
 import { type Kysely, sql } from 'kysely'
@@ -59,14 +60,34 @@ export async function restore(command: Command, folder: string | undefined, o: R
   if (await findRunningService(config)) {
     throw new Error(say('the service is running: stop it first', '服务正在运行：请先停止它'))
   }
-  const { store, close } = await openSessions(config, command)
   try {
-    const { restore: support } = store
-    if (!support) throw new Error('this session store knows nothing of erased users')
-    for (const userId of noted) await support.noteErased(userId, Date.now())
-    const report = await work(support)
+    const report = await withSessions(config, command, async (support) => {
+      for (const userId of noted) await support.noteErased(userId, Date.now())
+      return work(support)
+    })
     stdout.write(o.json ? `${JSON.stringify(report)}\n` : describe(report, command))
     return EXIT.done
+  } catch (error) {
+    const reason = reasonOf(error)
+    throw new Error(
+      say(
+        `the restore has not come to its end, and can be run again: ${reason}`,
+        `恢复没有完成，可以再次运行：${reason}`,
+      ),
+      { cause: error },
+    )
+  }
+}
+
+async function withSessions<T>(
+  config: Config,
+  command: Command,
+  work: (support: RestoreSupport) => Promise<T>,
+): Promise<T> {
+  const { store, close } = await openSessions(config, command)
+  try {
+    if (!store.restore) throw new Error('this session store knows nothing of erased users')
+    return await work(store.restore)
   } finally {
     await close()
   }
