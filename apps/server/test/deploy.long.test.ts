@@ -12,7 +12,9 @@ const ROOT = join(import.meta.dirname, '../../..')
 const UNPRIVILEGED_UID = 65_534
 
 describe('docs/deploy/Dockerfile', () => {
-  test('its steps, run as a script, make a service that needs no rights', { timeout: 400_000 }, async () => {
+  test('the steps of the Dockerfile, run as a script, make a service that needs no rights', {
+    timeout: 400_000,
+  }, async () => {
     const image = readDockerfile()
     const temp = mkdtempSync(join(tmpdir(), 'weapp-auth-image-'))
     onTestFinished(() => rmSync(temp, { recursive: true, force: true }))
@@ -62,7 +64,7 @@ describe('docs/deploy/Dockerfile', () => {
 })
 
 describe('docs/deploy/weapp-auth.service', () => {
-  test('systemd-analyze finds little to take away from it', () => {
+  test('systemd-analyze finds little to take away from weapp-auth.service', () => {
     const file = join(ROOT, 'docs/deploy/weapp-auth.service')
     const printed = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', file], {
       encoding: 'utf8',

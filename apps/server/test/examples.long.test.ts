@@ -10,7 +10,7 @@ describe.each(Object.entries(EXAMPLE_COMMANDS))('apps/server/examples/%s', (name
     if (/express|koa|nestjs/.test(name)) installNodePackages()
   }, 180_000)
 
-  test('knows the user behind nginx, and refuses requests that did not come through nginx', {
+  test('the example backend knows the user behind nginx, and refuses requests that did not come through nginx', {
     timeout: 120_000,
   }, async () => {
     const backend = await startExample(name, command)

@@ -10,7 +10,7 @@ import { environment, isAvailable } from './service.ts'
 const EMULATOR = { WECHAT_EMULATOR: 'on' }
 
 describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
-  test('may end a connection in the middle of a sign-in: that one fails, and the service goes on', async () => {
+  test('PostgreSQL may end a connection in the middle of a sign-in: that one fails, and the service goes on', async () => {
     const env: Record<string, string> = { ...(await environment('shared')), ...EMULATOR }
     const service = startProcess(env)
     const address = await service.address
@@ -31,7 +31,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     expect(service.child.exitCode).toBeNull()
   })
 
-  test('is used again soon after its connections were lost without a word', async () => {
+  test('PostgreSQL is used again soon after its connections were lost without a word', async () => {
     const env: Record<string, string> = { ...(await environment('shared')), ...EMULATOR }
     const network = await createNetwork(env.DATABASE_URL ?? '')
     const address = await startProcess({ ...env, DATABASE_URL: network.url }).address
@@ -44,7 +44,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     await vi.waitFor(async () => expect((await call(`${address}/v1/me`, { token })).status).toBe(200), 10_000)
   })
 
-  test('may be busy with the migration of another process for as long as that takes', async () => {
+  test('PostgreSQL may be busy with the migration of another process for as long as that takes', async () => {
     const env: Record<string, string> = { ...(await environment('shared')), ...EMULATOR }
     const other = await connectTo(env.DATABASE_URL)
     await other.query('begin')
@@ -56,7 +56,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
     await signIn(await address, 'alice')
   })
 
-  test('may take connections and not answer when the service starts', async () => {
+  test('PostgreSQL may take connections and not answer when the service starts', async () => {
     const frozen = createServer((socket) => void setTimeout(() => socket.destroy(), 200)).listen(0, '127.0.0.1')
     onTestFinished(() => void frozen.close())
     await once(frozen, 'listening')

@@ -11,7 +11,7 @@ describe.skipIf(!isAvailable('shared'))('PostgreSQL', () => {
   storeOutages(usersIn(POSTGRES))
   sqlOutages(POSTGRES)
 
-  test('is asked for nothing at the start that PgBouncer refuses, and ends a statement nobody waits for', async () => {
+  test('PostgreSQL is asked for nothing at the start that PgBouncer refuses, and ends a statement nobody waits for', async () => {
     const parameters: string[] = []
     const bouncer = createServer((socket) =>
       socket.once('data', (packet) => {

@@ -6,7 +6,7 @@ import { call, startProcess } from './process.ts'
 import { environment, isAvailable } from './service.ts'
 
 describe.skipIf(!isAvailable('shared'))('a Redis cluster', () => {
-  test('whose slots move under load refuses nobody', async () => {
+  test('a Redis cluster whose slots move under load refuses nobody', async () => {
     const group = await startRedisCluster({ replicas: 0, nodeTimeoutMs: 10_000 })
     onTestFinished(() => group.stop())
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: group.url })
@@ -23,7 +23,7 @@ describe.skipIf(!isAvailable('shared'))('a Redis cluster', () => {
     expect(service.signIns.filter(({ status }) => status !== 201)).toEqual([])
   })
 
-  test('with a frozen master: those whose sessions it holds get their 503 in time, and all is back by itself', async () => {
+  test('a Redis cluster with a frozen master: users whose sessions it holds get their 503 in time, and all is back by itself', async () => {
     const group = await startRedisCluster({ replicas: 0, nodeTimeoutMs: 30_000 })
     onTestFinished(() => group.stop())
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: group.url })
@@ -37,7 +37,7 @@ describe.skipIf(!isAvailable('shared'))('a Redis cluster', () => {
     await service.recovered()
   })
 
-  test('is found again when every address of REDIS_URL was replaced, and the rest of it restarts', async () => {
+  test('a Redis cluster is found again when every address of REDIS_URL was replaced, and the rest of it restarts', async () => {
     const group = await startRedisCluster()
     onTestFinished(() => group.stop())
     const [seed, ...others] = group.nodes

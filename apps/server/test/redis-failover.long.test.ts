@@ -11,7 +11,9 @@ const GROUPS = [
 ]
 
 describe.skipIf(!isAvailable('shared')).each(GROUPS)('the master of the sessions killed in $name', ({ start }) => {
-  test('is 503 until another has taken its place, and nobody is signed out', { timeout: 90_000 }, async () => {
+  test('a killed master is 503 until another has taken its place, and nobody is signed out', {
+    timeout: 90_000,
+  }, async () => {
     const group = await start()
     onTestFinished(() => group.stop())
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: group.url })
@@ -32,7 +34,7 @@ describe.skipIf(!isAvailable('shared')).each(GROUPS)('the master of the sessions
 const LEAVE_MS = 1_000
 
 describe.skipIf(!isAvailable('shared'))('a sentinel group', () => {
-  test('whose living master is replaced by the operator: 503 for a moment, and nobody is signed out', async () => {
+  test('an operator replaces a living master: 503 for a moment, and nobody is signed out', async () => {
     const group = await startSentinelGroup()
     onTestFinished(() => group.stop())
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: group.url })
@@ -42,7 +44,7 @@ describe.skipIf(!isAvailable('shared'))('a sentinel group', () => {
     await service.settle()
   })
 
-  test('whose master was cut off from it, but not from us: nothing is written to that one any more', async () => {
+  test('nothing is written to a master that was cut off from its sentinels, but not from us', async () => {
     const group = await startSentinelGroup()
     onTestFinished(() => group.stop())
     const env = { ...(await environment('embedded')), REDIS_URL: group.url, SESSION_CACHE_MS: '2000' }

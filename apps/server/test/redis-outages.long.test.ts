@@ -38,7 +38,7 @@ const OUTAGES: Outage[] = [
 describe.skipIf(!isAvailable('shared'))('Redis', () => {
   storeOutages(SESSIONS)
 
-  test.each(OUTAGES)('$name under load: 503 within its deadline, and back within a second', async (outage) => {
+  test.each(OUTAGES)('Redis $name under load: 503 within its deadline, and back within a second', async (outage) => {
     const { redis, admin } = await open()
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: redis.url })
     await outage.break(redis, admin)
@@ -55,7 +55,7 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
     await service.settle()
   })
 
-  test.each(OUTAGES)('$name when the service stops: it stops within 1.5 s', async (outage) => {
+  test.each(OUTAGES)('Redis $name when the service stops: it stops within 1.5 s', async (outage) => {
     const { redis, admin } = await open()
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: redis.url })
     await outage.break(redis, admin)
@@ -63,7 +63,7 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
     await service.settle()
   })
 
-  test('loading its data: 503 until it has read them', async () => {
+  test('Redis loading its data: 503 until it has read them', async () => {
     const { redis, admin } = await open([
       '--dbfilename',
       'dump.rdb',
@@ -84,7 +84,7 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
     await service.settle()
   })
 
-  test('without its scripts: nobody notices', async () => {
+  test('Redis without its scripts: nobody notices', async () => {
     const { redis, admin } = await open()
     const service = await startLoaded({ ...(await environment('embedded')), REDIS_URL: redis.url })
     for (let round = 0; round < 5; round++) {
@@ -95,7 +95,7 @@ describe.skipIf(!isAvailable('shared'))('Redis', () => {
     expect(service.answers.filter(({ status }) => status !== 204)).toEqual([])
   })
 
-  test('with a user who may use our keys and neither KEYS, SCAN, CONFIG nor FLUSHALL: all works', async () => {
+  test('Redis with a user who may use our keys and neither KEYS, SCAN, CONFIG nor FLUSHALL: all works', async () => {
     const { redis, admin } = await open()
     const rules = [
       'on',
