@@ -110,7 +110,7 @@ export const accountsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
       schema: {
         summary: 'Erase a user for ever',
         description:
-          'With identities, keys, phone number and avatar; the sessions end. Asked again after a failure it goes on.',
+          'Also erases the identities, keys, phone number and avatar, and ends the sessions. After a failure, send it again: the erasure continues.',
         params: userParams,
         response: { 204: schemas.NoContent },
       },

@@ -62,9 +62,9 @@ export const conflictsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
     {
       config: { scope: 'write' },
       schema: {
-        summary: 'Make two users one, by the decision of a person',
+        summary: 'Make two users one, after a person has decided so',
         description:
-          'The user who is kept gets the identities of the other one, and their externalId and phone number where there is none; the profile of the kept one stays. The other user is gone, and their phones sign in again by themselves.',
+          'The user `keep` gets the identities of the other one, and the other one’s externalId and phone number where `keep` has none. The profile of `keep` stays. The other user is removed; their phones sign in again by themselves.',
         params: object({ id: { type: 'string', maxLength: 256 } }),
         body: object({ keep: { ...id, description: 'The id of the user who stays.' } }),
         response: { 200: object({ user: serviceUser }) },

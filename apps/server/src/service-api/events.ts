@@ -27,7 +27,7 @@ export const eventsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
             ...pageQuery.properties,
             userId: id,
             type: { enum: EVENT_TYPES },
-            since: { type: 'string', description: 'A date and a time of ISO 8601: nothing older.' },
+            since: { type: 'string', description: 'A date and a time of ISO 8601. Older events are left out.' },
           },
           ['after', 'limit', 'userId', 'type', 'since'],
         ),
@@ -90,9 +90,11 @@ export const eventsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
     {
       config: { scope: 'write' },
       schema: {
-        summary: 'Sends events again that were given up',
+        summary: 'Send events again that were given up',
         body: object({ ids: { type: 'array', items: id, minItems: 1, maxItems: 1_000 } }),
-        response: { 200: object({ resent: { type: 'integer', description: 'How many of them were given up.' } }) },
+        response: {
+          200: object({ resent: { type: 'integer', description: 'How many of these events are sent again.' } }),
+        },
       },
     },
     async ({ body }) => ({ resent: await weappAuth.resendEvents(body.ids) }),

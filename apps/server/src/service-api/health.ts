@@ -22,7 +22,7 @@ export const healthRoutes: ServiceRoutes<HealthOptions> = async (api, { weappAut
     {
       config: { scope: 'read' },
       schema: {
-        summary: 'How this process, its stores and its mini-programs are',
+        summary: 'The state of this process, its stores and its mini-programs',
         response: {
           200: object({
             stores: object({ sessions: upOrDown, users: upOrDown }),
@@ -33,17 +33,20 @@ export const healthRoutes: ServiceRoutes<HealthOptions> = async (api, { weappAut
                 secrets: { type: 'integer', description: 'How many appSecrets are configured.' },
                 secretInUse: {
                   ...integerOrNull,
-                  description: 'Which of them WeChat took last, counted from 1. Null: none since this process started.',
+                  description:
+                    'The appSecret that WeChat accepted last, counted from 1. Null: none since this process started.',
                 },
                 accessTokenExpiresIn: {
                   ...integerOrNull,
-                  description: 'Seconds for which the access_token is handed out. Null: none is kept.',
+                  description:
+                    'For how many seconds the present access_token is still handed out. Null: there is none.',
                 },
               }),
             },
             keyRing: {
               type: 'array',
-              description: 'The keys that seal at rest, told by what says nothing about them. The first one seals.',
+              description:
+                'The keys of SESSION_KEY_KEYS by name and fingerprint, which do not tell the keys. The first one seals.',
               items: object({ kid: text, fingerprint: text }),
             },
             events: {

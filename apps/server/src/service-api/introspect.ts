@@ -5,7 +5,7 @@ const introspection = object(
   {
     active: {
       type: 'boolean',
-      description: 'Whether it is the token of a live session. What else is here comes with true alone.',
+      description: 'Whether it is the token of a live session. The other fields are there only when this is true.',
     },
     sub: { type: 'string', description: 'The id of the user.' },
     appid: text,
@@ -29,7 +29,7 @@ export const introspectRoutes: ServiceRoutes = async (api, { weappAuth }) => {
     {
       config: { scope: 'read' },
       schema: {
-        summary: 'Whose token is this',
+        summary: 'Find out whose token it is',
         body: object({ token: { type: 'string', maxLength: 1024 } }),
         response: { 200: introspection },
       },

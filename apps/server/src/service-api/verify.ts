@@ -29,7 +29,7 @@ export const verifyRoutes: ServiceRoutes = async (api, { weappAuth }) => {
       schema: {
         summary: 'Whether a proxy may let a request of a phone through, and whose it is',
         description:
-          'The answer is in the headers X-Auth-User-Id, X-Auth-Session-Id, X-Auth-Appid, X-Auth-External-Id and X-Auth-Openid, all of which the proxy must overwrite. A refusal is that of GET /v1/verify, and stands in X-Auth-Refusal too.',
+          'The answer is in the headers X-Auth-User-Id, X-Auth-Session-Id, X-Auth-Appid, X-Auth-External-Id and X-Auth-Openid, all of which the proxy must overwrite. It refuses as GET /v1/verify does, with the body of the refusal once more in the header X-Auth-Refusal.',
         headers: {
           type: 'object',
           properties: {

@@ -46,7 +46,7 @@ export const wechatRoutes: ServiceRoutes = async (api, { weappAuth }) => {
       schema: {
         summary: 'Give a user the WeChat identity behind a code of wx.login',
         description:
-          'So that signing in with WeChat and signing in with you lead to one account. Nobody loses an identity, and no users are merged.',
+          'Then a sign-in with WeChat and a sign-in with you lead to the same account. No user loses an identity, and no users are merged.',
         params: userParams,
         body: object({ appid, code: text }),
         response: { 204: schemas.NoContent },
@@ -73,7 +73,8 @@ export const wechatRoutes: ServiceRoutes = async (api, { weappAuth }) => {
           200: object({
             phone: {
               anyOf: [object({ number: text, countryCode: text, isProven: { type: 'boolean' } }), { type: 'null' }],
-              description: 'Null: the user has none. `isProven`: by a tap in WeChat, and not by your own word.',
+              description:
+                'Null: the user has none. `isProven`: the user proved it with a tap in WeChat; otherwise it came from you.',
             },
           }),
         },
@@ -93,7 +94,7 @@ export const wechatRoutes: ServiceRoutes = async (api, { weappAuth }) => {
       schema: {
         summary: 'The access_token of a mini-program, the same for all programs',
         description:
-          'Ask for it before each call of WeChat, or keep it for a minute. A program that asks WeChat for one of its own may end it.',
+          'Get it before each call of WeChat, or keep it for a minute at most. Do not ask WeChat for another one: that may end this one.',
         params: appParams,
         response: { 200: accessToken },
       },
@@ -106,9 +107,9 @@ export const wechatRoutes: ServiceRoutes = async (api, { weappAuth }) => {
     {
       config: { scope: 'wechat' },
       schema: {
-        summary: 'WeChat refused the access_token (40001, 40014, 42001): another one',
+        summary: 'Report an access_token that WeChat has refused (40001, 40014, 42001), and get another one',
         description:
-          'One that is there already is answered at once. Else WeChat is asked, once for all who say so. WeChat forces twenty new ones a day: after one that did not help there is a pause for all programs, and the answer is wechat_misconfigured.',
+          'When another program has reported the same one, the new one is answered at once. Otherwise WeChat is asked for a new one, once for all programs. WeChat allows twenty such requests a day: after one that did not help there is a pause for all programs, and the answer is wechat_misconfigured.',
         params: appParams,
         body: object({
           accessToken: { type: 'string', minLength: 1, maxLength: 1024, description: 'The refused one.' },
