@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   type AccessTokenResult,
   createAccessTokens,
@@ -10,6 +9,7 @@ import { type ContentCheck, createContentCheck } from './content-check.ts'
 import { createFaults, type Faults, WECHAT_FAULT_POINTS } from './faults.ts'
 import { openidOf, unionidOf } from './identities.ts'
 import { createLedger, type Ledger } from './ledger.ts'
+import { createLoginCodes } from './login-codes.ts'
 import { ANONYMOUS, type EncryptedData, encryptOpenData, signOpenData, type UserInfo } from './open-data.ts'
 import { createPhoneNumbers, type PhoneNumbers } from './phone-numbers.ts'
 import { createPushes, type Pushes } from './push.ts'
@@ -133,16 +133,6 @@ export interface WorldOptions {
 /** The app an emulator has when nothing else is configured. */
 export const DEMO_APP: WechatApp = { appid: 'wx0000000000000000', secret: 'emulator-only-not-a-secret-00000' }
 
-/** @see https://developers.weixin.qq.com/miniprogram/dev/api/open-api/login/wx.login.html */
-const CODE_TTL_MS = 5 * 60_000
-
-interface Code {
-  user: string
-  appid: string
-  issuedAtMs: number
-  used: boolean
-}
-
 /** A new WeChat with no users yet. Everything in it is gone with the process. */
 export function createWorld({
   apps = [DEMO_APP],
@@ -155,10 +145,9 @@ export function createWorld({
   const faults = createFaults({ points: WECHAT_FAULT_POINTS, ledger })
   /** Who an openid is, of those that were seen. */
   const seen = new Map<string, { user: string; appid: string; atMs: number }>()
-  const codes = new Map<string, Code>()
+  const codes = createLoginCodes({ clock, exchangesPerMinute })
   const keys = createSessionKeys({ clock, ttlMs: sessionKeyTtlMs, refreshMs: sessionKeyRefreshMs })
   const blocked = new Set<string>()
-  const exchanges = new Map<string, { minute: number; count: number }>()
   const accessTokens = createAccessTokens({ clock })
   const phones = createPhoneNumbers({
     clock,
@@ -204,14 +193,6 @@ export function createWorld({
     return openidOf(user, getApp(appid).appid)
   }
 
-  /** Codes are kept for a while after they expired, so that a late second use is still told from an unknown code. */
-  function forgetOldCodes(): void {
-    for (const [value, code] of codes) {
-      if (clock.now() - code.issuedAtMs < 2 * CODE_TTL_MS) return
-      codes.delete(value)
-    }
-  }
-
   /** The access_token of one mini-program says nothing about the users of another. */
   function checkOwner(appid: string, openid: string | undefined): void {
     if (openid && (seen.get(openid)?.appid ?? appid) !== appid) throw new WechatError(40003)
@@ -232,14 +213,6 @@ export function createWorld({
     return encryptOpenData({ ...data, watermark }, key)
   }
 
-  function countExchange(user: string): void {
-    const minute = Math.floor(clock.now() / 60_000)
-    const last = exchanges.get(user)
-    const count = last?.minute === minute ? last.count + 1 : 1
-    exchanges.set(user, { minute, count })
-    if (count > exchangesPerMinute) throw new WechatError(45011)
-  }
-
   return {
     clock,
     ledger,
@@ -252,10 +225,8 @@ export function createWorld({
     login(user, appid) {
       const openid = openidOf(user, getApp(appid).appid)
       seen.set(openid, { user, appid, atMs: clock.now() })
-      forgetOldCodes()
       keys.use(openid, { rotate: true })
-      const code = makeCode()
-      codes.set(code, { user, appid, issuedAtMs: clock.now(), used: false })
+      const code = codes.issue(user, appid)
       ledger.add({ side: 'wechat', event: 'code.issued', appid, user, code: ledger.alias('code', code) })
       return { code }
     },
@@ -271,16 +242,11 @@ export function createWorld({
       if (grant_type !== 'authorization_code') throw new WechatError(40002)
       const app = getApp(appid)
       if (secret !== app.secret) throw new WechatError(40125)
-      const code = codes.get(js_code)
-      if (!code || code.appid !== appid) throw new WechatError(40029)
-      if (code.used) throw new WechatError(40163)
-      if (clock.now() - code.issuedAtMs >= CODE_TTL_MS) throw new WechatError(40029)
-      countExchange(code.user)
-      code.used = true
-      if (blocked.has(code.user)) throw new WechatError(40226)
-      const openid = openidOf(code.user, appid)
+      const user = codes.take(js_code, appid)
+      if (blocked.has(user)) throw new WechatError(40226)
+      const openid = openidOf(user, appid)
       const session_key = keys.use(openid, { rotate: false })
-      return { openid, session_key, ...(app.platform && { unionid: unionidOf(code.user, app.platform) }) }
+      return { openid, session_key, ...(app.platform && { unionid: unionidOf(user, app.platform) }) }
     },
     token: (params) => accessTokens.getPlain(checkSecret(params)),
     stableToken: (params) => accessTokens.getStable(checkSecret(params), { isForced: params.force_refresh === true }),
@@ -319,9 +285,4 @@ export function createWorld({
       ledger.add({ side: 'control', event: 'user.blocked', user, blocked: isBlocked })
     },
   }
-}
-
-/** 32 characters of base64url, the first one a digit: the look of a real code. */
-function makeCode(): string {
-  return `0${randomBytes(24).toString('base64url').slice(0, 31)}`
 }
