@@ -34,7 +34,7 @@ test('no more work runs at once than there are places, and the others follow in 
   expect(await later).toBe(5)
 })
 
-test('work that waits too long, or finds too many waiting, does not run', async () => {
+test('work that waits too long, or finds too many waiting, does not run, and takes no place from later work', async () => {
   const places = createPlaces({ count: 1, maxWaiting: 1, maxWaitMs: 20, full })
   const { ends, begun, work } = createWork()
   const first = places.run(work(1))
@@ -44,6 +44,7 @@ test('work that waits too long, or finds too many waiting, does not run', async 
   ends[0]?.()
   await first
   expect(begun).toEqual([1])
+  expect(await places.run(async () => 'ran')).toBe('ran')
 })
 
 test('work that fails gives its place to the next', async () => {

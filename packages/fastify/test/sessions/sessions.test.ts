@@ -40,3 +40,39 @@ it('a session is found without its token: use moves its idle lifetime on, peek d
   nowMs += 60_000
   for (const find of [sessions.peek, sessions.use]) await expect(find(ref)).rejects.toMatchObject({ statusCode: 401 })
 })
+
+it('a session that was used while the clock was ahead is not kept for longer than an idle lifetime from now', async () => {
+  const store = createSqliteSessionStore({ file: ':memory:' })
+  onTestFinished(() => store.close())
+  let nowMs = Date.now()
+  const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 6_000, now: () => nowMs })
+  const { token, session } = await sessions.issue('user', { appid: 'wx1' })
+  nowMs += 50_000
+  await sessions.get(token)
+  nowMs -= 40_000
+  const found = await sessions.peek({ id: session.id, bucket: bucketOf('user') })
+  expect(found).toMatchObject({ createdAtMs: session.createdAtMs, lastSeenMs: nowMs, expiresAtMs: nowMs + 60_000 })
+})
+
+it('sign-ins of a blocked user are refused for a minute, and no longer than the user is blocked', async () => {
+  const store = createSqliteSessionStore({ file: ':memory:' })
+  onTestFinished(() => store.close())
+  let nowMs = Date.now()
+  const sessions = createSessions({ store, idleSeconds: 600, absoluteSeconds: 6_000, now: () => nowMs })
+  const signIn = () =>
+    sessions.issue('user', { appid: 'wx1' }).then(
+      () => 'signed in',
+      (error: Error) => error.name,
+    )
+  for (const [untilMs, lastsMs] of [
+    [null, 60_000],
+    [nowMs + 200_000, 60_000],
+    [nowMs + 140_000, 20_000],
+  ] as const) {
+    await sessions.block('user', 'b', untilMs)
+    nowMs += lastsMs - 1
+    expect(await signIn()).toBe('UserChangedError')
+    nowMs += 1
+    expect(await signIn()).toBe('signed in')
+  }
+})

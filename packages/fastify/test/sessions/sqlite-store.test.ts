@@ -95,6 +95,68 @@ describe('sessions in SQLite', () => {
     expect(await ids()).toEqual(['newer', 'newest'])
   })
 
+  it('the oldest session ends at the limit, also of sessions that were made in one millisecond or by a clock that was ahead', async () => {
+    const store = createSqliteSessionStore({ file: ':memory:' })
+    onTestFinished(() => store.close())
+    const make = (id: string, nowMs: number) =>
+      store.create(
+        { id, userId: 'u', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs },
+        { nowMs, idleMs: 1_000, expiresAtMs: nowMs + 1_000 },
+        { limit: 2 },
+      )
+    expect(await make('by a clock that was ahead', 9_000_000)).toEqual([])
+    expect(await make('first', 1)).toEqual([])
+    expect(await make('second', 1)).toEqual(['by a clock that was ahead'])
+    expect(await make('third', 1)).toEqual(['first'])
+    expect(await make('fourth', 2)).toEqual(['second'])
+  })
+
+  it('a session of a clock that was ahead says after the next sign-in that it began and was used then', async () => {
+    const store = createSqliteSessionStore({ file: ':memory:' })
+    onTestFinished(() => store.close())
+    const make = (id: string, nowMs: number) =>
+      store.create(
+        { id, userId: 'u', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs },
+        { nowMs, idleMs: 1_000, expiresAtMs: nowMs + 1_000 },
+      )
+    await make('ahead', 9_000_000)
+    await make('now', 5)
+    expect(await store.find({ id: 'ahead', bucket: '' })).toMatchObject({ createdAtMs: 5, lastSeenMs: 5 })
+  })
+
+  it('a user who was blocked while the clock was ahead can sign in after the clock is right again', async () => {
+    const store = createSqliteSessionStore({ file: ':memory:' })
+    onTestFinished(() => store.close())
+    const [nowMs, yearMs] = [1_000_000, 365 * 86_400_000]
+    const make = (id: string) =>
+      store.create(
+        { id, userId: 'u', appid: 'wx1', createdAtMs: nowMs, lastSeenMs: nowMs },
+        { nowMs, idleMs: 1_000, expiresAtMs: nowMs + 1_000 },
+      )
+    await store.block('u', 'b', { nowMs, expiresAtMs: nowMs + 60_000 })
+    expect(await make('during the block')).toBeNull()
+    await store.block('u', 'b', { nowMs: nowMs + yearMs, expiresAtMs: nowMs + yearMs + 60_000 })
+    expect(await make('after it')).toEqual([])
+  })
+
+  it('claims and blocks that are over do not stay in the file', async () => {
+    const file = join(tempFolder(), 'sessions.sqlite')
+    const store = createSqliteSessionStore({ file })
+    const late = 86_400_000
+    for (const nowMs of [0, late]) {
+      await store.claimCode(`code ${nowMs}`, nowMs)
+      await store.claimMessage(`message ${nowMs}`, 'c', nowMs)
+      await store.block(`user ${nowMs}`, 'b', { nowMs, expiresAtMs: nowMs + 60_000 })
+    }
+    await store.close()
+    const db = openSqliteFile(file)
+    onTestFinished(() => db.close())
+    const read = (table: string, column: string) => db.prepare(`SELECT ${column} AS key FROM ${table}`).all()
+    expect(read('code_claims', 'digest')).toEqual([{ key: `code ${late}` }])
+    expect(read('message_claims', 'digest')).toEqual([{ key: `message ${late}` }])
+    expect(read('user_marks', 'user_id')).toEqual([{ key: `user ${late}` }])
+  })
+
   it('one ping in 100 ms writes to the file, however many are asked for', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())

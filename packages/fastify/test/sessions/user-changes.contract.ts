@@ -50,10 +50,11 @@ export function userChangesContract(open: () => Promise<OpenedSessionStore>): vo
       expect(await create(newRecord(userId))).toBe(true)
     })
 
-    it('a blocked user stays blocked when an externalId is set meanwhile', async () => {
+    it('a blocked user stays blocked when an externalId is set meanwhile, and when other users are blocked', async () => {
       const { store, newRecord, create, userId } = await setUp()
       await store.block(userId, 'b1', CHANGE)
       await store.setExternalId(userId, 'e1', CHANGE)
+      await store.block(neighbourOf(userId), 'b2', CHANGE)
       expect(await create(newRecord(userId, 'e1'))).toBe(false)
     })
 
