@@ -1,56 +1,13 @@
 // What a mutation run has found: how many of the changes in code that the tests run were noticed, and which were not.
+import type { Change } from './instrument.ts'
 
-/** A small change of the code, and whether a test failed because of it. */
-export interface Mutant {
-  /** `packages/client/src/url.ts`. */
-  file: string
-  line: number
-  /** The line as it stands. */
-  source: string
-  /** The kind of change, and what stands there instead. */
-  change: string
+/** A change, and whether a test failed because of it. */
+export interface Mutant extends Omit<Change, 'id'> {
   outcome: 'noticed' | 'survived' | 'never run'
 }
 
-interface Results {
-  files: Record<
-    string,
-    {
-      source: string
-      mutants: {
-        mutatorName: string
-        replacement?: string
-        status: string
-        location: { start: { line: number; column: number } }
-      }[]
-    }
-  >
-}
-
-const OUTCOMES: Record<string, Mutant['outcome']> = {
-  Killed: 'noticed',
-  Timeout: 'noticed',
-  RuntimeError: 'noticed',
-  Survived: 'survived',
-  NoCoverage: 'never run',
-}
-
-/** @param json a report of Stryker: https://stryker-mutator.io/docs/mutation-testing-elements/mutant-states-and-metrics */
-export function readMutants(json: string): Mutant[] {
-  const { files } = JSON.parse(json) as Results
-  return Object.entries(files).flatMap(([file, { source, mutants }]) => {
-    const lines = source.split('\n')
-    return mutants.flatMap(({ mutatorName, replacement = '', status, location: { start } }) => {
-      const outcome = OUTCOMES[status]
-      if (!outcome) return []
-      const change = `${mutatorName}: ${replacement.replaceAll(/\s+/g, ' ')}`
-      return [{ file, line: start.line, source: lines[start.line - 1]?.trim() ?? '', change, outcome }]
-    })
-  })
-}
-
 /** By what a surviving change is explained in `survivors.json`: no line number, because these move. */
-export function nameOf({ file, source, change }: Mutant): string {
+export function nameOf({ file, source, change }: Pick<Mutant, 'file' | 'source' | 'change'>): string {
   return `${file} | ${source} | ${change}`
 }
 

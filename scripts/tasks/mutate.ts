@@ -1,109 +1,117 @@
-// `npm run mutate -- client|server [files [tests]]`: changes the code in many small ways and counts which changes the tests notice.
-// The client takes about ten minutes, the server side hours; `files` chooses some, as `packages/fastify/src/sessions/*.ts`, and
-// `tests` the tests that run for them.
-// Stryker is installed on demand and not with the project. It works on the sources in place and puts them back: commit first.
-import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// `npm run mutate -- client|server [files] [--since <commit>] [--tests <files>]`: changes the code in many small ways and counts
+// which changes the tests notice. Files may be given, or those that differ from a commit; without both it is the whole side, which
+// takes an hour or more for the server. A change is shown to the tests of its own room first, and then to the others.
+import { execFileSync } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readMutants, report } from '../mutants.ts'
-import { installOnDemand } from '../on-demand.ts'
+import { parseArgs } from 'node:util'
+import { type Change, instrument } from '../mutation/instrument.ts'
+import { type Mutant, report } from '../mutation/report.ts'
+import { testsOf } from '../mutation/rooms.ts'
+import { type RunOptions, tryChanges } from '../mutation/run.ts'
 import { ROOT } from '../root.ts'
 import { build } from './build.ts'
 
-/** The runner finds the project's own vitest. */
-const STRYKER = { '@stryker-mutator/core': '10.1.1', '@stryker-mutator/vitest-runner': '10.1.1' }
-const FOLDER = join(ROOT, '.cache', 'stryker')
-const RESULTS = join(FOLDER, 'mutation.json')
 /** Of the changes in code that the tests run. */
 const THRESHOLD_PERCENT = 90
 
-interface Side {
+interface Side extends RunOptions {
   /** The sources to change. */
-  mutate: string[]
-  tests: string[]
-  /** Tests that read or start what was built: a change lives in the sources, so these cannot see it. */
-  withoutTests: string[]
-  /** Random schedules for each change: the other tests say more about one change. */
-  runs: number
-  needsServers: boolean
+  sources: string
+  notSources: string[]
+  tests: string
+  /** Tests that read or start what was built: a change lives in the sources, so these cannot see it. And long ones. */
+  notTests: string[]
 }
 
 const SIDES: Record<string, Side> = {
   client: {
-    mutate: [
-      'packages/client/src/{session,session-key,state,session-check,pipeline,login,deadline,task,storage,service,url,socket,events}.ts',
-    ],
-    tests: ['packages/client/test/*.test.ts'],
-    withoutTests: ['**/{build,docs,faults,migrate,samples}.test.ts'],
-    runs: 60,
+    sources: 'packages/client/src/*.ts',
+    notSources: ['**/index.ts'],
+    tests: 'packages/client/test/*.test.ts',
+    notTests: ['**/{build,docs,faults,migrate,samples}.test.ts', '**/*.long.test.ts'],
+    schedules: 60,
     needsServers: false,
   },
   server: {
-    mutate: ['packages/fastify/src/**/*.ts', 'apps/server/src/*.ts', '!**/index.ts', '!**/*texts.ts'],
-    tests: ['packages/fastify/test/**/*.test.ts', 'apps/server/test/*.test.ts'],
-    withoutTests: ['**/{main,instances,outages,readme,walkthrough}.test.ts'],
-    runs: 60,
+    sources: '{packages/fastify,apps/server}/src/**/*.ts',
+    notSources: ['**/{index,main}.ts', '**/*texts.ts', '**/testing/**'],
+    tests: '{packages/fastify,apps/server}/test/**/*.test.ts',
+    notTests: [
+      '**/{build,deploy,embedded-outages,examples,instances,main,openapi,outages,readme,revocation,start-modules,walkthrough}.test.ts',
+      '**/*.long.test.ts',
+    ],
+    schedules: 60,
     needsServers: true,
   },
 }
 
-const [name = '', files, tests] = process.argv.slice(2)
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { since: { type: 'string' }, tests: { type: 'string' } },
+})
+const [name = '', ...given] = positionals
 const side = Object.hasOwn(SIDES, name) ? SIDES[name] : undefined
 if (!side) {
   process.stderr.write('weapp-auth: which side? npm run mutate -- client, or npm run mutate -- server [files]\n')
   process.exit(1)
 }
+const files = chooseFiles(side)
+if (files.length === 0) {
+  process.stderr.write('weapp-auth: no source of this side was named, or has changed\n')
+  process.exit(values.since === undefined ? 1 : 0)
+}
 
 await build()
-installOnDemand('stryker', STRYKER)
-const vitestConfig = join(ROOT, 'vitest.mutation.config.mjs')
-const config = join(FOLDER, 'config.json')
-writeFileSync(
-  vitestConfig,
-  `export default ${JSON.stringify({ test: testOptions(tests ? { ...side, tests: tests.split(',') } : side) }, null, 2)}\n`,
-)
-writeFileSync(
-  config,
-  JSON.stringify({
-    testRunner: 'vitest',
-    plugins: ['@stryker-mutator/vitest-runner'],
-    vitest: { configFile: vitestConfig },
-    mutate: files ? files.split(',') : side.mutate,
-    coverageAnalysis: 'perTest',
-    inPlace: true,
-    tempDirName: '.cache/stryker/temp',
-    concurrency: 2,
-    timeoutMS: 8_000,
-    // The first run, of all tests, on a machine that is busy.
-    dryRunTimeoutMinutes: 30,
-    reporters: ['json', 'progress-append-only'],
-    jsonReporter: { fileName: RESULTS },
-  }),
-)
-rmSync(RESULTS, { force: true })
-try {
-  const env = { ...process.env, WEAPP_AUTH_RUNS: String(side.runs) }
-  run(join(FOLDER, 'node_modules', '.bin', 'stryker'), ['run', config], env)
-} finally {
-  rmSync(vitestConfig, { force: true })
-}
-if (existsSync(RESULTS)) {
-  const explained = JSON.parse(readFileSync(join(ROOT, 'scripts', 'survivors.json'), 'utf8')) as Record<string, string>
-  const { text, isGood } = report(readMutants(readFileSync(RESULTS, 'utf8')), explained, THRESHOLD_PERCENT)
-  process.stdout.write(text)
-  if (!isGood) process.exitCode = 1
+const allTests = find(side.tests, side.notTests)
+const tests = values.tests ? find(values.tests, []) : allTests
+const instrumented = await instrument(files)
+const outcomes: Record<string, Mutant['outcome']> = {}
+for (const [room, changes] of byRoom(instrumented.changes)) await show(changes, values.tests ? tests : room)
+if (!values.tests && files.some((file) => testsOf(file, tests).length < tests.length)) {
+  await show(
+    instrumented.changes.filter(({ id }) => outcomes[id] !== 'noticed'),
+    tests,
+  )
 }
 
-function testOptions({ tests, withoutTests, needsServers }: Side): object {
-  return {
-    include: tests,
-    exclude: [...withoutTests, '**/*.long.test.ts', '**/node_modules/**'],
-    testTimeout: 30_000,
-    ...(needsServers && { globalSetup: ['packages/test-servers/src/global-setup.ts'] }),
+const mutants = instrumented.changes.map((change) => ({ ...change, outcome: outcomes[change.id] ?? 'never run' }))
+const explained = JSON.parse(readFileSync(join(ROOT, 'scripts', 'survivors.json'), 'utf8')) as Record<string, string>
+const { text, isGood } = report(mutants, explained, THRESHOLD_PERCENT)
+process.stdout.write(text)
+if (!isGood) process.exitCode = 1
+
+async function show(changes: readonly Change[], to: readonly string[]): Promise<void> {
+  if (changes.length === 0 || to.length === 0) return
+  process.stderr.write(`${changes.length} changes, ${to.length} test files ...\n`)
+  Object.assign(
+    outcomes,
+    await tryChanges(
+      instrumented,
+      changes.map(({ id }) => id),
+      to,
+      side as Side,
+    ),
+  )
+}
+
+/** Changes by the tests of their room. */
+function byRoom(changes: readonly Change[]): Iterable<[string[], Change[]]> {
+  const rooms = Map.groupBy(changes, ({ file }) => testsOf(file, tests).join())
+  return [...rooms].map(([room, changes]) => [room.split(',').filter(Boolean), changes])
+}
+
+function chooseFiles({ sources, notSources }: Side): string[] {
+  const all = find(sources, notSources)
+  const isOne = new Set(all)
+  if (values.since !== undefined) {
+    const changed = execFileSync('git', ['diff', '--name-only', values.since], { cwd: ROOT, encoding: 'utf8' })
+    return changed.split('\n').filter((file) => isOne.has(file))
   }
+  return given.length > 0 ? given.flatMap((each) => find(each, notSources)).filter((file) => isOne.has(file)) : all
 }
 
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): void {
-  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env })
-  if (status !== 0) process.exitCode = status ?? 1
+function find(pattern: string, not: readonly string[]): string[] {
+  const found = pattern.split(/,(?![^{]*\})/).flatMap((each) => globSync(each, { cwd: ROOT, exclude: [...not] }))
+  return [...new Set(found)].sort()
 }

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { type Mutant, nameOf, readMutants, report } from '../mutants.ts'
+import { type Coverage, planReplay } from '../mutation/plan.ts'
+import { type Mutant, nameOf, report } from '../mutation/report.ts'
+import { testsOf } from '../mutation/rooms.ts'
+import { type NodePath, whyIgnored } from '../mutation/words.ts'
 
-const mutant = (status: string, line: number) => ({
-  mutatorName: 'BooleanLiteral',
-  replacement: 'false',
-  status,
-  location: { start: { line, column: 1 } },
-})
-
-/** A report of one file: the change in line n has the n-th outcome. */
-function results(...statuses: string[]): Mutant[] {
-  const source = statuses.map((_, index) => `  const x${index + 1} = true\n`).join('')
-  const mutants = statuses.map((status, index) => mutant(status, index + 1))
-  return readMutants(JSON.stringify({ files: { 'src/x.ts': { source, mutants } } }))
+/** Changes of one file: the change in line n has the n-th outcome. */
+function results(...outcomes: Mutant['outcome'][]): Mutant[] {
+  return outcomes.map((outcome, index) => ({
+    file: 'src/x.ts',
+    line: index + 1,
+    source: `const x${index + 1} = true`,
+    change: 'BooleanLiteral: false',
+    outcome,
+  }))
 }
 
 function explainAll(mutants: readonly Mutant[]): Record<string, string> {
@@ -21,7 +21,7 @@ function explainAll(mutants: readonly Mutant[]): Record<string, string> {
 
 describe('a mutation run', () => {
   test('counts what was noticed among the changes in code that a test runs', () => {
-    const mutants = results('Killed', 'Timeout', 'Survived', 'NoCoverage', 'CompileError')
+    const mutants = results('noticed', 'noticed', 'survived', 'never run')
     const { text, isGood } = report(mutants, explainAll(mutants), 60)
     expect(text).toContain('66.7 % of 3 changes')
     expect(text).toContain('no test runs the code of 1 more')
@@ -29,13 +29,13 @@ describe('a mutation run', () => {
   })
 
   test('is not good enough below the threshold, or when nothing was changed', () => {
-    const mutants = results('Killed', 'Survived')
+    const mutants = results('noticed', 'survived')
     expect(report(mutants, explainAll(mutants), 51).isGood).toBe(false)
     expect(report([], {}, 0).isGood).toBe(false)
   })
 
   test('is not good enough with a survivor that nobody has explained, far above the threshold as it may be', () => {
-    const [noticed, known, unknown] = results('Killed', 'Survived', 'Survived')
+    const [noticed, known, unknown] = results('noticed', 'survived', 'survived')
     if (!noticed || !known || !unknown) throw new Error('there are three')
     const explained = explainAll([known])
     expect(report([noticed, known], explained, 0).isGood).toBe(true)
@@ -43,7 +43,7 @@ describe('a mutation run', () => {
   })
 
   test('names every survivor, with the reason where there is one', () => {
-    const [known, unknown] = results('Survived', 'Survived')
+    const [known, unknown] = results('survived', 'survived')
     if (!known || !unknown) throw new Error('there are two')
     const { text } = report([known, unknown], { [nameOf(known)]: 'it is the default' }, 90)
     expect(text).toContain(
@@ -51,4 +51,87 @@ describe('a mutation run', () => {
     )
     expect(text).toContain('SURVIVED: src/x.ts:2: src/x.ts | const x2 = true | BooleanLiteral: false')
   })
+})
+
+describe('the plan of a mutation run', () => {
+  const coverage: Coverage = {
+    atImport: ['constant', 'both'],
+    tests: { '/a.test.ts > one': ['1', 'both'], '/a.test.ts > two': ['2'], '/b.test.ts > three': ['1'] },
+    failed: [],
+  }
+
+  test('shows a change to the tests that run its code, and leaves out a change that no test runs', () => {
+    expect(planReplay(['1', '2', 'nowhere'], coverage).changes).toEqual([
+      {
+        id: '1',
+        isAtImport: false,
+        files: ['/a.test.ts', '/b.test.ts'],
+        tests: ['/a.test.ts > one', '/b.test.ts > three'],
+      },
+      { id: '2', isAtImport: false, files: ['/a.test.ts'], tests: ['/a.test.ts > two'] },
+    ])
+  })
+
+  test('shows a change of what runs at import to all tests, after the other changes', () => {
+    expect(planReplay(['constant', 'both', '2'], coverage).changes).toMatchObject([
+      { id: 'both', isAtImport: false, tests: ['/a.test.ts > one'] },
+      { id: '2', isAtImport: false },
+      { id: 'constant', isAtImport: true, tests: Object.keys(coverage.tests) },
+    ])
+  })
+
+  test('imports the eight test files for a change that run its code most often', () => {
+    const many = Array.from({ length: 20 }, (_, i) => `/${i}.test.ts > a`)
+    const tests = Object.fromEntries([...many, '/19.test.ts > b'].map((test) => [test, ['1']]))
+    const [change] = planReplay(['1'], { ...coverage, tests }).changes
+    expect(change?.files).toHaveLength(8)
+    expect(change?.tests).toContain('/19.test.ts > b')
+  })
+})
+
+test('the tests of a source are those of its room, and those with its name', () => {
+  const tests = [
+    'p/test/plugin.test.ts',
+    'p/test/sessions/a.test.ts',
+    'p/test/http/token.test.ts',
+    'q/test/token.test.ts',
+  ]
+  expect(testsOf('p/src/sessions/token.ts', tests)).toEqual(['p/test/sessions/a.test.ts', 'p/test/http/token.test.ts'])
+  expect(testsOf('p/src/weapp-auth.ts', tests)).toEqual(['p/test/plugin.test.ts'])
+  expect(testsOf('p/src/users/users.ts', tests)).toEqual([])
+})
+
+describe('words that a mutation run leaves as they are', () => {
+  const text = (value: string) => ({ type: 'StringLiteral', value })
+  const inside = (node: NodePath['node'], ...parents: NodePath['node'][]): NodePath => {
+    const [parent, ...others] = parents
+    return { node, parentPath: parent ? inside(parent, ...others) : null }
+  }
+  const error = { type: 'NewExpression', callee: { type: 'Identifier', name: 'ApiError' } }
+  const warn = {
+    type: 'CallExpression',
+    callee: {
+      type: 'MemberExpression',
+      object: { type: 'Identifier', name: 'log' },
+      property: { type: 'Identifier', name: 'warn' },
+    },
+  }
+
+  test.each([
+    ['the message of an error', inside(text('not found'), error)],
+    ['a part of it', inside(text('not found'), { type: 'BinaryExpression' }, error)],
+    ['a line of the log', inside(text('signed in'), warn)],
+  ])('are %s', (_, path) => expect(whyIgnored(path)).toBeDefined())
+
+  test.each([
+    ['the code of an error', inside(text('not_found'), error)],
+    [
+      'a text for another program',
+      inside(text('SELECT 1'), { type: 'CallExpression', callee: { type: 'Identifier', name: 'query' } }),
+    ],
+    [
+      'what an error gets beside its message',
+      inside(text('for the phone'), { type: 'ObjectProperty' }, { type: 'ObjectExpression' }, error),
+    ],
+  ])('are not %s', (_, path) => expect(whyIgnored(path)).toBeUndefined())
 })

@@ -1,0 +1,60 @@
+// What a run of vitest is told to do with the changes, and what it answers. A test is named by its file, suites and name.
+
+/** What {@link file://./replay.ts} does. */
+export type Plan =
+  | { step: 'cover'; tests: string[] }
+  | {
+      step: 'replay'
+      changes: {
+        id: string
+        /** Runs while the module is imported: the module is imported anew. */
+        isAtImport: boolean
+        /** Test files, in this order, and which of their tests to run. */
+        files: string[]
+        tests: string[]
+      }[]
+    }
+
+/** Which changes are in the code that tests run. */
+export interface Coverage {
+  /** Changes in code that runs when a module is imported. */
+  atImport: string[]
+  /** The changes in what a test runs, by the test. */
+  tests: Record<string, string[]>
+  /** Tests that fail without any change. They say nothing about a change. */
+  failed: string[]
+}
+
+/** By the ids of the changes. */
+export type Outcomes = Record<string, 'noticed' | 'survived'>
+
+/** Test files that are imported for one change: those that run its code most often. */
+const MAX_FILES = 8
+
+/** Which tests to run for each change; changes that no test runs are left out. */
+export function planReplay(ids: readonly string[], { atImport, tests }: Coverage): Extract<Plan, { step: 'replay' }> {
+  const byChange = new Map<string, string[]>()
+  for (const [test, covered] of Object.entries(tests)) {
+    for (const id of covered) byChange.set(id, [...(byChange.get(id) ?? []), test])
+  }
+  const isAtImport = new Set(atImport)
+  const all = Object.keys(tests)
+  const changes = ids.flatMap((id) => {
+    const running = byChange.get(id) ?? (isAtImport.has(id) ? all : [])
+    if (running.length === 0) return []
+    const files = filesOf(running)
+    return { id, isAtImport: !byChange.has(id), files, tests: running.filter((test) => files.includes(fileOf(test))) }
+  })
+  // Last: they leave changed modules behind.
+  return { step: 'replay', changes: changes.sort((a, b) => Number(a.isAtImport) - Number(b.isAtImport)) }
+}
+
+function filesOf(tests: readonly string[]): string[] {
+  const counts = new Map<string, number>()
+  for (const test of tests) counts.set(fileOf(test), (counts.get(fileOf(test)) ?? 0) + 1)
+  return [...counts.keys()].sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0)).slice(0, MAX_FILES)
+}
+
+function fileOf(test: string): string {
+  return test.split(' > ')[0] ?? ''
+}

@@ -1,0 +1,44 @@
+// `npm run mutate` leaves the words of messages as they are.
+// Tests name the words of an error or of a log line only where a reader acts on them: the code of the error is what programs act on.
+// A string without a space is no message, as a code or a key.
+
+interface Node {
+  type: string
+  value?: unknown
+  quasis?: { value: { raw: string } }[]
+  callee?: Node
+  name?: string
+  object?: Node
+  property?: Node
+}
+
+/** What this file reads of Babel's `NodePath`. */
+export interface NodePath {
+  node: Node
+  parentPath: NodePath | null
+}
+
+/** Between the words and the call that takes them: `a + b`, `a ?? b`, `c ? a : b`. */
+const COMPOSED = new Set(['BinaryExpression', 'LogicalExpression', 'ConditionalExpression'])
+
+/** The reason why the text at `path` is left as it is; undefined for everything else. */
+export function whyIgnored({ node, parentPath }: NodePath): string | undefined {
+  if (!isText(node)) return undefined
+  let taker = parentPath
+  while (taker && COMPOSED.has(taker.node.type)) taker = taker.parentPath
+  return taker && takesMessage(taker.node) ? 'the words of a message' : undefined
+}
+
+function isText({ type, value, quasis = [] }: Node): boolean {
+  if (type === 'StringLiteral') return String(value).includes(' ')
+  return type === 'TemplateLiteral' && quasis.some((part) => part.value.raw.includes(' '))
+}
+
+function takesMessage({ type, callee }: Node): boolean {
+  if (type === 'NewExpression') return /Error$/.test(callee?.name ?? '')
+  if (type !== 'CallExpression' && type !== 'OptionalCallExpression') return false
+  const { object, property } = callee ?? {}
+  return (
+    /^(debug|info|warn|error)$/.test(property?.name ?? '') && /log$/i.test(object?.name ?? object?.property?.name ?? '')
+  )
+}
