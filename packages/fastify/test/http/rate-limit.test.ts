@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type {} from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import { createRateLimits } from '../../src/http/plugins/rate-limit.ts'
 import type { RateLimitsOptions } from '../../src/index.ts'
 import { APPID, type Service, startService } from '../service.ts'
 
@@ -108,3 +109,15 @@ it.each([{ signInsPerMinute: -1 }, { openDataPerMinute: 1.5 }])(
     await expect(start(limits)).rejects.toThrow(`rateLimits.${name} must be a whole number`)
   },
 )
+
+it('each limit has its default, and 0 is no limit', () => {
+  const [minute, hour] = [60_000, 3_600_000]
+  expect(createRateLimits({})).toMatchObject({
+    signIn: { max: 600, timeWindow: minute },
+    openData: { max: 600, timeWindow: minute },
+    avatar: { max: 20, timeWindow: hour },
+    phoneCode: { max: 10, timeWindow: hour },
+  })
+  const none = { signInsPerMinute: 0, openDataPerMinute: 0, avatarsPerHour: 0, phoneCodesPerHour: 0 }
+  expect(createRateLimits(none)).toEqual({ signIn: false, openData: false, avatar: false, phoneCode: false })
+})
