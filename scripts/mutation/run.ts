@@ -37,6 +37,8 @@ export async function tryChanges(
 async function vitest<Result>(plan: Plan, { schedules }: RunOptions): Promise<Result | null> {
   writeFileSync(PLAN, JSON.stringify(plan))
   rmSync(RESULT, { force: true })
+  // A promise that the changed code leaves alone is no news.
+  Object.assign(process.env, { NODE_NO_WARNINGS: '1' })
   Object.assign(process.env, { WEAPP_AUTH_PLAN: PLAN, WEAPP_AUTH_PLAN_RESULT: RESULT, WEAPP_AUTH_RUNS: `${schedules}` })
   // It fails where a change was noticed. What counts is the result.
   await runTool('vitest', ['run', '--config', CONFIG, '--root', ROOT], 'stderr')
@@ -54,6 +56,8 @@ export default {
   test: {
     include: ['scripts/mutation/replay.ts'],
     globalSetup: ${JSON.stringify(setup)},
+    // What is loaded for a file is not what the file says.
+    fsModuleCache: false,
     pool: 'threads',
     maxWorkers: 1,
     unstubGlobals: true,

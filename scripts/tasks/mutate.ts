@@ -67,8 +67,8 @@ const allTests = find(side.tests, side.notTests)
 const tests = values.tests ? find(values.tests, []) : allTests
 const instrumented = await instrument(files)
 const outcomes: Record<string, Mutant['outcome']> = {}
-for (const [room, changes] of byRoom(instrumented.changes)) await show(changes, values.tests ? tests : room)
-if (!values.tests && files.some((file) => testsOf(file, tests).length < tests.length)) {
+if (!values.tests) for (const [room, changes] of byRoom(instrumented.changes)) await show(changes, room)
+if (values.tests || files.some((file) => testsOf(file, tests).length < tests.length)) {
   await show(
     instrumented.changes.filter(({ id }) => outcomes[id] !== 'noticed'),
     tests,
