@@ -37,6 +37,8 @@ function isText({ type, value, quasis = [] }: Node): boolean {
 function takesMessage({ type, callee }: Node): boolean {
   if (type === 'NewExpression') return /Error$/.test(callee?.name ?? '')
   if (type !== 'CallExpression' && type !== 'OptionalCallExpression') return false
+  // Texts in two languages.
+  if (callee?.name === 'say') return true
   const { object, property } = callee ?? {}
   return (
     /^(debug|info|warn|error)$/.test(property?.name ?? '') && /log$/i.test(object?.name ?? object?.property?.name ?? '')

@@ -121,6 +121,10 @@ describe('words that a mutation run leaves as they are', () => {
     ['the message of an error', inside(text('not found'), error)],
     ['a part of it', inside(text('not found'), { type: 'BinaryExpression' }, error)],
     ['a line of the log', inside(text('signed in'), warn)],
+    [
+      'a text in two languages',
+      inside(text('must be set'), { type: 'CallExpression', callee: { type: 'Identifier', name: 'say' } }),
+    ],
   ])('are %s', (_, path) => expect(whyIgnored(path)).toBeDefined())
 
   test.each([

@@ -119,3 +119,28 @@ test('HOOK_SIGN_IN_URL needs a HOOK_SECRET that cannot be guessed', () => {
   expect(() => parse('short')).toThrow('HOOK_SECRET must have at least 16 characters')
   expect(parse('s'.repeat(16)).signInHook).toEqual({ url, secret: 's'.repeat(16) })
 })
+
+test.each([
+  ['DATABASE_URL', 'postgres://a@b/c'],
+  ['DATABASE_URL', 'postgresql://a@b/c'],
+  ['DATABASE_URL', 'mysql://a@b/c'],
+  ['AVATAR_PUBLIC_URL', 'http://10.0.0.5/avatars'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://10.0.0.5:4318'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://otel.example.com'],
+  ['SERVICE_EXPOSED', 'off'],
+  ['LINK_BY_PHONE', 'off'],
+])('%s may be %s', (name, value) => {
+  expect(problemsIn(() => parseConfig({ ...REAL_APP, SESSION_KEY_KEYS: `k1:${KEY}`, [name]: value }))).toEqual([])
+})
+
+test.each([
+  ['DATABASE_URL', 'sqlite://a/b'],
+  ['DATABASE_URL', 'b:5432'],
+  ['AVATAR_PUBLIC_URL', 'ftp://10.0.0.5/avatars'],
+  ['AVATAR_PUBLIC_URL', 'https://cdn.example.com/#avatars'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'otel:4318'],
+  ['LINK_BY_PHONE', 'yes'],
+])('%s as %s is refused by its name', (name, value) => {
+  const read = () => parseConfig({ ...REAL_APP, SESSION_KEY_KEYS: `k1:${KEY}`, [name]: value })
+  expect(problemsIn(read)).toEqual([expect.stringMatching(`^${name} must `)])
+})

@@ -1,23 +1,31 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createDeadlines } from '../src/deadlines.ts'
 
 describe('deadlines', () => {
-  it('deadlines expire at their own time, whichever was set first', async () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  it('deadlines expire at their own time, whichever was set first', () => {
     const deadlines = createDeadlines()
     const startMs = performance.now()
-    const expired: [name: string, atMs: number][] = []
-    const set = (name: string, afterMs: number) =>
-      deadlines.set(startMs + afterMs, () => expired.push([name, performance.now() - startMs]))
+    const expired: string[] = []
+    const set = (name: string, afterMs: number) => deadlines.set(startMs + afterMs, () => expired.push(name))
+    const expireWithin = (ms: number) => {
+      vi.advanceTimersByTime(ms)
+      return expired.splice(0)
+    }
     set('late', 90)
     set('early', 30)
     set('of the past', -1)
-    await sleep(150)
-    expect(expired.map(([name]) => name)).toEqual(['of the past', 'early', 'late'])
-    for (const [index, dueMs] of [0, 30, 90].entries()) expect(expired[index]?.[1]).toBeGreaterThanOrEqual(dueMs)
+    expect(expireWithin(1)).toEqual(['of the past'])
+    expect(expireWithin(28)).toEqual([])
+    expect(expireWithin(1)).toEqual(['early'])
+    expect(expireWithin(59)).toEqual([])
+    expect(expireWithin(1)).toEqual(['late'])
+    expect(expireWithin(1_000)).toEqual([])
   })
 
-  it('a deadline that was taken back does not expire, even when one that expires at the same time took it back', async () => {
+  it('a deadline that was taken back does not expire, even when one that expires at the same time took it back', () => {
     const deadlines = createDeadlines()
     const atMs = performance.now() + 20
     let expired = 0
@@ -25,17 +33,20 @@ describe('deadlines', () => {
     deadlines.set(atMs, () => takeBack())
     takeBack = deadlines.set(atMs, () => expired++)
     deadlines.set(atMs, () => expired++)()
-    await sleep(60)
+    vi.advanceTimersByTime(60)
     expect(expired).toBe(0)
   })
 
-  it('new deadlines expire after all open ones were taken back', async () => {
+  it('new deadlines expire after all open ones were taken back', () => {
     const deadlines = createDeadlines()
     let expired = 0
     deadlines.set(performance.now() + 30, () => {})()
-    await sleep(10)
+    vi.advanceTimersByTime(10)
     deadlines.set(performance.now() + 40, () => expired++)
-    await sleep(100)
+    vi.advanceTimersByTime(39)
+    expect(expired).toBe(0)
+    vi.advanceTimersByTime(1)
     expect(expired).toBe(1)
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

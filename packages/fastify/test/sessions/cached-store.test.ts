@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createSqliteSessionStore } from '../../src/index.ts'
 import { cacheSessionStore } from '../../src/sessions/cached-store.ts'
 import type { SessionRecord } from '../../src/sessions/session-store.ts'
-import { createSessions, type Sessions } from '../../src/sessions/sessions.ts'
+import { createSessions, type IssuedSession, type Sessions } from '../../src/sessions/sessions.ts'
 import type { StoreListener } from '../../src/sessions/store-messages.ts'
 import { sessionStoreContract } from './session-store.contract.ts'
 
@@ -98,17 +98,45 @@ describe('a cached session store', () => {
     }
   })
 
-  it.each(['revoke', 'revokeAll'] as const)(
-    'the cache refuses at once a session that this process ended by %s',
-    async (how) => {
-      const { sessions, userId } = open()
-      const { token, session } = await sessions.issue(userId, { appid: 'wx1' })
-      await sessions.get(token)
-      if (how === 'revoke') await sessions.revoke(userId, session.id, 'admin')
-      else await sessions.revokeAll(userId, 'admin')
-      await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+  it.each<
+    [how: string, reason: string, end: (sessions: Sessions, userId: string, made: IssuedSession) => Promise<unknown>]
+  >([
+    ['revoke', 'admin', (sessions, userId, { session }) => sessions.revoke(userId, session.id, 'admin')],
+    ['revokeAll', 'admin', (sessions, userId) => sessions.revokeAll(userId, 'admin')],
+    [
+      'a sign-in',
+      'replaced',
+      (sessions, userId, { token }) => sessions.issue(userId, { appid: 'wx1', replaces: token }),
+    ],
+  ])(
+    'the cache refuses at once a session that this process ended by %s, and still remembers that of another user',
+    async (_, reason, end) => {
+      const { sessions, store, userId } = open()
+      const [made, other] = [
+        await sessions.issue(userId, { appid: 'wx1' }),
+        await sessions.issue('other', { appid: 'wx1' }),
+      ]
+      for (const { token } of [made, other]) await sessions.get(token)
+      await end(sessions, userId, made)
+      await expect(sessions.get(made.token)).rejects.toMatchObject({ reason })
+      expect(store.findRemembered?.({ id: other.session.id, bucket: '' })).not.toBeNull()
     },
   )
+
+  it('the cache has a new externalId at once that this process has written, and the answer of which was lost', async () => {
+    const { sessions, counted, userId } = open()
+    const { token } = await sessions.issue(userId, { appid: 'wx1' })
+    await sessions.get(token)
+    await sessions.setExternalId(userId, 'crm-7')
+    expect(await sessions.get(token)).toMatchObject({ externalId: 'crm-7' })
+    const { setExternalId } = counted
+    counted.setExternalId = async (...args) => {
+      await setExternalId(...args)
+      throw new Error('lost')
+    }
+    await expect(sessions.setExternalId(userId, 'crm-8')).rejects.toThrow('lost')
+    expect(await sessions.get(token)).toMatchObject({ externalId: 'crm-8' })
+  })
 
   it('the cache asks the store again when the answer to ending a session was lost', async () => {
     const { sessions, elsewhere, counted, userId } = open()

@@ -205,6 +205,25 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(await redis.zcard(`${keyPrefix}u{${bucketOf('user')}}:user`)).toBe(reason === 'erased' ? 0 : 1)
   })
 
+  it('a new externalId reaches the cache of another process', async () => {
+    const { redis, keyPrefix } = await open()
+    const [near, far] = [0, 60_000].map((cacheMs) => createRedisSessionStore({ redis, keyPrefix, cacheMs }))
+    if (!near || !far) throw new Error('no stores')
+    onTestFinished(() => far.close())
+    const rules = { idleSeconds: 60, absoluteSeconds: 600, now: Date.now }
+    const [sessions, elsewhere] = [createSessions({ store: near, ...rules }), createSessions({ store: far, ...rules })]
+    const { token } = await sessions.issue('user', { appid: 'wx1' })
+    const asked = vi.spyOn(redis, 'mget')
+    await vi.waitFor(async () => {
+      await elsewhere.get(token)
+      asked.mockClear()
+      await elsewhere.get(token)
+      expect(asked).not.toHaveBeenCalled()
+    })
+    await sessions.setExternalId('user', 'crm-7')
+    await vi.waitFor(async () => expect(await elsewhere.get(token)).toMatchObject({ externalId: 'crm-7' }))
+  })
+
   it('the index of a user lasts as long as the session that lives longest', async () => {
     const { redis, store, keyPrefix } = await open()
     const nowMs = Date.now()

@@ -67,6 +67,8 @@ it.each([
   '//example.com/a.png',
   ' https://example.com/a.png',
   'https://user:pass@example.com/a.png',
+  'https://user@example.com/a.png',
+  'https://:pass@example.com/a.png',
   'https://',
 ])('avatarUrl must not be %j', (avatarUrl) => {
   expect(() => parseProfileChanges({ avatarUrl })).toThrow(

@@ -53,6 +53,14 @@ describe('the vault', () => {
     expect(createSessionKeyVault({ keys: other }).fingerprints(SESSION_KEY, OWNER)).not.toContain(kept)
   })
 
+  it('the vault of a later version opens and compares what this version has stored', () => {
+    const vault = createSessionKeyVault({ keys: ` k1:${Buffer.alloc(32, 7).toString('base64')} ` })
+    expect(vault.ring).toEqual([{ kid: 'k1', fingerprint: '_jXuh5QVhoUsKEuqIxKyBUmp-F43ds-qkbVsTN6Te14' }])
+    expect(vault.fingerprints(SESSION_KEY, OWNER)).toEqual(['6CvJ7AO_q4Cl2xt6BMGBBwEfJV5uD_ZWK6S4Kf3xf9E'])
+    const sealed = 'k1.rOs8QqM01iDYrtvJbUd6ELCESpvZhN9ut835sbHwoNnzbHmGkCFepGIXfGoMm4gIcNKmoQ'
+    expect(vault.open(sealed, OWNER)).toBe(SESSION_KEY)
+  })
+
   it.each([
     '',
     'k1',
