@@ -116,6 +116,45 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(await queue.listGivenUp({ after: null, limit: 10 })).toEqual([])
   })
 
+  it('an event that was delivered does not come again because a later one of its user failed', async () => {
+    const { queue, take, add } = await openEmpty()
+    const [a1] = await add(ALICE)
+    await queue.settle(one(await take(), a1))
+    const [a2] = await add(ALICE)
+    await queue.retry(one(await take(), a2), LATER + 90_000)
+    expect(idsOf(await take(LATER + 90_000))).toEqual([a2])
+  })
+
+  it('of events that were given up those are sent again that are named', async () => {
+    const { queue, take, add } = await openEmpty()
+    const [a1, b1] = await add(ALICE, BOB)
+    for (const event of await take()) await queue.giveUp(event, LATER)
+    expect(await queue.resend([a1 as string], LATER)).toBe(1)
+    expect(idsOf(await queue.listGivenUp({ after: null, limit: 10 }))).toEqual([b1])
+  })
+
+  it('an event of an erased user carries the externalId of that user, and not that of another one who was erased', async () => {
+    const { queue, users, take, add } = await openEmpty()
+    const erased = new Map<string | null, string>()
+    for (const externalId of ['crm-1', 'crm-2']) {
+      const { id } = await users.createUser(1)
+      erased.set(id, externalId)
+      await users.setExternalId(id, externalId, true)
+      await add(id)
+      await users.beginErasure(id, 1, 'user')
+      await users.eraseUser(id)
+    }
+    let count = 0
+    for (let taken = await take(); taken.length > 0; taken = await take()) {
+      for (const event of taken) {
+        expect(event.externalId).toBe(erased.get(event.userId))
+        await queue.settle(event)
+        count++
+      }
+    }
+    expect(count).toBeGreaterThanOrEqual(4)
+  })
+
   it('events are counted: those that wait, with the time of the oldest, and those that were given up', async () => {
     const { queue, store, take, add } = await openEmpty()
     expect(await queue.inspect()).toEqual({ undelivered: 0, oldestAtMs: null, givenUp: 0 })
@@ -209,7 +248,7 @@ const BOB = randomUUID()
 const HOLD_MS = 30_000
 const LATER = Date.now() + 3_600_000
 
-function idsOf(events: readonly HeldEvent[]): string[] {
+function idsOf(events: readonly Pick<HeldEvent, 'id'>[]): string[] {
   return events.map(({ id }) => id).sort()
 }
 

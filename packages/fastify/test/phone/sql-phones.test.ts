@@ -79,6 +79,18 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     expect(await phones.findHolder(ALICES)).toBeNull()
   })
 
+  it('a number that one user changes or removes leaves the numbers of others as they are', async () => {
+    const { phones, newUser } = await openEmpty()
+    const [alice, bob] = [await newUser(), await newUser()]
+    await phones.prove(alice, ALICES, 1)
+    await phones.prove(bob, BOBS, 1)
+    await phones.prove(alice, { ...ALICES, countryCode: '852' }, 2)
+    expect(await phones.find(bob)).toMatchObject(BOBS)
+    await phones.remove(alice)
+    expect(await phones.find(alice)).toBeNull()
+    expect(await phones.find(bob)).toMatchObject(BOBS)
+  })
+
   it('a number is of one user: the newest proof takes it from the user before', async () => {
     const { phones, newUser } = await openEmpty()
     const [alice, bob] = [await newUser(), await newUser()]
@@ -167,6 +179,8 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
     it('linkHolder gives an identity to the user who was given its number, once', async () => {
       const { users, phones, newUser } = await openEmpty()
       const userId = await newUser()
+      // Identities of others are no reason not to link.
+      await users.signIn(APPID, identity('of-somebody-else'), 1)
       await phones.give(userId, ALICES, 1)
       expect(await phones.linkHolder(ALICES, APPID, identity('o1', 'u1'), 2)).toBe(userId)
       expect(await users.findIdentity(userId, APPID)).toEqual({ openid: 'o1', unionid: 'u1' })
