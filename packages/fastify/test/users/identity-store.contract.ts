@@ -33,6 +33,26 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
       expect(await users.findUserIdEvenIfErasing('wx1', 'oa')).toBe(lower)
     })
 
+    it('a sign-in replaces the session_key of its own identity and of no other one', async () => {
+      const { users, identity } = await setUp()
+      const places = [
+        ['wx1', 'o1'],
+        ['wx1', 'o2'],
+        ['wx2', 'o1'],
+      ] as const
+      const known = []
+      for (const [appid, openid] of places) {
+        const { sessionKey, ...who } = identity(openid)
+        const answer = await users.signIn(appid, { ...who, sessionKey }, 1)
+        known.push({ userId: 'user' in answer ? answer.user.id : '', appid, openid, sessionKeys: [sessionKey] })
+      }
+      // Twice, because the key before is kept as well.
+      const fresh = [identity('o1'), identity('o1')]
+      for (const who of fresh) await users.signIn('wx1', who, 2)
+      Object.assign(known[0] ?? {}, { sessionKeys: fresh.map(({ sessionKey }) => sessionKey).reverse() })
+      for (const { userId, appid, ...keys } of known) expect(await users.findKeys(userId, appid)).toEqual(keys)
+    })
+
     it('a user loses one identity, and a sign-in with it makes a new user', async () => {
       const { users, identity, signIn } = await setUp()
       const userId = await signIn('o1')
@@ -64,6 +84,15 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
       await users.unlinkIdentity(userId, { appid: 'wx3', openid: 'o3' })
       expect(await count('weapp_auth_unionids')).toBe(0)
       expect(await signIn('o4', { unionid: 'u1' })).not.toBe(userId)
+    })
+
+    it('a user loses the unionid of an identity that goes, whatever other identities the user has', async () => {
+      const { users, identity, signIn, count } = await setUp()
+      const userId = await signIn('o1', { unionid: 'u1' })
+      await users.linkIdentity(userId, 'wx2', identity('o2'), 5)
+      await users.unlinkIdentity(userId, { appid: 'wx1', openid: 'o1' })
+      expect(await count('weapp_auth_unionids')).toBe(0)
+      expect(await users.findIdentity(userId, 'wx2')).toMatchObject({ openid: 'o2' })
     })
 
     it('a user is erased with the last identity, unless an externalId keeps them', async () => {
