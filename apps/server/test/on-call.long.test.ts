@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { call, signIn, startProcess } from './process.ts'
 import { environment } from './service.ts'
+import { POSTGRES } from './sql.ts'
 
 const DOCUMENTS = ['on-call.md', 'on-call.zh-CN.md'].map((name) =>
   readFileSync(join(import.meta.dirname, '../../../docs', name), 'utf8'),
@@ -129,6 +131,13 @@ describe('docs/on-call.md', () => {
     await call(disabled, { method: 'PUT', token, body: { reason: 'a test' } })
     expect(await service.trySignIn()).toEqual({ status: 403, code: 'user_disabled' })
     await expectTold(service, mark, 'the user is disabled', 'user_disabled')
+
+    mark = service.output().length
+    expect((await call(`${service.address}/v1/verify`)).data).toMatchObject({ code: 'session_missing' })
+    await expectTold(service, mark, 'no bearer token', 'session_missing')
+
+    execFileSync('prlimit', [`--pid=${service.child.pid}`, '--fsize=1:'])
+    await expectRefused(service, { status: 503, code: 'store_unavailable' }, 'disk I/O error')
   })
 
   test('a sign-in hook that is not there, nor a program for events: nobody signs in', {
@@ -162,7 +171,8 @@ describe('docs/on-call.md', () => {
     onTestFinished(async () => {
       await Promise.all([redis.stop(), postgres.stop()])
     })
-    const env = { ...(await environment('shared', postgres.url)), REDIS_URL: redis.url, SESSION_CACHE_MS: '0' }
+    const shared = await environment('shared', postgres.url)
+    const env: Record<string, string> = { ...shared, REDIS_URL: redis.url, SESSION_CACHE_MS: '0' }
     const service = await start(env)
     const { token } = await signIn(service.address, 'alice')
     const admin = new Redis(redis.url)
@@ -200,6 +210,11 @@ describe('docs/on-call.md', () => {
     await postgres.start()
     await isBack()
 
+    const other = await POSTGRES.connect(env.DATABASE_URL ?? '')
+    await other.query('begin; select * from weapp_auth_identities for update')
+    await expectUnavailable('canceling statement due to statement timeout')
+    await other.end()
+
     postgres.signal('SIGSTOP')
     await expectUnavailable('the user store did not answer within')
     postgres.signal('SIGCONT')
@@ -212,9 +227,18 @@ describe('docs/on-call.md', () => {
     await redis.start()
     await isBack()
 
+    const before = await signIn(service.address, 'bob')
     service.child.kill('SIGTERM')
     await service.ended
-    const other = await start({ ...env, SESSION_KEY_KEYS: generateVaultKey() })
-    await expectTold(other, 0, 'missing from the key ring', 'session_key_stale')
+    const second = await start({ ...env, SESSION_KEY_KEYS: generateVaultKey() })
+    await expectTold(second, 0, 'missing from the key ring', 'session_key_stale')
+
+    mark = second.output().length
+    await call(`${second.address}/emulator/clock`, { body: { advanceMs: 3 * 3_600_000 } })
+    const { status, data } = await call(`${second.address}/v1/me`, { token: before.token })
+    expect([status, data.code]).toEqual([401, 'session_invalid'])
+    await expectTold(second, mark, 'no live session has this token', 'session_invalid')
+    const lines = second.output().slice(mark).split('\n')
+    expect(lines).toContainEqual(expect.stringMatching(`"userId":"${before.userId}".*no live session has this token`))
   })
 })
