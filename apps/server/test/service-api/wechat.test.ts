@@ -1,5 +1,5 @@
 import { ApiError } from '@weapp-auth/fastify'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { startServiceApi } from './service-api.ts'
 
 test('the openid is told under the scope wechat, and under no other', async () => {
@@ -89,6 +89,10 @@ test('a proxy learns whose a request is, with the openid', async () => {
 test('the openid of a verified request is asked of SQL once a minute, and while SQL is away a new one is 503', async () => {
   const asked: string[] = []
   let isAway = false
+  let laterMs = 0
+  const realNow = Date.now
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => realNow() + laterMs)
+  onTestFinished(() => clock.mockRestore())
   const { ask, signIn, service } = await startServiceApi({
     wrapUsers: (users) => ({
       ...users,
@@ -117,6 +121,9 @@ test('the openid of a verified request is asked of SQL once a minute, and while 
   expect(await verify(second?.token)).toBe(503)
   isAway = false
   expect(await verify(second?.token)).toBe(204)
+  laterMs = 60_000
+  expect(await verify(first?.token)).toBe(204)
+  expect(asked).toEqual([alice.userId, bob.userId, bob.userId, alice.userId])
 })
 
 test('all programs get one access_token, and a refused one is replaced once for all who say so', async () => {
