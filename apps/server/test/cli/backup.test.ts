@@ -61,8 +61,13 @@ describe('weapp-auth backup and restore', () => {
       isOver = true
     })
     const statuses: number[] = []
-    while (!isOver) statuses.push((await signIn(old, `phone ${statuses.length}`)).status)
-    expect(await backup).toMatchObject({ code: 0, out: expect.stringMatching(/: \d+ users, 2 pictures\n/), err: '' })
+    while (!isOver) {
+      const { status, userId } = await signIn(old, `phone ${statuses.length}`)
+      statuses.push(status)
+      const avatarUrl = `https://auth.example.com/avatars/${await keepPicture(old, userId)}`
+      await old.stores.users.updateProfile(userId, { avatarUrl })
+    }
+    expect(await backup).toMatchObject({ code: 0, out: expect.stringMatching(/: \d+ users, \d+ pictures\n/), err: '' })
     expect(new Set(statuses)).toEqual(new Set([201]))
     expect(await old.app.weappAuth.eraseUser(bob.userId)).toBe(true)
     const erased = join(makeFolder(), 'erased')
@@ -79,6 +84,10 @@ describe('weapp-auth backup and restore', () => {
     expect((await signIn(fresh, 'bob')).userId).not.toBe(bob.userId)
     const found = await Promise.all(pictures.map((name) => fresh.stores.avatars.store.find(name)))
     expect(found.map((bytes) => bytes?.toString() ?? null)).toEqual([alice.userId, null])
+    for (const { profile } of await fresh.app.weappAuth.listUsers({ limit: 1_000 })) {
+      const shown = profile.avatarUrl.split('/').at(-1)
+      if (shown) expect(await fresh.stores.avatars.store.find(shown)).not.toBeNull()
+    }
     // The new machine knows it now by itself.
     expect((await run(['users', 'erased'], fresh.env)).out).toContain(bob.userId)
     expect((await run(['events', 'list', '--type', 'user_erased', '--json'], fresh.env)).out).toContain('operator:')
@@ -164,9 +173,14 @@ describe('weapp-auth backup and restore', () => {
     const damaged = join(makeFolder(), 'damaged')
     cpSync(folder, damaged, { recursive: true })
     const bytes = readFileSync(join(folder, 'users.sqlite'))
-    writeFileSync(join(damaged, 'users.sqlite'), bytes.fill(0xff, 8_192, 16_384))
+    // The last page, which nothing reads but the check.
+    writeFileSync(join(damaged, 'users.sqlite'), bytes.fill(0xff, bytes.length - 4_096))
     const before = readFileSync(join(dir, 'users.sqlite'))
-    expect(await run(['restore', damaged, '--yes'], env)).toMatchObject({ code: 1, out: '' })
+    expect(await run(['restore', damaged, '--yes'], env)).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/users\.sqlite is damaged: use another backup/),
+    })
     expect(readFileSync(join(dir, 'users.sqlite')).equals(before)).toBe(true)
     expect(readdirSync(dir).filter((name) => /unfinished|replaced/.test(name))).toEqual([])
 
