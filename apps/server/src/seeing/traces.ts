@@ -36,6 +36,8 @@ export function openTraces(config: Pick<Config, 'redisUrl' | 'databaseUrl'>, log
   const systems = databasesOf(config)
 
   const onCall = (message: unknown) => {
+    // Of a request that is not sampled nothing is sent: what a span would say need not be put together.
+    if (trace.getActiveSpan()?.isRecording() === false) return
     const { target, operation, outcome, errcode, startedAtMs, durationMs } = message as FinishedCall
     const system = systems[target]
     const span = tracer.startSpan(`${target} ${operation}`, {

@@ -7,6 +7,7 @@ import { buildServiceApi } from '../../src/service-api/app.ts'
 import { identifyByToken } from '../../src/service-api/callers.ts'
 import { parseServiceTokens, SCOPES, type Scope } from '../../src/service-api/tokens.ts'
 import type { Stores } from '../../src/stores.ts'
+import { expectDescribedAnswers } from '../described-answers.ts'
 import { type Column, createAuthOnPhone, startService } from '../service.ts'
 
 /** A token of each scope alone, and one of all. */
@@ -52,7 +53,7 @@ export async function startServiceApi(
   const service = await startService(
     column,
     () => {},
-    { log },
+    { log, beforeRoutes: expectDescribedAnswers },
     (stores) => {
       onStores(stores)
       return { ...stores, users: wrapUsers(stores.users) }
@@ -65,6 +66,7 @@ export async function startServiceApi(
     ring: () => [{ kid: 'k1', fingerprint: 'f1' }],
     identify: identifyByToken(() => serviceTokens),
     log,
+    beforeRoutes: expectDescribedAnswers,
   })
   onTestFinished(() => api.close())
 
