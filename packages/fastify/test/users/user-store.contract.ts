@@ -634,6 +634,25 @@ export function userStoreContract(
     expect(await db.selectFrom('weapp_auth_users').selectAll().execute()).toEqual([])
   })
 
+  it('tables that are up to date take a start three statements, and a column that is missing is found all the same', async () => {
+    const db = await openOwn()
+    let statements = 0
+    const counting = db.withPlugin({
+      transformQuery: ({ node }) => node,
+      transformResult: async ({ result }) => {
+        statements++
+        return result
+      },
+    })
+    expect(await migrateUsers(counting)).toEqual([])
+    expect(statements).toBe(3)
+    await db.schema.alterTable('weapp_auth_phones').dropColumn('proven_at').execute()
+    await expect(migrateUsers(db)).rejects.toMatchObject({
+      name: 'UnusableDatabaseError',
+      message: expect.stringMatching(/^the table weapp_auth_phones .*has no columns .*proven_at/),
+    })
+  })
+
   it('a database that is away is store_unavailable, and never answers that a user is unknown', async () => {
     const { db, users, signIn } = await setUp(openOwn)
     const { user } = await signIn('o1')

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { reasonOf } from '../../store-failure.ts'
 import type { World } from '../../world.ts'
@@ -35,6 +35,9 @@ const COLUMNS = {
   weapp_auth_migrations_lock: ['id', 'is_locked'],
 } as const
 
+const TABLES = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]
+const MIGRATIONS_TABLE = 'weapp_auth_migrations'
+
 /** The database answers, and the service cannot work with it until somebody changes one of the two. Waiting does not help. */
 export class UnusableDatabaseError extends Error {
   override readonly name = 'UnusableDatabaseError'
@@ -51,8 +54,33 @@ export class UnusableDatabaseError extends Error {
  * @throws Error whatever else went wrong; it may be over when asked again
  */
 export async function migrateUsers(db: Kysely<UsersDatabase>, world: World = 'real'): Promise<string[]> {
+  const done = (await areOurs(db)) ? [] : await makeTables(db)
+  const clash = await findWorldClash(db, world)
+  if (clash) throw new UnusableDatabaseError(clash)
+  return done
+}
+
+/**
+ * Whether all tables are there and were made by this version. Two questions, so that a start does not wait for the many of
+ * {@link makeTables}, some of which read the whole catalogue of the database.
+ */
+async function areOurs(db: Kysely<UsersDatabase>): Promise<boolean> {
+  const tables = TABLES.map((table) => sql`exists ${selectColumns(db, table).where(sql<boolean>`1 = 0`)}`)
+  try {
+    await sql`select ${sql.join(tables)}`.execute(db)
+  } catch (error) {
+    const fault = faultOf(error)
+    if (fault === 'table' || fault === 'column') return false
+    throw toMigrationError(error)
+  }
+  const { missing, newer } = await compareMigrations(db)
+  return missing.length === 0 && newer.length === 0
+}
+
+/** Returns the migrations that were made. */
+async function makeTables(db: Kysely<UsersDatabase>): Promise<string[]> {
   // Before anything is created, so that no half of our tables stays behind.
-  for (const table of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]) await refuseForeignTable(db, table)
+  for (const table of TABLES) await refuseForeignTable(db, table)
   const { newer } = await compareMigrations(db)
   if (newer.length > 0) {
     throw new UnusableDatabaseError(
@@ -62,13 +90,11 @@ export async function migrateUsers(db: Kysely<UsersDatabase>, world: World = 're
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => MIGRATIONS },
-    migrationTableName: 'weapp_auth_migrations',
+    migrationTableName: MIGRATIONS_TABLE,
     migrationLockTableName: 'weapp_auth_migrations_lock',
   })
   const { error, results = [] } = await migrator.migrateToLatest()
   if (error) throw toMigrationError(error)
-  const clash = await findWorldClash(db, world)
-  if (clash) throw new UnusableDatabaseError(clash)
   return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName)
 }
 
@@ -103,13 +129,7 @@ async function findDone(db: Kysely<UsersDatabase>): Promise<string[]> {
 async function refuseForeignTable(db: Kysely<UsersDatabase>, table: keyof typeof COLUMNS): Promise<void> {
   const columns = COLUMNS[table]
   try {
-    // Quoted by Kysely, and named with their table: SQLite reads an unknown quoted name as a text.
-    const named = columns.map((column) => `${table}.${column}`)
-    await db
-      .selectFrom(table as never)
-      .select(named as never)
-      .limit(0)
-      .execute()
+    await selectColumns(db, table).limit(0).execute()
   } catch (error) {
     const fault = faultOf(error)
     if (fault === 'table') return
@@ -119,6 +139,12 @@ async function refuseForeignTable(db: Kysely<UsersDatabase>, table: keyof typeof
       { cause: error },
     )
   }
+}
+
+function selectColumns(db: Kysely<UsersDatabase>, table: keyof typeof COLUMNS) {
+  // Quoted by Kysely, and named with their table: SQLite reads an unknown quoted name as a text.
+  const named = COLUMNS[table].map((column) => `${table}.${column}`)
+  return db.selectFrom(table as never).select(named as never)
 }
 
 function toMigrationError(error: unknown): Error {
