@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startRedis } from '@weapp-auth/test-servers'
 import { compare, type Report, type Shares, sharesOf, summarize, toSvg, toTable } from './guard-report.ts'
-import { measureGuard, type Round, warmUp } from './guards.ts'
+import { measurePatiently, type Round, warmUp } from './guards.ts'
 import { installPeers } from './peers.ts'
 import { profileGuards, toProfileTable } from './profile.ts'
 import { CACHE_MS, measureRevocations } from './revocations.ts'
@@ -74,7 +74,7 @@ async function measureGuards(targets: readonly Target[]): Promise<Round[][]> {
   for (let round = 0; round < rounds; round++) {
     const results = new Map<string, Round>()
     for (const target of rotate(targets, round)) {
-      const result = await measureGuard(target, seconds)
+      const result = await measurePatiently(target, seconds)
       results.set(target.name, result)
       progress(`${round + 1}/${rounds}`, target.name, result.requestsPerSecond)
     }

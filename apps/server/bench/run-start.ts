@@ -5,6 +5,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPostgres, startRedis } from '@weapp-auth/test-servers'
+import { installPeers } from './peers.ts'
 import { bareFastify, measureStarts, service, toStartsTable } from './starts.ts'
 
 const { values: options } = parseArgs({
@@ -14,6 +15,7 @@ const { values: options } = parseArgs({
   },
 })
 
+installPeers()
 const dataDir = mkdtempSync(join(tmpdir(), 'weapp-auth-start-'))
 const [redis, postgres] = await Promise.all([startRedis(), startPostgres()])
 try {

@@ -29,7 +29,7 @@ export interface SignInReport {
   rounds: number
   signIns: number
   columns: ColumnReport[]
-  /** Sign-ins that a target refused with a 503, which are not counted: more than a few mean that the machine was busy. */
+  /** Sign-ins that a target refused with a 503 or 504, which are not counted: more than a few mean that the machine was busy. */
   refused: number
   starts: Start[]
 }
@@ -107,7 +107,10 @@ export function toSignInTable({ machine, rounds, signIns, columns, refused, star
   }
   lines.push('', ...toStartsTable('start, on Redis + PostgreSQL', starts))
   if (refused > 0)
-    lines.push('', `The machine was busy: ${whole(refused)} sign-ins were refused with a 503, which are not counted.`)
+    lines.push(
+      '',
+      `The machine was busy: ${whole(refused)} sign-ins were refused with a 503 or 504, which are not counted.`,
+    )
   return `${lines.join('\n')}\n`
 }
 

@@ -10,7 +10,7 @@ const ALONE = 100
 /** So many users read themselves, in turns. */
 const READERS = 100
 
-/** How often a target answered 503; none of these is counted as a sign-in. */
+/** How often a target answered 503 or 504; none of these is counted as a sign-in. */
 export const refused = { count: 0 }
 
 /** One target in one round. */
@@ -164,11 +164,11 @@ interface Request {
   body?: string
 }
 
-/** False when the target said that it cannot serve now: its machine is busy with something else. */
+/** False when the target said that it, or the upstream, cannot serve now: its machine is busy with something else. */
 async function send(agent: Agent, asked: Request): Promise<boolean> {
   const answer = await sendOnce(agent, asked)
   if (answer.status === asked.status) return true
-  if (answer.status === 503) return false
+  if (answer.status === 503 || answer.status === 504) return false
   throw new Error(`${asked.method} ${new URL(asked.url).pathname} was answered ${answer.status}: ${answer.text}`)
 }
 
