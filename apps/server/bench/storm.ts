@@ -15,6 +15,7 @@ import { Pool } from 'undici'
 import { countExchanges, type Exchanges } from './exchanges.ts'
 import { type Foreign, type ForeignOptions, findForeignFaults, pollForeign401 } from './foreign-401.ts'
 import { createLoadPhone, noTraffic, type Phone, type Traffic } from './load-phone.ts'
+import { patiently } from './patiently.ts'
 import { cpuSecondsBetween, readServerCpu } from './server-cpu.ts'
 import { percentile } from './statistics.ts'
 
@@ -154,20 +155,6 @@ async function signInAll(phones: readonly Phone[], progress: StormOptions['progr
       }
     }),
   )
-}
-
-/** Before anything is measured. A machine that has more to do refuses some of so many at once. */
-async function patiently(act: () => Promise<unknown>): Promise<void> {
-  const startMs = performance.now()
-  for (;;) {
-    try {
-      await act()
-      return
-    } catch (error) {
-      if (performance.now() - startMs > GIVE_UP_MS) throw error
-      await sleep(1_000)
-    }
-  }
 }
 
 type Pids = Record<Exclude<keyof Storm['cpuSeconds'], 'phones'>, number>

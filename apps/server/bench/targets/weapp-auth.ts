@@ -4,6 +4,7 @@ import Fastify, { type FastifyRequest } from 'fastify'
 import { pino } from 'pino'
 import { parseConfig } from '../../src/config.ts'
 import { openStores } from '../../src/stores.ts'
+import { patiently } from '../patiently.ts'
 import { serve } from '../target.ts'
 
 const {
@@ -31,8 +32,8 @@ if (process.env.GUARD === 'on') {
 
 const users = []
 for (let count = 0; count < Number(process.env.USERS); count++) {
-  const { id } = await app.weappAuth.createUser()
-  const { token } = await app.weappAuth.issue(id, { appid: 'wx1' })
+  const { id } = await patiently(() => app.weappAuth.createUser())
+  const { token } = await patiently(() => app.weappAuth.issue(id, { appid: 'wx1' }))
   users.push({ authorization: `Bearer ${token}` })
 }
 serve({ url: await app.listen({ port: 0, host: '127.0.0.1' }), users })
