@@ -19,7 +19,7 @@ import { expect, inject, onTestFinished, vi } from 'vitest'
 import { type AppDeps, buildApp } from '../src/app.ts'
 import { parseConfig } from '../src/config.ts'
 import { openStores, type Stores } from '../src/stores.ts'
-import { createDatabase } from './sql.ts'
+import { copyMigratedDatabase, createDatabase } from './sql.ts'
 
 /** The two columns of the store table: one process on embedded files, or any number on Redis and PostgreSQL. */
 export const COLUMNS = ['embedded', 'shared'] as const
@@ -49,7 +49,7 @@ export async function startService(
   const world = createWorld()
   const wechat = await startWechat(world)
   const { log = pino({ level: 'silent' }) } = deps
-  const env = typeof column === 'string' ? await environment(column) : column
+  const env = typeof column === 'string' ? await environment(column, undefined, copyMigratedDatabase) : column
   const config = parseConfig({ ...env, WECHAT_EMULATOR: 'on' })
   const stores = watch(await openStores(config, log))
   const app = await buildApp({
@@ -82,6 +82,7 @@ export async function startService(
 export async function environment(
   column: Column,
   sqlUrl = inject('databaseUrl') ?? '',
+  makeDatabase = createDatabase,
 ): Promise<Record<string, string>> {
   const dataDir = mkdtempSync(join(tmpdir(), 'weapp-auth-test-'))
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
@@ -89,7 +90,7 @@ export async function environment(
   return {
     DATA_DIR: dataDir,
     REDIS_URL: inject('redisUrl') ?? '',
-    DATABASE_URL: await createDatabase(sqlUrl),
+    DATABASE_URL: await makeDatabase(sqlUrl),
     SESSION_KEY_KEYS: `k1:${randomBytes(32).toString('base64')}`,
   }
 }

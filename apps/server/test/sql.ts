@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { migrateUsers, type UsersDatabase } from '@weapp-auth/fastify'
 import { type OwnServer, startMariaDb, startPostgres } from '@weapp-auth/test-servers'
+import { Kysely } from 'kysely'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 import { inject, onTestFinished } from 'vitest'
+import { findServer } from '../src/stores.ts'
 
 /** A connection of a test's own, beside those of the service. */
 export interface Admin {
@@ -89,11 +92,30 @@ export const MYSQL: SqlEngine = {
 }
 
 /** A database of the test's own on a server, by the address of either. */
-export async function createDatabase(serverUrl: string): Promise<string> {
+export async function createDatabase(serverUrl: string, like = ''): Promise<string> {
   const name = `weapp_auth_${randomBytes(6).toString('hex')}`
   const admin = await connectTo(serverUrl)
-  await admin.query(`create database ${name}`)
+  await admin.query(`create database ${name}${like}`)
   return new URL(`/${name}`, serverUrl).href
+}
+
+/** Made with the first test that needs it. */
+let template: Promise<string> | undefined
+
+/** The same on the PostgreSQL of the test run, with the tables of the users: a copy of one that was migrated once. */
+export async function copyMigratedDatabase(serverUrl: string): Promise<string> {
+  template ??= createMigratedDatabase(serverUrl)
+  return createDatabase(serverUrl, ` template ${await template}`)
+}
+
+async function createMigratedDatabase(serverUrl: string): Promise<string> {
+  const url = await createDatabase(serverUrl)
+  const db = new Kysely<UsersDatabase>({ dialect: (await findServer(url)).connectForMigrations(() => {}) })
+  await migrateUsers(db)
+  // The service that starts on a copy says whose users they are.
+  await db.deleteFrom('weapp_auth_store').execute()
+  await db.destroy()
+  return new URL(url).pathname.slice(1)
 }
 
 /** Ends with the test. */
