@@ -73,9 +73,10 @@ public class IntrospectionFilter extends HttpFilter {
       if (known != null && known.untilNanos - System.nanoTime() > 0) return known.caller;
       cache.remove(key);
     }
+    // From before the question: what it answers may be over by the time it is here.
+    long untilNanos = System.nanoTime() + (long) (CACHE_SECONDS * 1e9);
     CallerFilter.Caller caller = introspect(token);
     if (caller == null) return null;
-    long untilNanos = System.nanoTime() + (long) (CACHE_SECONDS * 1e9);
     synchronized (cache) {
       cache.put(key, new Known(untilNanos, caller));
     }
