@@ -10,6 +10,7 @@ import { OPERATOR_HEADER } from '../../src/service-api/callers.ts'
 import { openServiceApi } from '../../src/service-api/open.ts'
 import { operatorSocketOf } from '../../src/service-api/operator-socket.ts'
 import { parseServiceTokens } from '../../src/service-api/tokens.ts'
+import type { Upkeep } from '../../src/upkeep/upkeep.ts'
 import { startService } from '../service.ts'
 import { makeTokens } from './service-api.ts'
 
@@ -37,6 +38,20 @@ test('the listener is there where it is configured, lets tokens in, and is gone 
   expect((await app.inject('/service/v1/users')).statusCode).toBe(404)
   await opened.close()
   await expect(ask()).rejects.toThrow('fetch failed')
+})
+
+test('work on all users, whose bodies hold openids, is on the socket of the command line and not on the listener', async () => {
+  const { app } = await startService('embedded')
+  const dataDir = newFolder()
+  const { tokens, text } = makeTokens()
+  const service = { host: '127.0.0.1', port: await findFreePort(), tokens: parseServiceTokens(text) }
+  const openUpkeep = async () => ({ countOldKeys: async () => 3 }) as Upkeep
+  const opened = await openServiceApi({ redisUrl: null, databaseUrl: null, service, dataDir }, app, log, { openUpkeep })
+  const path = '/service/v1/upkeep/keys'
+  expect(await askSocket(operatorSocketOf(dataDir), path)).toMatchObject({ status: 200, body: { old: 3 } })
+  const headers = { authorization: `Bearer ${tokens.all}` }
+  expect((await fetch(`${opened.address}${path}`, { headers })).status).toBe(404)
+  await opened.close()
 })
 
 test('without a listener and with both stores elsewhere nothing is opened', async () => {
@@ -86,7 +101,7 @@ function newFolder(): string {
   return folder
 }
 
-function askSocket(socketPath: string, path: string, headers: Record<string, string>) {
+function askSocket(socketPath: string, path: string, headers: Record<string, string> = {}) {
   return new Promise<{ status: number | undefined; body: unknown }>((resolve, reject) => {
     request({ socketPath, path, headers, agent: false }, (response) => {
       json(response).then((body) => resolve({ status: response.statusCode, body }), reject)

@@ -653,6 +653,20 @@ export function userStoreContract(
     })
   })
 
+  it('a migration that is not noted as made is made, also where all tables are there', async () => {
+    const db = await openOwn()
+    const { name } = await db
+      .selectFrom('weapp_auth_migrations' as never)
+      .select((eb) => eb.fn.max('name' as never).as('name'))
+      .executeTakeFirstOrThrow()
+    await db
+      .deleteFrom('weapp_auth_migrations' as never)
+      .where('name' as never, '=', name as never)
+      .execute()
+    expect(await migrateUsers(db)).toEqual([name])
+    expect(await migrateUsers(db)).toEqual([])
+  })
+
   it('a database that is away is store_unavailable, and never answers that a user is unknown', async () => {
     const { db, users, signIn } = await setUp(openOwn)
     const { user } = await signIn('o1')
