@@ -7,7 +7,7 @@ import { openSqliteUsers } from '@weapp-auth/fastify'
 import { findFreePort, type Server, startOneNodeCluster, startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
 import { sql } from 'kysely'
-import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { environment } from '../service.ts'
 import { connectTo } from '../sql.ts'
 import { startEmbedded } from './embedded.ts'
@@ -64,11 +64,26 @@ describe('weapp-auth doctor', () => {
     expect((await run(['doctor'], env)).out).toContain('users.sqlite will be made at the first start')
   })
 
-  test('doctor says that the running service has the embedded stores', async () => {
+  test('doctor asks the running service about the embedded stores, which only it can open', async () => {
     const { env } = await prepare()
     const service = await startEmbedded()
-    const { out } = await run(['doctor'], { ...env, DATA_DIR: service.dir })
-    expect(out).toContain('✓ users: the running service has them open')
+    const examine = () => run(['doctor'], { ...env, DATA_DIR: service.dir })
+    const well = await examine()
+    expect(well).toMatchObject({ code: 0 })
+    for (const store of ['users', 'sessions']) {
+      expect(well.out).toContain(`✓ ${store}: the running service has them open, and they take writes`)
+    }
+    const inspection = await service.app.weappAuth.inspect()
+    vi.spyOn(service.app.weappAuth, 'inspect').mockResolvedValue({
+      ...inspection,
+      stores: { users: 'down', sessions: 'up' },
+    })
+    const ill = await examine()
+    expect(ill).toMatchObject({ code: 1 })
+    expect(ill.out).toMatch(
+      /✗ users: the running service .* cannot write to them\n {4}→ see whether the disk of DATA_DIR/,
+    )
+    expect(ill.out).toContain('✓ sessions: ')
   })
 
   test('a wrong AppSecret is named by its place, and never shown', async () => {

@@ -2,8 +2,10 @@ import type { Config } from '../../config.ts'
 import type { Say } from '../../language.ts'
 import { LOOPBACK } from '../../loopback.ts'
 import { readConfig } from '../config.ts'
+import { findRunningService } from '../running-service.ts'
 import { type Command, EXIT, WrongUseError } from '../terminal.ts'
 import type { Finding } from './finding.ts'
+import { checkOpenStores } from './open-stores.ts'
 import { checkReal } from './real.ts'
 import { checkRedis } from './redis.ts'
 import { checkUsers } from './stores.ts'
@@ -32,11 +34,14 @@ export async function examine(command: Command, { real, appid, json }: DoctorOpt
   if (real !== undefined && config.emulator) {
     throw new WrongUseError(say('--real needs the real WeChat', '--real 需要真实的微信'))
   }
+  const running = await findRunningService(config)
   const about = say('configuration', '配置')
   const findings: Finding[] = [
     { state: 'good', about, what: say('can be used', '可以使用') },
     ...(config.emulator ? [] : await checkWechat(config, say)),
-    ...(await checkUsers(config, say)),
+    ...(running ? await checkOpenStores(running, config, say) : []),
+    // The service that has embedded users open compared the key ring when it started.
+    ...(running && !config.databaseUrl ? [] : await checkUsers(config, say)),
     ...(await checkRedis(config, say)),
     checkProxy(config, say),
     ...(real === undefined ? [] : await checkReal(config, { code: real, ...(appid !== undefined && { appid }) }, say)),

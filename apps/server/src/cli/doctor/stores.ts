@@ -11,19 +11,11 @@ import { Kysely, SqliteAdapter, sql } from 'kysely'
 import type { Config } from '../../config.ts'
 import type { Say } from '../../language.ts'
 import { findServer, openVault } from '../../stores.ts'
-import { findRunningService } from '../running-service.ts'
 import type { Finding } from './finding.ts'
 
-/** Looks at the users' database and the key ring, and changes nothing. */
+/** Looks at the users' database and the key ring, and changes nothing. Embedded users must not be open elsewhere. */
 export async function checkUsers(config: Config, say: Say): Promise<Finding[]> {
   const about = say('users', '用户库')
-  if (!config.databaseUrl && (await findRunningService(config))) {
-    const what = say(
-      'the running service has them open, and compared the key ring when it started',
-      '由正在运行的服务打开，密钥环在启动时已核对',
-    )
-    return [{ state: 'good', about, what }]
-  }
   const file = join(config.dataDir, 'users.sqlite')
   if (!config.databaseUrl && !existsSync(file)) {
     return [{ state: 'good', about, what: say(`${file} will be made at the first start`, `首次启动时会创建 ${file}`) }]
