@@ -104,6 +104,7 @@ describe('docs/on-call.md', () => {
     let mark = service.output().length
     expect(await service.trySignIn({ appid: 'wx1111111111111111' })).toEqual({ status: 404, code: 'appid_unknown' })
     await expectTold(service, mark, '"code":"appid_unknown"', 'appid_unknown')
+    expect(service.output().slice(mark)).toContain('"appid":"wx1111111111111111"')
 
     mark = service.output().length
     const first = await signIn(service.address, 'bob')
@@ -126,11 +127,13 @@ describe('docs/on-call.md', () => {
 
     mark = service.output().length
     const [, operators] = /holders of service tokens, on (\S+)/.exec(service.output()) ?? []
-    const { userId } = await signIn(service.address, 'alice')
+    const { userId, token: ended } = await signIn(service.address, 'alice')
     const disabled = `${operators}/service/v1/users/${userId}/disabled`
     await call(disabled, { method: 'PUT', token, body: { reason: 'a test' } })
     expect(await service.trySignIn()).toEqual({ status: 403, code: 'user_disabled' })
     await expectTold(service, mark, 'the user is disabled', 'user_disabled')
+    expect((await call(`${service.address}/v1/me`, { token: ended })).data).toMatchObject({ code: 'session_revoked' })
+    await expectTold(service, mark, 'the session was ended: admin', 'session_revoked')
 
     mark = service.output().length
     expect((await call(`${service.address}/v1/verify`)).data).toMatchObject({ code: 'session_missing' })

@@ -50,7 +50,7 @@ export const sessionsRoutes: TypedRoutes<SessionsRoutesOptions> = async (app, op
     },
     async (request, reply) => {
       const { appid, code, phoneCode, device, data } = request.body
-      if (!wechat.hasApp(appid)) throw unknownApp()
+      if (!wechat.hasApp(appid)) throw unknownApp(appid)
       wechat.checkCode(code)
       const takePhone = phoneCode === undefined ? null : prepareToTake(phoneCode, phones)
       checkData(data)
@@ -136,8 +136,9 @@ function prepareToTake(code: string, phones: Phones | null) {
   }
 }
 
-function unknownApp(): ApiError {
-  return new ApiError('appid_unknown', 'this appid is not configured', { detail: 'this appid is not configured here' })
+function unknownApp(appid: string): ApiError {
+  const detail = 'this appid is not configured here'
+  return new ApiError('appid_unknown', 'this appid is not configured', { detail, logFields: { appid } })
 }
 
 function noSuchSession(): ApiError {
