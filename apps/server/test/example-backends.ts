@@ -76,7 +76,8 @@ export const EXAMPLE_COMMANDS: Record<string, StartExample> = {
   koa: (folder) => ({ file: process.execPath, args: ['main.mjs'], cwd: folder }),
   nestjs(folder) {
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: NEST_OPTIONS }))
+    // One of the two guards: the other one needs a file that whoever takes it copies too.
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: NEST_OPTIONS, files: ['main.ts'] }))
     execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', folder], { stdio: ['ignore', 'pipe', 'pipe'] })
     return { file: process.execPath, args: ['dist/main.js'], cwd: folder }
   },

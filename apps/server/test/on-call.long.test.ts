@@ -38,6 +38,25 @@ async function expectRefused(service: Service, answer: { status: number; code: s
   await expectTold(service, mark, text, answer.code)
 }
 
+/** Stops a server and the processes that it has for its connections, which would go on answering. */
+function freeze(pid: number): () => void {
+  process.kill(pid, 'SIGSTOP')
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+  const send = (child: number, signal: NodeJS.Signals) => {
+    try {
+      process.kill(child, signal)
+    } catch {
+      // Its connection has ended meanwhile.
+    }
+  }
+  for (const child of children) send(child, 'SIGSTOP')
+  const unfreeze = () => {
+    for (const each of [...children, pid]) send(each, 'SIGCONT')
+  }
+  onTestFinished(unfreeze)
+  return unfreeze
+}
+
 type Service = Awaited<ReturnType<typeof start>>
 
 async function start(env: Record<string, string>) {
@@ -218,9 +237,9 @@ describe('docs/on-call.md', () => {
     await expectUnavailable('canceling statement due to statement timeout')
     await other.end()
 
-    postgres.signal('SIGSTOP')
+    const unfreeze = freeze(postgres.pid)
     await expectUnavailable('the user store did not answer within')
-    postgres.signal('SIGCONT')
+    unfreeze()
     await isBack()
 
     await redis.kill()
