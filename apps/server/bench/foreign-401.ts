@@ -40,6 +40,8 @@ export interface Foreign {
   surprises: Record<string, number>
   /** How often the phones asked `GET /v1/session`. */
   questions: number
+  /** Of these, without a word whether the session lives: the machine was too busy, and the phone asks again. */
+  unanswered: number
   /** Questions of a phone that was told shortly before, so that it had to believe that answer. */
   early: number
   exchanges: number
@@ -99,12 +101,17 @@ export async function pollForeign401(phones: readonly PollingPhone[], options: F
     tookMs,
     surprises,
     questions: phones.reduce((sum, phone) => sum + phone.questions.length, 0),
+    unanswered: phones.reduce((sum, phone) => sum + phone.questions.filter(isUnanswered).length, 0),
     early: phones.reduce((sum, phone) => sum + countEarly(phone.questions), 0),
     exchanges: exchanges() - before.exchanges,
     statements: statementsAfter === null ? null : statementsAfter - Number(before.statements),
     countedMs: tookMs + countingMs,
     cpuSeconds: cpuSecondsBetween(before.cpu, cpuAfter),
   }
+}
+
+function isUnanswered({ answeredMs }: Question): boolean {
+  return answeredMs === null
 }
 
 /** An answer is good for longer each time. What has no answer, on a busy machine, may be asked again at once. */

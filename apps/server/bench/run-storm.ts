@@ -10,7 +10,7 @@ const { values: options } = parseArgs({
   options: {
     phones: { type: 'string', default: '10000' },
     period: { type: 'string', default: '10' },
-    polls: { type: 'string', default: '12' },
+    polls: { type: 'string', default: '7' },
     out: { type: 'string', default: join(import.meta.dirname, 'results') },
   },
 })
@@ -25,7 +25,7 @@ const storm = await runStorm({
   phones: Number(options.phones),
   periodMs: Number(options.period) * 1000,
   // PostgreSQL counts what a connection did at the latest 10 s after that.
-  foreign: { everyMs: 5_000, times: Number(options.polls), countingMs: 11_000 },
+  foreign: { everyMs: 10_000, times: Number(options.polls), countingMs: 11_000 },
   progress: (line) => void process.stderr.write(`${line}\n`),
 })
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`
@@ -57,6 +57,7 @@ function toTable(machine: string, storm: Storm): string {
     ['took', seconds(foreign.tookMs)],
     ['logins because of them', String(foreign.exchanges)],
     ['questions to the service (`GET /v1/session`)', foreign.questions.toLocaleString('en')],
+    ['of these without an answer in time', foreign.unanswered.toLocaleString('en')],
     ['SQL statements, its pings included', foreign.statements?.toLocaleString('en') ?? 'not counted'],
     ['CPU time of the service', seconds(foreign.cpuSeconds * 1000)],
     ['of that for a question', `${msOfQuestion.toFixed(2)} ms`],
