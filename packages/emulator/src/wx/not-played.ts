@@ -1,5 +1,5 @@
 import type { Answers } from './answers.ts'
-import { type Callbacks, callEitherStyle, WxFailure } from './api-call.ts'
+import { type Callbacks, callEitherStyle, failureOf, WxFailure } from './api-call.ts'
 import type { DeviceContext } from './context.ts'
 import { TYPED_NAMES } from './typed-names.ts'
 
@@ -55,7 +55,7 @@ export function createNotPlayed({ context, answers, check }: NotPlayedDeps): Rec
     tell(api)
     return callEitherStyle(thread, api, asCallbacks(options), () => {
       if (UNSEEN.has(api)) return {}
-      throw new WxFailure(NOT_PLAYED)
+      throw notPlayed()
     })
   }
 
@@ -104,6 +104,16 @@ export function createNotPlayed({ context, answers, check }: NotPlayedDeps): Rec
 }
 
 const NOT_PLAYED = 'not played by the emulator'
+/**
+ * "jsapi not supported", which is what such a call is on this phone.
+ *
+ * @see https://developers.weixin.qq.com/miniprogram/dev/framework/usability/PublicErrno.html
+ */
+const NOT_SUPPORTED = 100
+
+function notPlayed(): WxFailure {
+  return new WxFailure(NOT_PLAYED, NOT_SUPPORTED)
+}
 
 /**
  * `wx.cloud` as it is for a mini-program without a cloud environment: `init` works, every call of it fails. A chain such
@@ -117,7 +127,7 @@ export function createCloud({ record, thread }: NotPlayedContext, OwnPromise: Pr
       record(EVENT, { api: name })
       if (!hasCallbacks(options)) return chain(name)
       return callEitherStyle(thread, name, asCallbacks(options), () => {
-        throw new WxFailure(NOT_PLAYED)
+        throw notPlayed()
       })
     }
     return new Proxy(call, {
@@ -126,7 +136,7 @@ export function createCloud({ record, thread }: NotPlayedContext, OwnPromise: Pr
         if (key !== 'then' && key !== 'catch' && key !== 'finally') return chain(`${name}.${key}`)
         // Rejected when it is called: to look whether there is a `then` is no use of it.
         return (...handlers: unknown[]) => {
-          const rejected = OwnPromise.reject({ errMsg: `${name}:fail ${NOT_PLAYED}`, errCode: -1 })
+          const rejected = OwnPromise.reject({ ...failureOf(name, notPlayed()), errCode: -1 })
           return Reflect.apply(rejected[key], rejected, handlers)
         }
       },

@@ -44,10 +44,11 @@ test('the cloud is initialised, and each of its calls fails', async () => {
       .get(),
   ).rejects.toEqual({
     errMsg: 'cloud.database.collection.where.get:fail not played by the emulator',
+    errno: 100,
     errCode: -1,
   })
   const failed = new Promise((fail) => cloud.callFunction({ name: 'login', fail }))
-  expect(await failed).toEqual({ errMsg: 'cloud.callFunction:fail not played by the emulator' })
+  expect(await failed).toEqual({ errMsg: 'cloud.callFunction:fail not played by the emulator', errno: 100 })
   expect(device.ledger.count('wx.notPlayed', { api: 'cloud.callFunction' })).toBe(1)
 })
 

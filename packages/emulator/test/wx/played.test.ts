@@ -145,7 +145,7 @@ describe('answers of the tester', () => {
     ['chooseLocation', { name: 'Home' }],
   ])('%s succeeds with what was set, and the ledger says that it was answered', async (api, result) => {
     const { device, wx, call } = createPhone()
-    await expect(call(api)).rejects.toMatchObject({ errMsg: `${api}:fail not played by the emulator` })
+    await expect(call(api)).rejects.toMatchObject({ errMsg: `${api}:fail not played by the emulator`, errno: 100 })
     expect(wx.canIUse(api)).toBe(false)
     device.answers.set(api, result)
     expect(wx.canIUse(api)).toBe(true)

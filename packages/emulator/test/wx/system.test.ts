@@ -31,6 +31,7 @@ describe('account and system', () => {
     const { startBluetoothDevicesDiscovery, telepathy } = wx as unknown as Record<string, (o?: object) => unknown>
     await expect(startBluetoothDevicesDiscovery?.({})).rejects.toEqual({
       errMsg: 'startBluetoothDevicesDiscovery:fail not played by the emulator',
+      errno: 100,
     })
     expect(device.ledger.count('wx.notPlayed', { api: 'startBluetoothDevicesDiscovery' })).toBe(1)
     expect(telepathy).toBeUndefined()
