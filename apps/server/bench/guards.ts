@@ -3,7 +3,6 @@ import type { Target } from './target.ts'
 
 const CONNECTIONS = 50
 const WARM_UP_SECONDS = 5
-const TRIES = 5
 
 export interface Round {
   target: string
@@ -19,14 +18,23 @@ export async function warmUp(targets: readonly Target[]): Promise<void> {
   for (const target of targets) await measureGuard(target, WARM_UP_SECONDS).catch(() => {})
 }
 
-/** As {@link measureGuard}, and once more while requests fail: a machine that is busy with something else refuses some. */
-export async function measurePatiently(target: Target, seconds: number): Promise<Round> {
+/**
+ * As {@link measureGuard}, and again while requests fail: a machine that is busy with something else refuses some, and such a round says
+ * nothing.
+ *
+ * @param o `onAgain` is told why a round is measured again
+ */
+export async function measurePatiently(
+  target: Target,
+  seconds: number,
+  o: { tries: number; onAgain: (error: Error) => void },
+): Promise<Round> {
   for (let tries = 1; ; tries++) {
     try {
       return await measureGuard(target, seconds)
     } catch (error) {
-      if (tries === TRIES) throw error
-      process.stderr.write(`${(error as Error).message}, measured again\n`)
+      if (tries === o.tries) throw error
+      o.onAgain(error as Error)
     }
   }
 }

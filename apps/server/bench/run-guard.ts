@@ -27,6 +27,10 @@ const UNCACHED = { SESSION_CACHE_MS: '0' }
 /** One run says little on a machine that is shared, so the shares of the last ones are kept. */
 const KEPT_RUNS = 4
 const CACHED = { SESSION_CACHE_MS: String(CACHE_MS) }
+const PATIENCE = {
+  tries: 5,
+  onAgain: ({ message }: Error) => void process.stderr.write(`${message}, measured again\n`),
+}
 
 const closers: (() => Promise<void> | void)[] = []
 const { length: cores } = cpus()
@@ -74,7 +78,7 @@ async function measureGuards(targets: readonly Target[]): Promise<Round[][]> {
   for (let round = 0; round < rounds; round++) {
     const results = new Map<string, Round>()
     for (const target of rotate(targets, round)) {
-      const result = await measurePatiently(target, seconds)
+      const result = await measurePatiently(target, seconds, PATIENCE)
       results.set(target.name, result)
       progress(`${round + 1}/${rounds}`, target.name, result.requestsPerSecond)
     }

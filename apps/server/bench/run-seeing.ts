@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startRedis } from '@weapp-auth/test-servers'
 import { ratiosOf } from './guard-report.ts'
-import { measureGuard, type Round, warmUp } from './guards.ts'
+import { measurePatiently, type Round, warmUp } from './guards.ts'
 import { installPeers } from './peers.ts'
 import { CACHE_MS } from './revocations.ts'
 import { median, percentile, rotate } from './statistics.ts'
@@ -33,14 +33,9 @@ const SEEING: Record<string, Record<string, string>> = {
   'metrics, traces of 1 %': { SEEING: 'metrics,traces', ...SAMPLED },
   'traces of all': { SEEING: 'traces' },
 }
-/**
- * A busy machine makes Redis answer later than the service waits for it. Such a round says nothing of the cost: it is measured again,
- * so often in a row.
- */
-const TRIES = 20
-
 const closers: (() => Promise<void> | void)[] = []
 let measuredAgain = 0
+const PATIENCE = { tries: 20, onAgain: () => measuredAgain++ }
 try {
   installPeers()
   makeRoomForTargets()
@@ -85,27 +80,15 @@ async function startTargets(redisUrl: string, dataDir: string): Promise<Target[]
 }
 
 async function measure(targets: readonly Target[]): Promise<Round[][]> {
-  // Requests that fail make code hot too.
-  for (const target of targets) await warmUp([target]).catch(() => {})
+  await warmUp(targets)
   const measured: Round[][] = []
   for (let round = 0; round < rounds; round++) {
     const results: Round[] = []
-    for (const target of rotate(targets, round)) results.push(await untilNoneFails(() => measureGuard(target, seconds)))
+    for (const target of rotate(targets, round)) results.push(await measurePatiently(target, seconds, PATIENCE))
     measured.push(results)
     process.stderr.write(`[${round + 1}/${rounds}]\n`)
   }
   return measured
-}
-
-async function untilNoneFails<T>(run: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await run()
-    } catch (error) {
-      if (tries === TRIES) throw error
-      measuredAgain++
-    }
-  }
 }
 
 /** Requests per CPU second, of those without anything: the median of all rounds, and where the middle half of them lies. */
