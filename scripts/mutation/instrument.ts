@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { installOnDemand } from '../on-demand.ts'
 import { ROOT } from '../root.ts'
+import { createQueryMutator, type Edit, type QueryMutator } from './queries.ts'
 import { type NodePath, whyIgnored } from './words.ts'
 
 /** A small change of the code. */
@@ -55,8 +56,12 @@ const LOG = { isDebugEnabled: () => false, debug() {}, info() {} }
  */
 export async function instrument(files: readonly string[]): Promise<Instrumented> {
   const folder = installOnDemand('stryker', { '@stryker-mutator/instrumenter': '10.1.1' })
-  const main = join(folder, 'node_modules/@stryker-mutator/instrumenter/dist/src/index.js')
-  const stryker = (await import(pathToFileURL(main).href)) as { Instrumenter: new (log: object) => Instrumenter }
+  const load = (path: string) =>
+    import(pathToFileURL(join(folder, 'node_modules/@stryker-mutator/instrumenter/dist/src', path)).href)
+  const stryker = (await load('index.js')) as { Instrumenter: new (log: object) => Instrumenter }
+  const { allMutators } = (await load('mutators/index.js')) as { allMutators: Pick<QueryMutator, 'name' | 'mutate'>[] }
+  const queries = createQueryMutator()
+  allMutators.push(queries)
   const sources = files.map((file) => ({
     name: join(ROOT, file),
     mutate: true as const,
@@ -64,17 +69,27 @@ export async function instrument(files: readonly string[]): Promise<Instrumented
   }))
   const options = { plugins: null, excludedMutations: [], ignorers: [{ shouldIgnore: whyIgnored }] }
   const { files: written, mutants } = await new stryker.Instrumenter(LOG).instrument(sources, options)
-  const lines = new Map(sources.map(({ name, content }) => [name, content.split('\n')]))
+  const contents = new Map(sources.map(({ name, content }) => [name, content]))
   return {
     code: Object.fromEntries(written.map(({ name, content }) => [name, content])),
     changes: mutants
       .filter(({ status }) => status === undefined)
-      .map(({ id, fileName, mutatorName, replacement, location: { start } }) => ({
-        id,
-        file: relative(ROOT, fileName),
-        line: start.line + 1,
-        source: lines.get(fileName)?.[start.line]?.trim() ?? '',
-        change: `${mutatorName}: ${replacement.replaceAll(/\s+/g, ' ')}`,
-      })),
+      .map(({ id, fileName, mutatorName, replacement, location: { start } }) => {
+        const content = contents.get(fileName) ?? ''
+        const edit = queries.findEdit(mutatorName)
+        const line = edit ? content.slice(0, edit.start).split('\n').length : start.line + 1
+        return {
+          id,
+          file: relative(ROOT, fileName),
+          line,
+          source: content.split('\n')[line - 1]?.trim() ?? '',
+          change: (edit ? toWords(content, edit) : `${mutatorName}: ${replacement}`).replaceAll(/\s+/g, ' '),
+        }
+      }),
   }
+}
+
+function toWords(content: string, { start, end, by }: Edit): string {
+  const text = content.slice(start, end)
+  return by === '' ? `Query: without ${text}` : `Query: ${by} instead of ${text}`
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Coverage, planReplay } from '../mutation/plan.ts'
+import { changesOf, createQueryMutator, editsOfScript } from '../mutation/queries.ts'
 import { type Mutant, nameOf, report } from '../mutation/report.ts'
 import { testsOf } from '../mutation/rooms.ts'
 import { type NodePath, whyIgnored } from '../mutation/words.ts'
@@ -138,4 +139,87 @@ describe('words that a mutation run leaves as they are', () => {
       inside(text('for the phone'), { type: 'ObjectProperty' }, { type: 'ObjectExpression' }, error),
     ],
   ])('are not %s', (_, path) => expect(whyIgnored(path)).toBeUndefined())
+})
+
+describe('changes of what a store asks its database', () => {
+  /** `q.where('id')`, where every name and text stands as it does in the source. */
+  const where = {
+    type: 'CallExpression',
+    start: 0,
+    end: 13,
+    callee: {
+      type: 'MemberExpression',
+      object: { type: 'Identifier', name: 'q' },
+      property: { type: 'Identifier', name: 'where', start: 2 },
+    },
+    arguments: [{ type: 'StringLiteral', value: 'id' }],
+  }
+  const apply = (text: string) =>
+    editsOfScript(text).map(({ start, end, by }) => text.slice(0, start) + by + text.slice(end))
+
+  test('a query loses a clause', () => {
+    expect(changesOf(where)).toEqual([{ start: 2, end: 13, by: '', replacement: where.callee.object }])
+    const { callee } = where
+    const other = { ...where, callee: { ...callee, property: { type: 'Identifier', name: 'select', start: 2 } } }
+    expect(changesOf(other)).toEqual([])
+  })
+
+  test('a command of Redis loses an option, with what belongs to it', () => {
+    const texts = ['key', 'PX', 'ttl', 'NX']
+    const call = {
+      type: 'CallExpression',
+      arguments: texts.map((value, i) => ({ type: 'StringLiteral', value, start: 10 * i, end: 10 * i + 5 })),
+    }
+    const changes = changesOf(call).map(({ start, end, replacement }) => ({
+      start,
+      end,
+      left: replacement.arguments?.map(({ value }) => value),
+    }))
+    expect(changes).toEqual([
+      { start: 10, end: 25, left: ['key', 'NX'] },
+      { start: 30, end: 35, left: ['key', 'PX', 'ttl'] },
+    ])
+  })
+
+  test('a condition of a script is always true, or never', () => {
+    expect(apply('if a == 1 then return 0 end')).toEqual(['if true then return 0 end', 'if false then return 0 end'])
+  })
+
+  test('a script compares, and joins conditions, in another way', () => {
+    expect(apply('return a <= b and c or d')).toEqual([
+      'return a < b and c or d',
+      'return a <= b or c or d',
+      'return a <= b and c and d',
+    ])
+  })
+
+  test('a script loses a statement, or an option of its command', () => {
+    expect(apply("local a = f(1)\ndo redis.call('SET', k, f(v), 'NX', 'PX', ARGV[2]) end\n  add(\n  1)")).toEqual([
+      "local a = f(1)\ndo redis.call('SET', k, f(v), 'PX', ARGV[2]) end\n  add(\n  1)",
+      "local a = f(1)\ndo redis.call('SET', k, f(v), 'NX') end\n  add(\n  1)",
+      'local a = f(1)\ndo  end\n  add(\n  1)',
+      "local a = f(1)\ndo redis.call('SET', k, f(v), 'NX', 'PX', ARGV[2]) end\n  ",
+    ])
+    expect(apply("add('")).toEqual([])
+  })
+
+  test('only a text that is a script is changed as one, in each of its parts', () => {
+    const quasi = (raw: string, start: number) => ({ type: 'TemplateElement', value: { raw }, start })
+    const template = (...parts: string[]) => ({
+      type: 'TemplateLiteral',
+      quasis: parts.map((raw, i) => quasi(raw, 100 * i)),
+    })
+    expect(changesOf(template('this and that'))).toEqual([])
+    expect(changesOf(template("redis.call('GET', ", ') or 1'))).toMatchObject([
+      { start: 102, end: 104, by: 'and', replacement: template("redis.call('GET', ", ') and 1') },
+    ])
+  })
+
+  test('the mutator tells the place of each change', () => {
+    const mutator = createQueryMutator()
+    const names = [where, where].flatMap((node) => [...mutator.mutate({ node })].map(() => mutator.name))
+    expect(new Set(names).size).toBe(2)
+    for (const name of names) expect(mutator.findEdit(name)).toEqual({ start: 2, end: 13, by: '' })
+    expect(mutator.findEdit('StringLiteral')).toBeUndefined()
+  })
 })
