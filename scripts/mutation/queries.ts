@@ -1,5 +1,6 @@
 // Changes that Stryker does not make: of what a store asks its database. A query of Kysely loses one clause, a command of Redis one
-// of its options, and a script for Redis is changed in the small ways in which Stryker changes JavaScript.
+// of its options, a condition of written SQL is always true, and a script for Redis is changed in the small ways in which Stryker
+// changes JavaScript.
 
 /** What this file reads of a node of Babel. */
 interface Node {
@@ -38,6 +39,8 @@ const CLAUSES = /^(where|whereRef|orderBy|limit|forUpdate)$/
 /** Options of a command of Redis, with how many arguments each has. */
 const OPTIONS: Record<string, number> = { NX: 0, XX: 0, KEEPTTL: 0, PX: 1 }
 const SCRIPT = /\bredis\.p?call\(|\blocal function\b/
+const SQL = /^\s*(select|insert|update|delete|with) /i
+const CONDITION = /\b(?:where|and) ([\w.]+ (?:=|<>|[<>]=?|is(?: not)?) (?:\?|\w+))/gi
 
 /** Stryker notes the name of a mutator with each change. This one takes another name for each, to find the place of the change. */
 export function createQueryMutator(): QueryMutator {
@@ -58,10 +61,16 @@ export function createQueryMutator(): QueryMutator {
 
 /** The changes of one node, each with the node that takes its place. */
 export function changesOf(node: Node): (Edit & { replacement: Node })[] {
-  if (node.type === 'CallExpression') return [...withoutClause(node), ...withoutOptions(node)]
-  return node.type === 'TemplateLiteral' && node.quasis?.some(({ value }) => SCRIPT.test(value.raw))
-    ? changesOfScript(node, node.quasis)
-    : []
+  switch (node.type) {
+    case 'CallExpression':
+      return [...withoutClause(node), ...withoutOptions(node)]
+    case 'StringLiteral':
+      return changesOfText(node)
+    case 'TemplateLiteral':
+      return changesOfTemplate(node)
+    default:
+      return []
+  }
 }
 
 function withoutClause({ callee, end }: Node): (Edit & { replacement: Node })[] {
@@ -82,15 +91,37 @@ function withoutOptions(node: Node): (Edit & { replacement: Node })[] {
   })
 }
 
-function changesOfScript(node: Node, quasis: readonly Quasi[]): (Edit & { replacement: Node })[] {
-  return quasis.flatMap(({ value: { raw }, start: from }, index) =>
-    editsOfScript(raw).map(({ start, end, by }) => {
+function changesOfText(node: Node): (Edit & { replacement: Node })[] {
+  const text = String(node.value)
+  const from = Number(node.start) + 1
+  return (SQL.test(text) ? editsOfSql(text) : []).map(({ start, end, by }) => ({
+    start: from + start,
+    end: from + end,
+    by,
+    replacement: { type: node.type, value: text.slice(0, start) + by + text.slice(end) },
+  }))
+}
+
+function changesOfTemplate(node: Node): (Edit & { replacement: Node })[] {
+  const parts = node.quasis ?? []
+  const has = (what: RegExp) => parts.some(({ value: { raw } }) => what.test(raw))
+  const editsOf = has(SCRIPT) ? editsOfScript : has(SQL) ? editsOfSql : () => []
+  return parts.flatMap(({ value: { raw }, start: from }, index) =>
+    editsOf(raw).map(({ start, end, by }) => {
       const replacement = structuredClone(node)
       const changed = replacement.quasis?.[index]
       if (changed) changed.value = { raw: raw.slice(0, start) + by + raw.slice(end) }
       return { start: Number(from) + start, end: Number(from) + end, by, replacement }
     }),
   )
+}
+
+/** The conditions of a statement, each as one that is always true and takes the same parameters. */
+export function editsOfSql(text: string): Edit[] {
+  return [...text.matchAll(CONDITION)].map(({ index, 0: all, 1: condition = '' }) => {
+    const start = index + all.length - condition.length
+    return { start, end: start + condition.length, by: `(${condition} or 1 = 1)` }
+  })
 }
 
 const OPPOSITES: Record<string, string> = { '<': '<=', '<=': '<', '>': '>=', '>=': '>', and: 'or', or: 'and' }

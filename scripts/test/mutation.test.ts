@@ -203,6 +203,17 @@ describe('changes of what a store asks its database', () => {
     expect(apply("add('")).toEqual([])
   })
 
+  test('a condition of written SQL is always true, and takes the parameters that it took', () => {
+    const value = 'UPDATE t SET a = ? WHERE id = ? AND b IS NULL RETURNING *'
+    const changes = changesOf({ type: 'StringLiteral', value, start: 100 })
+    expect(changes.map(({ replacement }) => replacement.value)).toEqual([
+      'UPDATE t SET a = ? WHERE (id = ? or 1 = 1) AND b IS NULL RETURNING *',
+      'UPDATE t SET a = ? WHERE id = ? AND (b IS NULL or 1 = 1) RETURNING *',
+    ])
+    expect(changes[0]).toMatchObject({ start: 126, end: 132, by: '(id = ? or 1 = 1)' })
+    expect(changesOf({ type: 'StringLiteral', value: 'where a = b', start: 0 })).toEqual([])
+  })
+
   test('only a text that is a script is changed as one, in each of its parts', () => {
     const quasi = (raw: string, start: number) => ({ type: 'TemplateElement', value: { raw }, start })
     const template = (...parts: string[]) => ({
