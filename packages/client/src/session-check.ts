@@ -56,10 +56,14 @@ export function createSessionCheck(askSession: Service<unknown>['askSession']): 
         askSession(token)
           .then(toVerdict, (): Verdict => ({ says: 'no answer' }))
           .then((verdict) => {
-            if (verdict.says === 'no answer') forget()
-            // A session that ended never comes back.
-            else if (verdict.says !== 'ended') after(mine.memoryMs, forget)
-            mine.memoryMs = Math.min(mine.memoryMs * 2, LONGEST_MEMORY_MS)
+            if (verdict.says === 'no answer') {
+              forget()
+              mine.memoryMs = FIRST_MEMORY_MS
+            } else if (verdict.says !== 'ended') {
+              // A session that ended never comes back.
+              after(mine.memoryMs, forget)
+              mine.memoryMs = Math.min(mine.memoryMs * 2, LONGEST_MEMORY_MS)
+            }
             return verdict
           })
       mine.answer = answer

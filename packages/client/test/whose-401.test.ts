@@ -124,6 +124,25 @@ describe('a 401 that is not about the session', () => {
     expect(questions(phone)).toBe(++asked)
   })
 
+  test('believes the first answer for 10 s, however many questions before it got none', async () => {
+    const phone = createPhone()
+    const { auth, service, advance } = phone
+    await auth.ensureLogin()
+    answerForeign(phone, NO)
+    const poll = () => expect(auth.request({ url: '/foreign' })).rejects.toMatchObject({ code: 'unauthorized' })
+    service.sessionRoute = () => problem(503, 'store_unavailable')
+    for (let n = 0; n < 4; n++) await poll()
+    service.sessionRoute = null
+    await poll()
+    const asked = questions(phone)
+    await advance(9_999)
+    await poll()
+    expect(questions(phone)).toBe(asked)
+    await advance(1)
+    await poll()
+    expect(questions(phone)).toBe(asked + 1)
+  })
+
   test('asks one question for all who wait for its answer', async () => {
     const phone = createPhone()
     const { auth, service } = phone
