@@ -97,6 +97,7 @@ const QUEUE_LIMITS: Limits<EventQueue> = {
   settle: 'unlessGone',
   retry: 'unlessGone',
   giveUp: 'unlessGone',
+  bringForward: 'unlessGone',
   listGivenUp: 'unlessLate',
   resend: 'unlessGone',
   inspect: 'unlessLate',

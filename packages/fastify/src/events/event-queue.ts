@@ -43,6 +43,11 @@ export interface EventQueue {
   retry(held: Held, atMs: number): Promise<void>
   /** Says that an event is tried no more. Later events of its user do not wait for it any longer. */
   giveUp(held: Held, nowMs: number): Promise<void>
+  /**
+   * Makes events due at `nowMs` that would have to wait for longer than any event does: a clock that was ahead has written their
+   * time, and they and the later events of their users would be delivered only when that time has come.
+   */
+  bringForward(nowMs: number): Promise<void>
   /** In the order of their ids. `after`: the last id of the page before. */
   listGivenUp(page: { after: string | null; limit: number }): Promise<GivenUpEvent[]>
   /** Events that were given up are due again. Answers how many. */

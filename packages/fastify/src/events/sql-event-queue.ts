@@ -6,6 +6,8 @@ import type { EventType } from './event.ts'
 import type { EventQueue, Held, HeldEvent } from './event-queue.ts'
 import { toEvent } from './sql-event-row.ts'
 
+/** Longer than a process holds an event, and longer than the next attempt is put off. */
+const LONGEST_WAIT_MS = 60 * 60_000
 /** More are not counted, so that asking is cheap also while the other side is away for a day. */
 const MAX_COUNTED = 10_000
 
@@ -53,6 +55,13 @@ export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMet
 
     giveUp: guarded(async ({ id, heldUntilMs }: Held, nowMs) => {
       await change({ id, due: heldUntilMs }).set({ due_at: null, given_up_at: nowMs }).execute()
+    }),
+
+    bringForward: guarded(async (nowMs) => {
+      await events
+        .set({ due_at: nowMs })
+        .where('due_at', '>', nowMs + LONGEST_WAIT_MS)
+        .execute()
     }),
 
     listGivenUp: guarded(async ({ after, limit }) => {

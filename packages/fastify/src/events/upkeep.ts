@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000
 
 /** What {@link startUpkeep} is made of. */
 export interface UpkeepDeps {
-  store: Pick<EventStore, 'deleteBefore' | 'forgetErased'>
+  store: Pick<EventStore, 'deleteBefore' | 'forgetErased' | 'queue'>
   /** How long events are kept. */
   days: number
   /** Milliseconds since 1970. */
@@ -20,11 +20,13 @@ export interface UpkeepDeps {
 }
 
 /**
- * Deletes old events, and replaces the ids of users who were erased, once a minute. Several processes may do so at the same time.
+ * Once a minute: deletes old events, replaces the ids of users who were erased, and makes events due that a clock which was ahead
+ * has put off. Several processes may do so at the same time.
  *
  * @returns a function that stops it
  */
 export function startUpkeep({ store, days, now, warnAway }: UpkeepDeps): () => void {
+  const steadyNow = createSteadyClock(now)
   let isStopped = false
   let timer = setTimeout(run, EVERY_MS).unref()
   return () => {
@@ -41,10 +43,26 @@ export function startUpkeep({ store, days, now, warnAway }: UpkeepDeps): () => v
   }
 
   async function work(): Promise<void> {
+    await store.queue?.bringForward(now())
     await store.forgetErased(now() - FORGET_AFTER_MS)
-    const before = now() - days * DAY_MS
+    const before = steadyNow() - days * DAY_MS
     while (!isStopped && (await store.deleteBefore(before, STEP)) === STEP) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS).unref())
     }
+  }
+}
+
+/**
+ * A clock that does not follow `now` when that is ahead, until it has been so for a day: otherwise a clock that is wrong for a
+ * moment would delete all events.
+ */
+function createSteadyClock(now: () => number): () => number {
+  let mark = { atMs: performance.now(), nowMs: now() }
+  return () => {
+    const nowMs = now()
+    const passedMs = performance.now() - mark.atMs
+    const steadyMs = Math.min(nowMs, mark.nowMs + passedMs)
+    if (passedMs >= DAY_MS) mark = { atMs: performance.now(), nowMs }
+    return steadyMs
   }
 }
