@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { isAuthError, type Session } from '../src/index.ts'
@@ -10,6 +11,8 @@ const REQUEST_TIMEOUT_MS = 5_000
 const LONGEST_REQUEST_MS = LOGIN_TIMEOUT_MS + REQUEST_TIMEOUT_MS
 /** The storage and WeChat's word on its key may be waited for besides. */
 const LONGEST_LOGIN_MS = LOGIN_TIMEOUT_MS + 2_000 + 2_000
+/** How long a schedule that failed is made smaller. */
+const LONGEST_SHRINK_MS = 60_000
 
 type Step =
   | { do: 'request'; auth: 'required' | 'optional' | 'none'; style: 'promise' | 'callbacks' }
@@ -479,10 +482,17 @@ describe('whatever happens in whatever order', () => {
 
   // A guard against a hang, not a promise.
   test('the invariants hold', { timeout: 60_000 + 500 * numRuns }, async () => {
+    let failedAtMs: number | null = null
     await fc.assert(
       fc.asyncProperty(fc.boolean(), fc.nat(3), schedule, async (isWarm, routeless, steps) => {
+        // What is tried later counts as no smaller counterexample, so that the report comes soon.
+        if (failedAtMs !== null && Date.now() > failedAtMs + LONGEST_SHRINK_MS) return
         try {
           await run(isWarm, routeless > 0, steps)
+        } catch (error) {
+          if (failedAtMs === null) tellFailure(error, [isWarm, routeless > 0, steps])
+          failedAtMs ??= Date.now()
+          throw error
         } finally {
           vi.unstubAllGlobals()
         }
@@ -490,4 +500,9 @@ describe('whatever happens in whatever order', () => {
       { numRuns },
     )
   })
+
+  /** Before it is made smaller, which takes a while: a run that is ended meanwhile has said what failed. */
+  function tellFailure(error: unknown, args: Parameters<typeof run>): void {
+    writeSync(2, `The invariants do not hold: ${error}\nrun(...${JSON.stringify(args)})\n`)
+  }
 })
