@@ -28,11 +28,19 @@ export interface Coverage {
 /** By the ids of the changes. */
 export type Outcomes = Record<string, 'noticed' | 'survived'>
 
-/** Test files that are imported for one change: those that run its code most often. */
-const MAX_FILES = 8
+/** One change, and what is run on it. */
+export type Trial = Extract<Plan, { step: 'replay' }>['changes'][number]
 
-/** Which tests to run for each change; changes that no test runs are left out. */
-export function planReplay(ids: readonly string[], { atImport, tests }: Coverage): Extract<Plan, { step: 'replay' }> {
+/** Test files that are imported for one change in one round. */
+const FILES_PER_ROUND = 8
+
+/**
+ * Which tests to run for each change. The first round has the test files that run its code most often, each further round the next
+ * ones. Changes that no test file of this round runs are left out.
+ *
+ * @param round counts from 0
+ */
+export function planReplay(ids: readonly string[], { atImport, tests }: Coverage, round: number): Trial[] {
   const byChange = new Map<string, string[]>()
   for (const [test, covered] of Object.entries(tests)) {
     for (const id of covered) byChange.set(id, [...(byChange.get(id) ?? []), test])
@@ -41,18 +49,18 @@ export function planReplay(ids: readonly string[], { atImport, tests }: Coverage
   const all = Object.keys(tests)
   const changes = ids.flatMap((id) => {
     const running = byChange.get(id) ?? (isAtImport.has(id) ? all : [])
-    if (running.length === 0) return []
-    const files = filesOf(running)
+    const files = filesOf(running).slice(round * FILES_PER_ROUND, (round + 1) * FILES_PER_ROUND)
+    if (files.length === 0) return []
     return { id, isAtImport: !byChange.has(id), files, tests: running.filter((test) => files.includes(fileOf(test))) }
   })
   // Last: they leave changed modules behind.
-  return { step: 'replay', changes: changes.sort((a, b) => Number(a.isAtImport) - Number(b.isAtImport)) }
+  return changes.sort((a, b) => Number(a.isAtImport) - Number(b.isAtImport))
 }
 
 function filesOf(tests: readonly string[]): string[] {
   const counts = new Map<string, number>()
   for (const test of tests) counts.set(fileOf(test), (counts.get(fileOf(test)) ?? 0) + 1)
-  return [...counts.keys()].sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0)).slice(0, MAX_FILES)
+  return [...counts.keys()].sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0))
 }
 
 function fileOf(test: string): string {

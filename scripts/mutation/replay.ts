@@ -1,8 +1,8 @@
 // Runs inside vitest, as its only test file. Imports test files once for each change of the code, in one worker, so that no
 // change costs a process, a server or the modules that the code imports.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, test, vi } from 'vitest'
-import type { Coverage, Outcomes, Plan } from './plan.ts'
+import type { Coverage, Outcomes, Plan, Trial } from './plan.ts'
 
 /** What the instrumented code asks. */
 interface Switches {
@@ -26,7 +26,12 @@ const plan = JSON.parse(readFileSync(WEAPP_AUTH_PLAN, 'utf8')) as Plan
 const global = globalThis as { __stryker__?: Switches }
 global.__stryker__ ??= {}
 const switches = global.__stryker__
-const save = (result: Coverage | Outcomes) => writeFileSync(WEAPP_AUTH_PLAN_RESULT, JSON.stringify(result))
+
+/** Also read while this runs, so never half written. */
+function save(result: Coverage | Outcomes): void {
+  writeFileSync(`${WEAPP_AUTH_PLAN_RESULT}.new`, JSON.stringify(result))
+  renameSync(`${WEAPP_AUTH_PLAN_RESULT}.new`, WEAPP_AUTH_PLAN_RESULT)
+}
 
 if (plan.step === 'cover') cover(plan.tests)
 else replay(plan.changes)
@@ -57,7 +62,7 @@ function cover(files: readonly string[]): void {
 }
 
 /** Makes each change, and runs its tests until one fails. */
-function replay(changes: Extract<Plan, { step: 'replay' }>['changes']): void {
+function replay(changes: readonly Trial[]): void {
   const outcomes: Outcomes = {}
   for (const { id, isAtImport, files, tests } of changes) {
     const runs = new Set(tests)

@@ -6,6 +6,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Change, instrument } from '../mutation/instrument.ts'
+import type { Outcomes } from '../mutation/plan.ts'
 import { type Mutant, report } from '../mutation/report.ts'
 import { testsOf } from '../mutation/rooms.ts'
 import { type RunOptions, tryChanges } from '../mutation/run.ts'
@@ -66,33 +67,36 @@ await build()
 const allTests = find(side.tests, side.notTests)
 const tests = values.tests ? find(values.tests, []) : allTests
 const instrumented = await instrument(files)
-const outcomes: Record<string, Mutant['outcome']> = {}
-if (!values.tests) for (const [room, changes] of byRoom(instrumented.changes)) await show(changes, room)
-if (values.tests || files.some((file) => testsOf(file, tests).length < tests.length)) {
+const outcomes: Outcomes = {}
+try {
+  await showAll()
+} catch (error) {
+  process.stderr.write(`weapp-auth: ${error}. The result is that of the changes tried until then.\n`)
+  process.exitCode = 1
+}
+
+const mutants: Mutant[] = instrumented.changes.map((change) => ({
+  ...change,
+  outcome: outcomes[change.id] ?? 'never run',
+}))
+const explained = JSON.parse(readFileSync(join(ROOT, 'scripts', 'survivors.json'), 'utf8')) as Record<string, string>
+const { text, isGood } = report(mutants, explained, THRESHOLD_PERCENT)
+process.stdout.write(text)
+if (!isGood) process.exitCode = 1
+
+async function showAll(): Promise<void> {
+  if (!values.tests) for (const [room, changes] of byRoom(instrumented.changes)) await show(changes, room)
+  if (!values.tests && files.every((file) => testsOf(file, tests).length === tests.length)) return
   await show(
     instrumented.changes.filter(({ id }) => outcomes[id] !== 'noticed'),
     tests,
   )
 }
 
-const mutants = instrumented.changes.map((change) => ({ ...change, outcome: outcomes[change.id] ?? 'never run' }))
-const explained = JSON.parse(readFileSync(join(ROOT, 'scripts', 'survivors.json'), 'utf8')) as Record<string, string>
-const { text, isGood } = report(mutants, explained, THRESHOLD_PERCENT)
-process.stdout.write(text)
-if (!isGood) process.exitCode = 1
-
 async function show(changes: readonly Change[], to: readonly string[]): Promise<void> {
   if (changes.length === 0 || to.length === 0) return
-  process.stderr.write(`${changes.length} changes, ${to.length} test files ...\n`)
-  Object.assign(
-    outcomes,
-    await tryChanges(
-      instrumented,
-      changes.map(({ id }) => id),
-      to,
-      side as Side,
-    ),
-  )
+  const ids = changes.map(({ id }) => id)
+  await tryChanges(instrumented, ids, to, side as Side, outcomes)
 }
 
 /** Changes by the tests of their room. */

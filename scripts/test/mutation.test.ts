@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Coverage, planReplay } from '../mutation/plan.ts'
+import { createProgress } from '../mutation/progress.ts'
 import { changesOf, createQueryMutator, editsOfScript } from '../mutation/queries.ts'
 import { type Mutant, nameOf, report } from '../mutation/report.ts'
 import { testsOf } from '../mutation/rooms.ts'
@@ -62,7 +63,7 @@ describe('the plan of a mutation run', () => {
   }
 
   test('shows a change to the tests that run its code, and leaves out a change that no test runs', () => {
-    expect(planReplay(['1', '2', 'nowhere'], coverage).changes).toEqual([
+    expect(planReplay(['1', '2', 'nowhere'], coverage, 0)).toEqual([
       {
         id: '1',
         isAtImport: false,
@@ -74,19 +75,36 @@ describe('the plan of a mutation run', () => {
   })
 
   test('shows a change of what runs at import to all tests, after the other changes', () => {
-    expect(planReplay(['constant', 'both', '2'], coverage).changes).toMatchObject([
+    expect(planReplay(['constant', 'both', '2'], coverage, 0)).toMatchObject([
       { id: 'both', isAtImport: false, tests: ['/a.test.ts > one'] },
       { id: '2', isAtImport: false },
       { id: 'constant', isAtImport: true, tests: Object.keys(coverage.tests) },
     ])
   })
 
-  test('imports the eight test files for a change that run its code most often', () => {
+  test('has the eight test files that run a change most often first, and the others in the next rounds', () => {
     const many = Array.from({ length: 20 }, (_, i) => `/${i}.test.ts > a`)
     const tests = Object.fromEntries([...many, '/19.test.ts > b'].map((test) => [test, ['1']]))
-    const [change] = planReplay(['1'], { ...coverage, tests }).changes
-    expect(change?.files).toHaveLength(8)
-    expect(change?.tests).toContain('/19.test.ts > b')
+    const rounds = [0, 1, 2, 3].map((round) => planReplay(['1'], { ...coverage, tests }, round))
+    expect(rounds.map((trials) => trials.flatMap(({ files }) => files).length)).toEqual([8, 8, 4, 0])
+    expect(new Set(rounds.flat().flatMap(({ files }) => files)).size).toBe(20)
+    expect(rounds[0]?.[0]?.tests).toContain('/19.test.ts > b')
+    expect(rounds[3]).toEqual([])
+  })
+})
+
+describe('the progress of a mutation run', () => {
+  test('says how many changes were tried, what became of them, and how long the others may take', () => {
+    let nowMs = 0
+    const progressOf = createProgress(10, () => nowMs)
+    nowMs = 120_000
+    expect(progressOf({ a: 'noticed', b: 'survived' })).toBe(
+      '2 of 10 changes tried: 1 noticed, 1 survived, about 8 min left',
+    )
+  })
+
+  test('says nothing about the time before the first change was tried', () => {
+    expect(createProgress(10)({})).toBe('0 of 10 changes tried: 0 noticed, 0 survived')
   })
 })
 
