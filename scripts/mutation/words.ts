@@ -1,12 +1,13 @@
 // `npm run mutate` leaves the words of messages as they are.
 // Tests name the words of an error or of a log line only where a reader acts on them: the code of the error is what programs act on.
-// A string without a space is no message, as a code or a key.
+// A string without a space is no message, as a code or a key. The same holds for what the description of an API says to its readers.
 
 interface Node {
   type: string
   value?: unknown
   quasis?: { value: { raw: string } }[]
   callee?: Node
+  key?: Node
   name?: string
   object?: Node
   property?: Node
@@ -34,7 +35,9 @@ function isText({ type, value, quasis = [] }: Node): boolean {
   return type === 'TemplateLiteral' && quasis.some((part) => part.value.raw.includes(' '))
 }
 
-function takesMessage({ type, callee }: Node): boolean {
+function takesMessage({ type, key, callee }: Node): boolean {
+  // Of a route or a schema.
+  if (type === 'ObjectProperty') return /^(summary|description)$/.test(key?.name ?? '')
   if (type === 'NewExpression') return /Error$/.test(callee?.name ?? '')
   if (type !== 'CallExpression' && type !== 'OptionalCallExpression') return false
   // Texts in two languages.

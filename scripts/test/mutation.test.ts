@@ -144,6 +144,13 @@ describe('words that a mutation run leaves as they are', () => {
       'a text in two languages',
       inside(text('must be set'), { type: 'CallExpression', callee: { type: 'Identifier', name: 'say' } }),
     ],
+    [
+      'the description of a field of an API',
+      inside(text('The id of the user.'), {
+        type: 'ObjectProperty',
+        key: { type: 'Identifier', name: 'description' },
+      }),
+    ],
   ])('are %s', (_, path) => expect(whyIgnored(path)).toBeDefined())
 
   test.each([
