@@ -81,7 +81,7 @@ function findPresented(header = ''): string | null {
   const bearer = /^bearer +(\S+)$/i.exec(header)?.[1]
   if (bearer !== undefined) return bearer
   const basic = /^basic +([\w+/=-]+)$/i.exec(header)?.[1]
-  return basic === undefined ? null : (/^[^:]*:(.+)$/s.exec(Buffer.from(basic, 'base64').toString())?.[1] ?? null)
+  return basic === undefined ? null : (/:(.+)/s.exec(Buffer.from(basic, 'base64').toString())?.[1] ?? null)
 }
 
 function refuse(detail: string): ServiceError {

@@ -17,7 +17,9 @@ test('a user is made with your own id and a phone number, each of which one user
     [{ externalId: 'shop-2', phone }, 'phone_taken'],
     [{ phone }, 'phone_taken'],
   ] as const) {
-    expect(await ask('POST /users', body)).toMatchObject({ status: 409, data: { code } })
+    const answer = await ask('POST /users', body)
+    expect(answer).toMatchObject({ status: 409, data: { code } })
+    expect(answer.headers).not.toHaveProperty('www-authenticate')
   }
   // Nothing stays of what was refused.
   expect((await ask('GET /users')).data.users).toHaveLength(1)

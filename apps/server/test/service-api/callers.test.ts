@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import Fastify, { type FastifyRequest } from 'fastify'
 import { expect, test } from 'vitest'
+import { guardRoutes, identifyOperator, OPERATOR_HEADER } from '../../src/service-api/callers.ts'
 import { SCOPES } from '../../src/service-api/tokens.ts'
 import { routesOf, startServiceApi } from './service-api.ts'
 
@@ -40,7 +42,7 @@ test('a request without a valid token is 401, and learns nothing about routes or
     for (const body of bodies) expect(body).toEqual(bodies[0])
     expect(bodies[0]).toMatchObject({
       status: 401,
-      data: { code: 'service_token_invalid' },
+      data: { code: 'service_token_invalid', detail: 'this is no token of SERVICE_TOKENS' },
       www: 'Bearer realm="weapp-auth service"',
     })
   }
@@ -85,6 +87,55 @@ test('the token may come as the password of HTTP Basic, as ready-made clients se
   }
 })
 
+test('a header Authorization of another form lets nobody in, also where a token is in it', async () => {
+  const { ask, tokens } = await startServiceApi()
+  const basic = Buffer.from(`shop:${tokens.read}`).toString('base64')
+  const send = async (authorization: string) =>
+    (await ask('GET /users', undefined, { token: null, headers: { authorization } })).status
+  for (const form of [`bearer  ${tokens.read}`, `BASIC  ${basic}`])
+    expect([form, await send(form)]).toEqual([form, 200])
+  for (const form of [
+    `Bearer ${tokens.read} x`,
+    `xBearer ${tokens.read}`,
+    `Bearer${tokens.read}`,
+    `Basic ${basic} x`,
+    `xBasic ${basic}`,
+    tokens.read,
+  ]) {
+    expect([form, await send(form)]).toEqual([form, 401])
+  }
+})
+
+test('a route that asks for no scope lets nobody in, and one for everybody asks nobody who they are', async () => {
+  const api = Fastify()
+  guardRoutes(api, ({ headers }) => {
+    if (!headers.authorization) throw Object.assign(new Error('who?'), { statusCode: 401 })
+    return { by: 'service:test', scopes: new Set(SCOPES) }
+  })
+  api.get('/forgotten', () => 'open')
+  api.get('/for-all', { config: { scope: 'none' } }, () => 'open')
+  const ask = async (url: string, headers = {}) => (await api.inject({ url, headers })).statusCode
+  const known = { authorization: 'x' }
+  expect(await ask('/forgotten', known)).toBe(500)
+  expect(await ask('/for-all')).toBe(200)
+  expect(await ask('/unknown')).toBe(401)
+  expect(await ask('/unknown', known)).toBe(404)
+})
+
+test.each([
+  ['xiaoming', 'xiaoming'],
+  ['li.ming_2@host-1', 'li.ming_2@host-1'],
+  ['x'.repeat(64), 'x'.repeat(64)],
+  ['x'.repeat(65), 'unknown'],
+  ['two words', 'unknown'],
+  ['a\n{"by":"root"}', 'unknown'],
+  ['', 'unknown'],
+  [undefined, 'unknown'],
+])('an operator who says to be %j is %s in events, and may do everything', (name, expected) => {
+  const request = { headers: { [OPERATOR_HEADER]: name } } as unknown as FastifyRequest
+  expect(identifyOperator(request)).toEqual({ by: `operator:${expected}`, scopes: new Set(SCOPES) })
+})
+
 test('what is logged names the token, and never holds it', async () => {
   const lines: string[] = []
   const logTo = new Writable({
@@ -106,6 +157,7 @@ test('what is logged names the token, and never holds it', async () => {
   })
   const printed = lines.join('')
   expect(printed).toContain('"by":"service:all-only"')
+  expect(printed).toContain('"code":"service_token_invalid"')
   for (const token of Object.values(tokens)) expect(printed).not.toContain(token)
 })
 

@@ -54,7 +54,7 @@ test('two users of one person are merged, and the phone of the one who goes sign
 })
 
 test('a merge that cannot be is refused and says what is in the way, and both users stay', async () => {
-  const { ask, userId, otherId } = await startWithConflict()
+  const { ask, userId, otherId, appid, service } = await startWithConflict()
   const merge = `POST /conflicts/${userId}.${otherId}/merge` as const
   await ask(`PUT /users/${userId}/external-id`, { externalId: 'shop-1' })
   await ask(`PUT /users/${otherId}/external-id`, { externalId: 'shop-2' })
@@ -62,13 +62,38 @@ test('a merge that cannot be is refused and says what is in the way, and both us
     status: 409,
     data: { code: 'merge_refused', detail: expect.stringContaining('externalId') },
   })
+  await ask(`PUT /users/${otherId}/external-id`, { externalId: null })
+  await ask(`PUT /users/${otherId}/disabled`, { reason: 'a test' })
+  expect((await ask(merge, { keep: userId })).data).toMatchObject({ detail: expect.stringContaining('disabled') })
+  await ask(`DELETE /users/${otherId}/disabled`)
+  await ask(`POST /users/${otherId}/identities`, { appid, ...service.world.login('bob', appid) })
+  expect((await ask(merge, { keep: userId })).data).toMatchObject({
+    detail: expect.stringContaining('identity in one mini-program'),
+  })
   expect((await ask('GET /conflicts')).data.conflicts).toHaveLength(1)
   for (const [call, keep] of [
     [merge, 'somebody else'],
     [`POST /conflicts/${otherId}.${otherId}/merge`, otherId],
     ['POST /conflicts/x/merge', userId],
+    [`POST /conflicts/x${userId}.${otherId}/merge`, userId],
+    [`POST /conflicts/${userId}.${otherId}x/merge`, userId],
   ] as const) {
     expect(await ask(call, { keep })).toMatchObject({ status: 404, data: { code: 'not_found' } })
   }
   expect((await ask('GET /conflicts?after=x')).status).toBe(404)
+})
+
+test('a full page of conflicts names the next one', async () => {
+  const { ask, userId, otherId } = await startWithConflict()
+  const id = `${userId}.${otherId}`
+  expect((await ask('GET /conflicts?limit=1')).data).toMatchObject({ conflicts: [{ id }], next: id })
+  expect((await ask(`GET /conflicts?limit=1&after=${id}`)).data).toEqual({ conflicts: [], next: null })
+})
+
+test('a conflict is listed also while its users are being erased', async () => {
+  const gone = { userId: 'a', otherUserId: 'b', createdAtMs: 0 }
+  const { ask } = await startServiceApi({ wrapUsers: (users) => ({ ...users, listConflicts: async () => [gone] }) })
+  expect((await ask('GET /conflicts')).data.conflicts).toEqual([
+    { id: 'a.b', at: '1970-01-01T00:00:00.000Z', users: [] },
+  ])
 })

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Stores } from '../../src/stores.ts'
 import { environment } from '../service.ts'
 import { startServiceApi } from './service-api.ts'
@@ -52,13 +52,27 @@ test('events that EVENTS_URL did not take are listed, and sent again', async () 
   await ask(`PUT /users/${userId}/disabled`, { reason: 'a test' })
   const nowMs = Date.now() + 60_000
   const take = async () => (await queue?.take({ nowMs, holdMs: 1_000, limit: 10 })) ?? []
-  const waiting = { undelivered: 1, oldestUndeliveredSeconds: expect.any(Number), givenUp: 0 }
-  expect((await ask('GET /health')).data.events).toEqual(waiting)
+  const realNow = Date.now
+  const clock = vi.spyOn(Date, 'now')
+  onTestFinished(() => clock.mockRestore())
+  for (const [laterMs, least, most] of [
+    [3_600_000, 3_600, 3_660],
+    [-3_600_000, 0, 0],
+  ] as const) {
+    clock.mockImplementation(() => realNow() + laterMs)
+    const { oldestUndeliveredSeconds: age, ...counts } = (await ask('GET /health')).data.events
+    expect(counts).toEqual({ undelivered: 1, givenUp: 0 })
+    expect(age).toBeGreaterThanOrEqual(least)
+    expect(age).toBeLessThanOrEqual(most)
+  }
+  clock.mockRestore()
   const [held] = await take()
   if (held) await queue?.giveUp(held, nowMs)
   const given = { type: 'user_disabled', userId, attempts: 1, givenUpAt: new Date(nowMs).toISOString() }
   expect((await ask('GET /health')).data.events).toEqual({ undelivered: 0, oldestUndeliveredSeconds: 0, givenUp: 1 })
   expect((await ask('GET /events/given-up')).data).toMatchObject({ events: [given], next: null })
+  expect((await ask('GET /events/given-up?limit=1')).data).toMatchObject({ events: [given], next: held?.id })
+  expect((await ask(`GET /events/given-up?limit=1&after=${held?.id}`)).data).toEqual({ events: [], next: null })
   expect(await take()).toEqual([])
   expect((await ask('POST /events/resend', { ids: [held?.id, 'another'] })).data).toEqual({ resent: 1 })
   expect(await take()).toMatchObject([{ id: held?.id }])
