@@ -31,8 +31,11 @@ export type Outcomes = Record<string, 'noticed' | 'survived'>
 /** One change, and what is run on it. */
 export type Trial = Extract<Plan, { step: 'replay' }>['changes'][number]
 
-/** Test files that are imported for one change in one round. */
-const FILES_PER_ROUND = 8
+/**
+ * How many test files a change has met after each round. Most changes are noticed by the first, and each file has to be imported
+ * anew for a change.
+ */
+const FILES_AFTER_ROUND = [2, 8, Number.POSITIVE_INFINITY]
 
 /**
  * Which tests to run for each change. The first round has the test files that run its code most often, each further round the next
@@ -49,7 +52,7 @@ export function planReplay(ids: readonly string[], { atImport, tests }: Coverage
   const all = Object.keys(tests)
   const changes = ids.flatMap((id) => {
     const running = byChange.get(id) ?? (isAtImport.has(id) ? all : [])
-    const files = filesOf(running).slice(round * FILES_PER_ROUND, (round + 1) * FILES_PER_ROUND)
+    const files = filesOf(running).slice(FILES_AFTER_ROUND[round - 1] ?? 0, FILES_AFTER_ROUND[round] ?? 0)
     if (files.length === 0) return []
     return { id, isAtImport: !byChange.has(id), files, tests: running.filter((test) => files.includes(fileOf(test))) }
   })
