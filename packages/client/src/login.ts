@@ -1,7 +1,7 @@
 import { type CreateSessionRequest, ROUTES } from '@weapp-auth/shared'
 import type { LoginWithRequest } from './contract.ts'
 import { after, begin, type Underway } from './deadline.ts'
-import { AuthError, loggedOut, toAuthError } from './errors.ts'
+import { AuthError, toAuthError } from './errors.ts'
 import type { Issued, Service } from './service.ts'
 import type { WeChat } from './wx.ts'
 
@@ -27,6 +27,13 @@ const LONGEST_PAUSE_MS = 8_000
 const CEILING = 3
 const CEILING_WINDOW_MS = 10_000
 
+/** The code of a `getPhoneNumber` button, and who waits for what becomes of it. */
+export interface PhoneProof {
+  code: string
+  /** Whether its caller has stopped waiting: then the code, which works once and costs money, is not sent any more. */
+  isGivenUp(): boolean
+}
+
 /** The two ways to start a login. It ends in `commit` or `fail`, unless it is abandoned before. */
 export interface Login<Result> {
   /**
@@ -34,10 +41,10 @@ export interface Login<Result> {
    *
    * @param replaced the token of the session that the new one replaces
    * @param skipsPause whether to ignore the pause after a failed login; the ceiling is never ignored
-   * @param phoneCode proves the user's phone number with the login
+   * @param phone proves the user's phone number with the login
    * @throws AuthError at once, when no login may start now
    */
-  withCode(replaced: string | null, skipsPause: boolean, phoneCode?: string): Underway<Result>
+  withCode(replaced: string | null, skipsPause: boolean, phone?: PhoneProof): Underway<Result>
   /** Signs in with the application's own request. It is sent once, because it may hold something that works once. */
   withRequest(replaced: string | null, request: LoginWithRequest): Underway<Result>
 }
@@ -61,7 +68,7 @@ export function createLogin<User, Result>(
   let pausedBy: AuthError | null = null
 
   function start(isOwn: boolean, run: (login: Underway<Result>) => Promise<Issued<User>>): Underway<Result> {
-    const login = begin<Result>(deps.loginTimeoutMs, () => end(new AuthError('login_timeout', 'login:fail timeout')))
+    const login = begin<Result>(deps.loginTimeoutMs, () => end(late()))
 
     function end(error: AuthError): void {
       if (login.isOver()) return
@@ -95,31 +102,33 @@ export function createLogin<User, Result>(
   async function exchange(
     login: Underway<Result>,
     replaced: string | null,
-    phoneCode: string | undefined,
+    phone: PhoneProof | undefined,
     onSend: (task: unknown) => void,
   ): Promise<Issued<User>> {
     const { appid, device, loginData } = deps
+    const isGivenUp = () => login.isOver() || (!!phone && phone.isGivenUp())
     // Before `wx.login`, so that no code is spent when one of these throws.
     const data: Partial<CreateSessionRequest> = {
       appid: appid(),
-      phoneCode,
+      phoneCode: phone?.code,
       device: device ? wechat.device() : undefined,
       data: typeof loginData === 'function' ? await loginData() : loginData,
     }
-    if (!login.isOver()) {
+    if (!isGivenUp()) {
       recentLogins++
       after(CEILING_WINDOW_MS, () => recentLogins--)
       data.code = await wechat.login()
     }
-    // A code that comes too late is never sent.
-    if (login.isOver()) throw loggedOut()
+    // A code that comes too late is never sent. Nor does the login go on without the phone code: at the first sign-in the phone
+    // number may decide who the user is.
+    if (isGivenUp()) throw late()
     const issued = await service.login({ url: deps.baseUrl + ROUTES.sessions, data }, replaced, onSend)
     await beforeCommit()
     return issued
   }
 
   return {
-    withCode(replaced, skipsPause, phoneCode) {
+    withCode(replaced, skipsPause, phone) {
       if (wechat.isSinglePage()) throw new AuthError('unavailable', 'login:fail nobody can sign in in single-page mode')
       if (recentLogins >= CEILING) throw new AuthError('login_throttled', 'login:fail more than 3 logins in 10 s')
       if (pausedBy && !skipsPause) throw pausedBy
@@ -127,14 +136,14 @@ export function createLogin<User, Result>(
       return start(false, (login) => {
         let isSent = false
         const attempt = () =>
-          exchange(login, replaced, phoneCode, (task) => {
+          exchange(login, replaced, phone, (task) => {
             isSent = true
             login.setTask(task)
           })
         return attempt().catch(async (failure) => {
           const error = toAuthError(failure, 'login_failed')
           // A phone code may have been spent, unless the service says that it refused the login code.
-          const isPhoneCodeSpent = phoneCode && isSent && !REFUSED_CODE.test(String(error.problem))
+          const isPhoneCodeSpent = phone && isSent && !REFUSED_CODE.test(String(error.problem))
           if (isPhoneCodeSpent || !isWorthRepeating(error)) throw error
           await new Promise<void>((resolve) => after(RETRY_DELAY_MS, resolve))
           if (recentLogins >= CEILING) throw error
@@ -145,6 +154,10 @@ export function createLogin<User, Result>(
 
     withRequest: (replaced, request) => start(true, ({ setTask }) => service.login(request, replaced, setTask)),
   }
+}
+
+function late(): AuthError {
+  return new AuthError('login_timeout', 'login:fail timeout')
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { AuthEvents, LoginWithRequest, LogoutOptions, LogoutReason, Session } from './contract.ts'
 import { createWindow, ignore, type Underway } from './deadline.ts'
 import { AuthError, loggedOut } from './errors.ts'
-import { createLogin, type LoginDeps } from './login.ts'
+import { createLogin, type LoginDeps, type PhoneProof } from './login.ts'
 import type { Issued } from './service.ts'
 import { createSessionCheck, type Verdict } from './session-check.ts'
 import { createSessionKey, type SessionKey } from './session-key.ts'
@@ -177,7 +177,7 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
       await underway.login.outcome.catch(ignore)
     }
     if (since !== generation || isGivenUp()) throw loggedOut()
-    const mine = joinLogin(true, true, phoneCode)
+    const mine = joinLogin(true, true, { code: phoneCode, isGivenUp })
     const active = await mine.login.outcome
     // The session that has taken its place proves no phone number. All others who wait are content with it.
     if (mine.isReplaced) throw new AuthError('aborted', 'login:fail another login took the place of this one')
@@ -221,10 +221,10 @@ export function createSession<User>(deps: SessionDeps<User>): SessionKeeper<User
   }
 
   /** The login under way. Without one it starts one. */
-  function joinLogin(isTapped: boolean, skipsPause = isTapped, phoneCode?: string): LoginUnderway<User> {
+  function joinLogin(isTapped: boolean, skipsPause = isTapped, phone?: PhoneProof): LoginUnderway<User> {
     if (!underway) {
       if (!isTapped && !mayLoginSilently()) throw loggedOut()
-      underway = { login: logins.withCode(token(), skipsPause, phoneCode), isTapped }
+      underway = { login: logins.withCode(token(), skipsPause, phone), isTapped }
     }
     if (isTapped) underway.isTapped = true
     return underway

@@ -478,6 +478,19 @@ describe('whatever happens in whatever order', () => {
     ])
   })
 
+  // The phone code was sent by the second attempt, after its caller had been told that the login took too long.
+  test('the invariants hold when wx.login fails for a phone code and the caller gives up before the second attempt', async () => {
+    await run(false, true, [
+      { do: 'ensureLogin', force: false },
+      { do: 'breakWx', how: 'fails' },
+      { do: 'phoneLogin', timeoutMs: 3_000 },
+      { do: 'advance', ms: 1_000 },
+      { do: 'advance', ms: 1_000 },
+      { do: 'answer', nth: 0, with: 'truth' },
+      { do: 'advance', ms: 1_000 },
+    ])
+  })
+
   const numRuns = Number(process.env.WEAPP_AUTH_RUNS ?? 2_000)
 
   // A guard against a hang, not a promise.

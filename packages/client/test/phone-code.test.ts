@@ -228,6 +228,39 @@ describe('ensureLogin with a phone code', () => {
     expect(phoneCodes(phone)).toEqual([null])
   })
 
+  test('is never sent when wx.login answers after its call has given up: nobody is signed in, and the next tap does', async () => {
+    const phone = createPhone()
+    const { auth, device } = phone
+    device.faults.set('wx.login', { delayMs: 5_000, times: 1 })
+    const tapped = watch(auth.ensureLogin({ phoneCode: 'p1', timeoutMs: 3_000 }))
+    await flush()
+    const request = watch(auth.request({ url: '/products' }))
+    await phone.advance(3_000)
+    expect([tapped, request]).toMatchObject([{ error: { code: 'login_timeout' } }, { state: 'pending' }])
+    await phone.advance(2_000)
+    expect(request).toMatchObject({ error: { code: 'login_timeout' } })
+    await phone.advance(60_000)
+    expect(phoneCodes(phone)).toEqual([])
+    expect(await auth.ensureLogin({ phoneCode: 'p2' })).toMatchObject({ id: 's1' })
+    expect(phoneCodes(phone)).toEqual(['p2'])
+  })
+
+  test('is never sent again with a new login code once its call has given up', async () => {
+    const phone = createPhone()
+    const { auth, service } = phone
+    service.exchanges.push('hold')
+    const tapped = watch(auth.ensureLogin({ phoneCode: 'p1', timeoutMs: 3_000 }))
+    await phone.advance(1_000)
+    await phone.advance(1_000)
+    await phone.advance(900)
+    await service.held[0]?.answer(400, problem(400, 'code_invalid').data)
+    await phone.advance(300)
+    await phone.advance(60_000)
+    expect(tapped).toMatchObject({ error: { code: 'login_timeout' } })
+    expect(phoneCodes(phone)).toEqual(['p1'])
+    expect(phone.count('wx.login')).toBe(1)
+  })
+
   test('is never sent after a logout that came while it waited', async () => {
     const phone = createPhone()
     const { auth, service } = phone
