@@ -30,7 +30,10 @@ end
 /** The mark of an index that may lack sessions. No id of a session is so short. */
 export const INCOMPLETE = '!'
 
-/** A marked index is kept for longer than its mark, so that it is not taken for an index that never was. */
+/**
+ * A marked index is kept for longer than its mark, so that it is not taken for an index that never was. A mark that lies further
+ * ahead than an idle lifetime comes from a wrong clock, and is set anew.
+ */
 const INDEX_FUNCTIONS = `
 local function addToIndex(key, id, expiresAtMs, ttlMs)
   local added = redis.call('ZADD', key, expiresAtMs, id)
@@ -38,8 +41,8 @@ local function addToIndex(key, id, expiresAtMs, ttlMs)
   return added == 1
 end
 local function markIncomplete(key, nowMs, idleMs)
-  local untilMs = redis.call('ZSCORE', key, '${INCOMPLETE}')
-  if untilMs and tonumber(untilMs) > tonumber(nowMs) then return end
+  local untilMs = tonumber(redis.call('ZSCORE', key, '${INCOMPLETE}') or 0)
+  if untilMs > tonumber(nowMs) and untilMs <= nowMs + idleMs then return end
   addToIndex(key, '${INCOMPLETE}', nowMs + idleMs, 2 * idleMs)
 end
 local function countSessions(key)

@@ -272,13 +272,17 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
     return scripts.weappAuthIndex(index, id, ttlOf(lifetime), expiresAtMs, nowMs, idleMs, hasEvicted(lifetime))
   }
 
-  /** Reads the index of a user. Where Redis has evicted keys, an index that is not there may be one of them: it gets the mark. */
+  /**
+   * Reads the index of a user. Where Redis has evicted keys, an index that is not there may be one of them: it gets the mark. A mark
+   * of a clock that was ahead would last for years: it is set anew.
+   */
   async function readWholeOrMarked(userId: string, moment: Moment) {
     const { nowMs, idleMs } = moment
     const key = indexKey(userId)
     const index = await readIndex(scripts, key)
     const isThere = index.entries.length > 0 || index.incompleteUntilMs > 0
-    if (isThere || !hasEvicted(moment)) return index
+    const isMarkWrong = index.incompleteUntilMs > nowMs + idleMs
+    if (!isMarkWrong && (isThere || !hasEvicted(moment))) return index
     await scripts.weappAuthMark(key, nowMs, idleMs)
     return { ...index, incompleteUntilMs: nowMs + idleMs }
   }

@@ -162,6 +162,27 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
       expect(await sessions.peek(ref)).toMatchObject({ externalId: 'a', lastSeenMs: made.session.lastSeenMs + 30_000 })
   })
 
+  it.each(['list', 'revokeAll'] as const)(
+    'an index that was marked as incomplete by a clock that was ahead is whole an idle lifetime after %s has found that',
+    async (call) => {
+      const { redis, sessions, userId, advance, indexOf } = open()
+      const aheadMs = 365 * 24 * 3_600_000
+      await sessions.issue(userId, APP)
+      advance(aheadMs)
+      const made = await sessions.issue(userId, APP)
+      await redis.del(indexOf(userId))
+      advance(6_000)
+      await sessions.get(made.token)
+      advance(-aheadMs)
+      const ask = () => (call === 'list' ? sessions.list(userId) : sessions.revokeAll(userId, 'admin'))
+      await expect(ask()).rejects.toMatchObject(REFUSAL)
+      advance(IDLE_SECONDS * 1000 - 1)
+      await expect(ask()).rejects.toMatchObject(REFUSAL)
+      advance(1)
+      await ask()
+    },
+  )
+
   it('the mark of an incomplete index does not count as a session at the limit', async () => {
     const { redis, sessions, userId, advance, indexOf } = open({ limit: 2 })
     const first = await sessions.issue(userId, APP)
