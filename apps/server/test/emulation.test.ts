@@ -1,0 +1,29 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { parseConfig } from '../src/config.ts'
+import { startEmulation } from '../src/emulation.ts'
+import { startService } from './service.ts'
+
+/** The demonstration, asked for what needs a session under a name, as a page of that name would do in a browser. */
+async function start(WECHAT_EMULATOR: 'on' | 'exposed') {
+  const emulation = await startEmulation(parseConfig({ WECHAT_EMULATOR }))
+  onTestFinished(emulation.close)
+  const { app } = await startService('embedded', () => {}, { allowHost: emulation.allowHost })
+  return (host: string) => app.inject({ url: '/v1/me', headers: { host, 'x-forwarded-host': 'localhost' } })
+}
+
+test('the demonstration answers under the names of this machine only, because a page may have pointed its own name at it', async () => {
+  const ask = await start('on')
+  for (const host of ['localhost:3000', '127.0.0.1:3000', '[::1]:3000']) {
+    expect((await ask(host)).json(), host).toMatchObject({ code: 'session_missing' })
+  }
+  for (const host of ['evil.example', 'evil.example:3000', 'localhost.evil.example', '192.168.1.5:3000']) {
+    const answer = await ask(host)
+    expect(answer.statusCode, host).toBe(404)
+    expect(answer.json()).toMatchObject({ code: 'not_found', detail: expect.stringContaining('use localhost') })
+  }
+})
+
+test('a demonstration that is exposed answers under every name', async () => {
+  const ask = await start('exposed')
+  expect((await ask('demo.example')).json()).toMatchObject({ code: 'session_missing' })
+})
