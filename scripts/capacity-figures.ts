@@ -8,6 +8,8 @@ const SIGN_INS_A_DAY = 3
 const REQUESTS_A_DAY = 30
 const BUSIEST_SECOND = 1 / 12_000
 const USE_OF_A_CORE = 0.6
+/** As `EVENTS_DAYS` is by default. */
+const EVENTS_DAYS = 90
 
 /** A phone whose session is gone: one sign-in, and the same request twice. */
 const REQUESTS_OF_A_RETURN = 2
@@ -37,6 +39,10 @@ interface Scale {
   results: { size: number; what: string; large: { redisCpu: number } }[]
 }
 
+interface Disk {
+  measured: { engine: string; userBytes: number; eventBytes: number }[]
+}
+
 interface Storm {
   phones: number
   periodMs: number
@@ -53,7 +59,10 @@ export function capacityFigures(): Figure[] {
     reads: whole(measured.reads),
     redis: whole(measured.redisUs),
     sql: whole(measured.sqlUs),
-    bytes: (Math.round(measured.sessionBytes / 10) * 10).toFixed(0),
+    bytes: tens(measured.sessionBytes),
+    userBytes: tens(measured.userBytes),
+    eventBytes: tens(measured.eventBytes),
+    users: rough(measured.userBytes / 100),
   }
   const { phones, periodMs, normalAfterMs } = readResult<Storm>('storm')
   const storm = { phones: whole(phones), period: whole(periodMs / 1000), after: (normalAfterMs / 1000).toFixed(1) }
@@ -104,6 +113,22 @@ export function capacityFigures(): Figure[] {
       ],
       values,
     ),
+    ...both(
+      [
+        '| disk of PostgreSQL for a user with one identity, with all indexes | {userBytes} bytes |',
+        '| 一个用户（一个身份）占 PostgreSQL 的磁盘，含全部索引 | {userBytes} 字节 |',
+      ],
+      values,
+    ),
+    ...both(
+      [
+        '| disk of PostgreSQL for an event, with all indexes; each sign-in writes one | {eventBytes} bytes |',
+        '| 一条事件占 PostgreSQL 的磁盘，含全部索引；每次登录写一条 | {eventBytes} 字节 |',
+      ],
+      values,
+    ),
+    ...both(['Ten million users are {users} GB in the database.', '一千万用户在数据库里是 {users} GB。'], values),
+    ...dates(),
     ...[100_000, 1_000_000, 10_000_000].flatMap((users) => dayOf(users, measured)),
     ...both(
       [
@@ -136,6 +161,7 @@ function readMeasured() {
   const asDeployed = postgres?.targets.find(({ target }) => target === 'weapp-auth, with its log and limit')
   const guard = readResult<Guard>('guard').guards.find(({ target }) => target === 'weapp-auth, cache on')
   const session = readResult<Memory>('memory').measured.find(({ what }) => what === 'one a user, not used yet')
+  const disk = readResult<Disk>('disk').measured.find(({ engine }) => engine === 'PostgreSQL')
   return {
     known: asDeployed?.perCpuSecond ?? Number.NaN,
     fresh: asDeployed?.newUsersPerCpuSecond ?? Number.NaN,
@@ -144,11 +170,13 @@ function readMeasured() {
     sqlUs: asDeployed?.sqlMicroseconds ?? Number.NaN,
     guarded: guard?.requestsPerCpuSecond ?? Number.NaN,
     sessionBytes: session?.bytes[0]?.each ?? Number.NaN,
+    userBytes: disk?.userBytes ?? Number.NaN,
+    eventBytes: disk?.eventBytes ?? Number.NaN,
   }
 }
 
 /** A row of the table of a day. */
-function dayOf(users: number, { known, guarded, redisUs, sqlUs, sessionBytes }: Measured): Figure[] {
+function dayOf(users: number, { known, guarded, redisUs, sqlUs, sessionBytes, eventBytes }: Measured): Figure[] {
   const signIns = users * SIGN_INS_A_DAY * BUSIEST_SECOND
   const requests = users * REQUESTS_A_DAY * BUSIEST_SECOND
   const values = {
@@ -158,14 +186,37 @@ function dayOf(users: number, { known, guarded, redisUs, sqlUs, sessionBytes }: 
     redis: rough((signIns * redisUs) / 1e6 / USE_OF_A_CORE),
     memory: rough((users * sessionBytes) / 1e9),
     sql: rough((signIns * sqlUs) / 1e6 / USE_OF_A_CORE),
+    events: rough((users * SIGN_INS_A_DAY * EVENTS_DAYS * eventBytes) / 1e9),
   }
-  const row = `| ${whole(users)} | {signIns} | {requests} | {service} | {redis} | {memory} GB | {sql} |`
+  const row = `| ${whole(users)} | {signIns} | {requests} | {service} | {redis} | {memory} GB | {sql} | {events} GB |`
   return both([row, row], values)
+}
+
+/** When each of these was measured. */
+function dates(): Figure[] {
+  const measured: [result: string, english: string, chinese: string][] = [
+    ['sign-in', 'Sign-ins were measured on', '登录测于'],
+    ['guard', 'guarded requests on', '经过校验的请求测于'],
+    ['memory', 'sessions in Redis on', 'Redis 里的会话测于'],
+    ['storm', 'the storm on', '风暴测于'],
+    ['disk', 'rows of the database on', '数据库的行测于'],
+  ]
+  return measured.flatMap(([result, english, chinese]) => {
+    const [year = '', month = '', day = ''] = readResult<{ measuredAt: string }>(result)
+      .measuredAt.slice(0, 10)
+      .split('-')
+    const date = '{year}-{month}-{day}'
+    return both([`${english} ${date}`, `${chinese} ${date}`], { year, month, day })
+  })
 }
 
 /** In English, and in Chinese. */
 function both(sentences: readonly [english: string, chinese: string], values: Record<string, string>): Figure[] {
   return sentences.map((sentence, index) => ({ file: PAGES[index] as string, sentence, values }))
+}
+
+function tens(value: number): string {
+  return whole(Math.round(value / 10) * 10)
 }
 
 function whole(value: number): string {

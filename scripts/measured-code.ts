@@ -12,6 +12,7 @@ const SIGN_IN = [SESSIONS, 'packages/fastify/src/users', 'packages/fastify/src/h
 
 /** What is measured: files, and folders with everything in them. */
 const MEASURED: Record<string, readonly string[]> = {
+  disk: ['packages/fastify/src/users/migrations'],
   guard: GUARD,
   profile: GUARD,
   memory: [SESSIONS],

@@ -15,6 +15,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   'sign-in': { what: 'what a sign-in costs, beside what others cost', file: 'apps/server/bench/run-sign-in.ts' },
   start: { what: 'what a start takes', file: 'apps/server/bench/run-start.ts' },
   memory: { what: 'what a session takes in Redis', file: 'apps/server/bench/run-memory.ts' },
+  disk: { what: 'what a user and an event take in the database', file: 'apps/server/bench/run-disk.ts' },
   scale: { what: 'whether five million sessions make anything slower', file: 'apps/server/bench/run-scale.ts' },
   import: { what: 'how fast users come in from a CSV file', file: 'apps/server/bench/run-import.ts' },
   users: { what: 'sign-ins with a phone code, avatars and erasures', file: 'apps/server/bench/run-users.ts' },

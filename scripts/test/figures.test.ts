@@ -37,7 +37,7 @@ test('a benchmark notes in its own result which code it measured; a result that 
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const put = (name: string, result: object) => writeFileSync(join(folder, `${name}.json`), JSON.stringify(result))
   const old = { measuredAt: '2026-01-02T03:04:05Z' }
-  for (const name of ['guard', 'profile', 'memory', 'scale', 'sign-in', 'sockets', 'storm']) put(name, old)
+  for (const name of ['disk', 'guard', 'profile', 'memory', 'scale', 'sign-in', 'sockets', 'storm']) put(name, old)
   await noteCode(async () => put('memory', { measuredAt: new Date().toISOString(), bytes: 480 }), folder)
   const memory = readResult<object>('memory', folder)
   const code = await digestsOf(['packages/fastify/src/sessions'])
@@ -45,7 +45,7 @@ test('a benchmark notes in its own result which code it measured; a result that 
   put('scale', { ...old, code })
   put('sockets', { ...old, code: { ...code, 'packages/fastify/src/sockets': 'before' } })
   const outdated = await findOutdated(folder)
-  expect(outdated.map(({ result }) => result)).toEqual(['guard', 'profile', 'sign-in', 'sockets', 'storm'])
+  expect(outdated.map(({ result }) => result)).toEqual(['disk', 'guard', 'profile', 'sign-in', 'sockets', 'storm'])
   expect(describeOutdated(outdated)).toContain(
     'results/sockets.json is of 2026-01-02, before a change of packages/fastify/src/sockets\n',
   )
