@@ -206,17 +206,31 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     expect(await events.list({ limit: 10 })).toEqual([])
   })
 
-  it('events of one user are in the order of the changes, although a process with a clock ahead wrote one of them', async () => {
-    const { users, events, newUser } = await openEmpty()
-    const userId = await newUser()
+  describe('after a process with a clock ahead has written an event', () => {
     const aheadMs = Date.now() + 3_600_000
     const time = aheadMs.toString(16).padStart(12, '0')
     const id = `${time.slice(0, 8)}-${time.slice(8)}-7fff-bfff-ffffffffffff`
-    await events.append([{ ...stamped({ type: 'sign_in', by: 'user', userId }), id, atMs: aheadMs }])
-    await users.disableUser(userId, { atMs: 1, untilMs: null, reason: '' })
-    await users.enableUser(userId)
-    const types = (await historyOf(events, userId)).map(({ type }) => type)
-    expect(types).toEqual(['sign_in', 'user_disabled', 'user_enabled'])
+
+    it('events of this user are in the order of the changes', async () => {
+      const { users, events, newUser } = await openEmpty()
+      const userId = await newUser()
+      await events.append([{ ...stamped({ type: 'sign_in', by: 'user', userId }), id, atMs: aheadMs }])
+      await users.disableUser(userId, { atMs: 1, untilMs: null, reason: '' })
+      await users.enableUser(userId)
+      const types = (await historyOf(events, userId)).map(({ type }) => type)
+      expect(types).toEqual(['sign_in', 'user_disabled', 'user_enabled'])
+      // The ids of the changes are ahead, and their times are not.
+      const recent = await events.list({ userId, sinceMs: aheadMs, limit: 10 })
+      expect(recent.map(({ type }) => type)).toEqual(['sign_in'])
+    })
+
+    it('events of other users are listed at their own time', async () => {
+      const { users, events, newUser } = await openEmpty()
+      const [userId, other] = [await newUser(), await newUser()]
+      await events.append([{ ...stamped({ type: 'sign_in', by: 'user', userId }), id, atMs: aheadMs }])
+      await users.disableUser(other, { atMs: 1, untilMs: null, reason: '' })
+      expect(timeOf((await events.list({ userId: other, limit: 1 }))[0])).toBeLessThan(aheadMs)
+    })
   })
 
   it('a store without the option events writes no events', async () => {
@@ -250,8 +264,12 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
 
   it('events of an erased user get one random id, some time after the erasure has ended', async () => {
     const { db, events, users, phones, newUser } = await openEmpty()
-    const [alice, bob] = [await newUser(), await newUser()]
+    const [alice, bob, carol] = [await newUser(), await newUser(), await newUser()]
     await users.setExternalId(alice, 'crm-1', true)
+    await users.disableUser(carol, { atMs: 1, untilMs: null, reason: 'not erased' })
+    // Of a user whose row is gone although nobody was erased: it was merged into another one.
+    const merged = stamped({ type: 'sign_in', by: 'user', userId: randomUUID(), otherUserId: carol })
+    await events.append([merged])
     await users.disableUser(alice, { atMs: 1, untilMs: null, reason: 'canary' })
     await phones.give(bob, PHONE, 1)
     await phones.prove(alice, PHONE, 2)
@@ -267,6 +285,11 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     const after = await events.list({ limit: 100 })
     expect(JSON.stringify(after)).not.toContain(alice)
     expect(JSON.stringify(after)).not.toContain('canary')
+    const isOfOthers = ({ userId }: AuthEvent) => userId === carol || userId === merged.userId
+    expect(after.filter(isOfOthers)).toEqual(before.filter(isOfOthers))
+    expect(before.filter(isOfOthers)).toHaveLength(2)
+    const [ended] = await events.list({ type: 'session_ended', limit: 1 })
+    expect(ended?.data).toEqual({ reason: 'erased' })
     const [erased] = await events.list({ type: 'user_erased', limit: 1 })
     expect(erased?.userId).toMatch(/^erased-[0-9a-f]{28}$/)
     expect(await events.list({ userId: erased?.userId as string, limit: 100 })).toHaveLength(5)

@@ -95,6 +95,22 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
       expect(await users.findIdentity(userId, 'wx2')).toMatchObject({ openid: 'o2' })
     })
 
+    it('a user who loses a unionid leaves the conflicts about it; all other conflicts stay, and so does who has the unionid', async () => {
+      const { db, users, signIn, count } = await setUp()
+      const [late, later] = [await signIn('o1'), await signIn('o2')]
+      const holder = await signIn('o3', { appid: 'wx2', unionid: 'u1' })
+      for (const openid of ['o1', 'o2']) await signIn(openid, { unionid: 'u1' })
+      const second = { user_id: late, other_user_id: holder, unionid: 'u2', created_at: 1 }
+      await db.insertInto('weapp_auth_conflicts').values(second).execute()
+      await users.unlinkIdentity(late, { appid: 'wx1', openid: 'o1' })
+      const left = await db.selectFrom('weapp_auth_conflicts').select(['user_id', 'unionid']).execute()
+      expect(new Set(left.map(({ user_id, unionid }) => `${user_id} ${unionid}`))).toEqual(
+        new Set([`${later} u1`, `${late} u2`]),
+      )
+      expect(await count('weapp_auth_unionids')).toBe(1)
+      expect(await signIn('o4', { appid: 'wx3', unionid: 'u1' })).toBe(holder)
+    })
+
     it('a user is erased with the last identity, unless an externalId keeps them', async () => {
       const { users, identity, signIn } = await setUp()
       const userId = await signIn('o1')

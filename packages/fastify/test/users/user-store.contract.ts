@@ -278,6 +278,20 @@ export function userStoreContract(
       expect(String(recorded[0]?.unionid)).toBe('u1')
     })
 
+    it('a conflict with a further user, and one about a further unionid of the same two, are recorded and told too', async () => {
+      const { db, users, signIn, conflicts } = await setUp()
+      const [{ user: late }, { user: later }] = [await signIn('o1'), await signIn('o2')]
+      const { user: holder } = await signIn('o3', at('wx2', 'u1'))
+      for (const openid of ['o1', 'o2', 'o1']) await signIn(openid, at('wx1', 'u1'))
+      const identities = { wx3: 'o4', wx4: 'o5' }
+      await users.linkIdentity(late.id, 'wx3', { openid: identities.wx3, unionid: null, sessionKey: newKey() }, 5)
+      await users.linkIdentity(holder.id, 'wx4', { openid: identities.wx4, unionid: 'u2', sessionKey: newKey() }, 5)
+      await signIn(identities.wx3, at('wx3', 'u2'))
+      const otherUserId = holder.id
+      expect(conflicts).toEqual([late, later, late].map(({ id: userId }) => ({ userId, otherUserId })))
+      expect(await db.selectFrom('weapp_auth_conflicts').selectAll().execute()).toHaveLength(3)
+    })
+
     it('the unionid of a second openid in the same mini-program is a conflict, and a user of its own', async () => {
       const { signIn, conflicts } = await setUp()
       const first = await signIn('o1', at('wx1', 'u1'))
