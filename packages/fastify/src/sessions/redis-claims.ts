@@ -26,7 +26,7 @@ export function createRedisClaims(o: { redis: RedisClient; scripts: SessionScrip
       const [key, claimant] = [codeKey(digest), randomUUID()]
       // Nearly always nobody has claimed the code: then one SET does what the script would do, and costs both sides less.
       if ((await redis.set(key, formatClaim(nowMs, claimant), 'PX', CODE_CLAIM_MS, 'NX')) !== null) return 'claimed'
-      return scripts.weappAuthClaimCode(key, nowMs, CODE_CLAIM_MS, CODE_IN_PROGRESS_MS, claimant)
+      return scripts.weappAuthClaimCode(key, nowMs, CODE_IN_PROGRESS_MS, claimant)
     },
 
     async settleCode(digest) {

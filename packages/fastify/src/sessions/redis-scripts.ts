@@ -59,7 +59,7 @@ local function finish(key, id, owner, reason, expiresAtMs, channel)
   local value = redis.call('GET', key)
   if isEnded(value) or string.sub(value, 1, #owner) ~= owner then return false end
   redis.call('SET', key, string.format('{"r":"%s","e":%.0f,', reason, expiresAtMs) .. string.sub(owner, 2, -2) .. '}',
-    'XX', 'KEEPTTL')
+    'KEEPTTL')
   redis.pcall('PUBLISH', channel, id)
   return true
 end
@@ -69,9 +69,9 @@ end
  * KEYS session, index, mark of the user, session that is replaced (optional). ARGV id, value, ttlMs, expiresAtMs, nowMs, idleMs,
  * hasEvicted, owner, channel, the mark with which the session agrees, id that is replaced.
  *
- * Returns how many ids the index has, 1 when the replaced session ended, else 0, and up to 20 ids that have expired by the
- * caller's clock. -1 alone: nothing was made, because the session does not agree with the mark. NX: the client sends the command
- * again when the connection breaks before the answer, and the session may have been ended in between.
+ * Returns how many ids the index has, 1 when the replaced session was alive at nowMs and ended by this, else 0, and up to 20 ids
+ * that have expired by the caller's clock. -1 alone: nothing was made, because the session does not agree with the mark. NX: the
+ * client sends the command again when the connection breaks before the answer, and the session may have been ended in between.
  */
 const CREATE = `${FINISH}${INDEX_FUNCTIONS}
 local id, ttlMs, expiresAtMs, nowMs, idleMs, replaced = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[11]
@@ -81,11 +81,12 @@ local didReplace = 0
 if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ttlMs) then
   local isIncomplete = ARGV[7] == '1' and redis.call('EXISTS', KEYS[2]) == 0
   if KEYS[4] then
-    local endsAtMs = redis.call('ZSCORE', KEYS[2], replaced)
-    local didFinish = finish(KEYS[4], replaced, ARGV[8], 'replaced',
-      endsAtMs or nowMs + math.max(0, redis.call('PTTL', KEYS[4])), ARGV[9])
-    if didFinish then didReplace = 1 end
-    if didFinish and not endsAtMs then isIncomplete = true end
+    local indexed = redis.call('ZSCORE', KEYS[2], replaced)
+    local endsAtMs = tonumber(indexed or nowMs + math.max(0, redis.call('PTTL', KEYS[4])))
+    if finish(KEYS[4], replaced, ARGV[8], 'replaced', endsAtMs, ARGV[9]) then
+      if endsAtMs > tonumber(nowMs) then didReplace = 1 end
+      if not indexed then isIncomplete = true end
+    end
     redis.call('ZREM', KEYS[2], replaced)
   end
   addToIndex(KEYS[2], id, expiresAtMs, ttlMs)
@@ -129,16 +130,15 @@ return 1
 `
 
 /**
- * KEYS session, index (optional). ARGV id, owner, reason, nowMs, idleMs, channel, expiresAtMs (empty: as the index or Redis
- * says), limit (optional: nothing is done while the index has no more ids than that). Returns 1 when the session was alive at
+ * KEYS session, index (optional). ARGV id, owner, reason, nowMs, idleMs, channel, expiresAtMs where the index does not tell
+ * (empty: as Redis says), limit (optional: nothing is done while the index has no more ids than that). Returns 1 when the session was alive at
  * nowMs and ended by this, else 0. The index may have been evicted, and ending one session has to work all the same.
  */
 const END = `${FINISH}${INDEX_FUNCTIONS}
 if ARGV[8] and KEYS[2] and countSessions(KEYS[2]) <= tonumber(ARGV[8]) then return 0 end
-local id, nowMs, expiresAtMs = ARGV[1], ARGV[4], ARGV[7]
+local id, nowMs = ARGV[1], ARGV[4]
 local indexed = KEYS[2] and redis.call('ZSCORE', KEYS[2], id)
-if expiresAtMs == '' then expiresAtMs = indexed end
-expiresAtMs = tonumber(expiresAtMs or nowMs + math.max(0, redis.call('PTTL', KEYS[1])))
+local expiresAtMs = tonumber(indexed or ARGV[7]) or nowMs + math.max(0, redis.call('PTTL', KEYS[1]))
 local didEnd = finish(KEYS[1], id, ARGV[2], ARGV[3], expiresAtMs, ARGV[6])
 if KEYS[2] and didEnd and not indexed then markIncomplete(KEYS[2], nowMs, ARGV[5]) end
 if KEYS[2] and isEnded(redis.call('GET', KEYS[1])) then redis.call('ZREM', KEYS[2], id) end
@@ -164,7 +164,7 @@ const REWRITE = `
 local left = 0
 for i, key in ipairs(KEYS) do
   if redis.call('GET', key) == ARGV[3 * i] then
-    redis.call('SET', key, ARGV[3 * i + 1], 'XX', 'KEEPTTL')
+    redis.call('SET', key, ARGV[3 * i + 1], 'KEEPTTL')
     redis.pcall('PUBLISH', ARGV[1], '~' .. ARGV[3 * i - 1])
   else
     left = left + 1
@@ -180,20 +180,16 @@ return left
 const ENTRIES = "return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')"
 
 /**
- * KEYS claim. ARGV nowMs, how long a claim is kept, how long it counts as in progress, claimant. Asked when the code is
- * claimed already: by the same claimant, where a connection broke before the answer, or by somebody else. A claim that seems
- * to be made in the future comes from a wrong clock.
+ * KEYS claim. ARGV nowMs, how long it counts as in progress, claimant. Asked when the code is claimed already: by the same
+ * claimant, where a connection broke before the answer, or by somebody else. A claim that is gone has run out since. A claim
+ * that seems to be made in the future comes from a wrong clock.
  */
 const CLAIM_CODE = `
 local claim = redis.call('GET', KEYS[1])
-if not claim then
-  redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[4], 'PX', ARGV[2])
-  return 'claimed'
-end
-if claim == 'used' then return 'used' end
+if not claim or claim == 'used' then return 'used' end
 local claimedAtMs, claimant = string.match(claim, '^(%d+) (.+)$')
-if claimant == ARGV[4] then return 'claimed' end
-if math.abs(tonumber(ARGV[1]) - tonumber(claimedAtMs)) >= tonumber(ARGV[3]) then return 'used' end
+if claimant == ARGV[3] then return 'claimed' end
+if math.abs(tonumber(ARGV[1]) - tonumber(claimedAtMs)) >= tonumber(ARGV[2]) then return 'used' end
 return 'in_progress'
 `
 
@@ -219,13 +215,7 @@ export interface SessionScripts {
   weappAuthUnmarkUser(key: string, mark: string): Promise<null>
   weappAuthRewrite(...parameters: Parameters): Promise<number>
   weappAuthEntries(index: string): Promise<string[]>
-  weappAuthClaimCode(
-    key: string,
-    nowMs: number,
-    keptMs: number,
-    inProgressMs: number,
-    claimant: string,
-  ): Promise<CodeClaim>
+  weappAuthClaimCode(key: string, nowMs: number, inProgressMs: number, claimant: string): Promise<CodeClaim>
 }
 
 /** ioredis sends the digest of a script, and its text once more where a server does not know it yet. */

@@ -5,6 +5,7 @@ import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { createRedisSessionStore } from '../../src/index.ts'
 import { createSessions, type IssuedSession } from '../../src/sessions/sessions.ts'
 import { bucketOf } from '../../src/sessions/token.ts'
+import { whileSlotsMove } from './moving-slots.ts'
 import { neighbourOf } from './opened-session-store.ts'
 
 const sharedUrl = inject('redisUrl')
@@ -14,12 +15,12 @@ const APP = { appid: 'wx1' }
 /** What is told of an index that may lack sessions. */
 const REFUSAL = { code: 'store_unavailable', message: expect.stringMatching(/evicted.*noeviction/) }
 
-function open({ limit = 0, url = sharedUrl ?? '' } = {}) {
+function openStore({ limit = 0, url = sharedUrl ?? '', through = (redis: Redis) => redis } = {}) {
   const redis = new Redis(url)
   onTestFinished(() => redis.disconnect())
   const keyPrefix = `test-${randomUUID()}:`
   let nowMs = Date.now()
-  const store = createRedisSessionStore({ redis, keyPrefix })
+  const store = createRedisSessionStore({ redis: through(redis), keyPrefix })
   onTestFinished(() => store.close())
   return {
     redis,
@@ -33,7 +34,12 @@ function open({ limit = 0, url = sharedUrl ?? '' } = {}) {
   }
 }
 
-describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis', () => {
+describe.skipIf(sharedUrl === null).each([
+  { name: 'the index of a user’s sessions in Redis', through: (redis: Redis) => redis },
+  { name: 'the index of a user’s sessions in Redis while its slot moves', through: whileSlotsMove },
+])('$name', ({ through }) => {
+  const open = (o: { limit?: number; url?: string } = {}) => openStore({ ...o, through })
+
   it('an index lasts as long as a session that is used', async () => {
     const { redis, sessions, userId, advance, indexOf } = open()
     const { token, session } = await sessions.issue(userId, APP)
@@ -94,7 +100,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     expect(await endOthers()).toBe(0)
   })
 
-  it.each<[how: string, makeAnew: (o: ReturnType<typeof open>, known: IssuedSession) => Promise<unknown>]>([
+  it.each<[how: string, makeAnew: (o: ReturnType<typeof openStore>, known: IssuedSession) => Promise<unknown>]>([
     [
       'the use of a session',
       ({ sessions, advance }, known) => {
@@ -135,7 +141,7 @@ describe.skipIf(sharedUrl === null)('the index of a user’s sessions in Redis',
     expect(await sessions.get(known.token)).toMatchObject({ externalId: 'a' })
   })
 
-  it.each<[what: string, change: (o: ReturnType<typeof open>, made: IssuedSession) => Promise<unknown>]>([
+  it.each<[what: string, change: (o: ReturnType<typeof openStore>, made: IssuedSession) => Promise<unknown>]>([
     ['ends', ({ sessions, userId }, { session }) => sessions.revoke(userId, session.id, 'admin')],
     [
       'is used',

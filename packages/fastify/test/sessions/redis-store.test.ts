@@ -9,6 +9,7 @@ import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { createRedisSessionStore } from '../../src/index.ts'
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts'
 import { bucketOf } from '../../src/sessions/token.ts'
+import { whileSlotsMove } from './moving-slots.ts'
 import { sessionStoreContract } from './session-store.contract.ts'
 
 const url = inject('redisUrl')
@@ -44,6 +45,14 @@ async function open() {
   }
 }
 
+describe.skipIf(url === null)('sessions in Redis while their slot moves', () => {
+  sessionStoreContract(async () => {
+    const { redis, keyPrefix, breakDown } = await open()
+    const store = createRedisSessionStore({ redis: whileSlotsMove(redis), keyPrefix })
+    return { store, breakDown }
+  })
+})
+
 describe.skipIf(url === null)('sessions in Redis', () => {
   sessionStoreContract(open)
 
@@ -69,8 +78,10 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     await sessions.spendCode('wx1', 'code', async () => {})
     await sessions.revoke('user', session.id, 'signed_out')
     await sessions.revokeAll('user', 'admin', { except: 'none' })
+    await sessions.issue('another', { appid: 'wx1' })
+    await sessions.setExternalId('another', 'e1')
     const all = await keys()
-    expect(all).toHaveLength(4)
+    expect(all).toHaveLength(7)
     for (const key of all) expect(await redis.pttl(key)).toBeGreaterThan(0)
   })
 

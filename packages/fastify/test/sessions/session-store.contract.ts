@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { ApiError, type Session } from '../../src/index.ts'
-import { createSessions } from '../../src/sessions/sessions.ts'
+import { createSessions, type IssuedSession, type SessionEnd } from '../../src/sessions/sessions.ts'
 import { messagesContract } from './messages.contract.ts'
 import { neighbourOf, type OpenedSessionStore } from './opened-session-store.ts'
 import { restoreSupportContract } from './restore-support.contract.ts'
@@ -31,8 +31,11 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     const { store, breakDown } = await open()
     let nowMs = Date.now()
     const apps = new Set([APPID])
+    /** All that was told of ended sessions. */
+    const ends: SessionEnd[] = []
     const sessions = createSessions({
       store,
+      onEnd: (end) => ends.push(end),
       hasApp: (appid) => apps.has(appid),
       idleSeconds: IDLE_SECONDS,
       absoluteSeconds: ABSOLUTE_SECONDS,
@@ -42,6 +45,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     return {
       store,
       sessions,
+      ends,
       breakDown,
       apps,
       userId: randomUUID(),
@@ -524,6 +528,34 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     expect([...told].slice(3)).toEqual([fourth.session.id])
     await sessions.revokeAll(userId, 'admin')
     expect([...told].slice(4)).toEqual([fifth.session.id])
+  })
+
+  it('each session that ends is told once, with the reason and by whom', async () => {
+    const { sessions, ends, userId, advance } = await setUp({ limit: 2 })
+    const issue = (replaces?: string, user = userId) => {
+      advance(1)
+      return sessions.issue(user, { appid: APPID, ...(replaces && { replaces }) })
+    }
+    const told = (reason: SessionEnd['reason'], { session }: IssuedSession, by = 'user') => {
+      return { userId: session.userId, sessionId: session.id, reason, by, count: 1 }
+    }
+    const over = await issue()
+    advance(IDLE_SECONDS)
+    const ofAnother = await issue(over.token, neighbourOf(userId))
+    const first = await issue(over.token)
+    expect(ends).toEqual([])
+    const second = await issue(ofAnother.token)
+    expect(ends.splice(0)).toEqual([told('replaced', ofAnother)])
+    const third = await issue(second.token)
+    expect(ends.splice(0)).toEqual([told('replaced', second)])
+    const fourth = await issue(second.token)
+    expect(ends.splice(0)).toEqual([told('limit', first)])
+    for (let i = 0; i < 2; i++) await sessions.revoke(userId, third.session.id, 'admin', 'operator:root')
+    expect(ends.splice(0)).toEqual([told('admin', third, 'operator:root')])
+    await issue()
+    for (let i = 0; i < 2; i++) await sessions.revokeAll(userId, 'erased', { by: 'wechat' })
+    expect(ends).toEqual([{ userId, reason: 'erased', by: 'wechat', count: 2 }])
+    await expect(sessions.get(fourth.token)).rejects.toMatchObject({ reason: 'erased' })
   })
 
   it('a store that fails is store_unavailable, and never answers that there is no session', async () => {
