@@ -255,9 +255,11 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       () => scripts.weappAuthEnd(2, session, index, ...rest, expiresAtMs ?? '', ...(room ? [room.limit] : [])),
       async () => {
         if (room && !room.isOlder) return 0
-        const entry =
-          expiresAtMs === undefined && (await readIndex(scripts, index)).entries.find((entry) => entry.id === id)
-        const answer = await scripts.weappAuthEnd(1, session, ...rest, expiresAtMs ?? (entry ? entry.expiresAtMs : ''))
+        const isKnown = expiresAtMs !== undefined
+        const entry = isKnown ? { expiresAtMs } : (await readIndex(scripts, index)).entries.find((each) => each.id === id)
+        const answer = await scripts.weappAuthEnd(1, session, ...rest, entry ? entry.expiresAtMs : '')
+        // A live session that is missing in its index: the index was evicted.
+        if (answer === 1 && !entry) await scripts.weappAuthMark(index, nowMs, idleMs)
         // The index after the session: a live session has to be in its index.
         await redis.zrem(index, id)
         return answer

@@ -35,9 +35,9 @@ function openStore({ limit = 0, url = sharedUrl ?? '', through = (redis: Redis) 
 }
 
 describe.skipIf(sharedUrl === null).each([
-  { name: 'the index of a user’s sessions in Redis', through: (redis: Redis) => redis },
-  { name: 'the index of a user’s sessions in Redis while its slot moves', through: whileSlotsMove },
-])('$name', ({ through }) => {
+  ['the index of a user’s sessions in Redis', (redis: Redis) => redis],
+  ['the index of a user’s sessions in Redis while its slot moves', whileSlotsMove],
+])('%s', (_, through) => {
   const open = (o: { limit?: number; url?: string } = {}) => openStore({ ...o, through })
 
   it('an index lasts as long as a session that is used', async () => {
