@@ -532,7 +532,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
 
   it('each session that ends is told once, with the reason and by whom', async () => {
     const { sessions, ends, userId, advance } = await setUp({ limit: 2 })
-    const issue = (replaces?: string, user = userId) => {
+    const issue = (replaces?: string, user: string = userId) => {
       advance(1)
       return sessions.issue(user, { appid: APPID, ...(replaces && { replaces }) })
     }
