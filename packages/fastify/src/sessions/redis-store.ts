@@ -256,7 +256,9 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Sess
       async () => {
         if (room && !room.isOlder) return 0
         const isKnown = expiresAtMs !== undefined
-        const entry = isKnown ? { expiresAtMs } : (await readIndex(scripts, index)).entries.find((each) => each.id === id)
+        const entry = isKnown
+          ? { expiresAtMs }
+          : (await readIndex(scripts, index)).entries.find((each) => each.id === id)
         const answer = await scripts.weappAuthEnd(1, session, ...rest, entry ? entry.expiresAtMs : '')
         // A live session that is missing in its index: the index was evicted.
         if (answer === 1 && !entry) await scripts.weappAuthMark(index, nowMs, idleMs)
