@@ -1,6 +1,6 @@
 // `npm run mutate` leaves the words of messages as they are.
 // Tests name the words of an error or of a log line only where a reader acts on them: the code of the error is what programs act on.
-// A string without a space is no message, as a code or a key. The same holds for what the description of an API says to its readers.
+// A string without a space or a Chinese character is no message, as a code or a key. The same holds for what the description of an API says to its readers.
 
 interface Node {
   type: string
@@ -22,6 +22,8 @@ export interface NodePath {
 /** Between the words and the call that takes them: `a + b`, `a ?? b`, `c ? a : b`. */
 const COMPOSED = new Set(['BinaryExpression', 'LogicalExpression', 'ConditionalExpression'])
 
+const WORDS = / |\p{Script=Han}/u
+
 /** The reason why the text at `path` is left as it is; undefined for everything else. */
 export function whyIgnored({ node, parentPath }: NodePath): string | undefined {
   if (!isText(node)) return undefined
@@ -31,8 +33,8 @@ export function whyIgnored({ node, parentPath }: NodePath): string | undefined {
 }
 
 function isText({ type, value, quasis = [] }: Node): boolean {
-  if (type === 'StringLiteral') return String(value).includes(' ')
-  return type === 'TemplateLiteral' && quasis.some((part) => part.value.raw.includes(' '))
+  if (type === 'StringLiteral') return WORDS.test(String(value))
+  return type === 'TemplateLiteral' && quasis.some((part) => WORDS.test(part.value.raw))
 }
 
 function takesMessage({ type, key, callee }: Node): boolean {

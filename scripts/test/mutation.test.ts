@@ -145,6 +145,10 @@ describe('words that a mutation run leaves as they are', () => {
       inside(text('must be set'), { type: 'CallExpression', callee: { type: 'Identifier', name: 'say' } }),
     ],
     [
+      'its half in Chinese',
+      inside(text('必须设置'), { type: 'CallExpression', callee: { type: 'Identifier', name: 'say' } }),
+    ],
+    [
       'the description of a field of an API',
       inside(text('The id of the user.'), {
         type: 'ObjectProperty',

@@ -45,12 +45,12 @@ export const parseKeyRing =
     try {
       createSessionKeyVault({ keys })
     } catch (error) {
-      const problem = (error as TypeError).message.replace(/^keys /, '')
+      const problem = (error as TypeError).message.replace('keys ', '')
       const message = say(
         `${problem} (openssl rand -base64 32 makes a key)`,
         '必须形如 kid:base64,kid:base64：每个密钥 32 字节（用 openssl rand -base64 32 生成），kid 不能重复',
       )
-      context.addIssue({ code: 'custom', message })
+      context.addIssue(message)
     }
     return keys
   }
@@ -60,8 +60,7 @@ export const parseApps =
   (say: Say) =>
   (text: string, context: z.RefinementCtx): z.infer<typeof App>[] => {
     const parsed = z.array(App).min(1).safeParse(parseJson(text))
-    const appids = parsed.success ? parsed.data.map(({ appid }) => appid) : []
-    if (parsed.success && new Set(appids).size === appids.length) return parsed.data
+    if (parsed.success && new Set(parsed.data.map(({ appid }) => appid)).size === parsed.data.length) return parsed.data
     const example = '[{ "appid": "wx...", "secrets": ["..."] }]'
     const message = parsed.success
       ? say(
@@ -69,7 +68,7 @@ export const parseApps =
           '里同一个 appid 出现了两次：请把它的密钥都写在一项里',
         )
       : say(`must be JSON like ${example}`, `必须是这样的 JSON：${example}`)
-    context.addIssue({ code: 'custom', message })
+    context.addIssue(message)
     return z.NEVER
   }
 
@@ -84,7 +83,7 @@ export const parseBucket =
         (error as TypeError).message,
         '必须形如 https://id:secret@bucket.cos.ap-guangzhou.myqcloud.com?region=ap-guangzhou：带有存储桶的密钥，除 region 外没有其他参数，密钥里的特殊字符要编码',
       )
-      context.addIssue({ code: 'custom', message })
+      context.addIssue(message)
     }
     return url
   }
@@ -102,7 +101,7 @@ export const parseAddresses =
       `must be the proxies' addresses, separated by commas, like ${example}`,
       `必须是各个代理的地址，用逗号隔开，例如 ${example}`,
     )
-    context.addIssue({ code: 'custom', message })
+    context.addIssue(message)
     return z.NEVER
   }
 
@@ -112,8 +111,8 @@ function isAddressRange(text: string): boolean {
   return version !== 0 && (bits === undefined || (Number(bits) >= 1 && Number(bits) <= (version === 4 ? 32 : 128)))
 }
 
-/** Undefined for what is no JSON. */
-export function parseJson(text: string): unknown {
+/** Undefined for what is no JSON, and for nothing. */
+export function parseJson(text = ''): unknown {
   try {
     return JSON.parse(text)
   } catch {

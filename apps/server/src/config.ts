@@ -128,7 +128,7 @@ const environment = (say: Say) =>
     SESSION_CACHE_MS: wholeNumber(say, 0, 60_000).default(2000),
     TRUST_PROXY: z.string().transform(parseAddresses(say)).optional(),
     SESSION_KEY_KEYS: z.string().transform(parseKeyRing(say)).optional(),
-    LINK_BY_PHONE: oneOf(say, ['off', 'on'] as const).default('off'),
+    LINK_BY_PHONE: oneOf(say, ['off', 'on'] as const).optional(),
     WECHAT_PUSH: z.string().transform(parsePush(say)).optional(),
     HOOK_SIGN_IN_URL: hookAddress(say).optional(),
     EVENTS_URL: hookAddress(say).optional(),
@@ -141,7 +141,7 @@ const environment = (say: Say) =>
     SERVICE_PORT: wholeNumber(say, 0, 65_535).optional(),
     SERVICE_HOST: z.string().default('127.0.0.1'),
     SERVICE_TOKENS: z.string().transform(parseTokens(say)).optional(),
-    SERVICE_EXPOSED: oneOf(say, ['off', 'on'] as const).default('off'),
+    SERVICE_EXPOSED: oneOf(say, ['off', 'on'] as const).optional(),
     OTEL_EXPORTER_OTLP_ENDPOINT: url(say, ['https:', 'http:'], 'http://127.0.0.1:4318').optional(),
   })
 
@@ -153,7 +153,7 @@ const environment = (say: Say) =>
  */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>, language: Language = 'en'): Config {
   const say = inLanguage(language)
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   const parsed = environment(say).safeParse(set)
   const problems = (parsed.error?.issues ?? []).map(({ path, message }) => `${String(path[0])} ${message}`)
   problems.push(...findContradictions(set, say))

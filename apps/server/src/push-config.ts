@@ -22,14 +22,14 @@ export const parsePush =
       `must be JSON like ${example}: the Token (3 to 32 letters and digits) and the EncodingAESKey (43 letters and digits) of Development Settings > Message Push`,
       `必须是这样的 JSON：${example}，也就是“开发设置 > 消息推送”里的 Token（3 到 32 个字母或数字）和 EncodingAESKey（43 个字母或数字）`,
     )
-    context.addIssue({ code: 'custom', message })
+    context.addIssue(message)
     return z.NEVER
   }
 
 /** Every mini-program of WECHAT_PUSH must sign in here. The demonstration is not checked: it has a mini-program of its own. */
 export function* findPushContradictions(e: Readonly<Record<string, string | undefined>>, say: Say): Generator<string> {
-  if (!e.WECHAT_PUSH || (e.WECHAT_EMULATOR ?? 'off') !== 'off') return
-  const apps = z.array(App).safeParse(parseJson(e.WECHAT_APPS ?? '[]'))
+  if ((e.WECHAT_EMULATOR ?? 'off') !== 'off') return
+  const apps = z.array(App).safeParse(parseJson(e.WECHAT_APPS))
   const known = [e.WECHAT_APPID, ...(apps.data ?? []).map(({ appid }) => appid)]
   const unknown = Object.keys(Object(parseJson(e.WECHAT_PUSH))).find((appid) => !known.includes(appid))
   if (unknown !== undefined) {

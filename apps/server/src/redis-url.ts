@@ -82,8 +82,8 @@ function parseNode(text: string, defaultPort: number): RedisNode | null {
   // An address that the standard parser takes; its http keeps it from being lenient about hosts.
   const url = URL.parse(`http://${text}`)
   if (!url?.hostname || url.pathname !== '/' || !/^(\[[^\]]+\]|[^:[\]]+)(:\d+)?$/.test(text)) return null
-  const port = /:(\d+)$/.exec(text.replace(/^\[[^\]]*\]/, ''))?.[1]
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: port ? Number(port) : defaultPort }
+  const port = /:(\d+)$/.exec(text)?.[1]
+  return { host: url.hostname.replace(/[[\]]/g, ''), port: port ? Number(port) : defaultPort }
 }
 
 function parseDatabase(text: string): number | null {

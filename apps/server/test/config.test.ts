@@ -77,6 +77,11 @@ describe('parseConfig', () => {
   test('several mini-programs come as JSON', () => {
     const WECHAT_APPS = JSON.stringify([{ appid: 'wx1', secrets: ['new', 'old'] }])
     expect(parseConfig({ WECHAT_APPS }).apps).toEqual([{ appid: 'wx1', secrets: ['new', 'old'] }])
+    const both = [
+      { appid: 'wx1', secrets: ['a'] },
+      { appid: 'wx2', secrets: ['b'] },
+    ]
+    expect(parseConfig({ WECHAT_APPS: JSON.stringify(both) }).apps).toEqual(both)
   })
 
   test.each([
@@ -115,12 +120,17 @@ describe('parseConfig', () => {
     expect(parseConfig({ ...REAL_APP, TRUST_PROXY }).trustProxy).toEqual(['10.0.0.0/8', 'fd00::/8', '192.0.2.7'])
   })
 
-  test.each(['true', '1', '*', 'loopback', '10.0.0.0/33', '0.0.0.0/0', '10.0.0.1,', 'proxy.internal', '::/129'])(
-    'TRUST_PROXY as %s, which would trust anybody or nobody, is refused',
-    (TRUST_PROXY) => {
-      expect(problemsOf({ ...REAL_APP, TRUST_PROXY })).toEqual([expect.stringMatching(/^TRUST_PROXY must be/)])
-    },
+  test.each(['0.0.0.0/1', '10.0.0.0/16', '192.0.2.7/32', 'fd00::/64', 'fd00::/128'])(
+    'TRUST_PROXY may be the range %s',
+    (TRUST_PROXY) => expect(parseConfig({ ...REAL_APP, TRUST_PROXY }).trustProxy).toEqual([TRUST_PROXY]),
   )
+
+  test.each([
+    ...['true', '1', '*', 'loopback', '10.0.0.0/33', '0.0.0.0/0', '10.0.0.1,', 'proxy.internal', '::/129', '::/0'],
+    ...['10.0.0.0/8x', '10.0.0.0/', 'x/10.0.0.0/8', '10.0.0.0/8/8'],
+  ])('TRUST_PROXY as %s, which would trust anybody or nobody, is refused', (TRUST_PROXY) => {
+    expect(problemsOf({ ...REAL_APP, TRUST_PROXY })).toEqual([expect.stringMatching(/^TRUST_PROXY must be/)])
+  })
 
   test.each([
     ['an appid without its secret', { WECHAT_APPID: 'wx1' }],
@@ -161,6 +171,22 @@ describe('parseConfig', () => {
     expect(chinese.map(namesIn)).toEqual(english.map(namesIn))
     for (const problem of chinese) expect(problem).toMatch(/\p{Script=Han}{2}/u)
     for (const problem of english) expect(problem).not.toMatch(/\p{Script=Han}/u)
+  })
+
+  test('mini-programs that are named in both ways are told also where the appid has no secret', () => {
+    const problems = problemsOf({ WECHAT_APPID: 'wx1', WECHAT_APPS: '[{"appid":"wx2","secrets":["a"]}]' })
+    expect(problems).toEqual([expect.stringContaining('without WECHAT_SECRET'), expect.stringContaining('both set')])
+  })
+
+  test('the absolute lifetime may be as long as the idle one', () => {
+    const lifetimes = { SESSION_IDLE_SECONDS: '600', SESSION_ABSOLUTE_SECONDS: '600' }
+    expect(parseConfig({ ...REAL_APP, ...lifetimes })).toMatchObject({ sessionAbsoluteSeconds: 600 })
+  })
+
+  test('the demonstration without an appid brings its own mini-program, and needs none of WECHAT_PUSH', () => {
+    const push = { wx2: { token: 'PushToken2026', aesKey: 'A'.repeat(43) } }
+    const config = parseConfig({ WECHAT_EMULATOR: 'on', WECHAT_PUSH: JSON.stringify(push) })
+    expect(config).toMatchObject({ apps: [], push })
   })
 
   test('the emulator may be exposed on purpose, and may play a given appid', () => {

@@ -28,7 +28,7 @@ export const parseTokens =
         ),
         twice: say(`entry ${place} has the token of an earlier entry`, `第 ${place} 项的令牌和前面的某一项相同`),
       }[fault]
-      context.addIssue({ code: 'custom', message })
+      context.addIssue(message)
       return z.NEVER
     }
   }
