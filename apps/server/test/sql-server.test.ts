@@ -1,0 +1,33 @@
+import { describe, expect, test } from 'vitest'
+import { mysqlServer } from '../src/mysql.ts'
+import { postgresServer } from '../src/postgres.ts'
+
+const failure = (code: string | undefined, message = '') => Object.assign(new Error(message), { code })
+
+describe.each([
+  {
+    server: postgresServer('postgres://127.0.0.1/x'),
+    away: ['ECONNREFUSED', 'ENOTFOUND', '57P01', '57P02', '57P03', '53300'],
+    awayInWords: ['Connection terminated unexpectedly', 'timeout exceeded when trying to connect'],
+    there: ['57P04', '57014', '23505', '42P01', '28P01', 'x57P01', '533001'],
+  },
+  {
+    server: mysqlServer('mysql://127.0.0.1/x'),
+    away: [
+      ...['ECONNREFUSED', 'ETIMEDOUT', 'PROTOCOL_CONNECTION_LOST'],
+      ...['ER_CON_COUNT_ERROR', 'ER_SERVER_SHUTDOWN', 'ER_TOO_MANY_USER_CONNECTIONS'],
+    ],
+    awayInWords: [
+      'Can’t add new command when connection is in closed state',
+      'Pool is closed.',
+      'timeout: no connection',
+    ],
+    there: ['ER_DUP_ENTRY', 'ER_ACCESS_DENIED_ERROR', 'ER_LOCK_WAIT_TIMEOUT', 'xECONNREFUSED', 'ER_SERVER_SHUTDOWN_X'],
+  },
+])('$server.name', ({ server, away, awayInWords, there }) => {
+  test(`a ${server.name} that is away, starts, stops or is full is told from one that refuses a statement`, () => {
+    for (const code of away) expect([code, server.isAway(failure(code))]).toEqual([code, true])
+    for (const text of awayInWords) expect([text, server.isAway(failure(undefined, text))]).toEqual([text, true])
+    for (const code of there) expect([code, server.isAway(failure(code, 'no timeout'))]).toEqual([code, false])
+  })
+})
