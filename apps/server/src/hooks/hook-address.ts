@@ -19,7 +19,7 @@ export function isHookAddress(text: string): boolean {
 
 /** @param host of a parsed address, so that an IPv4 address has its usual form */
 function isPrivate(host: string): boolean {
-  const address = host.replace(/^\[|\]$/g, '')
+  const address = host.replace(/[[\]]/g, '')
   if (isIPv6(address)) return PRIVATE_IPV6.test(address)
   return /^[\d.]+$/.test(host) ? PRIVATE_IPV4.test(host) : PRIVATE_NAME.test(host)
 }

@@ -17,6 +17,7 @@ test.each([
   'http://[febf::1]/',
   'http://localhost:3000/',
   'http://shop/hook',
+  'http://shop-1/hook',
   'http://shop.internal/',
   'http://shop.svc.cluster.local/',
   // One of many ways to write 127.0.0.1.

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createPlaces } from '../../src/hooks/places.ts'
 
 const full = () => new Error('full')
@@ -45,6 +45,20 @@ test('work that waits too long, or finds too many waiting, does not run, and tak
   await first
   expect(begun).toEqual([1])
   expect(await places.run(async () => 'ran')).toBe('ran')
+})
+
+test('work that finds all places of the queue taken is refused at once, and a place that was got leaves no timer', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const places = createPlaces({ count: 1, maxWaiting: 1, maxWaitMs: 60_000, full })
+  const { ends, work } = createWork()
+  const [first, second] = [places.run(work(1)), places.run(work(2))]
+  await expect(places.run(work(3))).rejects.toThrow('full')
+  ends[0]?.()
+  await first
+  ends[1]?.()
+  expect(await second).toBe(2)
+  expect(vi.getTimerCount()).toBe(0)
 })
 
 test('work that fails gives its place to the next', async () => {

@@ -93,7 +93,7 @@ describe('the sign-in hook', () => {
     ['nothing', (response: ServerResponse) => void response.writeHead(204).end()],
     ['a text', (response: ServerResponse) => void response.writeHead(200).end('ok')],
     ['null', json(200, null)],
-    ['a list', json(201, ['externalId'])],
+    ['a list', json(299, ['externalId'])],
   ])('a sign-in hook that answers 2xx with %s lets the user in', async (_name, answer) => {
     const { signIn } = await start(answer)
     expect((await signIn()).statusCode).toBe(201)
@@ -119,6 +119,7 @@ describe('the sign-in hook', () => {
 
   test.each<[string, Answer]>([
     ['answers 500', json(500, { externalId: 'crm-7' })],
+    ['answers 300', json(300, {})],
     ['answers 401', json(401, {})],
     ['answers a redirect', (response) => void response.writeHead(307, { location: '/elsewhere' }).end()],
     ['answers without an end in sight', (response) => void response.end('x'.repeat(17_000))],
