@@ -1,3 +1,4 @@
+import { createSteadyClock } from '../steady-clock.ts'
 import type { EventStore } from './event-store.ts'
 import { FORGET_AFTER_MS } from './recorder.ts'
 
@@ -49,20 +50,5 @@ export function startUpkeep({ store, days, now, warnAway }: UpkeepDeps): () => v
     while (!isStopped && (await store.deleteBefore(before, STEP)) === STEP) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS).unref())
     }
-  }
-}
-
-/**
- * A clock that does not follow `now` when that is ahead, until it has been so for a day: otherwise a clock that is wrong for a
- * moment would delete all events.
- */
-function createSteadyClock(now: () => number): () => number {
-  let mark = { atMs: performance.now(), nowMs: now() }
-  return () => {
-    const nowMs = now()
-    const passedMs = performance.now() - mark.atMs
-    const steadyMs = Math.min(nowMs, mark.nowMs + passedMs)
-    if (passedMs >= DAY_MS) mark = { atMs: performance.now(), nowMs }
-    return steadyMs
   }
 }

@@ -1,6 +1,7 @@
 import type { Device, RevocationReason } from '@weapp-auth/shared'
 import type { Actor } from '../actor.ts'
 import { ApiError, type LogFields } from '../api-error.ts'
+import { createSteadyClock } from '../steady-clock.ts'
 import { toStoredDevice } from './device.ts'
 import { type SessionRecord, type SessionStore, type Tombstone, USER_CHANGE_MS } from './session-store.ts'
 import { type ClaimedCode, createSingleUse, type SingleUse } from './single-use.ts'
@@ -133,6 +134,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   /** Use is written down at most every tenth of the idle lifetime, so that a busy session costs no write per request. */
   const touchAfterMs = idleMs / 10
   const moment = () => ({ nowMs: now(), idleMs })
+  /** For the list of erased users, from which the store takes those of long ago. */
+  const steadyNow = createSteadyClock(now)
 
   return {
     async issue(userId, { appid, device, replaces, code, externalId = null }) {
@@ -200,7 +203,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
     unblock: (userId, blockId) => store.unblock(userId, blockId),
 
-    noteErased: async (userId) => store.restore?.noteErased(userId, now()),
+    noteErased: async (userId) => store.restore?.noteErased(userId, steadyNow()),
 
     setExternalId: (userId, externalId) => store.setExternalId(userId, externalId, changeLifetime()),
 

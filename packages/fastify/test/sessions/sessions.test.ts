@@ -54,6 +54,20 @@ it('a session that was used while the clock was ahead is not kept for longer tha
   expect(found).toMatchObject({ createdAtMs: session.createdAtMs, lastSeenMs: nowMs, expiresAtMs: nowMs + 60_000 })
 })
 
+it('a clock that is ahead for a moment makes nobody forget which users were erased', async () => {
+  const store = createSqliteSessionStore({ file: ':memory:' })
+  onTestFinished(() => store.close())
+  let nowMs = Date.now()
+  const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: () => nowMs })
+  await sessions.noteErased('before')
+  nowMs += 365 * 24 * 3_600_000
+  await sessions.noteErased('meanwhile')
+  nowMs -= 365 * 24 * 3_600_000
+  await sessions.noteErased('afterwards')
+  const erased = (await store.restore?.listErased({ skip: 0, limit: 10 })) ?? []
+  expect(erased.map(({ userId }) => userId).sort()).toEqual(['afterwards', 'before', 'meanwhile'])
+})
+
 it('sign-ins of a blocked user are refused for a minute, and no longer than the user is blocked', async () => {
   const store = createSqliteSessionStore({ file: ':memory:' })
   onTestFinished(() => store.close())
