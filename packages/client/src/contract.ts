@@ -124,7 +124,10 @@ export interface EnsureLoginOptions {
    * again. Default none.
    */
   phoneCode?: string
-  /** How long this call waits, in milliseconds; the login itself goes on. Default: `loginTimeoutMs` plus 4 s. */
+  /**
+   * How long this call waits, in milliseconds. The login itself goes on, except one whose phone code has not been sent yet.
+   * Default: `loginTimeoutMs` plus 4 s.
+   */
   timeoutMs?: number
 }
 
