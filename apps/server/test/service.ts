@@ -72,6 +72,8 @@ export async function startService(
     return closed
   }
   onTestFinished(async () => {
+    // No request follows, so nothing has to wait for one: a service that stops keeps idle connections for a second.
+    app.server.closeIdleConnections()
     await close()
     await wechat.close()
   })
