@@ -1,50 +1,14 @@
-import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import Fastify from 'fastify'
-import { afterEach, describe, expect, test } from 'vitest'
-import { controlApi } from '../src/http/control-api.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { startWechat } from '../src/http/start-wechat.ts'
 import { USAGE } from '../src/run-arguments.ts'
 import { phoneDns, type RunReport, runCommand } from '../src/run-command.ts'
 import { createWorld, DEMO_APP } from '../src/world.ts'
+import { appWith, SIGN_IN, startService } from './run-fixtures.ts'
 
-const SIGN_IN = fileURLToPath(new URL('fixtures/sign-in', import.meta.url))
 const SHOP = fileURLToPath(new URL('fixtures/shop', import.meta.url))
-const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
-
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp()
-})
-
-/** A service that exchanges codes with an emulated WeChat over TCP, with the emulator mounted beside it. */
-async function startService(apps = [DEMO_APP]) {
-  const world = createWorld({ apps })
-  const wechat = await startWechat(world)
-  const service = Fastify()
-  service.register(controlApi, { prefix: '/emulator', world })
-  service.post('/v1/sessions', async (request, reply) => {
-    const { code } = request.body as { code: string }
-    const query = new URLSearchParams({ ...app, js_code: code, grant_type: 'authorization_code' })
-    const answer = (await (await fetch(`${wechat.baseUrl}/sns/jscode2session?${query}`)).json()) as { openid?: string }
-    return answer.openid ? reply.code(201).send({ token: 'a' }) : reply.code(400).send({ code: 'code_invalid' })
-  })
-  service.get('/for-ever', () => new Promise(() => {}))
-  const app = { appid: DEMO_APP.appid, secret: DEMO_APP.secret }
-  const url = await service.listen({ host: '127.0.0.1', port: 0 })
-  cleanups.push(
-    () => service.close(),
-    () => wechat.close(),
-    () => service.server.closeAllConnections(),
-  )
-  return { world, url }
-}
 
 async function run(...args: string[]) {
   const written = { stdout: '', stderr: '' }
@@ -59,18 +23,6 @@ async function run(...args: string[]) {
   return { exitCode, ...written, report: () => JSON.parse(written.stdout) as RunReport }
 }
 
-/** The sign-in fixture with some files replaced; null removes one. */
-function appWith(files: Record<string, string | null>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'weapp-emulator-'))
-  cleanups.push(() => rmSync(folder, { recursive: true }))
-  cpSync(SIGN_IN, folder, { recursive: true })
-  for (const [path, text] of Object.entries(files)) {
-    if (text === null) rmSync(join(folder, path))
-    else writeFileSync(join(folder, path), text)
-  }
-  return folder
-}
-
 describe('weapp-emulator run', () => {
   test('a backend in another language has its WeChat elsewhere', async () => {
     const world = createWorld()
@@ -82,10 +34,10 @@ describe('weapp-emulator run', () => {
       response.writeHead(201, { 'content-type': 'application/json' }).end('{"token":"a"}')
     })
     await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
-    cleanups.push(
-      () => wechat.close(),
-      () => backend.close(),
-    )
+    onTestFinished(async () => {
+      await wechat.close()
+      backend.close()
+    })
     const service = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`
     const { exitCode, report } = await run('run', SIGN_IN, '--service', service, '--emulator', wechat.baseUrl)
     expect(report().errors).toEqual([])
@@ -118,22 +70,6 @@ describe('weapp-emulator run', () => {
     await run('run', SIGN_IN, '--service', url)
     const { report } = await run('run', SIGN_IN, '--service', url)
     expect(report().ledger.filter(({ event }) => event === 'code.issued')).toHaveLength(1)
-  })
-
-  test('run as a program prints nothing but JSON on stdout and ends by itself', async () => {
-    const { url } = await startService()
-    const args = ['run', SIGN_IN, '--service', url]
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [CLI, ...args], { timeout: 30_000 })
-    expect(JSON.parse(stdout)).toMatchObject({ ok: true })
-    expect(stderr).toContain('signed in? 201')
-  })
-
-  test('an unhandled rejection of the app is an error of the run, not the end of the program', async () => {
-    const { url } = await startService()
-    const args = ['run', SIGN_IN, '--service', url, '--path', 'pages/home/home?mood=rejects']
-    const failed = await promisify(execFile)(process.execPath, [CLI, ...args], { timeout: 30_000 }).catch((e) => e)
-    expect(failed).toMatchObject({ code: 1 })
-    expect(JSON.parse(failed.stdout)).toMatchObject({ ok: false, errors: ['Error: worse mood'] })
   })
 
   test('a WeChat refusal fails the run and is named', async () => {
@@ -208,7 +144,7 @@ describe('what cannot be run says so in one line', () => {
 
   test('a service without the emulator', async () => {
     const server = createServer((_request, response) => response.writeHead(404).end()).listen(0, '127.0.0.1')
-    cleanups.push(() => server.close())
+    onTestFinished(() => void server.close())
     await new Promise((resolve) => server.once('listening', resolve))
     const { exitCode, stderr } = await run(
       'run',
@@ -341,7 +277,7 @@ describe('what an app may reach', () => {
       asked++
       response.end('{}')
     }).listen(0, '127.0.0.1')
-    cleanups.push(() => stranger.close())
+    onTestFinished(() => void stranger.close())
     await new Promise((resolve) => stranger.once('listening', resolve))
     const origin = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
     const call = `Page({ onLoad() { wx.request({ url: '${origin}/collect' }) } })`
@@ -358,53 +294,5 @@ describe('what an app may reach', () => {
     )
     await run('run', folder, '--service', url, '--allow-origin', origin)
     expect(asked).toBe(1)
-  })
-})
-
-describe('the process the app runs in', () => {
-  test('the process an app runs in reads the folder, and no file, process or variable besides', async () => {
-    const outside = mkdtempSync(join(tmpdir(), 'weapp-emulator-outside-'))
-    cleanups.push(() => rmSync(outside, { recursive: true }))
-    writeFileSync(join(outside, 'secret.js'), 'module.exports = "secret"')
-    const folder = appWith({})
-    // What code that has escaped from the world of the app would try.
-    const probe = join(folder, 'probe.mjs')
-    writeFileSync(
-      probe,
-      `import { readFileSync } from 'node:fs'
-       import { spawnSync } from 'node:child_process'
-       const attempt = (run) => { try { run(); return 'done' } catch (error) { return error.code } }
-       console.log(JSON.stringify({
-         outside: attempt(() => readFileSync(${JSON.stringify(join(outside, 'secret.js'))})),
-         folder: attempt(() => readFileSync(${JSON.stringify(join(folder, 'app.json'))})),
-         process: attempt(() => spawnSync('true')),
-         variables: Object.keys(process.env),
-       }))`,
-    )
-    const confine = new URL('../src/confine.ts', import.meta.url).href
-    const source = `const { runConfined } = await import(${JSON.stringify(confine)})
-      process.exitCode = await runConfined(${JSON.stringify(probe)}, [], ${JSON.stringify(folder)})`
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', source], {
-      env: { ...process.env, SECRET: 'secret' },
-    })
-    expect(JSON.parse(stdout)).toEqual({
-      outside: 'ERR_ACCESS_DENIED',
-      folder: 'done',
-      process: 'ERR_ACCESS_DENIED',
-      variables: ['TMPDIR'],
-    })
-  })
-
-  test('a link that leads out of the folder is not followed', async () => {
-    const { url } = await startService()
-    const outside = mkdtempSync(join(tmpdir(), 'weapp-emulator-outside-'))
-    cleanups.push(() => rmSync(outside, { recursive: true }))
-    writeFileSync(join(outside, 'secret.js'), 'module.exports = "secret"')
-    const folder = appWith({ 'pages/home/home.js': "console.log(require('./linked')); Page({})" })
-    symlinkSync(join(outside, 'secret.js'), join(folder, 'pages/home/linked.js'))
-    const args = ['run', folder, '--service', url]
-    const failed = await promisify(execFile)(process.execPath, [CLI, ...args], { timeout: 30_000 }).catch((e) => e)
-    expect(JSON.parse(failed.stdout).errors).toEqual([expect.stringContaining("linked.js' is not defined")])
-    expect(failed.stderr).not.toContain('secret\n')
   })
 })
