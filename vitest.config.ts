@@ -4,17 +4,10 @@ import { join } from 'node:path'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 const OLD_ENGINE_CLIENT = join(import.meta.dirname, 'packages/client/test/old-engine/index.ts')
-const EVERYTHING = ['{packages,apps}/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
-/** Files of these share the modules they load: importing them anew for each file took half of the time. */
-const SHARING = ['packages/{client,fastify}/test/**/*.test.ts', 'apps/server/test/**/*.test.ts']
-/** What takes long by its nature: whole races, failovers, browsers, other languages. `npm run test:long` runs them. */
+/** What takes long by its nature: whole races, outages, browsers, other languages. `npm run test:long` runs them. */
 const LONG = '**/*.long.test.ts'
-/**
- * Servers are broken in these and the time until the service has answered is measured, or several processes keep two cores busy:
- * nothing else runs beside them, in the normal run and in the long one.
- */
-const TIMED = ['apps/server/test/{outages,embedded-outages,instances,revocation}.test.ts']
-const TIMED_LONG = [
+/** Servers are broken in these, or several processes keep both cores busy, while times are measured: nothing else runs beside them. */
+const TIMED = [
   'apps/server/test/*-{outages,instances}.long.test.ts',
   'apps/server/test/{lost-connections,nginx,on-call,pgbouncer,redis-cluster,redis-failover,redis-silence,revocation,storm}.long.test.ts',
 ]
@@ -27,7 +20,7 @@ const RUNS = process.env.WEAPP_AUTH_RUNS
  * What tests write lies in memory where the machine has a folder for that and room in it: each start of a service on embedded
  * stores waits dozens of times for a disk otherwise. The servers that all tests share keep theirs on the disk.
  */
-const QUICK = { WEAPP_AUTH_RUNS: RUNS ?? '500', TMPDIR: findFolderInMemory() ?? tmpdir() }
+const QUICK = { WEAPP_AUTH_RUNS: RUNS ?? '250', TMPDIR: findFolderInMemory() ?? tmpdir() }
 
 export default defineConfig({
   test: {
@@ -36,30 +29,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'here',
-          include: SHARING,
-          exclude: [...configDefaults.exclude, LONG, ...TIMED],
+          include: ['{packages,apps}/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, LONG],
           env: QUICK,
+          // Files share the modules that they load: importing them anew for each file took half of the time.
           isolate: false,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'here, alone',
-          include: EVERYTHING,
-          exclude: [...configDefaults.exclude, LONG, ...SHARING, ...TIMED],
-          env: QUICK,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'here, timed',
-          include: TIMED,
-          maxWorkers: 1,
-          retry: RETRIES,
-          env: { TMPDIR: QUICK.TMPDIR },
-          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -67,7 +41,7 @@ export default defineConfig({
         test: {
           name: 'long',
           include: [`{packages,apps,scripts}/${LONG}`],
-          exclude: [...configDefaults.exclude, ...TIMED_LONG],
+          exclude: [...configDefaults.exclude, ...TIMED],
           retry: RETRIES,
           // A guard against a hang, not a promise.
           testTimeout: 120_000,
@@ -82,12 +56,13 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'long, timed',
-          include: TIMED_LONG,
+          include: TIMED,
           maxWorkers: 1,
+          isolate: false,
           retry: RETRIES,
           // As above: what is promised stands in the tests.
           testTimeout: 120_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       {

@@ -71,10 +71,12 @@ async function rows({ database }: Instances, table: 'users' | 'identities'): Pro
   return (await database.query(`select * from weapp_auth_${table}`)).length
 }
 
-/** The one of them that every test run looks at; the others take long. */
-export function threeProcessesAndOneCode(engine: SqlEngine): void {
-  test('make one exchange and one session of a code that is submitted 50 times', async () => {
-    const instances = await startInstances(engine)
+/** What three processes do with one user, one code and one access_token at the same time. */
+export function threeProcesses(engine: SqlEngine): void {
+  const start = () => startInstances(engine)
+
+  test('three processes make one exchange and one session of a code that is submitted 50 times', async () => {
+    const instances = await start()
     const { world, post, addresses } = instances
     const login = world.login('alice', APP.appid)
     const code = world.ledger.alias('code', login.code)
@@ -89,13 +91,8 @@ export function threeProcessesAndOneCode(engine: SqlEngine): void {
     expect(ended.data).toEqual({ revoked: 1 })
     expect(await rows(instances, 'users')).toBe(1)
   })
-}
 
-/** What three processes do with one user, one code and one access_token at the same time. */
-export function threeProcesses(engine: SqlEngine): void {
-  const start = () => startInstances(engine)
-
-  test('make one user of 50 first sign-ins of one person at once', async () => {
+  test('three processes make one user of 50 first sign-ins of one person at once', async () => {
     const instances = await start()
     const { users, created, lost } = await signInAll(instances, 50)
     expect(users.size).toBe(1)
@@ -104,14 +101,14 @@ export function threeProcesses(engine: SqlEngine): void {
     expect([await rows(instances, 'users'), await rows(instances, 'identities')]).toEqual([1, 1])
   })
 
-  test('make one user of one person who comes through two mini-programs at once', async () => {
+  test('three processes make one user of one person who comes through two mini-programs at once', async () => {
     const instances = await start()
     const { users } = await signInAll(instances, 20, (i) => (i % 2 === 0 ? APP : OTHER_APP).appid)
     expect(users.size).toBe(1)
     expect([await rows(instances, 'users'), await rows(instances, 'identities')]).toEqual([1, 2])
   })
 
-  test('fetch one access_token for all of them', async () => {
+  test('three processes fetch one access_token for all of them', async () => {
     const { world, post, addresses } = await start()
     const { data } = await post(0, world.login('alice', APP.appid))
     const check = (i: number) => call(`${addresses[i % 3]}/v1/session-key/check`, { method: 'POST', token: data.token })
@@ -147,7 +144,7 @@ export function threeProcesses(engine: SqlEngine): void {
         }
       },
     ],
-  ])('make no second session of a code whose process was killed %s', async (_, hold) => {
+  ])('three processes make no second session of a code whose process was killed %s', async (_, hold) => {
     const instances = await start()
     const { world, services, post } = instances
     const release = await hold(instances)

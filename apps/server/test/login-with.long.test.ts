@@ -10,7 +10,7 @@ function createAuthOnPhone({ world, address }: Awaited<ReturnType<typeof runExam
 }
 
 describe('loginWith drives the example', () => {
-  test('own-account: its session passes the guard, and nothing is asked of WeChat', async () => {
+  test('loginWith and the example own-account: the session passes the guard, and WeChat is not asked', async () => {
     const example = await runExample('own-account.ts')
     const credentials = { name: 'alice', password: 'correct horse' }
     const account = (await example.post('/accounts', credentials)).body
@@ -34,7 +34,7 @@ describe('loginWith drives the example', () => {
     await expect(auth.request({ url: '/orders' })).rejects.toMatchObject({ code: 'logged_out' })
   })
 
-  test('third-party: its session and one by WeChat share the guard', async () => {
+  test('loginWith and the example third-party: its session and one by WeChat pass the same guard', async () => {
     const example = await runExample('third-party.ts', await startProvider())
     const auth = createAuthOnPhone(example)
     const first = await auth.loginWith({ url: '/provider/login', data: { ticket: 'ticket-of-alice' } })
@@ -49,7 +49,7 @@ describe('loginWith drives the example', () => {
   test.each([
     ['own-account', '/accounts/login', { name: 'alice', password: 'correct horse' }],
     ['third-party', '/provider/login', { ticket: 'ticket-of-alice' }],
-  ])('%s: the session that the phone had until then ends', async (name, url, data) => {
+  ])('loginWith and the example %s: the session that the phone had before ends', async (name, url, data) => {
     const example = await runExample(`${name}.ts`, name === 'third-party' ? await startProvider() : {})
     if (name === 'own-account') await example.post('/accounts', data)
     const auth = createAuthOnPhone(example)

@@ -1,26 +1,42 @@
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { call, signIn, startProcess } from './process.ts'
-import { environment, isAvailable } from './service.ts'
+import { COLUMNS, environment, isAvailable } from './service.ts'
 import { EMULATOR, serviceProcess } from './service-process.ts'
 
-describe.skipIf(!isAvailable('shared'))('the service process, stores shared', () => serviceProcess('shared'))
+for (const column of COLUMNS) {
+  describe.skipIf(!isAvailable(column))(`the service process, stores ${column}`, () => serviceProcess(column))
+}
 
 describe('starting', () => {
   test.each([
     ['nothing configured', {}, /WECHAT_APPID and WECHAT_SECRET.*WECHAT_EMULATOR=on/],
     ['the emulator beside a secret', { ...EMULATOR, WECHAT_APPID: 'wx1', WECHAT_SECRET: 's' }, /refused beside a real/],
-  ])('%s is refused with what to do', async (_, env, advice) => {
+  ])('a start with %s is refused, and the message says what to do', async (_, env, advice) => {
     const service = startProcess({ ...(await environment('embedded')), ...env })
     expect(await service.ended).toBe(1)
     expect(service.output()).toMatch(advice)
     expect(service.output()).not.toMatch(/^\s+at /m)
   })
 
-  test('a data folder that cannot be written is one clear line', async () => {
+  test('a start on a port in use ends with one clear line', async () => {
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as { port: number }
+    const service = startProcess({ ...(await environment('embedded')), ...EMULATOR, PORT: `${port}` })
+    expect(await service.ended).toBe(1)
+    expect(service.output()).toMatch(new RegExp(`^weapp-auth: port ${port} is in use: .*set PORT.*$`, 'm'))
+    const chinese = startProcess({ ...(await environment('embedded')), ...EMULATOR, PORT: `${port}` }, ['--lang', 'zh'])
+    expect(await chinese.ended).toBe(1)
+    expect(chinese.output()).toMatch(new RegExp(`^weapp-auth: 端口 ${port} 已被占用：`, 'm'))
+    holder.close()
+  })
+
+  test('a start with a data folder that cannot be written ends with one clear line', async () => {
     const { DATA_DIR = '' } = await environment('embedded')
     mkdirSync(DATA_DIR, { recursive: true })
     writeFileSync(join(DATA_DIR, 'file'), '')
@@ -29,7 +45,7 @@ describe('starting', () => {
     expect(service.output()).toMatch(/^weapp-auth: DATA_DIR .* cannot be written \(ENOTDIR\): .*set DATA_DIR$/m)
   })
 
-  test('a damaged key file is one clear line that names it', async () => {
+  test('a start with a damaged key file ends with one clear line that names the file', async () => {
     const { DATA_DIR = '' } = await environment('embedded')
     writeFileSync(join(DATA_DIR, 'session-keys'), '')
     const service = startProcess({ ...EMULATOR, DATA_DIR })
@@ -46,7 +62,7 @@ describe('starting', () => {
     for (const file of files) expect(statSync(join(DATA_DIR, file)).mode & 0o077, file).toBe(0)
   })
 
-  test('a database that cannot be opened is one clear line', async () => {
+  test('a start with a database that cannot be opened ends with one clear line', async () => {
     const { DATA_DIR = '' } = await environment('embedded')
     mkdirSync(join(DATA_DIR, 'users.sqlite'), { recursive: true })
     const service = startProcess({ ...EMULATOR, DATA_DIR })
@@ -96,5 +112,22 @@ describe('starting', () => {
       stores: { sessions: 'up', users: 'up' },
     })
     expect(service.output()).not.toContain('canary-secret')
+  })
+})
+
+test('the emulator of a running service gives what a phone would get', async () => {
+  const address = await startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: 'on' }).address
+  const { token } = await signIn(address, 'alice')
+  const { data: info } = await call(`${address}/emulator/user-info`, { body: { user: 'alice' } })
+  expect(await call(`${address}/v1/open-data/decrypt`, { body: info, token })).toEqual({
+    status: 200,
+    data: { data: info.userInfo },
+  })
+  const steps = { stepInfoList: [{ timestamp: 1, step: 5 }] }
+  const { data: encrypted } = await call(`${address}/emulator/encrypt`, { body: { user: 'alice', data: steps } })
+  expect((await call(`${address}/v1/open-data/decrypt`, { body: encrypted, token })).data).toEqual({ data: steps })
+  expect(await call(`${address}/v1/session-key/check`, { method: 'POST', token })).toEqual({
+    status: 200,
+    data: { valid: true },
   })
 })

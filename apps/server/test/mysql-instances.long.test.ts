@@ -1,9 +1,8 @@
 import { describe } from 'vitest'
-import { threeProcesses, threeProcessesAndOneCode } from './instances.ts'
+import { threeProcesses } from './instances.ts'
 import { isAvailable } from './service.ts'
 import { MYSQL } from './sql.ts'
 
-describe.skipIf(MYSQL.url === null || !isAvailable('shared'))('three processes on MySQL or MariaDB', () => {
-  threeProcessesAndOneCode(MYSQL)
-  threeProcesses(MYSQL)
-})
+describe.skipIf(MYSQL.url === null || !isAvailable('shared'))('three processes on MySQL or MariaDB', () =>
+  threeProcesses(MYSQL),
+)

@@ -13,7 +13,7 @@ import { startServiceApi } from './service-api/service-api.ts'
 
 /** `docs/deploy/nginx.conf` in a real nginx, between the real client and the real service, with a backend that knows neither. */
 describe('docs/deploy/nginx.conf', () => {
-  test('a signed-in phone reaches the backend, which is told who it is', async () => {
+  test('behind nginx, a signed-in phone reaches the backend, which is told the user', async () => {
     const { service, nginx, backend } = await start()
     const { auth } = createAuthOnPhone({ ...service, baseUrl: nginx.url })
     const { user, id } = await auth.ensureLogin()
@@ -36,7 +36,7 @@ describe('docs/deploy/nginx.conf', () => {
     expect(backend.seen).toHaveLength(1)
   })
 
-  test('what the caller writes into X-Auth-* headers reaches nobody', async () => {
+  test('nginx passes on no X-Auth-* header of the caller', async () => {
     const { service, nginx, backend } = await start()
     const { token, user, session } = await signIn(service)
     const names = ['User-Id', 'Session-Id', 'Appid', 'External-Id', 'Openid', 'Refusal']
@@ -61,7 +61,7 @@ describe('docs/deploy/nginx.conf', () => {
     expect(backend.seen).toHaveLength(1)
   })
 
-  test('each kind of refusal reaches the phone as the service wrote it', async () => {
+  test('nginx hands each kind of refusal to the phone as the service wrote it', async () => {
     const { service, nginx, backend } = await start()
     const { token, user } = await signIn(service)
     const orders = `${nginx.url}/api/orders`
@@ -94,7 +94,7 @@ describe('docs/deploy/nginx.conf', () => {
     expect(backend.seen).toEqual([])
   })
 
-  test('the service down or silent: closed, and 503 with a problem', async () => {
+  test('while the service is down or silent, nginx lets nobody in and answers 503 with a problem', async () => {
     const { service, nginx, backend } = await start()
     const { token } = await signIn(service)
     const headers = ['authorization', `Bearer ${token}`]
@@ -111,7 +111,7 @@ describe('docs/deploy/nginx.conf', () => {
     expect(backend.seen).toEqual([])
   })
 
-  test('a phone that was signed out elsewhere stays signed out until the user taps', async () => {
+  test('behind nginx, a phone that was signed out elsewhere stays signed out until the user taps', async () => {
     const { service, nginx, backend } = await start()
     const throughNginx = { ...service, baseUrl: nginx.url }
     const [first, second] = ['first', 'second'].map((name) => createAuthOnPhone(throughNginx, 'alice', name).auth)
@@ -133,7 +133,7 @@ describe('docs/deploy/nginx.conf', () => {
     expect(service.world.ledger.count('wx.login')).toBe(3)
   })
 
-  test('a session that expired is renewed by one login, and the request repeated', async () => {
+  test('behind nginx, a session that expired is renewed by one login, and the request is sent again', async () => {
     const { service, nginx, backend } = await start()
     const { auth } = createAuthOnPhone({ ...service, baseUrl: nginx.url })
     await auth.request({ url: '/api/orders' })
@@ -144,7 +144,7 @@ describe('docs/deploy/nginx.conf', () => {
     expect(backend.seen).toHaveLength(6)
   })
 
-  test('an answer of the backend itself, 401 or 500, is not touched', async () => {
+  test('nginx changes no answer of the backend itself, 401 and 500 included', async () => {
     const { service, nginx } = await start()
     const { token } = await signIn(service)
     for (const status of [401, 500, 503]) {
@@ -153,14 +153,14 @@ describe('docs/deploy/nginx.conf', () => {
     }
   })
 
-  test('a WebSocket is let through with a session, and refused without', async () => {
+  test('nginx lets a WebSocket through with a session, and refuses it without one', async () => {
     const { service, nginx } = await start()
     const { token } = await signIn(service)
     expect(await upgrade(`${nginx.url}/api/live`, token)).toBe(101)
     expect(await upgrade(`${nginx.url}/api/live`, 'nonsense')).toBe(401)
   })
 
-  test('codes and tokens in a query string are in no log, whatever fails', async () => {
+  test('codes and tokens in a query string are in no log of nginx, whatever fails', async () => {
     const { service, nginx, backend } = await start()
     const { token } = await signIn(service)
     const headers = ['authorization', `Bearer ${token}`]
@@ -178,7 +178,7 @@ describe('docs/deploy/nginx.conf', () => {
     expect(lines + nginx.readLog('error.log')).not.toMatch(/canary|wxs1/)
   })
 
-  test('the openid reaches the backend, and nobody can forge it', async () => {
+  test('nginx tells the backend the openid, and no caller can forge it', async () => {
     const { service, api, tokens } = await startServiceApi()
     const serviceApi = await api.listen({ host: '127.0.0.1', port: 0 })
     const backend = await startBackend()
@@ -213,7 +213,7 @@ describe('docs/deploy/nginx.conf', () => {
     expect(backend.seen).toHaveLength(1)
   })
 
-  test('nothing but /v1 and the guarded paths is reachable', async () => {
+  test('through nginx nothing but /v1 and the guarded paths can be reached', async () => {
     const { service, nginx, backend } = await start()
     const { token } = await signIn(service)
     const headers = ['authorization', `Bearer ${token}`]

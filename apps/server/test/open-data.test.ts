@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { call, signIn, startProcess } from './process.ts'
-import { COLUMNS, createAuthOnPhone, environment, isAvailable, startService } from './service.ts'
+import { COLUMNS, createAuthOnPhone, isAvailable, startService } from './service.ts'
 
 interface Decrypted {
   data: Record<string, unknown>
@@ -34,22 +33,5 @@ describe.each(COLUMNS.filter(isAvailable))('open data, stores %s', (column) => {
     expect([stale.statusCode, stale.data.code]).toEqual([409, 'session_key_stale'])
     await auth.ensureLogin({ force: true })
     expect((await decrypt()).statusCode).toBe(200)
-  })
-})
-
-test('the emulator of a running service gives what a phone would get', async () => {
-  const address = await startProcess({ ...(await environment('embedded')), WECHAT_EMULATOR: 'on' }).address
-  const { token } = await signIn(address, 'alice')
-  const { data: info } = await call(`${address}/emulator/user-info`, { body: { user: 'alice' } })
-  expect(await call(`${address}/v1/open-data/decrypt`, { body: info, token })).toEqual({
-    status: 200,
-    data: { data: info.userInfo },
-  })
-  const steps = { stepInfoList: [{ timestamp: 1, step: 5 }] }
-  const { data: encrypted } = await call(`${address}/emulator/encrypt`, { body: { user: 'alice', data: steps } })
-  expect((await call(`${address}/v1/open-data/decrypt`, { body: encrypted, token })).data).toEqual({ data: steps })
-  expect(await call(`${address}/v1/session-key/check`, { method: 'POST', token })).toEqual({
-    status: 200,
-    data: { valid: true },
   })
 })

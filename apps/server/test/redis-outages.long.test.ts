@@ -3,9 +3,8 @@ import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startLoaded } from './load.ts'
 import { call } from './process.ts'
-import { SESSIONS } from './redis-outages.ts'
 import { environment, isAvailable } from './service.ts'
-import { storeOutages, UNAVAILABLE } from './store-outages.ts'
+import { type BreakableStore, GUARDED, storeOutages, UNAVAILABLE } from './store-outages.ts'
 
 interface Outage {
   name: string
@@ -34,6 +33,22 @@ const OUTAGES: Outage[] = [
     mend: (_, admin) => admin.config('SET', 'maxmemory', '0'),
   },
 ]
+
+/** Sessions have to be there again, so that nobody is signed out by the outage. */
+const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
+
+/** A server of sessions, as any other store is looked at. */
+const SESSIONS: BreakableStore = {
+  name: 'the session store (Redis)',
+  start: () => startRedis(DURABLE),
+  stopSignal: 'SIGTERM',
+  environment: async (url) => ({ ...(await environment('embedded')), REDIS_URL: url }),
+  variable: 'REDIS_URL',
+  paths: [GUARDED],
+  readyStatus: 503,
+  stores: { sessions: 'down', users: 'up' },
+  stopMs: 5_000,
+}
 
 describe.skipIf(!isAvailable('shared'))('Redis', () => {
   storeOutages(SESSIONS)

@@ -4,7 +4,13 @@ import { MAY_NOT_TELL, refusedWithin, startTwoProcesses } from './revocation.ts'
 import { isAvailable } from './service.ts'
 
 describe.skipIf(!isAvailable('shared'))('a session that one process has ended is refused by another', () => {
-  test('after SESSION_CACHE_MS when the message never comes', async () => {
+  test('a session that one process has ended is refused by another as soon as the message arrives, however large SESSION_CACHE_MS is', async () => {
+    const { verify, revoke } = await startTwoProcesses({ cacheMs: 60_000 })
+    await revoke()
+    await refusedWithin(500, verify)
+  })
+
+  test('a session that one process has ended is refused by another after SESSION_CACHE_MS when the message never comes', async () => {
     const cacheMs = 2_000
     const { verify, revoke } = await startTwoProcesses({ cacheMs, firstMay: MAY_NOT_TELL })
     await revoke()
@@ -12,7 +18,7 @@ describe.skipIf(!isAvailable('shared'))('a session that one process has ended is
     expect(await verify()).toBe(401)
   })
 
-  test('as soon as the connection for these messages breaks', async () => {
+  test('a session that one process has ended is refused by another as soon as the connection for these messages breaks', async () => {
     const { redis, verify, revoke } = await startTwoProcesses({ cacheMs: 60_000, firstMay: MAY_NOT_TELL })
     await revoke()
     expect(await verify()).toBe(204)
@@ -20,7 +26,7 @@ describe.skipIf(!isAvailable('shared'))('a session that one process has ended is
     await refusedWithin(500, verify)
   })
 
-  test('within 1.5 s when that connection is lost silently, and messages arrive again soon after', async () => {
+  test('a session that one process has ended is refused by another within 1.5 s when the connection for these messages is lost silently; messages arrive again soon after', async () => {
     const { network, verify, revoke, isRemembered, signIn } = await startTwoProcesses({ cacheMs: 60_000 })
     network.lose()
     await revoke()
@@ -29,14 +35,14 @@ describe.skipIf(!isAvailable('shared'))('a session that one process has ended is
     await vi.waitFor(async () => expect(await isRemembered()).toBe(true), 5_000)
   })
 
-  test('at once when the process has no right to listen, and the log says so', async () => {
+  test('a session that one process has ended is refused at once by another that may not subscribe to these messages, and the log says so', async () => {
     const { second, verify, revoke } = await startTwoProcesses({ cacheMs: 60_000, secondMay: '~* resetchannels +@all' })
     await revoke()
     expect(await verify()).toBe(401)
     await vi.waitFor(() => expect(second.output()).toMatch(/sessions are not cached.*ACL: &/))
   })
 
-  test('at once where SESSION_CACHE_MS is 0', async () => {
+  test('a session that one process has ended is refused at once by another where SESSION_CACHE_MS is 0', async () => {
     const { verify, revoke, redis } = await startTwoProcesses({ cacheMs: 0 })
     expect(String(await redis.client('LIST'))).not.toContain('cmd=subscribe')
     await revoke()

@@ -31,7 +31,7 @@ export function usersIn(engine: SqlEngine): BreakableStore {
 export function sqlOutages(engine: SqlEngine): void {
   const server = sharedServer(engine)
 
-  test('gone while WeChat answers: 503 within a second of it, and their code was sent once', async () => {
+  test('a database goes away while WeChat answers: the sign-in is 503 within a second, and its code was sent once', async () => {
     const network = await createNetwork(server().url)
     const service = await startLoaded(await environment('shared', network.url), [GUARDED])
     service.world.ledger.onEntry(({ event }) => {
@@ -42,7 +42,7 @@ export function sqlOutages(engine: SqlEngine): void {
     expect(service.signIns.filter(({ status, exchanges }) => status === 503 && exchanges === 1)).not.toEqual([])
   })
 
-  test('held up by a lock while somebody signs in: they wait for it', async () => {
+  test('a lock in the database holds up a sign-in: the sign-in waits for it', async () => {
     const variables = await environment('shared', server().url)
     const service = await startLoaded(variables, [GUARDED])
     const admin = await connectTo(variables.DATABASE_URL ?? '')
@@ -63,7 +63,7 @@ export function sqlOutages(engine: SqlEngine): void {
     expect(await heard).toBe(true)
   })
 
-  test('out of connections: users are 503, the guard is not, and a connection that is free again is used', async () => {
+  test('a database has no connection left: users are 503, the guard is not, and a connection that is free again is used', async () => {
     const service = await startLoaded(await environment('shared', server().url), [READS_USERS, GUARDED])
     const release = await takeAllConnections(engine, server().url)
     expect(await service.seen(503, READS_USERS)).toMatchObject(UNAVAILABLE)
@@ -74,7 +74,7 @@ export function sqlOutages(engine: SqlEngine): void {
     expect(service.answers.filter(({ path, status }) => path === GUARDED && status !== 204)).toEqual([])
   })
 
-  test('refusing the service: the log says why, and the process stays to be let in', async () => {
+  test('a database refuses the service: the log says why, and the process stays until it is let in', async () => {
     const url = new URL(server().url)
     url.username = 'nobody_like_that'
     const service = startProcess({ ...(await environment('shared')), DATABASE_URL: url.href, WECHAT_EMULATOR: 'on' })
@@ -87,7 +87,7 @@ export function sqlOutages(engine: SqlEngine): void {
     expect(await service.ended).toBe(0)
   })
 
-  test('with a table of our name that is not ours: one line says so, and the service ends', async () => {
+  test('a database has a table of our name that is not ours: one line says so, and the service ends', async () => {
     const variables = await environment('shared', server().url)
     const admin = await connectTo(variables.DATABASE_URL ?? '')
     for (const table of ['users', 'weapp_auth_users']) await admin.query(`create table ${table} (name char(3))`)
@@ -103,7 +103,7 @@ export function sqlOutages(engine: SqlEngine): void {
     expect(tables).toHaveLength(1)
   })
 
-  test('that does not let the service make tables: one line says so, and the service ends', async () => {
+  test('a database does not let the service make tables: one line says so, and the service ends', async () => {
     const variables = await environment('shared', server().url)
     const admin = await connectTo(variables.DATABASE_URL ?? '')
     const url = new URL(variables.DATABASE_URL ?? '')
@@ -113,7 +113,7 @@ export function sqlOutages(engine: SqlEngine): void {
     expect(service.output()).toMatch(/^weapp-auth: the users' tables .*denied.*let the user of the address create/m)
   })
 
-  test('whose session_keys another key of the same name sealed: one line says so, and the service ends', async () => {
+  test('the session_keys in a database were sealed by another key of the same name: one line says so, and the service ends', async () => {
     const variables = await environment('shared', server().url)
     const first = startProcess({ ...variables, WECHAT_EMULATOR: 'on' })
     await first.address

@@ -34,7 +34,23 @@ export interface BreakableStore {
 export function storeOutages(store: BreakableStore): void {
   const server = sharedServer(store)
 
-  test('restarted under load: the same, and no connection that broke ends the process', async () => {
+  test('a store is down under load: what needs it is 503, nothing else notices, and all is back within a second', async () => {
+    const service = await startLoaded(await store.environment(server().url), store.paths)
+    await server().kill()
+    expect(await service.seen(503)).toMatchObject(UNAVAILABLE)
+    const [login, ready] = await Promise.all([service.signIn(), service.ask('/readyz')])
+    expect(login).toMatchObject(UNAVAILABLE)
+    expect(ready.status).toBe(store.readyStatus)
+    // A code that cannot become a session of a user is not spent.
+    expect(login.exchanges).toBe(0)
+    expect((await service.ask('/livez')).status).toBe(200)
+    await server().start()
+    await service.recovered()
+    await service.settle()
+    expectOthersUnharmed(store, service)
+  })
+
+  test('a store restarts under load: what needs it is 503 meanwhile, and no broken connection ends the process', async () => {
     const service = await startLoaded(await store.environment(server().url), store.paths)
     await server().kill(store.stopSignal)
     await service.seen(503)
@@ -44,7 +60,7 @@ export function storeOutages(store: BreakableStore): void {
     expectOthersUnharmed(store, service)
   })
 
-  test('gone without a word: 503 within a second, and the guard as fast as ever', async () => {
+  test('a store stops answering: what needs it is 503 within a second, and the guard is as fast as before', async () => {
     const network = await createNetwork(server().url)
     const service = await startLoaded(await store.environment(network.url), store.paths)
     network.vanish()
@@ -53,7 +69,7 @@ export function storeOutages(store: BreakableStore): void {
     expectOthersUnharmed(store, service)
   })
 
-  test('50 ms away: slower, and nothing else', async () => {
+  test('a store that is 50 ms away makes answers slower, and changes nothing else', async () => {
     const network = await createNetwork(server().url)
     const service = await startLoaded(await store.environment(network.url), store.paths)
     // In each direction.
@@ -64,7 +80,7 @@ export function storeOutages(store: BreakableStore): void {
     expect(service.answers.filter(({ status }) => status >= 300)).toEqual([])
   })
 
-  test('away when the service starts: it listens, says what is missing, and goes on by itself', async () => {
+  test('a store is away when the service starts: the service listens, says what is missing, and goes on by itself', async () => {
     const variables = await store.environment(server().url)
     await server().kill()
     const service = startProcess({ ...variables, WECHAT_EMULATOR: 'on' })
@@ -85,7 +101,7 @@ export function storeOutages(store: BreakableStore): void {
     expect((await call(`${address}/v1/sessions`, { body: login })).status).toBe(201)
   })
 
-  test('gone without a word when the service is told to stop: it stops soon, with exit code 0', async () => {
+  test('a store stops answering before the service is told to stop: the service stops soon, with exit code 0', async () => {
     const variables = await store.environment(server().url)
     const network = await createNetwork(variables[store.variable] ?? '')
     const service = startProcess({ ...variables, WECHAT_EMULATOR: 'on', [store.variable]: network.url })
@@ -100,27 +116,6 @@ export function storeOutages(store: BreakableStore): void {
     // The caller keeps its connection open, and is not waited for.
     expect(performance.now() - startMs).toBeLessThan(store.stopMs)
     expect((await answer).status).toBe(503)
-  })
-}
-
-/** The one of them that every test run looks at; the others take long. */
-export function storeDown(store: BreakableStore): void {
-  const server = sharedServer(store)
-
-  test('down under load: 503 for what needs it, nothing else notices, and all is back within a second', async () => {
-    const service = await startLoaded(await store.environment(server().url), store.paths)
-    await server().kill()
-    expect(await service.seen(503)).toMatchObject(UNAVAILABLE)
-    const [login, ready] = await Promise.all([service.signIn(), service.ask('/readyz')])
-    expect(login).toMatchObject(UNAVAILABLE)
-    expect(ready.status).toBe(store.readyStatus)
-    // A code that cannot become a session of a user is not spent.
-    expect(login.exchanges).toBe(0)
-    expect((await service.ask('/livez')).status).toBe(200)
-    await server().start()
-    await service.recovered()
-    await service.settle()
-    expectOthersUnharmed(store, service)
   })
 }
 

@@ -1,10 +1,19 @@
-import { createWorld, startWechat } from '@weapp-auth/emulator'
+import { createWorld, type Fault, startWechat } from '@weapp-auth/emulator'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { startLoaded } from './load.ts'
 import { call, startProcess } from './process.ts'
 import { environment } from './service.ts'
-import { BAD_RESPONSE, type Outage, wechatOutages } from './wechat-outages.ts'
 
+interface Outage {
+  name: string
+  fault: Fault
+  status: number
+  code: string
+  /** How long a sign-in waits; default: not at all. */
+  seconds?: number
+}
+
+const BAD_RESPONSE = { status: 502, code: 'wechat_bad_response' }
 const TIMEOUT = { status: 504, code: 'wechat_timeout', seconds: 5 }
 const SUCCESS = { openid: 'o1', session_key: 'tiihtNczf5v6AKRyjwEUhQ==' }
 
@@ -13,6 +22,7 @@ const OUTAGES: Outage[] = [
   { name: 'hangs before its answer', fault: { hang: true }, ...TIMEOUT },
   { name: 'hangs inside its answer', fault: { hang: 'body', applied: true }, ...TIMEOUT },
   { name: 'answers nothing', fault: { body: '' }, ...BAD_RESPONSE },
+  { name: 'answers a page', fault: { body: '<html>', headers: { 'content-type': 'text/html' } }, ...BAD_RESPONSE },
   {
     name: 'answers 10 MB',
     fault: { body: JSON.stringify({ ...SUCCESS, padding: ' '.repeat(10_000_000) }) },
@@ -24,9 +34,21 @@ const OUTAGES: Outage[] = [
 ]
 
 describe('WeChat under load', () => {
-  wechatOutages(OUTAGES)
+  test.each(OUTAGES)(
+    'WeChat $name: sign-ins get the error of it, users who are signed in notice nothing, and sign-ins succeed as soon as WeChat does',
+    async ({ fault, status, code, seconds = 0 }) => {
+      const service = await startLoaded(await environment('embedded'))
+      service.world.faults.set('jscode2session', fault)
+      await expect.poll(() => service.signIns.filter((each) => each.code === code).length).toBeGreaterThan(2)
+      service.world.faults.clear()
+      await service.recovered()
+      await service.settle({ status, code, retryAfter: null, withinMs: seconds * 1000 + 2_000 })
+      expect(service.answers.filter(({ status }) => status !== 204)).toEqual([])
+      for (const { exchanges } of service.signIns) expect(exchanges).toBe(1)
+    },
+  )
 
-  test('that refuses connections: the same, and no code reaches it', async () => {
+  test('WeChat refuses connections: sign-ins get the error of it, and no code is sent', async () => {
     const service = await startLoaded(await environment('embedded'))
     const { wechat, world } = service
     await wechat.close()
@@ -45,7 +67,7 @@ describe('WeChat under load', () => {
     ).toEqual([])
   })
 
-  test('that hangs when the service is told to stop: whoever signs in is answered, and it ends with exit code 0', async () => {
+  test('WeChat hangs when the service is told to stop: the sign-in under way is answered, and the service ends with exit code 0', async () => {
     const world = createWorld()
     const [app = { appid: '', secret: '' }] = world.apps
     const wechat = await startWechat(world)

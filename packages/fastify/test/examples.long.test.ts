@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { runExample, SESSION, startProvider } from './example.ts'
 
-/** Each example is run as its reader runs it. `own-account` takes long: `own-account.long.test.ts`. */
+/** Each example is run as its reader runs it; `own-account` in `own-account.long.test.ts`. */
 describe('the example third-party', () => {
   it("the example third-party signs in by the provider's word, into the same sessions and behind the same guard as WeChat", async () => {
     const { post, get, wechatSignIn } = await runExample('third-party.ts', await startProvider())
