@@ -70,6 +70,32 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     }
   })
 
+  it('a sign-in asks Redis twice: for the claim, then to make the session and settle the code at the same time', async () => {
+    const { redis, sessions } = await open()
+    /** The commands that were sent together, before the answer to any of them could arrive. */
+    const trips: string[][] = []
+    let isSameTrip = false
+    const { sendCommand } = redis
+    redis.sendCommand = function (command, ...rest) {
+      if (!isSameTrip) {
+        trips.push([])
+        setImmediate(() => {
+          isSameTrip = false
+        })
+      }
+      isSameTrip = true
+      trips.at(-1)?.push(command.name)
+      return Reflect.apply(sendCommand, this, [command, ...rest])
+    }
+    const signIn = (code: string) =>
+      sessions.spendCode('wx1', code, (claimed) => sessions.issue('alice', { appid: 'wx1', code: claimed }))
+    // The first one also asks whose keys these are, and sends the text of the script.
+    await signIn('first')
+    trips.length = 0
+    await signIn('second')
+    expect(trips).toEqual([['set'], ['set', 'evalsha']])
+  })
+
   it('a session leaves no key without a lifetime in Redis, however it ended', async () => {
     const { redis, sessions, keys } = await open()
     const { session } = await sessions.issue('user', { appid: 'wx1' })

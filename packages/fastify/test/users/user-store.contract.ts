@@ -12,6 +12,7 @@ import {
   type UsersDatabase,
 } from '../../src/index.ts'
 import { userStoreCases } from '../../src/testing/index.ts'
+import { engineOf } from '../../src/users/engine.ts'
 import { identityStoreContract } from './identity-store.contract.ts'
 
 const PROFILE = {
@@ -508,6 +509,29 @@ export function userStoreContract(
       await Promise.all(waiting)
       expect((await users.findUser(user.id))?.profile).toMatchObject({ nickname: '29', city: 'x' })
     })
+
+  it('the sign-in of a known user takes one statement, and one more for a new session_key where a write cannot answer with the user', async () => {
+    const { db, vault } = await setUp()
+    let statements = 0
+    const counted = db.withPlugin({
+      transformQuery: ({ node }) => node,
+      transformResult: async ({ result }) => {
+        statements++
+        return result
+      },
+    })
+    const users = createSqlUserStore({ db: counted, vault })
+    const [first, second] = [newKey(), newKey()]
+    const countOf = async (sessionKey: string) => {
+      statements = 0
+      await users.signIn('wx1', { openid: 'o1', unionid: 'u1', sessionKey }, 1_700_000_000_000)
+      return statements
+    }
+    await countOf(first)
+    expect(await countOf(first)).toBe(1)
+    expect(await countOf(second)).toBe(engineOf(db) === 'postgres' ? 1 : 2)
+    expect(await countOf(second)).toBe(1)
+  })
 
   it('one write serves all pings at the same time, and none is made soon after another write', async () => {
     const { db, vault, signIn } = await setUp()
