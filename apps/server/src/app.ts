@@ -27,6 +27,7 @@ import { readCallerAddress } from './caller-address.ts'
 import { closeGracefully } from './closing.ts'
 import type {} from './redis-plugin.ts'
 import { securityHeaders } from './security-headers.ts'
+import { rewriteUndecodable, UNDECODABLE, undecodable } from './undecodable-address.ts'
 
 /** What the application is built from; `main.ts` opens it, and closes it after the application. */
 export interface AppDeps {
@@ -86,7 +87,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     requestTimeout: REQUEST_TIMEOUT_MS,
     // By default Node looks for late requests only every 30 s: one could then take a minute.
     http: { connectionsCheckingInterval: 1_000 },
-    rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNDECODABLE),
+    rewriteUrl: rewriteUndecodable,
     logController: new LogController({ requestIdLogLabel: 'requestId' }),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -133,7 +134,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ...(deps.outageLog && { outageLog: deps.outageLog }),
     ...(deps.now && { now: deps.now }),
   })
-  refuseUndecodable(app)
+  app.all(UNDECODABLE, async () => {
+    throw undecodable()
+  })
   return app
 }
 
@@ -144,24 +147,4 @@ function refuseOtherHosts(app: FastifyInstance, allowHost: (host: string | undef
     const detail = 'nothing is served under this name here: use localhost, 127.0.0.1 or [::1]'
     throw new ApiError('not_found', 'a foreign Host header', { detail })
   })
-}
-
-/** Where a request goes whose address cannot be decoded: a route like any other, so that it gets the hooks and headers of all. */
-const UNDECODABLE = '/undecodable-address'
-
-function refuseUndecodable(app: FastifyInstance): void {
-  app.all(UNDECODABLE, async () => {
-    const detail = 'the address cannot be decoded'
-    throw new ApiError('request_invalid', detail, { detail })
-  })
-}
-
-function isDecodable(url: string): boolean {
-  if (!url.includes('%')) return true
-  try {
-    decodeURI(url.split('?', 1)[0] ?? '')
-    return true
-  } catch {
-    return false
-  }
 }

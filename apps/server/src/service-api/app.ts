@@ -3,6 +3,7 @@ import { ApiError, type KeyMark, useStrictJson, type WeappAuth } from '@weapp-au
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { closeGracefully } from '../closing.ts'
 import { securityHeaders } from '../security-headers.ts'
+import { rewriteUndecodable, UNDECODABLE, undecodable } from '../undecodable-address.ts'
 import type { Upkeep } from '../upkeep/upkeep.ts'
 import { accountsRoutes } from './accounts.ts'
 import { guardRoutes, type Identify } from './callers.ts'
@@ -54,6 +55,7 @@ export async function buildServiceApi({
     genReqId: () => randomUUID(),
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { connectionsCheckingInterval: 1_000 },
+    rewriteUrl: rewriteUndecodable,
     logController: new LogController({ requestIdLogLabel: 'requestId' }),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -68,7 +70,8 @@ export async function buildServiceApi({
   closeGracefully(api)
   guardRoutes(api, identify)
   api.setErrorHandler(sendServiceProblem)
-  api.setNotFoundHandler(() => {
+  api.setNotFoundHandler(({ url }) => {
+    if (url === UNDECODABLE) throw undecodable()
     throw new ApiError('not_found', 'no such route', { detail: 'there is nothing at this path' })
   })
   await api.register(

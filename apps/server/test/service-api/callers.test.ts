@@ -48,6 +48,15 @@ test('a request without a valid token is 401, and learns nothing about routes or
   }
 })
 
+test('an address that cannot be decoded is answered like any other: 401 without a token, and with the headers of all answers', async () => {
+  const { ask } = await startServiceApi()
+  const other = await ask('GET /nowhere')
+  const answer = await ask('GET /users/%ff')
+  expect(answer).toMatchObject({ status: 400, data: { code: 'request_invalid' } })
+  expect(Object.keys(answer.headers)).toEqual(Object.keys(other.headers))
+  expect(await ask('GET /users/%ff', undefined, { token: null })).toMatchObject({ status: 401 })
+})
+
 test('every route asks for one scope, which both documents name, and a token without it is 403', async () => {
   const { api, ask, tokens } = await startServiceApi()
   const scopes: Record<string, string> = {}
