@@ -113,7 +113,7 @@ describe('while the service stops', () => {
     expect(outcomes.filter((outcome) => outcome !== 200)).toEqual(Array(40).fill(503))
   })
 
-  test('while the service stops, a request under way is answered', async () => {
+  test('while the service stops, a request under way is answered, and its connection closed', async () => {
     const gate = new EventEmitter()
     const { app, baseUrl } = await startService('embedded', (app) => {
       app.addHook('preClose', async () => void gate.emit('closing'))
@@ -129,6 +129,8 @@ describe('while the service stops', () => {
     const closed = app.close()
     await closing
     gate.emit('opened')
+    // The connection ends with it, or it would be waited for.
+    expect((await answer).headers.get('connection')).toBe('close')
     expect(await (await answer).text()).toBe('done')
     await closed
   })
