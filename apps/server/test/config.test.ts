@@ -20,6 +20,9 @@ describe('parseConfig', () => {
       REDIS_URL: 'localhost:6379',
       SESSION_IDLE_SECONDS: '2h',
     })
+    expect(() => parseConfig({ ...REAL_APP, PORT: '70000', LOG_LEVEL: 'loud' })).toThrow(
+      /^the configuration cannot be used:\n {2}- PORT must .*\n {2}- LOG_LEVEL must .*$/,
+    )
     expect(problems).toEqual([
       'PORT must be a whole number from 0 to 65535',
       expect.stringMatching(/^LOG_LEVEL must be one of fatal/),

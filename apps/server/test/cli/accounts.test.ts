@@ -32,6 +32,39 @@ describe('weapp-auth users', () => {
     expect(row).toContain(`${id}  17 `)
   })
 
+  test('weapp-auth users find finds a user by appid and openid, which are named together', async () => {
+    const { weapp, stores } = await startWithAlice()
+    const signedIn = await stores.users.signIn('wx1', { openid: 'oA', unionid: null, sessionKey: 'aGk=' }, Date.now())
+    const found = await weapp('users', 'find', '--appid', 'wx1', '--openid', 'oA', '--json')
+    expect(JSON.parse(found.out)).toMatchObject({ id: 'user' in signedIn && signedIn.user.id })
+    for (const half of [
+      ['--appid', 'wx1'],
+      ['--openid', 'oA'],
+    ]) {
+      expect(await weapp('users', 'find', ...half)).toMatchObject({ code: 2 })
+    }
+  })
+
+  test('a number of another country is found by its country, and what is no number is wrong use', async () => {
+    const { weapp, weappAuth } = await startWithAlice()
+    const { id } = await weappAuth.createUser()
+    await weappAuth.setPhone(id, { number: '61234567', countryCode: '852' })
+    for (const number of ['+852 61234567', '+852-61234567']) {
+      expect(JSON.parse((await weapp('users', 'find', '--phone', number, '--json')).out).id).toBe(id)
+    }
+    for (const number of ['x13800138000', '13800138000x', '123', '+86123 13800138000', '']) {
+      expect([number, await weapp('users', 'find', '--phone', number)]).toMatchObject([number, { code: 2 }])
+    }
+  })
+
+  test('an id that looks like a path is an id, and never another command', async () => {
+    const { weapp, weappAuth, id } = await startWithAlice()
+    await weappAuth.disableUser(id, { reason: 'spam' })
+    expect(await weapp('users', 'erase', `${id}/disabled`, '--yes')).toMatchObject({ code: 1 })
+    expect((await weappAuth.findUser(id))?.disabled).not.toBeNull()
+    expect(await weapp('users', 'find', `${id}?x=`)).toMatchObject({ code: 1 })
+  })
+
   test('weapp-auth users find fails when there is no such user, and is wrong use with nothing or two things to find', async () => {
     const { weapp } = await startWithAlice()
     expect(await weapp('users', 'find', '--external-id', 'x')).toMatchObject({
@@ -65,6 +98,8 @@ describe('weapp-auth users', () => {
     expect(await weapp('users', 'disable', id, '--reason', 'spam', '--until', until)).toMatchObject({ code: 0 })
     expect(await weappAuth.list(id)).toEqual([])
     expect((await weapp('users', 'find', id)).out).toContain('until 2999-01-01T00:00:00Z: spam')
+    expect(await weapp('users', 'disable', id, '--reason', 'fraud')).toMatchObject({ code: 0 })
+    expect((await weapp('users', 'find', id)).out).toContain('  yes: fraud\n')
     expect(await weapp('users', 'enable', id)).toMatchObject({ code: 0 })
     expect((await weappAuth.findUser(id))?.disabled).toBeNull()
     expect(await weapp('users', 'disable', id, '--reason', 'x', '--until', 'soon')).toMatchObject({ code: 2 })
@@ -119,6 +154,11 @@ describe('weapp-auth events', () => {
     expect(rows[2]).toMatch(/^more: --after \S+$/)
     const json = JSON.parse((await weapp('events', 'list', '--type', 'user_disabled', '--json')).out)
     expect(json).toMatchObject({ events: [{ type: 'user_disabled', userId: id }], next: null })
+    const [, after = ''] = /^more: --after (\S+)$/m.exec(out) ?? []
+    const rest = JSON.parse((await weapp('events', 'list', '--user', id, '--after', after, '--json')).out)
+    expect(rest.events.map(({ type }: { type: string }) => type)).not.toContain('user_enabled')
+    const since = ['--since', '2999-01-01T00:00:00Z']
+    expect(JSON.parse((await weapp('events', 'list', ...since, '--json')).out)).toEqual({ events: [], next: null })
   })
 
   test('weapp-auth events list with an unknown kind, or with a time that is none, is wrong use', async () => {

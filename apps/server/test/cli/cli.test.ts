@@ -24,13 +24,24 @@ describe('weapp-auth', () => {
     expect((await run(['--help'], { LANG: 'zh_CN.UTF-8' })).out).toContain('生成令牌')
     expect((await run(['--lang', 'zh', '--help'])).out).toContain('生成令牌')
     expect((await run(['--lang=zh', '--help'])).out).toContain('生成令牌')
+    // As every program: the first of these that is set.
+    for (const [LC_ALL, LC_MESSAGES, isChinese] of [
+      ['zh_CN.UTF-8', 'C', true],
+      ['C', 'zh_CN.UTF-8', false],
+      ['', 'zh_CN.UTF-8', true],
+      ['', '', false],
+    ] as const) {
+      expect((await run(['--help'], { LC_ALL, LC_MESSAGES })).out.includes('生成令牌')).toBe(isChinese)
+    }
   })
 
   test('a language that does not exist is wrong use', async () => {
     expect(await run(['--lang', 'fr', 'migrate'])).toMatchObject({
       code: 2,
-      err: expect.stringMatching(/en, zh, not fr/),
+      err: expect.stringMatching(/^weapp-auth: .*en, zh, not fr\n$/),
     })
+    expect(await run(['--lang'])).toMatchObject({ code: 2, out: '' })
+    expect(await run(['--lang=', 'migrate'])).toMatchObject({ code: 2, out: '' })
   })
 
   test('a configuration that cannot be used is a failure that names every problem, and no secret', async () => {
@@ -58,12 +69,15 @@ describe('weapp-auth token', () => {
     expect(err).toContain('SERVICE_TOKENS')
     expect(err).not.toContain(token)
     expect((await run(['token', 'shop-backend', '--scopes', 'read'])).out).not.toContain(token)
+    expect((await run(['token', 'x'.repeat(64), '--scopes', 'read+read'])).out).toContain(`${'x'.repeat(64)}:read:`)
   })
 
   test.each([
     ['a scope that there is not', ['shop', '--scopes', 'read+all'], /read\+write\+issue\+wechat/],
     ['no scope', ['shop', '--scopes', ''], /read\+write\+issue\+wechat/],
     ['a name that would end the entry', ['shop:write', '--scopes', 'read'], /the name must be/],
+    ['a name that begins with a space', [' shop', '--scopes', 'read'], /the name must be/],
+    ['a name of 65 characters', ['x'.repeat(65), '--scopes', 'read'], /the name must be/],
     ['no name', ['--scopes', 'read'], /missing required argument/],
   ])('weapp-auth token with %s is wrong use', async (_, args, message) => {
     expect(await run(['token', ...args])).toMatchObject({ code: 2, out: '', err: expect.stringMatching(message) })
