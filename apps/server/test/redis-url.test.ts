@@ -4,6 +4,7 @@ import { parseRedisUrl } from '../src/redis-url.ts'
 
 describe('parseRedisUrl', () => {
   test.each([
+    ['redis+sentinel://a/m', { kind: 'sentinel', nodes: [{ host: 'a', port: 26_379 }], name: 'm', db: 0 }],
     ['redis://h', { kind: 'standalone', node: { host: 'h', port: 6379 }, tls: false, db: 0 }],
     ['REDISS://h:1/', { kind: 'standalone', node: { host: 'h', port: 1 }, tls: true, db: 0 }],
     [

@@ -26,8 +26,17 @@ test('secrets that were read again reach every part of the service, and the log 
 test.each([
   ['no key ring', 'SESSION_KEY_KEYS', 'k1:short', /SESSION_KEY_KEYS .*entry 1/],
   ['an empty file', 'WECHAT_SECRET', '', /WECHAT_SECRET_FILE: .* is empty/],
-])('with %s all old secrets stay, and one line says why', async (_, name, text, why) => {
-  const { env, write } = secretFiles({ WECHAT_SECRET: 'old', SESSION_KEY_KEYS: generateVaultKey() })
+  [
+    'two problems',
+    'SESSION_KEY_KEYS',
+    'k1:short',
+    /SESSION_KEY_KEYS .*; SERVICE_PORT and SERVICE_TOKENS need each other/,
+  ],
+])('with %s all old secrets stay, and one line says why', async (what, name, text, why) => {
+  const { env, write } = secretFiles(
+    { WECHAT_SECRET: 'old', SESSION_KEY_KEYS: generateVaultKey() },
+    { ...(what === 'two problems' && { SERVICE_PORT: '3001' }) },
+  )
   const { part, taken } = recordingPart()
   const { log, lines } = recordingLog()
   const reload = createReload({ env, parts: Promise.resolve([part]), log })
@@ -61,6 +70,29 @@ test('a changed secret that a running service cannot take over is named, until t
   expect(lines.filter((line) => line.startsWith('warn'))).toEqual(
     Array(2).fill('warn REDIS_URL changed: that takes a restart'),
   )
+})
+
+test('secrets that a running service takes over, or that have not changed, take no restart', async () => {
+  const digest = (n: number) => `shop:read:${`${n}`.repeat(64)}`
+  const apps = (secret: string) => JSON.stringify([{ appid: 'wx1', secrets: [secret] }])
+  const { env, write } = secretFiles({
+    ...{ WECHAT_APPS: apps('old'), SESSION_KEY_KEYS: generateVaultKey(), SERVICE_TOKENS: digest(1) },
+    REDIS_URL: 'redis://same',
+  })
+  const { WECHAT_APPID: _, ...rest } = env
+  const { log, lines } = recordingLog()
+  const reload = createReload({ env: { ...rest, SERVICE_PORT: '3001' }, parts: Promise.resolve([]), log })
+  write('WECHAT_APPS', apps('new'))
+  write('SESSION_KEY_KEYS', generateVaultKey())
+  write('SERVICE_TOKENS', digest(2))
+  await reload()
+  write('REDIS_URL', 'redis://other')
+  await reload()
+  write('REDIS_URL', 'redis://same')
+  await reload()
+  expect(lines.map((line) => line.slice(0, 14))).toEqual([
+    ...['info the secre', 'info the secre', 'warn REDIS_URL', 'info the secre'],
+  ])
 })
 
 test('secrets that change while the service starts are read again when it is there', async () => {

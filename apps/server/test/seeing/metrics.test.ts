@@ -120,12 +120,19 @@ describe('metrics', () => {
     onTestFinished(() => metrics.close())
     expect(await metrics.text()).not.toContain('weapp_auth_events')
     const state = { undelivered: 3, oldestAtMs: Date.now() - 60_000, givenUp: 1 }
-    let answer: () => Promise<typeof state> = async () => state
+    type State = Omit<typeof state, 'oldestAtMs'> & { oldestAtMs: number | null }
+    let answer: () => Promise<State> = async () => state
     metrics.watchQueue({ inspect: () => answer() })
     const found = parse(await metrics.text())
     expect(found.get('weapp_auth_events_undelivered')).toBe(3)
     expect(found.get('weapp_auth_events_given_up')).toBe(1)
     expect(found.get('weapp_auth_events_oldest_undelivered_seconds')).toBeGreaterThanOrEqual(60)
+    expect(found.get('weapp_auth_events_oldest_undelivered_seconds')).toBeLessThan(120)
+    // None waits; the clock of the process that wrote it was ahead.
+    for (const oldestAtMs of [null, Date.now() + 60_000]) {
+      answer = async () => ({ ...state, oldestAtMs })
+      expect(parse(await metrics.text()).get('weapp_auth_events_oldest_undelivered_seconds')).toBe(0)
+    }
     answer = async () => Promise.reject(new ApiError('store_unavailable', 'away'))
     expect(await metrics.text()).not.toMatch(/^weapp_auth_events/m)
   })

@@ -48,6 +48,19 @@ test('a trace that the caller began goes on, and a refusal has the code of its p
   )
 })
 
+test.each([
+  ['mysql://u@h/d', 'mysql'],
+  ['postgres://u@h/d', 'postgresql'],
+])('with DATABASE_URL %s, spans of the users name %s, and those of the sessions Redis', async (databaseUrl, users) => {
+  const { service, spans } = await startTraced({ redisUrl: 'redis://h', databaseUrl })
+  await signInOverHttp(service, 'alice')
+  const systems = (await spans()).map(({ name, attributes }) => [name.split(' ')[0], attributes['db.system.name']])
+  for (const [of, system] of Object.entries({ users, sessions: 'redis', wechat: undefined })) {
+    const named = systems.filter(([target]) => target === of).map(([, name]) => name)
+    expect(new Set(named)).toEqual(new Set([system]))
+  }
+})
+
 test('no secret is in what the collector gets', async () => {
   const { service, spans, sent } = await startTraced()
   const { data } = await signInOverHttp(service, 'alice')
@@ -87,7 +100,9 @@ interface Span {
 }
 
 /** The service with traces, and a collector that remembers what it gets. */
-async function startTraced(o: { endpoint?: string; log?: FastifyBaseLogger } = {}) {
+async function startTraced(
+  o: { endpoint?: string; log?: FastifyBaseLogger; redisUrl?: string; databaseUrl?: string } = {},
+) {
   const bodies: Buffer[] = []
   const collector = createServer(async (request, response) => {
     bodies.push(await buffer(request))
@@ -97,7 +112,8 @@ async function startTraced(o: { endpoint?: string; log?: FastifyBaseLogger } = {
   const { log = pino({ level: 'silent' }) } = o
   const tracesTo = o.endpoint ?? `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
   vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', tracesTo)
-  const seeing = await openSeeing({ service: null, tracesTo, redisUrl: null, databaseUrl: null }, log)
+  const { redisUrl = null, databaseUrl = null } = o
+  const seeing = await openSeeing({ service: null, tracesTo, redisUrl, databaseUrl }, log)
   let closed: Promise<void> | null = null
   const close = () => {
     closed ??= seeing.close()
