@@ -20,7 +20,7 @@ function explain(
 ): string | null {
   const { code, syscall } = error
   const { port: taken, address, hostname } = error as Partial<Record<'port' | 'address' | 'hostname', unknown>>
-  const isService = env.SERVICE_PORT !== undefined && String(taken) === env.SERVICE_PORT
+  const isService = String(taken) === env.SERVICE_PORT
   const variable = isService ? 'SERVICE_PORT' : 'PORT'
   const port = isService ? env.SERVICE_PORT : env.PORT || '3000'
   const folder = env.DATA_DIR || './data'

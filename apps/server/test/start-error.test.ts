@@ -33,6 +33,7 @@ test.each<[object, Record<string, string>, string]>([
 
 test('a start that fails in a way that nobody foresaw says what the error says', () => {
   expect(explainStartError(failure({ code: 'EACCES', syscall: 'connect' }), {}, 'en')).toBe('as Node says it')
+  expect(explainStartError(failure({ code: 'EPERM', syscall: 'listen' }), {}, 'en')).toBe('as Node says it')
   expect(explainStartError(failure({}), {}, 'zh')).toBe('as Node says it')
   expect(explainStartError('a text', {}, 'en')).toBe('a text')
   const locked = failure({}, 'cannot open the database users.sqlite')

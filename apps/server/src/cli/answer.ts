@@ -19,7 +19,7 @@ export class RefusedError extends Error {
 
 /** @throws RefusedError */
 export function bodyOf({ status, body }: Answer): Record<string, unknown> {
-  const fields = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
+  const fields = Object(body) as Record<string, unknown>
   if (status < 200 || status > 299) throw new RefusedError(status, fields)
   return fields
 }

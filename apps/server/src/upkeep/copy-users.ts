@@ -24,7 +24,7 @@ export async function copyUsers(db: Kysely<UsersDatabase>, dataDir: string): Pro
   const file = join(dataDir, name)
   try {
     // Before SQLite makes it, so that nobody else can ever read it.
-    writeFileSync(file, '', { mode: 0o600, flag: 'wx' })
+    writeFileSync(file, '', { mode: 0o600 })
     await copySqliteUsers(db, file)
     return name
   } catch (error) {

@@ -12,6 +12,7 @@ test.each([
   [300, { code: 'x' }, 'the service failed'],
   [503, { title: 'away', requestId: 'r1' }, 'away (requestId r1 in the log of the service)'],
   [500, { title: 'failed', detail: 'why' }, 'why'],
+  [500, { title: 'failed', requestId: 'r1' }, 'failed (requestId r1 in the log of the service)'],
   [500, null, 'the service failed'],
   [502, 'a page of a proxy', 'the service failed'],
 ])('an answer %i of %j is a refusal that says: %s', (status, body, message) => {

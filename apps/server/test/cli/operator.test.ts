@@ -13,13 +13,15 @@ test.each<[string, () => string, string]>([
     () => {
       throw new Error('no such user')
     },
-    `operator:${process.getuid?.()}`,
+    'operator:1234',
   ],
 ])('events name a person on the command line whose name %s', (_, readName, expected) => {
   const spy = vi.spyOn(os, 'userInfo').mockImplementation(() => ({ username: readName() }) as never)
+  const uid = vi.spyOn(process, 'getuid').mockReturnValue(1_234)
   syncBuiltinESMExports()
   onTestFinished(() => {
     spy.mockRestore()
+    uid.mockRestore()
     syncBuiltinESMExports()
   })
   expect(operator()).toBe(expected)

@@ -26,7 +26,7 @@ test('what was there goes aside as a whole, with the log that must not be read i
   const logs = { 'users.sqlite-wal': 'old', 'users.sqlite-shm': 'old' }
   const dataDir = write(makeFolder(), { ...old, ...logs, 'sessions.sqlite': 'stays' })
   const aside = putInPlace(dataDir, write(join(dataDir, 'restore.unfinished'), FRESH)) ?? ''
-  expect(aside).toMatch(/\/replaced-\d{4}-\d\d-\d\dT[\d-]+Z$/)
+  expect(aside).toMatch(/\/replaced-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z$/)
   expect(statSync(aside).mode & 0o077).toBe(0)
   expect(read(aside)).toEqual({ ...old, ...logs })
   const { [`${aside.slice(dataDir.length + 1)}/users.sqlite`]: _, ...all } = read(dataDir)

@@ -1,7 +1,9 @@
+import crypto from 'node:crypto'
 import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { migrateUsers, openSqliteUsers } from '@weapp-auth/fastify'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { copyUsers } from '../../src/upkeep/copy-users.ts'
 import { makeFolder } from '../cli/folder.ts'
 
@@ -43,9 +45,17 @@ test('copies that a killed command left are removed after an hour, and no other 
   expect(left).toEqual(Object.keys(minutesOld).slice(2))
 })
 
-test('a copy that cannot be made leaves no file', async () => {
+test('a copy that cannot be made leaves nothing of itself, nor what SQLite puts beside it', async () => {
   const { dataDir, db } = await openUsers()
+  const id = '01a21740-f737-7006-a53e-a1747668f658'
+  const named = vi.spyOn(crypto, 'randomUUID').mockReturnValue(id)
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    named.mockRestore()
+    syncBuiltinESMExports()
+  })
+  for (const ending of ['-journal', '-wal']) writeFileSync(join(dataDir, `users.copy-${id}.sqlite${ending}`), '')
   await db.destroy()
   await expect(copyUsers(db, dataDir)).rejects.toThrow()
-  expect(readdirSync(dataDir).filter((name) => name.startsWith('users.copy'))).toEqual([])
+  expect(readdirSync(dataDir).filter((name) => name.includes('copy'))).toEqual([])
 })

@@ -43,7 +43,7 @@ export function putInPlace(dataDir: string, staged: string): string | null {
     renameSync(staging(FILES.keys), there(FILES.keys))
   }
   renameSync(staging(FILES.users), there(FILES.users))
-  rmSync(staged, { recursive: true, force: true })
+  rmSync(staged, { recursive: true })
   if (readdirSync(aside).length > 0) return aside
   rmSync(aside, { recursive: true })
   return null
