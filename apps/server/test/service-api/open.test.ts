@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { findFreePort } from '@weapp-auth/test-servers'
+import Fastify from 'fastify'
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { OPERATOR_HEADER } from '../../src/service-api/callers.ts'
 import { openServiceApi } from '../../src/service-api/open.ts'
-import { operatorSocketOf } from '../../src/service-api/operator-socket.ts'
+import { openOperatorSocket, operatorSocketOf } from '../../src/service-api/operator-socket.ts'
 import { parseServiceTokens } from '../../src/service-api/tokens.ts'
 import type { Upkeep } from '../../src/upkeep/upkeep.ts'
 import { startService } from '../service.ts'
@@ -52,6 +53,37 @@ test('work on all users, whose bodies hold openids, is on the socket of the comm
   const headers = { authorization: `Bearer ${tokens.all}` }
   expect((await fetch(`${opened.address}${path}`, { headers })).status).toBe(404)
   await opened.close()
+})
+
+test.each([{ redisUrl: null }, { databaseUrl: null }])(
+  'with one store embedded, as in %j, the command line gets in too, and sees which keys are in use',
+  async (embedded) => {
+    const { app } = await startService('embedded')
+    const dataDir = newFolder()
+    const ring = () => [{ kid: 'k7', fingerprint: 'f7' }]
+    const opened = await openServiceApi({ ...SERVERS, ...embedded, service: null, dataDir }, app, log, { ring })
+    const answer = await askSocket(operatorSocketOf(dataDir), '/service/v1/health')
+    expect(answer).toMatchObject({ status: 200, body: { keyRing: ring() } })
+    await opened.close()
+  },
+)
+
+test('an API that cannot be built is a failure of that request, and the next one tries again', async () => {
+  const path = operatorSocketOf(newFolder())
+  let isBroken = true
+  let built = 0
+  const { close } = await openOperatorSocket(path, async () => {
+    built++
+    if (isBroken) throw new Error('it cannot be built')
+    return Fastify().get('/', () => ({ is: 'there' }))
+  })
+  onTestFinished(close)
+  const broken = await askSocket(path, '/').catch((error: Error) => error.name)
+  expect([broken, built]).toEqual(['SyntaxError', 1])
+  isBroken = false
+  const answers = await Promise.all([askSocket(path, '/'), askSocket(path, '/')])
+  expect(answers).toEqual(Array(2).fill({ status: 200, body: { is: 'there' } }))
+  expect(built).toBe(2)
 })
 
 test('without a listener and with both stores elsewhere nothing is opened', async () => {
