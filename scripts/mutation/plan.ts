@@ -1,19 +1,16 @@
 // What a run of vitest is told to do with the changes, and what it answers. A test is named by its file, suites and name.
 
 /** What {@link file://./replay.ts} does. */
-export type Plan =
-  | { step: 'cover'; tests: string[] }
-  | {
-      step: 'replay'
-      changes: {
-        id: string
-        /** Runs while the module is imported: the module is imported anew. */
-        isAtImport: boolean
-        /** Test files, in this order, and which of their tests to run. */
-        files: string[]
-        tests: string[]
-      }[]
-    }
+export type Plan = { step: 'cover'; tests: string[] } | ReplayPlan
+
+/** Makes changes. */
+export type ReplayPlan =
+  | { step: 'replay'; tests: TestPlan }
+  /** For changes of code that runs while a module is imported: all tests of the files, with modules imported anew. */
+  | { step: 'import'; changes: string[]; files: string[] }
+
+/** The changes that each test is run with, by the test. */
+export type TestPlan = Record<string, string[]>
 
 /** Which changes are in the code that tests run. */
 export interface Coverage {
@@ -28,44 +25,51 @@ export interface Coverage {
 /** By the ids of the changes. */
 export type Outcomes = Record<string, 'noticed' | 'survived'>
 
-/** One change, and what is run on it. */
-export type Trial = Extract<Plan, { step: 'replay' }>['changes'][number]
-
-/**
- * How many test files a change has met after each round. Most changes are noticed by the first, and each file has to be imported
- * anew for a change.
- */
-const FILES_AFTER_ROUND = [2, 8, Number.POSITIVE_INFINITY]
-
-/**
- * Which tests to run for each change. The first round has the test files that run its code most often, each further round the next
- * ones. Changes that no test file of this round runs are left out.
- *
- * @param round counts from 0
- */
-export function planReplay(ids: readonly string[], { atImport, tests }: Coverage, round: number): Trial[] {
-  const byChange = new Map<string, string[]>()
-  for (const [test, covered] of Object.entries(tests)) {
-    for (const id of covered) byChange.set(id, [...(byChange.get(id) ?? []), test])
-  }
-  const isAtImport = new Set(atImport)
-  const all = Object.keys(tests)
-  const changes = ids.flatMap((id) => {
-    const running = byChange.get(id) ?? (isAtImport.has(id) ? all : [])
-    const files = filesOf(running).slice(FILES_AFTER_ROUND[round - 1] ?? 0, FILES_AFTER_ROUND[round] ?? 0)
-    if (files.length === 0) return []
-    return { id, isAtImport: !byChange.has(id), files, tests: running.filter((test) => files.includes(fileOf(test))) }
-  })
-  // Last: they leave changed modules behind.
-  return changes.sort((a, b) => Number(a.isAtImport) - Number(b.isAtImport))
+/** What the changes have led to. */
+export interface Replayed {
+  outcomes: Outcomes
+  /** Tests that fail without a change when they have run before. What they noticed does not count. */
+  failed: string[]
+  /** False while it runs, and for ever where it was killed. */
+  isDone: boolean
 }
 
-function filesOf(tests: readonly string[]): string[] {
+/** How many of the tests that run a change are its closest: those that run least other code, which are mostly the ones about it. */
+const CLOSEST = 12
+/** Test files that are imported anew for one change of what runs at import: those with most tests. */
+const MAX_FILES = 8
+
+/** Which tests to run with which change: its closest, or, after these, its others. */
+export function planReplay(ids: readonly string[], { tests }: Coverage, which: 'closest' | 'others'): TestPlan {
+  const wanted = new Set(ids)
+  const bySize = Object.entries(tests).sort(([, a], [, b]) => a.length - b.length)
+  const chosen: TestPlan = {}
   const counts = new Map<string, number>()
-  for (const test of tests) counts.set(fileOf(test), (counts.get(fileOf(test)) ?? 0) + 1)
-  return [...counts.keys()].sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0))
+  for (const [test, changes] of bySize) {
+    for (const id of changes) {
+      const count = (counts.get(id) ?? 0) + 1
+      counts.set(id, count)
+      if (!wanted.has(id) || count <= CLOSEST !== (which === 'closest')) continue
+      chosen[test] ??= []
+      chosen[test].push(id)
+    }
+  }
+  return chosen
 }
 
-function fileOf(test: string): string {
+/** The changes that run only while modules are imported, and the test files that are shown them. */
+export function planImport(
+  ids: readonly string[],
+  { tests, atImport }: Coverage,
+): { changes: string[]; files: string[] } {
+  const inTests = new Set(Object.values(tests).flat())
+  const wanted = new Set(ids)
+  const byFile = Map.groupBy(Object.keys(tests), fileOf)
+  const files = [...byFile].sort(([, a], [, b]) => b.length - a.length).map(([file]) => file)
+  return { changes: atImport.filter((id) => wanted.has(id) && !inTests.has(id)), files: files.slice(0, MAX_FILES) }
+}
+
+/** The file of a test. */
+export function fileOf(test: string): string {
   return test.split(' > ')[0] ?? ''
 }

@@ -1,8 +1,8 @@
-// Runs inside vitest, as its only test file. Imports test files once for each change of the code, in one worker, so that no
-// change costs a process, a server or the modules that the code imports.
+// Runs inside vitest, as its only test file. Imports test files and runs each test again and again, once for each change of the code, in
+// one worker, so that no change costs a process, a server or an import.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, beforeEach, describe, test, vi } from 'vitest'
-import type { Coverage, Outcomes, Plan, Trial } from './plan.ts'
+import { afterAll, beforeAll, beforeEach, describe, type RunnerTestSuite, test, vi } from 'vitest'
+import { type Coverage, fileOf, type Plan, type Replayed, type TestPlan } from './plan.ts'
 
 /** What the instrumented code asks. */
 interface Switches {
@@ -28,13 +28,21 @@ global.__stryker__ ??= {}
 const switches = global.__stryker__
 
 /** Also read while this runs, so never half written. */
-function save(result: Coverage | Outcomes): void {
+function save(result: Coverage | Replayed): void {
   writeFileSync(`${WEAPP_AUTH_PLAN_RESULT}.new`, JSON.stringify(result))
   renameSync(`${WEAPP_AUTH_PLAN_RESULT}.new`, WEAPP_AUTH_PLAN_RESULT)
 }
 
-if (plan.step === 'cover') cover(plan.tests)
-else replay(plan.changes)
+const replayed: Replayed = { outcomes: {}, failed: [], isDone: false }
+const noticedBy = new Map<string, string[]>()
+
+if (plan.step === 'cover') {
+  cover(plan.tests)
+} else {
+  if (plan.step === 'replay') replay(plan.tests)
+  else importAnew(plan.changes, plan.files)
+  afterAll(() => save({ ...replayed, isDone: true }))
+}
 
 /** Runs each test once, and notes which changes are in the code that it runs. */
 function cover(files: readonly string[]): void {
@@ -61,41 +69,95 @@ function cover(files: readonly string[]): void {
   })
 }
 
-/** Makes each change, and runs its tests until one fails. */
-function replay(changes: readonly Trial[]): void {
-  const outcomes: Outcomes = {}
-  for (const { id, isAtImport, files, tests } of changes) {
-    const runs = new Set(tests)
+/**
+ * Runs each test once with each of its changes that no test has noticed yet. A test that has noticed some runs once more without any:
+ * if it fails even then, these do not count.
+ */
+function replay(tests: TestPlan): void {
+  for (const file of new Set(Object.keys(tests).map(fileOf))) {
+    describe(file, async () => {
+      // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures from it, and takes nothing else as the first parameter
+      beforeAll(({}, suite) => chooseTests(suite as RunnerTestSuite, tests))
+      beforeEach(({ task, onTestFailed, skip }) => {
+        // Vitest would send all errors again with each one more.
+        Object.assign(task.result ?? {}, { errors: undefined, attempts: [] })
+        const test = idOf(task)
+        const id = takeChange(tests[test] ?? [])
+        switchTo(id)
+        if (id !== undefined) {
+          onTestFailed(() => notice(id, test))
+        } else {
+          const found = noticedBy.get(test)
+          if (!found) return skip()
+          noticedBy.delete(test)
+          onTestFailed(() => {
+            replayed.failed.push(test)
+            for (const each of found) replayed.outcomes[each] = 'survived'
+          })
+        }
+      })
+      afterAll(finish)
+      await import(/* @vite-ignore */ `${file}?replay`)
+    })
+  }
+}
+
+/** Lets each test run once for each change and once more, and no other test. */
+function chooseTests(suite: RunnerTestSuite, tests: TestPlan): void {
+  for (const task of suite.tasks) {
+    if (task.type === 'suite') chooseTests(task, tests)
+    else if (tests[idOf(task)]) task.repeats = tests[idOf(task)]?.length
+    else task.mode = 'skip'
+  }
+  if (suite.tasks.every(({ mode }) => mode === 'skip')) suite.mode = 'skip'
+}
+
+function takeChange(changes: string[]): string | undefined {
+  let id = changes.shift()
+  while (id !== undefined && replayed.outcomes[id] === 'noticed') id = changes.shift()
+  return id
+}
+
+function switchTo(id: string | undefined): void {
+  save(replayed)
+  Object.assign(switches, { activeMutant: id, hitCount: 0, hitLimit: HIT_LIMIT })
+  if (id !== undefined) replayed.outcomes[id] ??= 'survived'
+}
+
+function notice(id: string, test: string): void {
+  replayed.outcomes[id] = 'noticed'
+  noticedBy.set(test, [...(noticedBy.get(test) ?? []), id])
+}
+
+function finish(): void {
+  switchTo(undefined)
+}
+
+/** Imports the test files once for each change, and runs their tests until one fails. */
+function importAnew(changes: readonly string[], files: readonly string[]): void {
+  for (const id of changes) {
     describe(`change ${id}`, () => {
-      beforeAll(() => {
-        Object.assign(switches, { activeMutant: id, hitCount: 0, hitLimit: HIT_LIMIT })
-        outcomes[id] ??= 'survived'
+      beforeAll(() => switchTo(id))
+      beforeEach(({ task, onTestFailed, skip }) => {
+        if (replayed.outcomes[id] === 'noticed') return skip()
+        onTestFailed(() => notice(id, idOf(task)))
       })
-      beforeEach((context) => {
-        if (outcomes[id] === 'noticed' || !runs.has(idOf(context.task))) return context.skip()
-        context.onTestFailed(() => {
-          outcomes[id] = 'noticed'
-        })
-      })
-      if (isAtImport) vi.resetModules()
+      vi.resetModules()
       for (const file of files) {
         describe(file, async () => {
-          if (isAtImport) switches.activeMutant = id
+          switches.activeMutant = id
           try {
             await import(/* @vite-ignore */ `${file}?change=${id}`)
           } catch {
             // The changed code cannot even be imported. A suite must hold a test.
-            outcomes[id] = 'noticed'
+            replayed.outcomes[id] = 'noticed'
             test('import', () => {})
           } finally {
             switches.activeMutant = undefined
           }
         })
       }
-      afterAll(() => {
-        switches.activeMutant = undefined
-        save(outcomes)
-      })
+      afterAll(finish)
     })
   }
 }

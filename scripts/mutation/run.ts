@@ -3,7 +3,15 @@ import { join } from 'node:path'
 import { ROOT } from '../root.ts'
 import { runTool } from '../tool.ts'
 import type { Instrumented } from './instrument.ts'
-import { type Coverage, type Outcomes, type Plan, planReplay, type Trial } from './plan.ts'
+import {
+  type Coverage,
+  type Outcomes,
+  type Plan,
+  planImport,
+  planReplay,
+  type Replayed,
+  type ReplayPlan,
+} from './plan.ts'
 import { createProgress } from './progress.ts'
 
 const FOLDER = join(ROOT, '.cache', 'mutation')
@@ -17,9 +25,11 @@ export interface RunOptions {
   /** Random schedules for each change: the other tests say more about one change. */
   schedules: number
   needsServers: boolean
+  /** Runs only the dozen tests that are most about a change. */
+  isQuick?: boolean | undefined
 }
 
-/** Changes for one process: all that it imports for them stays in its memory. */
+/** Changes of what runs at import for one process: all that it imports for them stays in its memory. */
 const BATCH = 100
 
 const PROGRESS_EVERY_MS = 30_000
@@ -44,35 +54,36 @@ export async function tryChanges(
   const coverage = await vitest<Coverage>({ step: 'cover', tests: tests.map((test) => join(ROOT, test)) }, options)
   if (!coverage) throw new Error('the tests could not be run without a change: run them once with vitest')
   for (const test of coverage.failed) process.stderr.write(`left out, because it fails without a change: ${test}\n`)
-  for (let round = 0; ; round++) {
-    const trials = planReplay(
-      ids.filter((id) => outcomes[id] !== 'noticed'),
-      coverage,
-      round,
-    )
-    if (trials.length === 0) return
-    await replayAll(trials, options, outcomes)
+  const run = (plan: ReplayPlan) => replay(plan, options, outcomes)
+  const left = () => ids.filter((id) => outcomes[id] !== 'noticed')
+  await run({ step: 'replay', tests: planReplay(left(), coverage, 'closest') })
+  const { changes, files } = planImport(left(), coverage)
+  for (let from = 0; from < changes.length; from += BATCH) {
+    await run({ step: 'import', changes: changes.slice(from, from + BATCH), files })
   }
+  if (!options.isQuick) await run({ step: 'replay', tests: planReplay(left(), coverage, 'others') })
 }
 
 /** Prints how far it is each half minute. */
-async function replayAll(trials: readonly Trial[], options: RunOptions, outcomes: Outcomes): Promise<void> {
-  const progressOf = createProgress(trials.length)
-  const found: Outcomes = {}
-  const tell = (more: Outcomes | null) => process.stderr.write(`${progressOf({ ...found, ...more })}\n`)
+async function replay(plan: ReplayPlan, options: RunOptions, outcomes: Outcomes): Promise<void> {
+  const total = new Set(Object.values(plan.step === 'replay' ? plan.tests : plan.changes).flat()).size
+  if (total === 0) return
+  const progressOf = createProgress(total)
+  const tell = (replayed: Replayed | null) => process.stderr.write(`${progressOf(replayed?.outcomes ?? {})}\n`)
   const telling = setInterval(() => tell(readResult()), PROGRESS_EVERY_MS)
   try {
-    for (let from = 0; from < trials.length; from += BATCH) {
-      const changes = trials.slice(from, from + BATCH)
-      Object.assign(found, await vitest<Outcomes>({ step: 'replay', changes }, options))
-      Object.assign(outcomes, found)
-      // A process that was killed has not tried all of them.
-      const missing = trials.slice(0, from + BATCH).filter(({ id }) => !found[id]).length
-      if (missing > 0) throw new Error(`the tests ended before ${missing} of ${changes.length} changes were tried`)
-    }
+    const replayed = await vitest<Replayed>(plan, options)
+    tell(replayed)
+    const { outcomes: found = {}, failed = [], isDone = false } = replayed ?? {}
+    for (const test of failed) process.stderr.write(`does not count, because it fails when it is run again: ${test}\n`)
+    // A process that was killed has not shown the others to all of their tests.
+    Object.assign(
+      outcomes,
+      isDone ? found : Object.fromEntries(Object.entries(found).filter(([, each]) => each === 'noticed')),
+    )
+    if (!isDone) throw new Error('the tests ended before all changes were tried')
   } finally {
     clearInterval(telling)
-    tell(null)
   }
 }
 

@@ -1,4 +1,4 @@
-// `npm run mutate -- client|server [files] [--since <commit>] [--tests <files>]`: changes the code in many small ways and counts
+// `npm run mutate -- client|server [files] [--since <commit>] [--tests <files>] [--quick]`: changes the code in many small ways and counts
 // which changes the tests notice. Files may be given, or those that differ from a commit; without both it is the whole side, which
 // takes an hour or more for the server. A change is shown to the tests of its own room first, and then to the others.
 import { execFileSync } from 'node:child_process'
@@ -46,7 +46,7 @@ const SIDES: Record<string, Side> = {
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { since: { type: 'string' }, tests: { type: 'string' } },
+  options: { since: { type: 'string' }, tests: { type: 'string' }, quick: { type: 'boolean' } },
 })
 const [name = '', ...given] = positionals
 const side = Object.hasOwn(SIDES, name) ? SIDES[name] : undefined
@@ -93,7 +93,7 @@ async function showAll(): Promise<void> {
 async function show(changes: readonly Change[], to: readonly string[]): Promise<void> {
   if (changes.length === 0 || to.length === 0) return
   const ids = changes.map(({ id }) => id)
-  await tryChanges(instrumented, ids, to, side as Side, outcomes)
+  await tryChanges(instrumented, ids, to, { ...(side as Side), isQuick: values.quick }, outcomes)
 }
 
 /** Changes by the tests of their room. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Coverage, planReplay } from '../mutation/plan.ts'
+import { type Coverage, planImport, planReplay } from '../mutation/plan.ts'
 import { createProgress } from '../mutation/progress.ts'
 import { changesOf, createQueryMutator, editsOfScript } from '../mutation/queries.ts'
 import { type Mutant, nameOf, report } from '../mutation/report.ts'
@@ -63,33 +63,35 @@ describe('the plan of a mutation run', () => {
   }
 
   test('shows a change to the tests that run its code, and leaves out a change that no test runs', () => {
-    expect(planReplay(['1', '2', 'nowhere'], coverage, 0)).toEqual([
-      {
-        id: '1',
-        isAtImport: false,
-        files: ['/a.test.ts', '/b.test.ts'],
-        tests: ['/a.test.ts > one', '/b.test.ts > three'],
-      },
-      { id: '2', isAtImport: false, files: ['/a.test.ts'], tests: ['/a.test.ts > two'] },
-    ])
+    expect(planReplay(['1', '2', 'nowhere'], coverage, 'closest')).toEqual({
+      '/a.test.ts > one': ['1'],
+      '/a.test.ts > two': ['2'],
+      '/b.test.ts > three': ['1'],
+    })
   })
 
-  test('shows a change of what runs at import to all tests, after the other changes', () => {
-    expect(planReplay(['constant', 'both', '2'], coverage, 0)).toMatchObject([
-      { id: 'both', isAtImport: false, tests: ['/a.test.ts > one'] },
-      { id: '2', isAtImport: false },
-      { id: 'constant', isAtImport: true, tests: Object.keys(coverage.tests) },
-    ])
+  test('shows a change first to the dozen tests that run least other code, and then to the others', () => {
+    const tests = Object.fromEntries(
+      Array.from({ length: 20 }, (_, i) => [
+        `/a.test.ts > runs ${i}`,
+        Array.from({ length: 1 + i }, (_, id) => `${id}`),
+      ]),
+    )
+    const show = (which: 'closest' | 'others') => Object.keys(planReplay(['0'], { ...coverage, tests }, which))
+    expect(show('closest')).toEqual(Object.keys(tests).slice(0, 12))
+    expect(show('others')).toEqual(Object.keys(tests).slice(12))
   })
 
-  test('has the two test files that run a change most often first, then eight in all, then the rest', () => {
+  test('shows a change of what only runs at import to the files with most tests', () => {
+    expect(planImport(['constant', 'both', '2'], coverage)).toEqual({
+      changes: ['constant'],
+      files: ['/a.test.ts', '/b.test.ts'],
+    })
     const many = Array.from({ length: 20 }, (_, i) => `/${i}.test.ts > a`)
     const tests = Object.fromEntries([...many, '/19.test.ts > b'].map((test) => [test, ['1']]))
-    const rounds = [0, 1, 2, 3].map((round) => planReplay(['1'], { ...coverage, tests }, round))
-    expect(rounds.map((trials) => trials.flatMap(({ files }) => files).length)).toEqual([2, 6, 12, 0])
-    expect(new Set(rounds.flat().flatMap(({ files }) => files)).size).toBe(20)
-    expect(rounds[0]?.[0]?.tests).toContain('/19.test.ts > b')
-    expect(rounds[3]).toEqual([])
+    const { files } = planImport(['constant'], { ...coverage, tests })
+    expect(files).toHaveLength(8)
+    expect(files[0]).toBe('/19.test.ts')
   })
 })
 
