@@ -5,7 +5,7 @@ export type Plan = { step: 'cover'; tests: string[] } | ReplayPlan
 
 /** Makes changes. */
 export type ReplayPlan =
-  | { step: 'replay'; tests: TestPlan }
+  | { step: 'replay'; tests: TestPlan; timeoutsMs: Record<string, number> }
   /** For changes of code that runs while a module is imported: all tests of the files, with modules imported anew. */
   | { step: 'import'; changes: string[]; files: string[] }
 
@@ -18,6 +18,8 @@ export interface Coverage {
   atImport: string[]
   /** The changes in what a test runs, by the test. */
   tests: Record<string, string[]>
+  /** How long each test took. */
+  tookMs: Record<string, number>
   /** Tests that fail without any change. They say nothing about a change. */
   failed: string[]
 }
@@ -67,6 +69,16 @@ export function planImport(
   const byFile = Map.groupBy(Object.keys(tests), fileOf)
   const files = [...byFile].sort(([, a], [, b]) => b.length - a.length).map(([file]) => file)
   return { changes: atImport.filter((id) => wanted.has(id) && !inTests.has(id)), files: files.slice(0, MAX_FILES) }
+}
+
+/** How long a test may take with a change, by the file: a change that makes it wait for ever shall not take longer than need be. */
+export function planTimeouts({ tookMs }: Coverage): Record<string, number> {
+  const timeoutsMs: Record<string, number> = {}
+  for (const [test, ms] of Object.entries(tookMs)) {
+    const file = fileOf(test)
+    timeoutsMs[file] = Math.max(timeoutsMs[file] ?? 0, Math.min(15_000, 3_000 + 3 * Math.ceil(ms)))
+  }
+  return timeoutsMs
 }
 
 /** The file of a test. */

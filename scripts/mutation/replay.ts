@@ -39,7 +39,7 @@ const noticedBy = new Map<string, string[]>()
 if (plan.step === 'cover') {
   cover(plan.tests)
 } else {
-  if (plan.step === 'replay') replay(plan.tests)
+  if (plan.step === 'replay') replay(plan)
   else importAnew(plan.changes, plan.files)
   afterAll(() => save({ ...replayed, isDone: true }))
 }
@@ -47,10 +47,15 @@ if (plan.step === 'cover') {
 /** Runs each test once, and notes which changes are in the code that it runs. */
 function cover(files: readonly string[]): void {
   const failed = new Set<string>()
+  const tookMs: Record<string, number> = {}
   for (const file of files) {
     describe(file, async () => {
-      beforeEach(({ task, onTestFailed }) => {
+      beforeEach(({ task, onTestFailed, onTestFinished }) => {
         const id = idOf(task)
+        const beganMs = performance.now()
+        onTestFinished(() => {
+          tookMs[id] = performance.now() - beganMs
+        })
         switches.currentTestId = id
         onTestFailed(() => void failed.add(id))
       })
@@ -64,6 +69,7 @@ function cover(files: readonly string[]): void {
     save({
       atImport: Object.keys(atImport),
       tests: Object.fromEntries(tests.map(([id, hits]) => [id, Object.keys(hits)])),
+      tookMs,
       failed: [...failed],
     })
   })
@@ -73,9 +79,9 @@ function cover(files: readonly string[]): void {
  * Runs each test once with each of its changes that no test has noticed yet. A test that has noticed some runs once more without any:
  * if it fails even then, these do not count.
  */
-function replay(tests: TestPlan): void {
+function replay({ tests, timeoutsMs }: Extract<Plan, { step: 'replay' }>): void {
   for (const file of new Set(Object.keys(tests).map(fileOf))) {
-    describe(file, async () => {
+    describe(file, { timeout: timeoutsMs[file] }, async () => {
       // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures from it, and takes nothing else as the first parameter
       beforeAll(({}, suite) => chooseTests(suite as RunnerTestSuite, tests))
       beforeEach(({ task, onTestFailed, skip }) => {

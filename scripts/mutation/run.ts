@@ -9,6 +9,7 @@ import {
   type Plan,
   planImport,
   planReplay,
+  planTimeouts,
   type Replayed,
   type ReplayPlan,
 } from './plan.ts'
@@ -56,12 +57,13 @@ export async function tryChanges(
   for (const test of coverage.failed) process.stderr.write(`left out, because it fails without a change: ${test}\n`)
   const run = (plan: ReplayPlan) => replay(plan, options, outcomes)
   const left = () => ids.filter((id) => outcomes[id] !== 'noticed')
-  await run({ step: 'replay', tests: planReplay(left(), coverage, 'closest') })
+  const timeoutsMs = planTimeouts(coverage)
+  await run({ step: 'replay', tests: planReplay(left(), coverage, 'closest'), timeoutsMs })
   const { changes, files } = planImport(left(), coverage)
   for (let from = 0; from < changes.length; from += BATCH) {
     await run({ step: 'import', changes: changes.slice(from, from + BATCH), files })
   }
-  if (!options.isQuick) await run({ step: 'replay', tests: planReplay(left(), coverage, 'others') })
+  if (!options.isQuick) await run({ step: 'replay', tests: planReplay(left(), coverage, 'others'), timeoutsMs })
 }
 
 /** Prints how far it is each half minute. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Coverage, planImport, planReplay } from '../mutation/plan.ts'
+import { type Coverage, planImport, planReplay, planTimeouts } from '../mutation/plan.ts'
 import { createProgress } from '../mutation/progress.ts'
 import { changesOf, createQueryMutator, editsOfScript } from '../mutation/queries.ts'
 import { type Mutant, nameOf, report } from '../mutation/report.ts'
@@ -59,6 +59,7 @@ describe('the plan of a mutation run', () => {
   const coverage: Coverage = {
     atImport: ['constant', 'both'],
     tests: { '/a.test.ts > one': ['1', 'both'], '/a.test.ts > two': ['2'], '/b.test.ts > three': ['1'] },
+    tookMs: {},
     failed: [],
   }
 
@@ -93,6 +94,12 @@ describe('the plan of a mutation run', () => {
     expect(files).toHaveLength(8)
     expect(files[0]).toBe('/19.test.ts')
   })
+})
+
+test('a test may take longer with a change the longer the tests of its file take without, and never more than 15 s', () => {
+  const tookMs = { '/a.test.ts > one': 100, '/a.test.ts > two': 1_000, '/b.test.ts > three': 6_000 }
+  const timeoutsMs = planTimeouts({ atImport: [], tests: {}, failed: [], tookMs })
+  expect(timeoutsMs).toEqual({ '/a.test.ts': 6_000, '/b.test.ts': 15_000 })
 })
 
 describe('the progress of a mutation run', () => {
