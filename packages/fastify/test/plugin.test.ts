@@ -178,9 +178,9 @@ describe('the problems plugin', () => {
     const forbidden = { type: 'about:blank', title: 'Forbidden', status: 403, requestId: expect.any(String) }
     expect(await ask('/forbidden')).toEqual([403, forbidden])
     expect(await ask('/v1/me', '403')).toEqual([403, forbidden])
-    expect(await ask('/v1/me', '499')).toMatchObject([500, { code: 'internal' }])
-    expect(await ask('/v1/me', '401')).toMatchObject([500, { code: 'internal' }])
-    expect(await ask('/v1/me', '502')).toMatchObject([500, { code: 'internal' }])
+    for (const status of ['499', '401', '302', '500', '502']) {
+      expect(await ask('/v1/me', status), status).toMatchObject([500, { code: 'internal' }])
+    }
   })
 })
 
@@ -210,10 +210,16 @@ describe('app.weappAuth', () => {
   it('issue ends the session that the phone had until then, if its header names one', async () => {
     const { app, signIn } = await startService()
     const { userId, headers } = await signIn()
-    for (const authorization of [undefined, '', 'Basic x', 'Bearer x', headers.authorization]) {
-      expect((await app.inject({ url: '/v1/me', headers })).statusCode).toBe(200)
+    const isSignedIn = async () => (await app.inject({ url: '/v1/me', headers })).statusCode === 200
+    for (const authorization of [undefined, '', 'Basic x', 'Bearer x', `Basic ${headers.authorization}`]) {
       await app.weappAuth.issue(userId, { appid: APPID, authorization })
+      expect(await isSignedIn()).toBe(true)
     }
+    // The scheme is in any case, with any number of spaces after it, as for the guard.
+    await app.weappAuth.issue(userId, {
+      appid: APPID,
+      authorization: headers.authorization.replace('Bearer', 'bearer  '),
+    })
     expect((await app.inject({ url: '/v1/me', headers })).json()).toMatchObject({ reason: 'replaced' })
   })
 
@@ -247,6 +253,7 @@ it.each<[Partial<WeappAuthOptions>, string]>([
   [{ sessionIdleSeconds: 0 }, 'sessionIdleSeconds must be a whole number of seconds'],
   [{ sessionAbsoluteSeconds: 1.5 }, 'sessionAbsoluteSeconds must be a whole number of seconds'],
   [{ wechatApiBaseUrl: 'api.weixin.qq.com' }, 'wechatApiBaseUrl must be an http or https URL'],
+  [{ wechatApiBaseUrl: 'ftp://api.weixin.qq.com' }, 'wechatApiBaseUrl must be an http or https URL'],
 ])('the options %j are refused by name', async (options, message) => {
   const app = Fastify()
   const good = { apps: [{ appid: 'wx1', secrets: ['s'] }], sessions: {}, users: {} } as unknown as WeappAuthOptions

@@ -15,6 +15,7 @@ describe('the Authorization header', () => {
     ['no header at all', () => undefined, MISSING],
     ['an empty header', () => '', MISSING],
     ['another scheme', () => 'Basic dXNlcjpwYXNz', MISSING],
+    ['another scheme in front of a good token', (token: string) => `Basic Bearer ${token}`, MISSING],
     ['the token without a scheme', (token: string) => token, MISSING],
     ['the scheme and the token in one word', (token: string) => `Bearer${token}`, MISSING],
     ['the scheme alone', () => 'Bearer', MALFORMED],
@@ -42,6 +43,15 @@ describe('the Authorization header', () => {
         code,
         challenge,
       ])
+    },
+  )
+
+  it.each([undefined, 'Bearer'])(
+    'a request with the Authorization header %j is told which header it needs',
+    async (authorization) => {
+      const { app } = await startService()
+      const answer = await app.inject({ url: '/v1/me', headers: authorization ? { authorization } : {} })
+      expect(answer.json().detail).toContain('Authorization: Bearer <token>')
     },
   )
 

@@ -1,9 +1,42 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, type Mock, vi } from 'vitest'
+import type { UserStore } from '../../src/index.ts'
 import { startService } from '../service.ts'
 
 const down = () => Promise.reject(new Error('down'))
+/** A user store that has been away since the start. */
+const fakeUsers = () => ({ ping: vi.fn<() => Promise<void>>(down) }) as UserStore & { ping: Mock<() => Promise<void>> }
 
 describe('GET /readyz', () => {
+  it('GET /readyz is 503 until the user store has answered once, and that is noticed without a request', async () => {
+    const users = fakeUsers()
+    const { app } = await startService({ users })
+    const answer = await app.inject('/readyz')
+    expect([answer.statusCode, answer.json()]).toEqual([
+      503,
+      { status: 'unavailable', stores: { sessions: 'up', users: 'down' } },
+    ])
+    expect(answer.headers['cache-control']).toBe('no-store')
+    const asked = users.ping.mock.calls.length
+    users.ping.mockResolvedValueOnce()
+    await expect.poll(() => users.ping.mock.calls.length).toBeGreaterThan(asked)
+    await expect
+      .poll(async () => (await app.inject('/readyz')).json())
+      .toEqual({
+        status: 'ready',
+        stores: { sessions: 'up', users: 'down' },
+      })
+  })
+
+  it('GET /readyz shows the warnings of the session store', async () => {
+    const { app, sessions } = await startService()
+    sessions.findWarnings = () => ['the memory is nearly full']
+    expect((await app.inject('/readyz')).json()).toEqual({
+      status: 'ready',
+      stores: { sessions: 'up', users: 'up' },
+      warnings: ['the memory is nearly full'],
+    })
+  })
+
   it('GET /readyz says which stores answer', async () => {
     const { app } = await startService()
     const answer = await app.inject('/readyz')

@@ -62,12 +62,66 @@ describe('what is thrown, whatever it is', () => {
     expect(lines.length).toBeGreaterThan(0)
   })
 
-  it('an answer has retryAfterSeconds and detail of an ApiError only when they have the right type', async () => {
-    const { answerTo } = await openThrowing()
-    const odd = { detail: 5, reason: {}, retryAfterSeconds: 'soon\r\nx: y' } as never
+  it('what an ApiError tells beside its code is answered and logged only where it has the right type', async () => {
+    const { answerTo, lines } = await openThrowing()
+    const odd = { detail: 5, reason: {}, retryAfterSeconds: 'soon\r\nx: y', logFields: 'ab' } as never
     const answer = await answerTo(new ApiError('store_unavailable', 'x', odd))
-    expect(answer.json()).not.toHaveProperty('detail')
+    expect(Object.keys(answer.json()).sort()).toEqual(['code', 'requestId', 'status', 'title', 'type'])
     expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '1'])
+    expect(lines.map((line) => JSON.parse(line)).find(({ level }) => level === 50)).not.toHaveProperty('0')
+    const right = { detail: 'd', reason: 'admin', retryAfterSeconds: 7, logFields: { userId: 'u1' } } as const
+    const whole = await answerTo(new ApiError('store_unavailable', 'x', right))
+    expect(whole.json()).toMatchObject({ detail: 'd', reason: 'admin' })
+    expect(whole.headers['retry-after']).toBe('7')
+    expect(lines.join('')).toContain('"userId":"u1"')
+  })
+
+  it.each([
+    [400, 'request_invalid'],
+    [404, 'not_found'],
+    [413, 'payload_too_large'],
+    [415, 'media_type_unsupported'],
+    [429, 'rate_limited'],
+    [503, 'overloaded'],
+  ])(
+    'an error of another plugin with the status %i is answered as %s, and not kept by a cache',
+    async (status, code) => {
+      const { answerTo } = await openThrowing()
+      const answer = await answerTo(withFields({ statusCode: status }))
+      expect([answer.statusCode, answer.json().code]).toEqual([status, code])
+      expect(answer.headers['cache-control']).toBe('no-store')
+    },
+  )
+
+  it.each([
+    ['a field', [{ instancePath: '/device/model', message: 'must be string' }], 'device.model must be string'],
+    ['the body, where no field is named', [{ instancePath: '', message: 'must be object' }], 'body must be object'],
+    ['nothing at all', [{}], 'body is not valid'],
+    ['a rule of Ajv with NOT', [{ instancePath: '/n', message: 'must NOT be longer' }], 'n must not be longer'],
+    [
+      'a missing field inside another',
+      [{ instancePath: '/device', keyword: 'required', params: { missingProperty: 'model' } }],
+      'device.model is missing',
+    ],
+    ['a constant', [{ instancePath: '/n', keyword: 'const', params: { allowedValue: 5 } }], 'n must be one of 5'],
+    [
+      'an enum, after an error of another field',
+      [
+        { instancePath: '/other', params: { allowedValues: ['x'] } },
+        { instancePath: '/n', keyword: 'enum', params: { allowedValues: [1, 2] } },
+      ],
+      'n must be one of 1, 2',
+    ],
+  ])('errors of validation about %s are answered with the field and the rule', async (_, validation, detail) => {
+    const { answerTo } = await openThrowing()
+    expect((await answerTo(withFields({ validation }))).json()).toMatchObject({ code: 'request_invalid', detail })
+  })
+
+  it('errors of validation name the part of the request that they are about', async () => {
+    const { answerTo } = await openThrowing()
+    const validation = [{ instancePath: '', message: 'must be object' }]
+    const answer = await answerTo(withFields({ validation, validationContext: 'querystring' }))
+    expect(answer.json().detail).toBe('querystring must be object')
   })
 
   it('an answer names the missing field of a host that validates with Ajv', async () => {

@@ -102,6 +102,16 @@ describe('GET /v1/sessions', () => {
   })
 })
 
+it('GET /v1/sessions sends nothing of a device that the wire contract does not name', async () => {
+  const { app, signIn, sessions } = await startService()
+  const { headers } = await signIn()
+  const { list } = sessions
+  sessions.list = async (...args) =>
+    (await list(...args)).map((record) => ({ ...record, device: { platform: 'ios', address: '192.0.2.1' } }))
+  const [listed] = (await app.inject({ url: '/v1/sessions', headers })).json().sessions
+  expect(listed.device).toEqual({ platform: 'ios' })
+})
+
 describe('DELETE /v1/sessions/:id', () => {
   it('DELETE /v1/sessions/:id ends another session of the caller with the reason signed_out_elsewhere', async () => {
     const { app, signIn } = await startService()

@@ -1,4 +1,6 @@
+import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
+import { repeatRefusals } from '../../src/index.ts'
 import { APPID, startService } from '../service.ts'
 
 describe('GET /v1/verify', () => {
@@ -27,4 +29,16 @@ describe('GET /v1/verify', () => {
     // nginx drops the body.
     for (const { headers: sent, body } of [missing, revoked]) expect(sent['x-auth-refusal']).toBe(body)
   })
+})
+
+it('the header X-Auth-Refusal repeats each refusal as JSON of visible ASCII, and no other answer', async () => {
+  const app = Fastify()
+  repeatRefusals(app)
+  const refusal = { detail: '用户已停用 \u00e9\u007f\n' }
+  app.get('/refused', (_request, reply) => reply.code(403).send(refusal))
+  app.get('/let-in', async () => refusal)
+  const header = String((await app.inject('/refused')).headers['x-auth-refusal'])
+  expect(header).toMatch(/^[\x20-\x7e]+$/)
+  expect(JSON.parse(header)).toEqual(refusal)
+  expect((await app.inject('/let-in')).headers).not.toHaveProperty('x-auth-refusal')
 })
