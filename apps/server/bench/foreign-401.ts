@@ -114,14 +114,20 @@ function isUnanswered({ answeredMs }: Question): boolean {
   return answeredMs === null
 }
 
-/** An answer is good for longer each time. What has no answer, on a busy machine, may be asked again at once. */
+/**
+ * An answer is good for longer each time. What has no answer, on a busy machine, may be asked again at once, and the next answer is
+ * good for as long as the first one.
+ */
 function countEarly(questions: readonly Question[]): number {
   let believedUntilMs = 0
   let answers = 0
   let early = 0
   for (const { askedMs, answeredMs } of questions) {
     if (askedMs < believedUntilMs - TIMER_MS) early++
-    if (answeredMs === null) continue
+    if (answeredMs === null) {
+      answers = 0
+      continue
+    }
     believedUntilMs = answeredMs + (BELIEVED_MS[Math.min(answers++, BELIEVED_MS.length - 1)] ?? 0)
   }
   return early
