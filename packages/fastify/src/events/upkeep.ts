@@ -45,8 +45,9 @@ export function startUpkeep({ store, days, now, warnAway }: UpkeepDeps): () => v
 
   async function work(): Promise<void> {
     await store.queue?.bringForward(now())
-    await store.forgetErased(now() - FORGET_AFTER_MS)
-    const before = steadyNow() - days * DAY_MS
+    const nowMs = steadyNow()
+    await store.forgetErased(nowMs - FORGET_AFTER_MS)
+    const before = nowMs - days * DAY_MS
     while (!isStopped && (await store.deleteBefore(before, STEP)) === STEP) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS).unref())
     }

@@ -26,12 +26,12 @@ async function open() {
   return {
     clock,
     queue: store.queue as EventQueue,
-    add: async (ageMs: number, userId: string) => {
+    add: async (ageMs: number, userId: string, type: AuthEvent['type'] = 'sign_in') => {
       const atMs = now() - ageMs
       const event: AuthEvent = {
         id: createEventId(atMs),
         atMs,
-        type: 'sign_in',
+        type,
         by: 'user',
         userId,
         otherUserId: null,
@@ -68,6 +68,21 @@ it('a clock that is ahead deletes no event before it has been so for a day', asy
   passed.mockReturnValue(DAY_MS)
   await pass(2 * MINUTE_MS)
   expect(await users()).toEqual([])
+})
+
+it('a clock that is ahead does not replace the id of an erased user while events of that user may still be written', async () => {
+  const passed = vi.spyOn(performance, 'now').mockImplementation(() => Date.now())
+  onTestFinished(() => passed.mockRestore())
+  const { clock, queue, add, users, pass } = await open()
+  const userId = randomUUID()
+  await add(0, userId, 'user_erased')
+  await pass(3_000)
+  for (const event of await queue.take({ nowMs: Date.now(), holdMs: 30_000, limit: 10 })) await queue.settle(event)
+  clock.aheadMs = 365 * DAY_MS
+  await pass(MINUTE_MS - 3_000)
+  expect(await users()).toEqual([userId])
+  await pass(MINUTE_MS)
+  expect(await users()).toEqual([expect.stringMatching(/^erased-/)])
 })
 
 it('an event that was written while the clock was ahead, and the later ones of its user, are delivered when the clock is right', async () => {
