@@ -12,7 +12,7 @@ export interface Verdict {
   reason?: LogoutReason | undefined
 }
 
-/** For how long an answer counts, unless it is that the session ended. Doubles for the same token, up to the maximum. */
+/** For how long an answer counts. Doubles for the same token, up to the maximum. */
 const FIRST_MEMORY_MS = 10_000
 const LONGEST_MEMORY_MS = 60_000
 
@@ -59,8 +59,7 @@ export function createSessionCheck(askSession: Service<unknown>['askSession']): 
             if (verdict.says === 'no answer') {
               forget()
               mine.memoryMs = FIRST_MEMORY_MS
-            } else if (verdict.says !== 'ended') {
-              // A session that ended never comes back.
+            } else {
               after(mine.memoryMs, forget)
               mine.memoryMs = Math.min(mine.memoryMs * 2, LONGEST_MEMORY_MS)
             }

@@ -91,6 +91,32 @@ describe('updateAvatar', () => {
   })
 })
 
+describe('updateProfile', () => {
+  const NAMED = { id: 'u1', profile: { nickname: 'Al' } }
+
+  test('changes the user of the session also when the same user has signed in anew meanwhile', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.business = () => 'hold'
+    const updated = watch(auth.updateProfile({ nickname: 'Al' }))
+    await flush()
+    await auth.ensureLogin({ force: true })
+    await service.held[0]?.answer(200, { user: NAMED })
+    expect(updated.state).toBe('resolved')
+    expect(auth.getSession()).toMatchObject({ id: 's2', user: NAMED })
+  })
+
+  test('changes a user without an id in the session that it was called in', async () => {
+    const phone = createPhone()
+    addSecondUser(phone, { name: 'al' })
+    const { auth, service } = phone
+    await auth.loginWith({ url: '/login' })
+    service.business = () => ({ status: 200, data: { user: { name: 'Al' } } })
+    await auth.updateProfile({ nickname: 'Al' })
+    expect(auth.getSession()?.user).toEqual({ name: 'Al' })
+  })
+})
+
 describe('eraseUser', () => {
   /** A phone whose user the service can erase: that ends the sessions. */
   async function createErasablePhone() {
@@ -207,6 +233,18 @@ describe('eraseUser', () => {
     expect(erased.state).toBe('resolved')
     expect(auth.getSession()).toMatchObject({ id: 's2', user })
     expect(told).toEqual(['login s2'])
+  })
+
+  test('whose answer comes after a sign-out and the next sign-in does not end that', async () => {
+    const { auth, service } = await createErasablePhone()
+    service.business = () => 'hold'
+    const erased = watch(auth.eraseUser())
+    await flush()
+    await auth.logout({ remote: false })
+    await auth.ensureLogin({ force: true })
+    await service.held[0]?.answer(204)
+    expect(erased.state).toBe('resolved')
+    expect(auth.getSession()).toMatchObject({ id: 's2' })
   })
 
   test('of two users without an id, erasing the first does not sign out the second', async () => {

@@ -88,6 +88,18 @@ describe('request', () => {
     expect(service.calls.filter(({ path }) => path.startsWith('/products'))).toHaveLength(100)
   })
 
+  test('is not sent again as another user, whom wx.login signs in after the session has ended', async () => {
+    const { auth, service } = createPhone()
+    await auth.ensureLogin()
+    service.revokeAll()
+    const issued = service.issue()
+    service.exchanges.push({ status: 201, data: { ...issued, user: { ...issued.user, id: 'u2' } } })
+    const error = await auth.request({ url: '/products' }).catch((failure: unknown) => failure)
+    expect(error).toMatchObject({ code: 'unauthorized', statusCode: 401 })
+    expect(service.paths().filter((path) => path === 'GET /products')).toHaveLength(1)
+    expect(auth.getSession()?.user.id).toBe('u2')
+  })
+
   test('a 401 that arrives late for an old token causes no login', async () => {
     const { auth, service, count } = createPhone()
     await auth.ensureLogin()

@@ -83,6 +83,8 @@ describe('while a copy looks into the storage', () => {
     const tapped = watch(sub.ensureLogin({ force: true }))
     await flush()
     await storage.release()
+    // Its own session has ended, and that of the other copy does not take the place of the one that is on its way.
+    expect(sub.getSession()).toBeNull()
     await service.held[0]?.answer(201, service.issue())
     await flush()
     await advance(0)
@@ -110,6 +112,19 @@ describe('while a copy looks into the storage', () => {
     expect(told).toEqual(['login s2'])
     expect(count('wx.login')).toBe(2)
   })
+})
+
+test('a sign-in that the user has not asked for ends with a sign-out, also when the user signs in again while the storage is read', async () => {
+  const { storage, phone, main } = await signInOnTwoCopies()
+  await phone.advance(IDLE_SECONDS * 1_000)
+  storage.isHolding = true
+  const ensured = watch(main.ensureLogin())
+  await flush()
+  storage.isHolding = false
+  await main.logout({ remote: false })
+  expect(await main.ensureLogin({ force: true })).toMatchObject({ id: 's2' })
+  await storage.release()
+  expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
 })
 
 test('a read of the storage that began before another copy signed out does not let a silent login commit', async () => {

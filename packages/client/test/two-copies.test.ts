@@ -119,6 +119,23 @@ describe('two copies of the package on one storage', () => {
     expect(service.paths()).not.toContain('GET /news')
   })
 
+  test('does not send the token of a session that the other copy has seen end with its next login', async () => {
+    let nowMs = Date.UTC(2026, 0, 1)
+    const { main, sub, service } = await createTwoCopies({ now: () => nowMs })
+    service.revokeAll()
+    service.exchanges.push('hold', 'hold')
+    const first = watch(main.request({ url: '/products' }))
+    await flush()
+    nowMs += IDLE_SECONDS * 1000
+    const second = watch(sub.request({ url: '/products' }))
+    await flush()
+    expect([first.state, second.state]).toEqual(['pending', 'pending'])
+    expect(service.held.map(({ path, token }) => [path, token])).toEqual([
+      ['/v1/sessions', null],
+      ['/v1/sessions', null],
+    ])
+  })
+
   test('waits until its own write has settled, and does not take its own older session for news', async () => {
     const { sub, device, service, count, advance, addCopy } = await createTwoCopies()
     device.faults.set('wx.setStorage', { delayMs: 1_000, times: 1 })

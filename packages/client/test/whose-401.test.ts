@@ -157,6 +157,37 @@ describe('a 401 that is not about the session', () => {
     expect(phone.count('wx.login')).toBe(1)
   })
 
+  test('whose session lives by the word of the service is no start page because a "<" stands in it', async () => {
+    const phone = createPhone()
+    const { auth, service, count } = phone
+    await auth.ensureLogin()
+    answerForeign(phone, NO)
+    service.sessionRoute = () => ({ status: 200, data: '1 < 2' })
+    await expect(auth.request({ url: '/foreign' })).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(count('wx.login')).toBe(1)
+  })
+
+  test('does not wait for a storage that is silent', async () => {
+    const phone = createPhone()
+    await phone.auth.ensureLogin()
+    answerForeign(phone, NO)
+    phone.device.faults.set('wx.getStorage', { hang: true })
+    await expect(phone.auth.request({ url: '/foreign' })).rejects.toMatchObject({ code: 'unauthorized' })
+  })
+
+  test('for a token that is no longer the current one asks nothing: the request is sent again with the new one', async () => {
+    const phone = createPhone()
+    const { auth, service } = phone
+    await auth.ensureLogin()
+    service.business = (call) => (call.token === 'wxs1.000.token-1' ? 'hold' : service.answerFor(call.token))
+    const request = watch(auth.request({ url: '/products' }))
+    await flush()
+    await auth.ensureLogin({ force: true })
+    await service.held[0]?.answer(NO.status, NO.data)
+    expect(request).toMatchObject({ state: 'resolved', value: { statusCode: 200 } })
+    expect(questions(phone)).toBe(0)
+  })
+
   test('moves the expiry, because the service has accepted the token', async () => {
     const phone = createPhone()
     const { auth, advance } = phone
@@ -217,6 +248,7 @@ describe('a 401 whose reason was lost on the way, as behind a gateway', () => {
     ['a 429', problem(429, 'rate_limited')],
     ['a 403', { status: 403 }],
     ['a redirect', { status: 302 }],
+    ['the page of a proxy that has lost the service', { status: 502, data: '<html>502</html>' }],
   ])('and about which the service cannot be asked (%s) ends nothing, until it can', async (_, answer) => {
     const phone = createPhone()
     const { auth, service, count } = phone
@@ -255,6 +287,7 @@ describe('where the service has no GET /v1/session', () => {
     ['405', { status: 405 }],
     ['501', { status: 501 }],
     ['200 with a start page', { status: 200, data: '<!doctype html><title>home</title>' }],
+    ['200 with a start page after an empty line', { status: 200, data: '\n <html>' }],
   ])('(%s) an expired session is renewed silently', async (_, answer) => {
     const phone = createPhone()
     const { auth, service, count } = phone
