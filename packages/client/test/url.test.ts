@@ -11,7 +11,10 @@ describe('baseUrl', () => {
     'http://127.0.0.1:3000',
     'http://[::1]:3000',
     'http://10.0.2.2:3000',
+    'https://[2001:db8::1]:8443',
     'http://172.16.0.5',
+    'http://172.20.0.5',
+    'http://172.31.0.5',
     'http://192.168.1.20:3000/auth',
   ])('may be %s', (baseUrl) => {
     expect(() => createAuth({ baseUrl })).not.toThrow()
@@ -27,6 +30,8 @@ describe('baseUrl', () => {
     'http://127.0.0.1.evil.com',
     'http://10.evil.com',
     'http://172.32.0.1',
+    'http://172.15.0.1',
+    'weixin://https://api.example.com',
     'https://user@api.example.com',
     'https://user:pw@api.example.com',
     'https://api.example.com?x=1',
@@ -66,6 +71,7 @@ describe('the token goes', () => {
     ['/@evil.com', 'https://api.example.com/v0/@evil.com'],
     ['https://api.example.com/other', 'https://api.example.com/other'],
     ['https://api.example.com?x=1', 'https://api.example.com?x=1'],
+    ['https://api.example.com', 'https://api.example.com'],
     ['https://img.example.com:8443/a.png', 'https://img.example.com:8443/a.png'],
   ])('to %s', async (url, sentTo) => {
     const phone = createPhone({
@@ -126,6 +132,24 @@ describe('the token goes', () => {
     expect(service.calls).toEqual([])
     expect(count('wx.login')).toBe(0)
   })
+
+  test.each(['http://192.168.1.20/a.png', 'https://img.example.com/a.png'])(
+    "not to %s, where a request with auth: 'none' may go",
+    async (url) => {
+      const { auth, service } = createPhone()
+      expect((await auth.request({ url, auth: 'none' })).statusCode).toBe(401)
+      expect(service.calls).toMatchObject([{ url, token: null }])
+    },
+  )
+
+  test.each(['products', 'products?next=https://api.example.com', 'wss://api.example.com'])(
+    "%s is no address, also with auth: 'none'",
+    async (url) => {
+      const { auth, service } = createPhone()
+      await expect(auth.request({ url, auth: 'none' })).rejects.toMatchObject({ code: 'invalid_argument' })
+      expect(service.calls).toEqual([])
+    },
+  )
 
   test("not to another origin with auth: 'optional', and its 401 causes no login", async () => {
     const { auth, service, count } = createPhone()
