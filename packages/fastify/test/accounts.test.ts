@@ -207,6 +207,7 @@ describe('an erased user', () => {
       await vi.advanceTimersByTimeAsync(10 * 60_000)
       await vi.waitFor(async () => expect(await users.findErasing(1)).toEqual([]))
       await app.close()
+      expect(vi.getTimerCount()).toBe(0)
     } finally {
       vi.useRealTimers()
     }

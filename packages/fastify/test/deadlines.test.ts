@@ -22,7 +22,10 @@ describe('deadlines', () => {
     expect(expireWithin(1)).toEqual(['early'])
     expect(expireWithin(59)).toEqual([])
     expect(expireWithin(1)).toEqual(['late'])
-    expect(expireWithin(1_000)).toEqual([])
+    set('earlier', 1_030)
+    set('later', 1_090)
+    expect(expireWithin(940)).toEqual(['earlier'])
+    expect(expireWithin(1_000)).toEqual(['later'])
   })
 
   it('a deadline that was taken back does not expire, even when one that expires at the same time took it back', () => {
@@ -35,6 +38,26 @@ describe('deadlines', () => {
     deadlines.set(atMs, () => expired++)()
     vi.advanceTimersByTime(60)
     expect(expired).toBe(0)
+  })
+
+  it('deadlines share one timer, which runs only when a deadline is over', () => {
+    const setTimer = vi.spyOn(globalThis, 'setTimeout')
+    const deadlines = createDeadlines()
+    const startMs = performance.now()
+    for (const afterMs of [90, 30, 60]) deadlines.set(startMs + afterMs, () => {})
+    expect(vi.getTimerCount()).toBe(1)
+    vi.advanceTimersByTime(29)
+    // For 90, and for 30 in its place.
+    expect(setTimer).toHaveBeenCalledTimes(2)
+  })
+
+  it('a deadline keeps no process alive', () => {
+    vi.useRealTimers()
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+    const before = timers()
+    const takeBack = createDeadlines().set(performance.now() + 60_000, () => {})
+    expect(timers()).toBe(before)
+    takeBack()
   })
 
   it('new deadlines expire after all open ones were taken back', () => {

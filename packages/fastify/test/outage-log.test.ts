@@ -54,6 +54,7 @@ describe('a line about an outage', () => {
     tell('back')
     tell('gone again')
     expect(said).toEqual(['gone'])
+    expect(vi.getTimerCount()).toBe(1)
     vi.advanceTimersByTime(5_000)
     expect(said).toEqual(['gone', 'gone again'])
     tell('back')

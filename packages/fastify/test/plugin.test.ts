@@ -260,6 +260,9 @@ it.each<[Partial<WeappAuthOptions>, string]>([
   await expect(app.register(weappAuth, { ...good, ...options })).rejects.toThrow(message)
 })
 
-it('an ApiError carries the status of its code', () => {
+it('an ApiError carries the status of its code, and its cause where it has one', () => {
+  const cause = new Error('the driver')
+  expect(new ApiError('store_unavailable', 'x', { cause }).cause).toBe(cause)
+  expect(new ApiError('store_unavailable', 'x')).not.toHaveProperty('cause')
   expect(new ApiError('store_unavailable', 'x')).toMatchObject({ statusCode: 503, name: 'ApiError', message: 'x' })
 })

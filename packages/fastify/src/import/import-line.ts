@@ -79,7 +79,7 @@ function parseWechatId(column: string, text: string): string {
 }
 
 /** Excel writes a long number as 1.38E+10, and its last digits are lost. */
-const SHORTENED = /^\d([.,]\d+)?E\+?\d+$/i
+const SHORTENED = /\d([.,]\d+)?E\+?\d/i
 
 function parsePhone(text: string): PhoneNumber {
   if (SHORTENED.test(text)) {
@@ -115,7 +115,7 @@ function parseTime(text: string, utcOffset: string): number {
     DATE_AND_TIME.exec(text) ?? []
   const two = (digits: string) => digits.padStart(2, '0')
   const date = `${year}-${two(month)}-${two(day)}`
-  const atMs = Date.parse(`${date}T${two(hour)}:${minute}:${second}${zone.replace(/(\d{2})(\d{2})$/, '$1:$2')}`)
+  const atMs = Date.parse(`${date}T${two(hour)}:${minute}:${second}${zone}`)
   // JavaScript takes 31 February for 3 March.
   const isDay = !Number.isNaN(atMs) && new Date(`${date}T00:00:00Z`).toISOString().startsWith(date)
   if (isDay) return atMs

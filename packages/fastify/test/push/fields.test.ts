@@ -31,6 +31,10 @@ describe('a message of WeChat', () => {
     expect(fieldsOf('<xml><A>1</A><C><Event>x</Event></C></xml>')).toEqual({ A: '1' })
   })
 
+  it('a message in XML may have white space before and after it', () => {
+    expect(fieldsOf('\n <xml><A>1</A></xml>\n ')).toEqual({ A: '1' })
+  })
+
   it('markup inside CDATA is kept, and entities outside of it are read', () => {
     expect(fieldsOf('<xml><A><![CDATA[<b>&amp;</b>]]></A><B>&lt;&amp;&#20320;</B></xml>')).toEqual({
       A: '<b>&amp;</b>',
@@ -43,6 +47,7 @@ describe('a message of WeChat', () => {
     ['a text', 'success'],
     ['a list', '[1]'],
     ['a number', '1'],
+    ['null', 'null'],
     ['broken JSON', '{"A":'],
     ['an XML element that is not closed', '<xml><A>1</xml>'],
     ['an unknown entity', '<xml><A>&file;</A></xml>'],

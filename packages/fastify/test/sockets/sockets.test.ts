@@ -299,6 +299,24 @@ describe('a ping', () => {
     expect(find).not.toHaveBeenCalled()
   })
 
+  it('a ping whose check fails without a reason leaves the socket open, and the operator is told', async () => {
+    const lines: string[] = []
+    const { deaf } = deafStore()
+    const { find } = deaf
+    let error: Error | null = null
+    deaf.find = async (ref) => {
+      if (error) throw error
+      return find(ref)
+    }
+    const server = { logger: { level: 'error', stream: { write: (line: string) => void lines.push(line) } } }
+    const { connect, signIn } = await startLive({ sessions: deaf, server, sockets: { pingIntervalMs: 50 } })
+    const socket = await connect((await signIn()).headers)
+    await settle(socket)
+    error = new Error('boom')
+    await expect.poll(() => lines.join()).toContain('boom')
+    expect(isOpen(socket)).toBe(true)
+  })
+
   it('a ping while the store is away leaves the socket open, and the first one afterwards closes it if its session has ended', async () => {
     const { deaf, endElsewhere } = deafStore()
     let isAway = false
@@ -329,6 +347,17 @@ describe('a push', () => {
     await app.weappAuth.push(bob.userId, 'for bob')
     await settle(...sockets)
     expect(sockets.map(({ texts }) => texts)).toEqual([['一盏茶好了 \u{1f375}'], ['一盏茶好了 \u{1f375}'], ['for bob']])
+  })
+
+  it('a message of another process that is no push is ignored, and the pushes after it arrive', async () => {
+    const { deaf, tell } = deafStore()
+    const { connect, signIn } = await startLive({ sessions: deaf })
+    const { userId, headers } = await signIn()
+    const socket = await connect(headers)
+    for (const text of ['{', 'null', '{}', JSON.stringify([userId]), JSON.stringify([userId, 5]), '[[], "x"]'])
+      tell()?.onText?.(text)
+    tell()?.onText?.(JSON.stringify([userId, 'hello']))
+    await expect.poll(() => socket.texts).toEqual(['hello'])
   })
 
   it('a push to a user without a socket does nothing', async () => {

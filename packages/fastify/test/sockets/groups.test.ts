@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest'
+import { createGroups } from '../../src/sockets/groups.ts'
+
+it('members are found by the name of their group, and a removed one is not', () => {
+  const groups = createGroups<string>()
+  groups.add('alice', 'phone')
+  groups.add('alice', 'pad')
+  groups.add('bob', 'phone')
+  expect([...groups.get('alice')]).toEqual(['phone', 'pad'])
+  expect([...groups.get('nobody')]).toEqual([])
+  expect([groups.remove('alice', 'phone'), groups.remove('alice', 'phone'), groups.remove('nobody', 'phone')]).toEqual([
+    true,
+    false,
+    false,
+  ])
+  expect([...groups.all()]).toEqual(['pad', 'phone'])
+  groups.remove('alice', 'pad')
+  expect([[...groups.get('alice')], [...groups.all()]]).toEqual([[], ['phone']])
+})
