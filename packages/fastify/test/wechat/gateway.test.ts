@@ -64,6 +64,12 @@ describe('an exchange with WeChat', () => {
     ])
   })
 
+  it('an exchange takes an openid and a unionid of up to 64 characters', async () => {
+    const [openid, unionid] = ['o'.repeat(64), 'u'.repeat(64)]
+    const { baseUrl } = await upstream(json({ ...SUCCESS, openid, unionid }))
+    expect(await gatewayTo(baseUrl).code2Session(APPID, CODE)).toMatchObject({ openid, unionid })
+  })
+
   it.each([
     ['without errcode', SUCCESS],
     ['with errcode 0', { ...SUCCESS, errcode: 0, errmsg: 'ok' }],
@@ -137,6 +143,14 @@ describe('an exchange with WeChat', () => {
     'a JSON null': [json(null), 'wechat_bad_response'],
     'a JSON list': [json([]), 'wechat_bad_response'],
     'an errcode that is no number': [json({ errcode: 'x' }), 'wechat_bad_response'],
+    'an errcode behind a letter': [json({ errcode: 'x40029' }), 'wechat_bad_response'],
+    'an errcode in front of a letter': [json({ errcode: '40029x' }), 'wechat_bad_response'],
+    'an empty openid': [json({ ...SUCCESS, openid: '' }), 'wechat_bad_response'],
+    'a session_key with more behind it': [json({ ...SUCCESS, session_key: `${SESSION_KEY}x` }), 'wechat_bad_response'],
+    'a session_key with more in front of it': [
+      json({ ...SUCCESS, session_key: `x${SESSION_KEY}` }),
+      'wechat_bad_response',
+    ],
     'no openid': [json({ session_key: SESSION_KEY }), 'wechat_bad_response'],
     'no session_key': [json({ openid: 'o1', errcode: 0 }), 'wechat_bad_response'],
     'a session_key of 15 bytes': [json({ openid: 'o1', session_key: 'tiihtNczf5v6AKRyjwEU' }), 'wechat_bad_response'],
