@@ -29,7 +29,7 @@ const STORES = [
   {
     what: 'queue',
     limit: ((queue: never, database) => limitEventStore({ queue } as never, database).queue) as Limit,
-    writes: ['take', 'extend', 'settle', 'retry', 'giveUp', 'resend'],
+    writes: ['take', 'extend', 'settle', 'retry', 'giveUp', 'bringForward', 'resend'],
   },
 ] as const
 
@@ -46,13 +46,24 @@ async function findMethods() {
 
 describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes }) => {
   /** A store of which every method answers `answer`, behind the limits, and what each is answered. */
-  async function askEverything(answer: Method, answers: () => Promise<boolean>) {
+  async function askEverything(answer: Method, answers: () => Promise<boolean>, isReady = true) {
     const { [what]: names } = await findMethods()
     const store = Object.fromEntries(names.map((name) => [name, answer]))
-    const limited = limit(store as never, { isReady: () => true, answers }) as Record<string, Method>
+    const limited = limit(store as never, { isReady: () => isReady, answers }) as Record<string, Method>
     const asked = names.map(async (name) => [name, await limited[name]?.().catch(({ code }) => code)] as const)
     return Object.fromEntries(await Promise.all(asked))
   }
+
+  test('nothing is asked of a database that was not reached since the start', async () => {
+    const asked: unknown[] = []
+    const said = await askEverything(
+      async () => asked.push('something'),
+      async () => true,
+      false,
+    )
+    expect(new Set(Object.values(said))).toEqual(new Set(['store_unavailable']))
+    expect(asked).toEqual([])
+  })
 
   test('nothing waits for a database that answers nobody', async () => {
     const said = await askEverything(

@@ -25,6 +25,6 @@ export function openEventHook(about: { url: string; secret: string }): EventHook
     const { status } = await post.send(told).catch((error: Error) => {
       throw new ApiError('hook_unavailable', error.message)
     })
-    if (status < 200 || status > 299) throw new ApiError('hook_unavailable', `EVENTS_URL answered ${status}`)
+    if (status > 299) throw new ApiError('hook_unavailable', `EVENTS_URL answered ${status}`)
   }
 }

@@ -44,7 +44,7 @@ export function openSignInHook({ url, secret, warn }: SignInHookOptions): SignIn
     const { status, text } = await ask({ user, isNew, appid, data: data ?? null, ...(phone && { phone }) })
     const answer = parseAnswer(text)
     if (status === 403) throw refused(answer.detail)
-    if (status < 200 || status > 299) throw unavailable(`it answered ${status}`)
+    if (status > 299) throw unavailable(`it answered ${status}`)
     return readExternalId(answer.externalId)
   }
 

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { CHANNELS, type DeliveredEvent, type FinishedCall } from '@weapp-auth/fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parseConfig } from '../../src/config.ts'
@@ -35,18 +36,20 @@ async function open(answer: (response: ServerResponse) => void) {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/events`
   const hook = openEventHook({ url, secret: SECRET })
   onTestFinished(() => hook.close())
-  return { hook, calls }
+  return { hook, calls, countConnections: promisify(server.getConnections).bind(server) }
 }
 
 describe('the event hook', () => {
   test('the event hook is told of an event in one signed call', async () => {
-    const { hook, calls } = await open((response) => response.writeHead(204).end())
+    const { hook, calls, countConnections } = await open((response) => response.writeHead(204).end())
     await hook.onEvent(EVENT)
     const [{ body, signature } = { body: '', signature: '' }] = calls
     const { atMs: _, ...told } = EVENT
     expect(JSON.parse(body)).toEqual({ ...told, at: '2023-11-14T22:13:20.123Z' })
     const [, seconds] = /^t=(\d+),/.exec(signature) ?? []
     expect(signature).toBe(signBody(SECRET, Number(seconds), body))
+    await hook.close()
+    await expect.poll(() => countConnections()).toBe(0)
   })
 
   test.each([300, 301, 400, 403, 404, 500, 503])(
@@ -77,7 +80,8 @@ describe('the event hook', () => {
 
   test('an event is not taken when the connection to the event hook breaks', async () => {
     const { hook } = await open((response) => response.destroy())
-    await expect(hook.onEvent(EVENT)).rejects.toThrow(/^(?!.*http).+$/)
+    const message = expect.stringMatching(/^(?!.*http).+$/)
+    await expect(hook.onEvent(EVENT)).rejects.toMatchObject({ code: 'hook_unavailable', message })
   })
 
   test('the event hook needs a secret, and an address that may get what it is told', () => {

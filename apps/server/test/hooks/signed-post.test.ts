@@ -1,19 +1,20 @@
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createSignedPost, type SignedPostOptions } from '../../src/hooks/signed-post.ts'
 
 /** A program of the team that gets the calls, and what it got. */
 async function listen(answer: (response: ServerResponse, request: IncomingMessage) => void) {
-  const calls: { path?: string; headers: IncomingMessage['headers']; body: string }[] = []
+  const calls: { method?: string; path?: string; headers: IncomingMessage['headers']; body: string }[] = []
   const server = createServer((request, response) => {
     let body = ''
     request.setEncoding('utf8').on('data', (text) => {
       body += text
     })
     request.on('end', () => {
-      calls.push({ path: request.url ?? '', headers: request.headers, body })
+      calls.push({ method: request.method ?? '', path: request.url ?? '', headers: request.headers, body })
       answer(response, request)
     })
   })
@@ -22,7 +23,8 @@ async function listen(answer: (response: ServerResponse, request: IncomingMessag
     server.closeAllConnections()
     server.close()
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?of=us`, calls }
+  const countConnections = promisify(server.getConnections).bind(server)
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?of=us`, calls, countConnections }
 }
 
 function open(o: Pick<SignedPostOptions, 'url'> & Partial<SignedPostOptions>) {
@@ -37,10 +39,19 @@ describe('a signed call', () => {
     const post = open({ url, now: () => 1_700_000_000_999 })
     expect(await post.send({ name: '小明' })).toEqual({ status: 403, text: '{"detail":"no"}' })
     const [call] = calls
-    expect(call).toMatchObject({ path: '/hook?of=us', body: '{"name":"小明"}' })
+    expect(call).toMatchObject({ method: 'POST', path: '/hook?of=us', body: '{"name":"小明"}' })
     expect(call?.headers['content-type']).toBe('application/json')
     const v1 = createHmac('sha256', 'canary-secret').update('1700000000.{"name":"小明"}').digest('hex')
     expect(call?.headers['x-weapp-auth-signature']).toBe(`t=1700000000,v1=${v1}`)
+  })
+
+  it('the connection of a signed call is kept, and closed with its owner', async () => {
+    const { url, countConnections } = await listen((response) => response.end())
+    const post = open({ url })
+    await post.send({})
+    expect(await countConnections()).toBe(1)
+    await post.close()
+    await expect.poll(() => countConnections()).toBe(0)
   })
 
   it('a signed call is not sent on to where a redirect points', async () => {
