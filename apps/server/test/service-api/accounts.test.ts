@@ -23,6 +23,7 @@ test('a user is made with your own id and a phone number, each of which one user
   }
   // Nothing stays of what was refused.
   expect((await ask('GET /users')).data.users).toHaveLength(1)
+  expect((await ask('GET /events?type=user_erased')).data.events).toEqual([])
   expect((await ask('POST /users', {})).data.user).toMatchObject({ externalId: null })
   expect((await ask('POST /users', {}, { token: tokens.issue })).status).toBe(403)
 })
@@ -76,6 +77,19 @@ test('your own id is given, replaced and taken away, and live sessions have it',
   expect((await ask(`GET /users/${other.id}`)).data.user.externalId).toBe('taken')
   expect(await put('用户')).toMatchObject({ status: 400, data: { code: 'request_invalid' } })
   expect((await ask('PUT /users/nobody/external-id', { externalId: 'x' })).status).toBe(404)
+})
+
+test('a session that was issued can be found in the log by its user', async () => {
+  const lines: string[] = []
+  const logTo = { write: (line: string) => void lines.push(line) }
+  const { ask, service } = await startServiceApi({ logTo })
+  const appid = service.world.apps[0]?.appid ?? ''
+  const { user } = (await ask('POST /users', {})).data
+  const { session } = (await ask(`POST /users/${user.id}/sessions`, { appid })).data
+  const line = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'signed in')
+  const requestId = expect.stringMatching(/^[0-9a-f-]{36}$/)
+  const by = 'service:all-only'
+  expect(line).toMatchObject({ userId: user.id, sessionId: session.id, appid, isNew: false, by, requestId })
 })
 
 test('a session that was issued is one like any other, and a user who may not have one gets none', async () => {

@@ -184,6 +184,12 @@ test('a request that is not as its route wants it is a problem that names what i
     ['POST /users/find', {}, expect.any(String)],
     ['POST /users/find', { externalId: '' }, expect.any(String)],
     ['PUT /users/x/disabled', { until: '2026-01-01T00:00:00Z' }, 'reason is missing'],
+    ['PUT /users/x/disabled', { reason: 5 }, 'reason must be string'],
+    ['POST /users/x/sessions', { appid: 'wx1', isNew: 'yes' }, 'isNew must be boolean'],
+    ['POST /users/x/sessions', { appid: 'wx1', replaces: 5 }, 'replaces must be string'],
+    ['POST /users/x/sessions', { appid: '' }, expect.stringContaining('appid')],
+    ['POST /apps/wx1/access-token/refused', { accessToken: '' }, expect.stringContaining('accessToken')],
+    ['POST /events/resend', { ids: [''] }, expect.stringContaining('ids')],
     // Without a time zone the two sides could mean different times; there is no thirteenth month.
     ...['tomorrow', '2030-01-01', '2030-01-01T00:00:00', '2030-13-01T00:00:00Z', '2030-01-01T00:00:00Z x'].map(
       (until) => ['PUT /users/x/disabled', { reason: 'x', until }, expect.stringContaining('until must be')] as const,
