@@ -185,6 +185,8 @@ test('a request that is not as its route wants it is a problem that names what i
     ['POST /users/find', { externalId: '' }, expect.any(String)],
     ['PUT /users/x/disabled', { until: '2026-01-01T00:00:00Z' }, 'reason is missing'],
     ['PUT /users/x/disabled', { reason: 5 }, 'reason must be string'],
+    ['POST /users', { externalId: '用户' }, expect.stringContaining('externalId')],
+    ['POST /users', { phone: { number: 'abc' } }, expect.stringContaining('number')],
     ['POST /users/x/sessions', { appid: 'wx1', isNew: 'yes' }, 'isNew must be boolean'],
     ['POST /users/x/sessions', { appid: 'wx1', replaces: 5 }, 'replaces must be string'],
     ['POST /users/x/sessions', { appid: '' }, expect.stringContaining('appid')],
