@@ -57,7 +57,8 @@ export function describeOutdated(outdated: readonly Outdated[]): string[] {
 }
 
 /**
- * Runs a benchmark, then notes in each result it has written which code was measured: the code as it was before the run.
+ * Runs a benchmark, then notes in each result it has written which code was measured (the code as it was before the run), and in
+ * its table on which day.
  */
 export async function noteCode(runBenchmark: () => Promise<unknown>, folder = RESULTS): Promise<void> {
   const startedMs = Date.now()
@@ -68,6 +69,8 @@ export async function noteCode(runBenchmark: () => Promise<unknown>, folder = RE
     const { measuredAt, ...rest } = readResult<Measurement>(result, folder)
     if (Date.parse(measuredAt) < startedMs) continue
     writeFileSync(join(folder, `${result}.json`), `${JSON.stringify({ measuredAt, ...rest, code }, null, 2)}\n`)
+    const table = join(folder, `${result}.md`)
+    writeFileSync(table, `Measured on ${measuredAt.slice(0, 10)}.\n\n${readFileSync(table, 'utf8')}`)
   }
 }
 

@@ -32,13 +32,19 @@ describe('the figures in the documents', () => {
   })
 })
 
-test('a benchmark notes in its own result which code it measured; a result that says nothing, or something else, is outdated', async () => {
+test('a benchmark notes in its own result which code it measured, and when; a result that says nothing, or something else, is outdated', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'results-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const put = (name: string, result: object) => writeFileSync(join(folder, `${name}.json`), JSON.stringify(result))
   const old = { measuredAt: '2026-01-02T03:04:05Z' }
   for (const name of ['disk', 'guard', 'profile', 'memory', 'scale', 'sign-in', 'sockets', 'storm']) put(name, old)
-  await noteCode(async () => put('memory', { measuredAt: new Date().toISOString(), bytes: 480 }), folder)
+  const measuredAt = new Date().toISOString()
+  await noteCode(async () => {
+    put('memory', { measuredAt, bytes: 480 })
+    writeFileSync(join(folder, 'memory.md'), '| bytes |\n')
+  }, folder)
+  const day = measuredAt.slice(0, 10)
+  expect(readFileSync(join(folder, 'memory.md'), 'utf8')).toBe(`Measured on ${day}.\n\n| bytes |\n`)
   const memory = readResult<object>('memory', folder)
   const code = await digestsOf(['packages/fastify/src/sessions'])
   expect(memory).toMatchObject({ bytes: 480, code })
