@@ -34,6 +34,16 @@ export function messagesContract(open: () => Promise<OpenedSessionStore>): void 
       expect(await store.claimMessage('m', 'c2', NOW_MS)).toBe('claimed')
     })
 
+    it('a pushed message that is settled or released changes nothing about another one of the same claimant', async () => {
+      const { store } = await open()
+      for (const digest of ['m1', 'm2', 'm3']) await store.claimMessage(digest, 'c1', NOW_MS)
+      await store.settleMessage('m1', NOW_MS)
+      await store.releaseMessage('m2', 'c1')
+      const claims = []
+      for (const digest of ['m1', 'm2', 'm3']) claims.push(await store.claimMessage(digest, 'c2', NOW_MS))
+      expect(claims).toEqual(['used', 'claimed', 'in_progress'])
+    })
+
     it('a pushed message is not mixed up with a login code of the same digest', async () => {
       const { store } = await open()
       await store.claimMessage('m', 'c1', NOW_MS)

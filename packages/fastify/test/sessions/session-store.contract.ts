@@ -497,6 +497,15 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect(await store.claimCode('digest', nowMs() + 5_000)).toBe('used')
     })
 
+    it('a login code that is settled leaves the others in progress', async () => {
+      const { store, nowMs } = await setUp()
+      for (const digest of ['a', 'b', 'c']) await store.claimCode(digest, nowMs())
+      await store.settleCode('b')
+      const claims = []
+      for (const digest of ['a', 'b', 'c']) claims.push(await store.claimCode(digest, nowMs()))
+      expect(claims).toEqual(['in_progress', 'used', 'in_progress'])
+    })
+
     it('the same login code of another mini-program is another code', async () => {
       const { sessions } = await setUp()
       await sessions.spendCode('wx1', 'c', async () => 1)

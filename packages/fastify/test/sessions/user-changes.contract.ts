@@ -50,6 +50,14 @@ export function userChangesContract(open: () => Promise<OpenedSessionStore>): vo
       expect(await create(newRecord(userId))).toBe(true)
     })
 
+    it('a blocked user stays blocked when another user is freed from a block of the same id', async () => {
+      const { store, newRecord, create, userId } = await setUp()
+      const other = neighbourOf(userId)
+      for (const id of [userId, other]) await store.block(id, 'b1', CHANGE)
+      await store.unblock(other, 'b1')
+      expect(await create(newRecord(userId))).toBe(false)
+    })
+
     it('a blocked user stays blocked when an externalId is set meanwhile, and when other users are blocked', async () => {
       const { store, newRecord, create, userId } = await setUp()
       await store.block(userId, 'b1', CHANGE)
