@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { startRedis } from '@weapp-auth/test-servers'
 import { Redis } from 'ioredis'
-import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { createRedisSessionStore } from '../../src/index.ts'
 import { createSessions, type IssuedSession } from '../../src/sessions/sessions.ts'
 import { bucketOf } from '../../src/sessions/token.ts'
@@ -139,6 +139,17 @@ describe.skipIf(sharedUrl === null).each([
     await sessions.get(known.token)
     await expect(sessions.setExternalId(userId, 'a')).rejects.toMatchObject(REFUSAL)
     expect(await sessions.get(known.token)).toMatchObject({ externalId: 'a' })
+  })
+
+  it('of an index with a mark, the sessions are read and nothing else', async () => {
+    const { redis, sessions, userId, advance, indexOf, keyOf } = open()
+    const known = await sessions.issue(userId, APP)
+    await redis.del(indexOf(userId))
+    advance(6_000)
+    await sessions.get(known.token)
+    const reads = vi.spyOn(redis, 'mget')
+    await expect(sessions.setExternalId(userId, null)).rejects.toMatchObject(REFUSAL)
+    expect(reads.mock.calls).toEqual([[[keyOf(known.session)]]])
   })
 
   it.each<[what: string, change: (o: ReturnType<typeof openStore>, made: IssuedSession) => Promise<unknown>]>([

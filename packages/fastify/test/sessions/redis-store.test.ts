@@ -7,6 +7,7 @@ import { startRedis } from '@weapp-auth/test-servers'
 import { Cluster, Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { createRedisSessionStore } from '../../src/index.ts'
+import { MESSAGE_CLAIM_MS, MESSAGE_IN_PROGRESS_MS } from '../../src/sessions/session-store.ts'
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts'
 import { bucketOf } from '../../src/sessions/token.ts'
 import { whileSlotsMove } from './moving-slots.ts'
@@ -177,7 +178,18 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     for (const ttlMs of lives) expect([ttlMs > 570_000, ttlMs <= 600_000]).toEqual([true, true])
   })
 
-  it('a caller whose answer was lost with its connection still has the claim on its login code', async () => {
+  it('a message stays claimed for five seconds, and for ten minutes after it was handled', async () => {
+    const { redis, store, keys } = await open()
+    const lifetime = async () => redis.pttl((await keys())[0] ?? '')
+    await store.claimMessage('digest', 'claimant', Date.now())
+    const inProgressMs = await lifetime()
+    await store.settleMessage('digest', Date.now())
+    const usedMs = await lifetime()
+    expect([inProgressMs > 0, inProgressMs <= MESSAGE_IN_PROGRESS_MS]).toEqual([true, true])
+    expect([usedMs > MESSAGE_IN_PROGRESS_MS, usedMs <= MESSAGE_CLAIM_MS]).toEqual([true, true])
+  })
+
+  it('a caller whose answer was lost with its connection still has the claim on its login code or message', async () => {
     const { keyPrefix } = await open()
     const { redis, loseNextAnswer } = await connectLossy()
     const store = createRedisSessionStore({ redis, keyPrefix })
@@ -185,6 +197,8 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     loseNextAnswer()
     expect(await store.claimCode('digest', Date.now())).toBe('claimed')
     expect(await store.claimCode('digest', Date.now())).toBe('in_progress')
+    loseNextAnswer()
+    expect(await store.claimMessage('digest', 'claimant', Date.now())).toBe('claimed')
   })
 
   it('a session that one process ends is over in the cache of another process, which asks Redis each time while messages cannot arrive', async () => {

@@ -506,6 +506,12 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       expect(claims).toEqual(['in_progress', 'used', 'in_progress'])
     })
 
+    it('a login code whose claim is gone is not kept as used by settling it', async () => {
+      const { store, nowMs } = await setUp()
+      await store.settleCode('gone')
+      expect(await store.claimCode('gone', nowMs())).toBe('claimed')
+    })
+
     it('the same login code of another mini-program is another code', async () => {
       const { sessions } = await setUp()
       await sessions.spendCode('wx1', 'c', async () => 1)
