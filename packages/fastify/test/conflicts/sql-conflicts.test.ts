@@ -6,6 +6,7 @@ import {
   createSqlPhoneStore,
   createSqlUserStore,
   generateVaultKey,
+  type UserConflict,
 } from '../../src/index.ts'
 import { ENGINES } from '../databases.ts'
 
@@ -43,21 +44,27 @@ describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
     const { users, makeConflict, db } = await setUp()
     const made = [await makeConflict(), await makeConflict(), await makeConflict()]
     const pairs = made.map(({ late, holder }) => ({ userId: late, otherUserId: holder, createdAtMs: 1 }))
-    pairs.sort((a, b) => (a.userId < b.userId ? -1 : 1))
-    // The same two under a second unionid.
-    const again = { user_id: made[0]?.late ?? '', other_user_id: made[0]?.holder ?? '', unionid: 'u2', created_at: 7 }
-    await db.insertInto('weapp_auth_conflicts').values(again).execute()
-    const listed = []
-    for (let after = null; ; ) {
-      const page = await users.listConflicts({ after, limit: 1 })
-      listed.push(...page)
-      const last = page.at(-1)
-      if (!last) break
-      after = last as never
+    const [first, second] = pairs
+    if (!first || !second) throw new Error('there are three')
+    // The same two under a second unionid, and one of them with a third user.
+    pairs.push({ ...first, otherUserId: second.otherUserId, createdAtMs: 9 })
+    const again = { user_id: first.userId, other_user_id: first.otherUserId, unionid: 'u2', created_at: 7 }
+    const third = { ...again, other_user_id: second.otherUserId, unionid: 'u3', created_at: 9 }
+    await db.insertInto('weapp_auth_conflicts').values([again, third]).execute()
+    pairs.sort((a, b) => (a.userId + a.otherUserId < b.userId + b.otherUserId ? -1 : 1))
+    const pages: UserConflict[][] = []
+    for (let after: UserConflict | null = null; pages.length <= pairs.length; after = pages.at(-1)?.at(-1) ?? after) {
+      pages.push(await users.listConflicts({ after, limit: 1 }))
     }
-    expect(listed).toEqual(pairs)
-    await users.beginErasure(pairs[0]?.otherUserId ?? '', 1)
-    expect(await users.listConflicts({ after: null, limit: 10 })).toEqual(pairs.slice(1))
+    expect(pages).toEqual([...pairs.map((pair) => [pair]), []])
+    const listLeft = async (erasedId: string) => {
+      await users.beginErasure(erasedId, 1)
+      return users.listConflicts({ after: null, limit: 10 })
+    }
+    expect(await listLeft(second.otherUserId)).toEqual(
+      pairs.filter(({ otherUserId }) => otherUserId !== second.otherUserId),
+    )
+    expect(await listLeft(first.userId)).toEqual(pairs.filter(({ userId }) => userId === made[2]?.late))
   })
 
   test.each(['late', 'holder'] as const)('a merge that keeps the %s one gives them all of the other', async (kept) => {

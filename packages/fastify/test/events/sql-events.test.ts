@@ -83,7 +83,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     const newest = [...written].reverse()
     expect(await events.list({ limit: 1_000 })).toEqual(newest)
     const pages: AuthEvent[] = []
-    for (let page = await events.list({ limit: 77 }); page.length > 0; ) {
+    for (let page = await events.list({ limit: 77 }); page.length > 0 && pages.length < newest.length; ) {
       pages.push(...page)
       page = await events.list({ limit: 77, after: page.at(-1)?.id ?? '' })
     }
