@@ -73,6 +73,9 @@ describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
     const [keep, drop] = kept === 'late' ? [late, holder] : [holder, late]
     await users.setExternalId(drop, 'shop-1', true)
     await phones.prove(drop, PHONE, 1)
+    const { id: stranger } = await users.createUser(1)
+    const number = { number: '13900139000', countryCode: '86' }
+    await phones.prove(stranger, number, 1)
     await users.updateProfile(keep, { nickname: 'kept' })
     expect(await users.mergeUsers({ keep, drop }, 2, 'service:shop')).toEqual({ merged: true })
 
@@ -81,6 +84,7 @@ describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
     expect(await users.findUser(keep)).toMatchObject({ externalId: 'shop-1', profile: { nickname: 'kept' } })
     expect(await phones.find(keep)).toEqual({ ...PHONE, isProven: true })
     expect(await phones.findHolder(PHONE)).toEqual({ userId: keep, isProven: true })
+    expect(await phones.find(stranger)).toEqual({ ...number, isProven: true })
     expect((await users.listIdentities(keep)).map(({ appid }) => appid)).toEqual(['wx1', 'wx2'])
     await users.eraseUser(drop)
     for (const appid of ['wx1', 'wx2'] as const) {
@@ -107,7 +111,7 @@ describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
     expect(await phones.findHolder(other)).toBeNull()
   })
 
-  test('a conflict with a third user passes to the one who stays', async () => {
+  test('a conflict with a third user passes to the one who stays, and one of two others stays theirs', async () => {
     const { users, makeConflict, db } = await setUp()
     const { late, holder } = await makeConflict()
     const { id: third } = await users.createUser(1)
@@ -117,6 +121,7 @@ describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
       .values([
         { user_id: third, other_user_id: holder, unionid: 'u3', created_at: 3 },
         { user_id: holder, other_user_id: fourth, unionid: 'u4', created_at: 4 },
+        { user_id: third, other_user_id: fourth, unionid: 'u5', created_at: 5 },
       ])
       .execute()
     await users.mergeUsers({ keep: late, drop: holder }, 2)
@@ -126,6 +131,7 @@ describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
       new Set([
         { userId: third, otherUserId: late, createdAtMs: 3 },
         { userId: late, otherUserId: fourth, createdAtMs: 4 },
+        { userId: third, otherUserId: fourth, createdAtMs: 5 },
       ]),
     )
   })

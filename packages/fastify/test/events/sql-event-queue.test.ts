@@ -58,6 +58,25 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
     expect(idsOf(await take())).toEqual([a2])
   })
 
+  it('events are taken as many at a time as asked for, the one that is due first before the others', async () => {
+    const { store, queue, take, add } = await openEmpty()
+    const [b1] = await add(BOB)
+    const atMs = 1_700_000_000_000
+    const event = { atMs, type: 'sign_in', by: 'user', otherUserId: null, data: {} } as const
+    // Of two users, so that neither waits for the other; the id of the later one is the smaller one.
+    const [small, large] = [createEventId(atMs), createEventId(atMs)]
+    await store.append([
+      { ...event, id: small, userId: ALICE, atMs: atMs + 1 },
+      { ...event, id: large, userId: randomUUID() },
+    ])
+    for (const id of [large, small, b1]) expect(idsOf(await take(LATER, 1))).toEqual([id])
+    for (const event of await take(LATER * 2)) await queue.giveUp(event, LATER)
+    const given = [small, large, b1].toSorted()
+    for (const [i, id] of given.entries()) {
+      expect(idsOf(await queue.listGivenUp({ after: given[i - 1] ?? null, limit: 1 }))).toEqual([id])
+    }
+  })
+
   it('an event that nobody settled is due again, and the process that held it before can no longer change it', async () => {
     const { queue, take, add } = await openEmpty()
     const [id] = await add(ALICE)
@@ -199,9 +218,11 @@ describe.each(ENGINES)('events to be delivered in %s', (_engine, openDatabase) =
       await queue.settle(held as HeldEvent)
     }
     expect(await store.list({ userId, limit: 10 })).toHaveLength(4)
+    // What is to be delivered of somebody else does not count.
+    await add(BOB)
     await store.forgetErased(Date.now() + 1)
     expect(await store.list({ userId, limit: 10 })).toEqual([])
-    expect(await store.list({ limit: 10 })).toHaveLength(4)
+    expect(await store.list({ limit: 10 })).toHaveLength(5)
   })
 
   it('events of an erased user that were given up get the random id too, and can still be sent again', async () => {

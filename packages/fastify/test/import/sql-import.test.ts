@@ -75,6 +75,26 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
     expect(await users.findUserByExternalId('17')).toEqual(user)
   })
 
+  it('an import reads the rows of users whom its lines name, and of nobody else', async () => {
+    await empty(database.db)
+    const rows: unknown[] = []
+    const watched = database.db.withPlugin({
+      transformQuery: ({ node }) => node,
+      transformResult: async ({ result }) => {
+        rows.push(...result.rows)
+        return result
+      },
+    })
+    const { take, users } = open(watched)
+    await take([ALICE, { external_id: '18', appid: APPID, openid: 'oBob', unionid: 'uBob', phone: '13900139000' }])
+    const [alice, bob] = [await users.findUserByExternalId('17'), await users.findUserByExternalId('18')]
+    rows.length = 0
+    const { external_id: _, ...known } = ALICE
+    for (const line of [ALICE, known, { external_id: '17', phone: ALICE.phone }]) await take([line])
+    expect(JSON.stringify(rows)).toContain(alice?.id)
+    expect(JSON.stringify(rows)).not.toContain(bob?.id)
+  })
+
   it('an identity has no session_key until its user signs in, and is no new user then', async () => {
     const { take, users, signIn, db } = await openEmpty()
     await take([ALICE])
