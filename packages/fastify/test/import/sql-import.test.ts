@@ -8,6 +8,7 @@ import {
   createSqlUserStore,
   generateVaultKey,
   type ImportLine,
+  type UserStore,
   type UsersDatabase,
 } from '../../src/index.ts'
 import { ENGINES, type OpenDatabase, openSqlite } from '../databases.ts'
@@ -272,6 +273,37 @@ describe.each(ENGINES.filter(([engine]) => engine === 'PostgreSQL'))('an import 
     expect(await open(db.withPlugin(erasing)).take([line])).toEqual(['made'])
     expect(await users.findUser(id)).toBeNull()
     expect(await take([line])).toEqual(['done'])
+  })
+
+  it.each<[what: string, line: ImportLine, change: (users: UserStore, id: string) => Promise<unknown>]>([
+    ['an externalId', { external_id: '17' }, (users, id) => users.setExternalId(id, 'own', false)],
+    ['a nickname', { nickname: 'Alice' }, (users, id) => users.updateProfile(id, { nickname: 'own' })],
+    [
+      'a picture',
+      { avatar_url: 'https://pics.example.com/a.jpg' },
+      (users, id) => users.updateProfile(id, { avatarUrl: 'own' }),
+    ],
+  ])('%s that a user gets while a line about the user is looked up stays', async (_, line, change) => {
+    const { db, close } = await openDatabase()
+    onTestFinished(close)
+    const { users, signIn } = open(db)
+    await signIn('oAlice', 'uAlice')
+    const { id = '' } = (await users.findUserByIdentity(APPID, 'oAlice')) ?? {}
+    let isChanged = false
+    const changing: KyselyPlugin = {
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        const isOfUsers = result.rows.some((row) => 'nickname' in row && row.id === id)
+        if (isOfUsers && !isChanged) {
+          isChanged = true
+          await change(users, id)
+        }
+        return result
+      },
+    }
+    await open(db.withPlugin(changing)).take([{ ...line, unionid: 'uAlice' }])
+    const { externalId, profile } = (await users.findUser(id)) ?? {}
+    expect([externalId, profile?.nickname, profile?.avatarUrl]).toContain('own')
   })
 })
 
