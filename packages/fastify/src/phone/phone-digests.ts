@@ -61,7 +61,6 @@ export async function resealDigestKey(db: Kysely<UsersDatabase>, vault: SessionK
   await db
     .updateTable('weapp_auth_phone_key')
     .set({ sealed_key: vault.seal(openKey(vault, sealed), OWNER) })
-    .where('sealed_key', '=', sealed)
     .execute()
 }
 

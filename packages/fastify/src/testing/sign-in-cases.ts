@@ -118,9 +118,9 @@ export const signInCases: readonly UserStoreCase[] = [
     },
   },
   {
-    title: 'changes of different fields of a profile at the same time all stay',
+    title: 'changes of different fields of a profile at the same time all stay, and profiles of others stay as they are',
     async run(users) {
-      const { id } = await users.createUser(1)
+      const [{ id }, other] = [await users.createUser(1), await users.createUser(1)]
       const profile = {
         ...EMPTY,
         nickname: '小明👍',
@@ -132,6 +132,7 @@ export const signInCases: readonly UserStoreCase[] = [
       await Promise.all(changes)
       assert.deepEqual((await getUser(users, id)).profile, profile)
       assert.deepEqual((await users.updateProfile(id, { nickname: '' }))?.profile, { ...profile, nickname: '' })
+      assert.deepEqual(await getUser(users, other.id), other)
     },
   },
   {

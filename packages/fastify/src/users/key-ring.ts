@@ -22,7 +22,7 @@ export interface CheckKeyRingOptions {
  * @throws UnusableDatabaseError when a key of the ring is another one than was used under this kid
  */
 export async function checkKeyRing({ db, vault, nowMs, warn }: CheckKeyRingOptions): Promise<void> {
-  const findUsed = () => db.selectFrom('weapp_auth_keys').select(['kid', 'fingerprint']).orderBy('kid').execute()
+  const findUsed = () => db.selectFrom('weapp_auth_keys').select(['kid', 'fingerprint']).execute()
   const used = await findUsed()
   refuseOtherKeys(vault, used)
   const [sealing] = vault.ring

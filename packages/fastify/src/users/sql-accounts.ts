@@ -101,12 +101,7 @@ export function createSqlAccounts(o: {
       changeUser(userId, undefined, async (tx) => {
         const [identity] = await statements.findIdentity(tx, { user_id: userId, appid })
         if (!identity || textOf(identity.openid) !== openid) return
-        await tx
-          .deleteFrom('weapp_auth_identities')
-          .where('appid', '=', appid)
-          .where('openid', '=', openid)
-          .where('user_id', '=', userId)
-          .execute()
+        await tx.deleteFrom('weapp_auth_identities').where('user_id', '=', userId).where('appid', '=', appid).execute()
         await writeEvent(tx, { type: 'identity_unlinked', by, userId, data: { appid } })
         const unionid = textOf(identity.unionid)
         if (unionid === null) return

@@ -86,6 +86,15 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
       expect(await signIn('o4', { unionid: 'u1' })).not.toBe(userId)
     })
 
+    it('a user keeps the unionid of another Open Platform account', async () => {
+      const { users, identity, signIn } = await setUp()
+      const userId = await signIn('o1', { unionid: 'u1' })
+      await users.linkIdentity(userId, 'wx2', identity('o2', 'u2'), 5)
+      await users.unlinkIdentity(userId, { appid: 'wx1', openid: 'o1' })
+      expect(await signIn('o3', { appid: 'wx3', unionid: 'u2' })).toBe(userId)
+      expect(await signIn('o4', { appid: 'wx4', unionid: 'u1' })).not.toBe(userId)
+    })
+
     it('a user loses the unionid of an identity that goes, whatever other identities the user has', async () => {
       const { users, identity, signIn, count } = await setUp()
       const userId = await signIn('o1', { unionid: 'u1' })
