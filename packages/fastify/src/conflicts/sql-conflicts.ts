@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { ExpressionBuilder, Kysely, Transaction } from 'kysely'
 import type { Actor } from '../actor.ts'
 import type { WriteEvent } from '../events/sql-events.ts'
 import { resealPhone } from '../phone/sealed-phone.ts'
@@ -106,15 +106,10 @@ export function createSqlConflicts(o: {
       await tx.updateTable(table).set({ user_id: keep }).where('user_id', '=', drop).execute()
     }
     // Conflicts of the other user with a third one become those of the user who stays.
-    const others = await tx
-      .selectFrom('weapp_auth_conflicts')
-      .selectAll()
-      .where((eb) => eb.or([eb('user_id', '=', drop), eb('other_user_id', '=', drop)]))
-      .execute()
-    await tx
-      .deleteFrom('weapp_auth_conflicts')
-      .where((eb) => eb.or([eb('user_id', '=', drop), eb('other_user_id', '=', drop)]))
-      .execute()
+    const isOfDropped = (eb: ExpressionBuilder<UsersDatabase, 'weapp_auth_conflicts'>) =>
+      eb.or([eb('user_id', '=', drop), eb('other_user_id', '=', drop)])
+    const others = await tx.selectFrom('weapp_auth_conflicts').selectAll().where(isOfDropped).execute()
+    await tx.deleteFrom('weapp_auth_conflicts').where(isOfDropped).execute()
     for (const row of others) {
       const moved = {
         ...row,

@@ -118,7 +118,8 @@ export const signInCases: readonly UserStoreCase[] = [
     },
   },
   {
-    title: 'changes of different fields of a profile at the same time all stay, and profiles of others stay as they are',
+    title:
+      'changes of different fields of a profile at the same time all stay, and profiles of others stay as they are',
     async run(users) {
       const [{ id }, other] = [await users.createUser(1), await users.createUser(1)]
       const profile = {
