@@ -2,7 +2,7 @@
 // half of the time. `dist/main.js` and `dist/cli/main.js` are the same programs in files of its own, which `tsc -b` writes: slower to start, and never out of date.
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Metafile, type Plugin } from 'esbuild'
 
@@ -12,17 +12,33 @@ const TARGET = join(FOLDER, 'bundle')
 /** When the bundle was begun, and which files went into it. */
 const INPUTS = 'inputs.json'
 
-/** What is taken in: our own packages, and libraries of many small ES modules. Everything else stays in node_modules. */
-const INSIDE = /^(@weapp-auth\/(fastify|shared)|kysely|zod)(\/|$)/
+/**
+ * What is taken in, with all that it imports itself: our own packages, and the libraries of every start and of the usual servers.
+ * Everything else is loaded on demand, and stays in node_modules. So must a library in CommonJS that is loaded by `import()` itself,
+ * and not by a file of ours: a bundle gives that one a default export alone.
+ */
+const INSIDE =
+  /^(@weapp-auth\/(fastify|shared)|@fastify\/(rate-limit|redis|under-pressure)|ajv|close-with-grace|fastify|fastify-plugin|helmet|ioredis|kysely|pg|pino|zod)(\/|$)/
+
+/** A file in there that imports something is of a library that was taken in. */
+const LIBRARIES = `${sep}node_modules${sep}`
+
+/** What a library inside asks for and does without where it is missing. */
+const OPTIONAL = ['pg-native']
 
 const othersStayOutside: Plugin = {
   name: 'others-stay-outside',
   setup(bundling) {
-    bundling.onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
-      kind === 'entry-point' || INSIDE.test(path) ? null : { path, external: true },
-    )
+    bundling.onResolve({ filter: /^[^./]/ }, ({ path, kind, importer }) => {
+      const isInside = kind === 'entry-point' || INSIDE.test(path) || importer.includes(LIBRARIES)
+      return isInside && !isBuiltin(path) ? null : { path, external: true }
+    })
   },
 }
+
+/** Gives libraries in CommonJS the `require` by which they load what Node brings. */
+const REQUIRE =
+  "import { createRequire as createRequireOf } from 'node:module'; const require = createRequireOf(import.meta.url);"
 
 /**
  * Bundles the service and its command line. The packages it imports have to be built.
@@ -42,6 +58,7 @@ export async function buildServer(target: string = TARGET): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'node22',
+    banner: { js: REQUIRE },
     plugins: [othersStayOutside],
     metafile: true,
     logLevel: 'warning',
@@ -77,5 +94,5 @@ export function findUndeclared(
   const declared = { ...manifest.dependencies, ...manifest.optionalDependencies }
   const outside = Object.values(outputs).flatMap(({ imports }) => imports.filter(({ external }) => external))
   const names = outside.flatMap(({ path }) => (isBuiltin(path) ? [] : (/^(@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [])))
-  return names.filter((name) => !(name in declared))
+  return names.filter((name) => !(name in declared) && !OPTIONAL.includes(name))
 }
