@@ -1,5 +1,5 @@
 import { chmodSync, rmSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 
@@ -22,6 +22,8 @@ export interface OperatorSocket {
  */
 export async function openOperatorSocket(path: string, build: () => Promise<FastifyInstance>): Promise<OperatorSocket> {
   let api: Promise<FastifyInstance> | null = null
+  // An import of `node:http` loads all that it can export, Node's own undici too.
+  const { createServer } = process.getBuiltinModule('node:http')
   const server = createServer((request, response) => void answer(request, response))
   rmSync(path, { force: true })
   await new Promise<void>((resolve, reject) => {

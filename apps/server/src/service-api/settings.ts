@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Say } from '../language.ts'
 import { LOOPBACK } from '../loopback.ts'
 import { parseServiceTokens, SCOPES, type ServiceToken, ServiceTokensError } from './tokens.ts'
