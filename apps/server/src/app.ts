@@ -16,6 +16,7 @@ import {
   type RedisClient,
   type SessionStore,
   type SocketOptions,
+  STRICT_SCHEMAS,
   sendProblem,
   type UserStore,
   type WechatApp,
@@ -81,6 +82,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { redis, rateLimits = {} } = deps
   const app = Fastify({
     loggerInstance: deps.log,
+    schemaController: STRICT_SCHEMAS,
     trustProxy: deps.trustProxy.length > 0 && [...deps.trustProxy],
     // One id in the log, the header and the problem. An id from the caller could be anything, and could come twice.
     genReqId: () => randomUUID(),

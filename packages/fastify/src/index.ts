@@ -35,7 +35,7 @@ export {
 export { authenticate, type RequestAuth } from './http/plugins/authenticate.ts'
 export { problems, sendProblem } from './http/plugins/problems.ts'
 export type { RateLimitsOptions } from './http/plugins/rate-limit.ts'
-export { useStrictJson } from './http/plugins/strict-json.ts'
+export { STRICT_SCHEMAS, useStrictJson } from './http/plugins/strict-json.ts'
 export { authHeaders, repeatRefusals } from './http/routes/verify.ts'
 export * as schemas from './http/schemas.ts'
 export type { TypedRoutes } from './http/typed-routes.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { ApiError, type KeyMark, useStrictJson, type WeappAuth } from '@weapp-auth/fastify'
+import { ApiError, type KeyMark, STRICT_SCHEMAS, useStrictJson, type WeappAuth } from '@weapp-auth/fastify'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { closeGracefully } from '../closing.ts'
 import { securityHeaders } from '../security-headers.ts'
@@ -52,6 +52,7 @@ export async function buildServiceApi({
 }: ServiceApiDeps): Promise<FastifyInstance> {
   const api = Fastify({
     loggerInstance: log,
+    schemaController: STRICT_SCHEMAS,
     genReqId: () => randomUUID(),
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { connectionsCheckingInterval: 1_000 },
