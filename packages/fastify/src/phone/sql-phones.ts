@@ -5,6 +5,7 @@ import { isPhoneNumber, type PhoneNumber } from '../phone-number.ts'
 import { guardStore, storeUnavailable } from '../store-failure.ts'
 import type { UsersDatabase } from '../users/database.ts'
 import { engineOf, faultOf } from '../users/engine.ts'
+import { prepare } from '../users/prepared.ts'
 import type { SessionKeyVault } from '../users/session-key-vault.ts'
 import { createSqlIdentities, type Proven } from '../users/sql-identities.ts'
 import { prepareStatements } from '../users/sql-statements.ts'
@@ -40,6 +41,10 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
   const writeEvent = events?.write ?? writeNoEvent
   const statements = prepareStatements(db)
   const identities = createSqlIdentities({ db, statements, vault, writeEvent })
+  /** Asked by each `GET /v1/me`. */
+  const findNumber = prepare((p: { user_id: string }) =>
+    db.selectFrom('weapp_auth_phones').select(['sealed_number', 'proven_at']).where('user_id', '=', p.user_id),
+  )
   const isSqlite = engineOf(db) === 'sqlite'
   const digestOf = createPhoneDigests({ db, vault })
   const takeTurns = createTurns(TURN_MS, () =>
@@ -160,12 +165,9 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
     return row ? { userId: row.user_id, isProven: row.proven_at !== null } : null
   }
 
-  function findRow(tx: Kysely<UsersDatabase>, userId: string) {
-    return tx
-      .selectFrom('weapp_auth_phones')
-      .select(['sealed_number', 'proven_at'])
-      .where('user_id', '=', userId)
-      .executeTakeFirst()
+  async function findRow(tx: Kysely<UsersDatabase>, userId: string) {
+    const [row] = await findNumber(tx, { user_id: userId })
+    return row
   }
 
   /** @param digest of the number to remove; another number, which the user has proved meanwhile, stays */

@@ -1,7 +1,8 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import { Kysely, type SqliteDatabase, SqliteDialect } from 'kysely'
+import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely'
 import { openSqliteFile } from '../sqlite-file.ts'
 import type { UsersDatabase } from './database.ts'
+import { findStatementName } from './prepared.ts'
 
 /**
  * Opens users in a file of this process: the embedded default. `db.destroy()` closes it.
@@ -40,16 +41,26 @@ export async function copySqliteUsers(db: Kysely<UsersDatabase>, file: string): 
 
 /** Node's SQLite in the shape Kysely expects: parameters as a list, and whether a statement returns rows. */
 function adapt(db: DatabaseSync): SqliteDatabase {
+  /** Statements whose text never changes, which take SQLite longer to prepare than to run. */
+  const prepared = new Map<string, SqliteStatement>()
+
+  function prepare(sql: string): SqliteStatement {
+    const statement = db.prepare(sql)
+    return {
+      reader: statement.columns().length > 0,
+      all: (parameters) => statement.all(...(parameters as SQLInputValue[])),
+      run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
+      iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
+    }
+  }
+
   return {
     close: () => db.close(),
     prepare(sql) {
-      const statement = db.prepare(sql)
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters) => statement.all(...(parameters as SQLInputValue[])),
-        run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
-        iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
-      }
+      if (findStatementName(sql) === null) return prepare(sql)
+      const statement = prepared.get(sql) ?? prepare(sql)
+      prepared.set(sql, statement)
+      return statement
     },
   }
 }
