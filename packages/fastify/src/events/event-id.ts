@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 
 /** RFC 9562 leaves 12 bits beside the milliseconds. Here they count the ids of one millisecond. */
 const MAX_COUNT = 0xfff
@@ -37,8 +37,7 @@ export function firstEventId(atMs: number): string {
 
 function format(timeMs: number, counted: number): string {
   const time = timeMs.toString(16).padStart(12, '0')
-  const random = randomBytes(8)
-  random.writeUInt8((random.readUInt8(0) & 0x3f) | 0x80, 0)
-  const rest = random.toString('hex')
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${counted.toString(16).padStart(3, '0')}-${rest.slice(0, 4)}-${rest.slice(4)}`
+  // A UUIDv4 ends in the variant and 62 random bits, as a UUIDv7 does. Node draws those of many at once.
+  const variantAndRandom = randomUUID().slice(19)
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${counted.toString(16).padStart(3, '0')}-${variantAndRandom}`
 }

@@ -35,12 +35,9 @@ export function findStatementName(text: string): string | null {
   return fixed.get(text) ?? null
 }
 
-/** NUL, and half of a surrogate pair. */
-const UNSTORABLE = /[\0\p{Cs}]/u
-
 /** Whether a text can be stored as it is. One that cannot is nowhere in the database. */
 export function isStorable(text: string): boolean {
-  return !UNSTORABLE.test(text)
+  return text.isWellFormed() && !text.includes('\0')
 }
 
 /** @throws RangeError when a text cannot be stored as it is */
