@@ -1,72 +1,82 @@
 import type { Profiler } from 'node:inspector'
-import { measureGuard, warmUp } from './guards.ts'
 import { median, rotate } from './statistics.ts'
 import type { Target } from './target.ts'
 
-const PARTS = [
-  'writing the answer to the socket',
-  'Node: HTTP, sockets, streams',
-  'native code around it: polling, reading, parsing',
-  'Fastify and the handler',
-  'promises and ticks',
-  'timers',
-  'garbage collection',
-  'ioredis',
-  'sockets, streams and timers of ioredis',
-  'SHA-256 of the token',
-  'our guard, cache and store',
-] as const
+/** A function, as a CPU profile names it. */
+export type Frame = Profiler.ProfileNode['callFrame']
 
-type Part = (typeof PARTS)[number]
-type Frame = Profiler.ProfileNode['callFrame']
+/** The parts of which a request consists. */
+export interface Split<Part extends string> {
+  parts: readonly Part[]
+  /**
+   * The part that a function belongs to, by itself or by its caller. Null: it is not a part of serving requests.
+   *
+   * @param caller the part of the function that called it; null where that is none
+   */
+  findPart(frame: Frame, caller: Part | null): Part | null
+}
 
 /** What one request of a target takes of a core. */
-export interface RequestProfile {
+export interface RequestProfile<Part extends string> {
   target: string
   cpuMicroseconds: number
   parts: Record<Part, number>
 }
 
+/** How targets are profiled. */
+export interface ProfileOptions<Part extends string> {
+  split: Split<Part>
+  rounds: number
+  /** Puts load on a target, and answers the CPU time of one request in microseconds. */
+  measure(target: Target): Promise<number>
+  progress(round: number): void
+}
+
 /** Of each target, in turns: how much CPU a request takes, and in a profile of the same load, where. */
-export async function profileGuards(
+export async function profileTargets<Part extends string>(
   targets: readonly Target[],
-  { rounds, seconds, progress }: { rounds: number; seconds: number; progress: (round: number) => void },
-): Promise<RequestProfile[]> {
+  { split, rounds, measure, progress }: ProfileOptions<Part>,
+): Promise<RequestProfile<Part>[]> {
   const measured = targets.map((target) => ({
     target,
     cpuMicroseconds: [] as number[],
     selfTimes: new Map<Part, number>(),
   }))
-  await warmUp(targets)
   for (let round = 0; round < rounds; round++) {
     for (const { target, cpuMicroseconds, selfTimes } of rotate(measured, round)) {
-      cpuMicroseconds.push(1e6 / (await measureGuard(target, seconds)).requestsPerCpuSecond)
+      cpuMicroseconds.push(await measure(target))
       await target.startProfile()
-      await measureGuard(target, seconds)
-      addSelfTimes(selfTimes, await target.stopProfile())
+      await measure(target)
+      addSelfTimes(selfTimes, await target.stopProfile(), split)
     }
     progress(round + 1)
   }
   return measured.map(({ target: { name }, cpuMicroseconds, selfTimes }) => {
     // Sampling costs time of its own: the profile gives the shares, the measurement without it the sum.
     const scale = median(cpuMicroseconds) / [...selfTimes.values()].reduce((sum, time) => sum + time, 0)
-    const parts = PARTS.map((part) => [part, (selfTimes.get(part) ?? 0) * scale])
-    return { target: name, cpuMicroseconds: median(cpuMicroseconds), parts: Object.fromEntries(parts) }
+    const parts = Object.fromEntries(split.parts.map((part) => [part, (selfTimes.get(part) ?? 0) * scale]))
+    return { target: name, cpuMicroseconds: median(cpuMicroseconds), parts: parts as Record<Part, number> }
   })
 }
 
-export function toProfileTable(machine: string, profiles: readonly RequestProfile[]): string {
+/** @param what a column is about: `a request` */
+export function toProfileTable<Part extends string>(
+  machine: string,
+  { parts }: Split<Part>,
+  profiles: readonly RequestProfile<Part>[],
+  what = 'a request',
+): string {
   const row = (name: string, values: readonly number[]) =>
     `| ${name} | ${values.map((value) => value.toFixed(1)).join(' | ')} |`
   const lines = [
-    `${machine}; microseconds of CPU a request`,
+    `${machine}; microseconds of CPU ${what}`,
     '',
     `| | ${profiles.map(({ target }) => target).join(' | ')} |`,
     `| --- | ${profiles.map(() => '---:').join(' | ')} |`,
-    ...PARTS.map((part) =>
+    ...parts.map((part) =>
       row(
         part,
-        profiles.map(({ parts }) => parts[part]),
+        profiles.map((profile) => profile.parts[part]),
       ),
     ),
     row(
@@ -77,7 +87,16 @@ export function toProfileTable(machine: string, profiles: readonly RequestProfil
   return `${lines.join('\n')}\n`
 }
 
-function addSelfTimes(selfTimes: Map<Part, number>, { nodes, samples = [], timeDeltas = [] }: Profiler.Profile): void {
+/** What a profile says of the program that was measured, and nothing of the benchmark around it. */
+export function isOutside({ functionName, url }: Frame): boolean {
+  return functionName === '(idle)' || functionName === '(root)' || /node:inspector|bench\/target\.ts/.test(url)
+}
+
+function addSelfTimes<Part extends string>(
+  selfTimes: Map<Part, number>,
+  { nodes, samples = [], timeDeltas = [] }: Profiler.Profile,
+  { findPart }: Split<Part>,
+): void {
   const partOf = new Map<number, Part | null>()
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
   const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])))
@@ -94,23 +113,4 @@ function addSelfTimes(selfTimes: Map<Part, number>, { nodes, samples = [], timeD
     const part = find(id)
     if (part) selfTimes.set(part, (selfTimes.get(part) ?? 0) + (timeDeltas[index] ?? 0))
   })
-}
-
-/** Null: not a part of serving requests. What Node does itself it does for the caller. */
-function findPart({ functionName, url }: Frame, caller: Part | null): Part | null {
-  if (functionName === '(idle)' || functionName === '(root)' || /node:inspector|bench\/target\.ts/.test(url))
-    return null
-  if (functionName === '(garbage collector)') return 'garbage collection'
-  if (functionName === 'oneShotDigest' || url.startsWith('node:internal/crypto')) return 'SHA-256 of the token'
-  if (/node_modules\/(ioredis|@ioredis|redis-parser|standard-as-callback|denque|cluster-key-slot)\//.test(url))
-    return 'ioredis'
-  if (/packages\/fastify\/dist\//.test(url)) return 'our guard, cache and store'
-  if (/node_modules|bench\/targets/.test(url)) return 'Fastify and the handler'
-  if (caller === 'ioredis' || caller === 'sockets, streams and timers of ioredis')
-    return 'sockets, streams and timers of ioredis'
-  if (/^write(Utf8|Latin1)String$|^writev$/.test(functionName)) return 'writing the answer to the socket'
-  if (functionName === 'runMicrotasks' || /^node:internal\/process/.test(url)) return 'promises and ticks'
-  if (/^node:(internal\/)?timers/.test(url)) return 'timers'
-  if (url.startsWith('node:')) return 'Node: HTTP, sockets, streams'
-  return 'native code around it: polling, reading, parsing'
 }

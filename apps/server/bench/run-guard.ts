@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startRedis } from '@weapp-auth/test-servers'
 import { compare, type Report, type Shares, sharesOf, summarize, toSvg, toTable } from './guard-report.ts'
-import { measurePatiently, type Round, warmUp } from './guards.ts'
+import { measureGuard, measurePatiently, type Round, warmUp } from './guards.ts'
 import { installPeers } from './peers.ts'
-import { profileGuards, toProfileTable } from './profile.ts'
+import { profileTargets, toProfileTable } from './profile.ts'
+import { GUARDED_REQUEST } from './profile-guard.ts'
 import { CACHE_MS, measureRevocations } from './revocations.ts'
 import { rotate } from './statistics.ts'
 import { makeRoomForTargets, startTarget, type Target } from './target.ts'
@@ -91,14 +92,17 @@ async function measureGuards(targets: readonly Target[]): Promise<Round[][]> {
 /** Where the CPU time of a request goes, with the guard and without. */
 async function profile(redisUrl: string, dataDir: string): Promise<void> {
   const targets = await startOurs(redisUrl, dataDir)
-  const profiles = await profileGuards(targets, {
+  await warmUp(targets)
+  const profiles = await profileTargets(targets, {
+    split: GUARDED_REQUEST,
     rounds,
-    seconds,
+    measure: async (target) => 1e6 / (await measureGuard(target, seconds)).requestsPerCpuSecond,
     progress: (round) => process.stderr.write(`[${round}/${rounds}]\n`),
   })
   write('profile.json', `${JSON.stringify({ measuredAt: new Date().toISOString(), machine, profiles }, null, 2)}\n`)
-  write('profile.md', toProfileTable(machine, profiles))
-  process.stdout.write(`\n${toProfileTable(machine, profiles)}\n${options.out}\n`)
+  const table = toProfileTable(machine, GUARDED_REQUEST, profiles)
+  write('profile.md', table)
+  process.stdout.write(`\n${table}\n${options.out}\n`)
 }
 
 function startOurs(redisUrl: string, dataDir: string): Promise<Target[]> {

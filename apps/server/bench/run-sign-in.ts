@@ -1,4 +1,5 @@
-// Measures what a sign-in costs, beside what others cost, and what the service takes at rest. See README.md.
+// Measures what a sign-in costs, beside what others cost, and what the service takes at rest; with --profile, where its CPU time
+// goes. See README.md.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -7,9 +8,19 @@ import { parseArgs } from 'node:util'
 import { startMariaDb, startPostgres, startRedis } from '@weapp-auth/test-servers'
 import { createDatabase } from './database.ts'
 import { installPeers } from './peers.ts'
+import { profileTargets, type RequestProfile, toProfileTable } from './profile.ts'
+import { SIGN_IN } from './profile-sign-in.ts'
 import { countRoundTrips } from './round-trips.ts'
 import { type ColumnReport, type SignInReport, summarize, type Trips, toSignInTable } from './sign-in-report.ts'
-import { createUpstream, makeUsersKnown, measureSignIns, refused, type SignInRound, type Upstream } from './sign-ins.ts'
+import {
+  createUpstream,
+  makeUsersKnown,
+  measureCpu,
+  measureSignIns,
+  refused,
+  type SignInRound,
+  type Upstream,
+} from './sign-ins.ts'
 import { bareFastify, measureStarts, type Start, service } from './starts.ts'
 import { rotate } from './statistics.ts'
 import { makeRoomForTargets, startTarget, type Target } from './target.ts'
@@ -20,12 +31,14 @@ const { values: options } = parseArgs({
     'sign-ins': { type: 'string', default: '1000' },
     // Each signs in fewer times than SESSION_LIMIT, beyond which a sign-in has to end a session as well.
     users: { type: 'string', default: '1000' },
+    profile: { type: 'boolean', default: false },
     columns: { type: 'string', default: 'SQLite,Redis + PostgreSQL,Redis + MySQL' },
     out: { type: 'string', default: join(import.meta.dirname, 'results') },
   },
 })
 const rounds = Number(options.rounds)
 const signIns = Number(options['sign-ins'])
+const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`
 const users = Number(options.users)
 /** Sign-ins whose round trips are counted. */
 const COUNTED = 100
@@ -84,10 +97,18 @@ try {
   const upstream = createUpstream(wechat)
   closers.push(upstream.close)
   const columns = COLUMNS.filter(({ name }) => options.columns.split(',').includes(name))
+  const surroundings = { upstream, wechat, servers, pids }
+  await (options.profile ? profile(columns, surroundings) : compareAll(columns, surroundings))
+} finally {
+  for (const close of closers.reverse()) await close()
+}
+
+async function compareAll(columns: readonly Column[], surroundings: Surroundings): Promise<void> {
+  const { servers, wechat } = surroundings
   const reports: ColumnReport[] = []
-  for (const column of columns) reports.push(await measureColumn(column, { upstream, wechat, servers, pids }))
+  for (const column of columns) reports.push(await measureColumn(column, surroundings))
   const report: SignInReport = {
-    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.versions.node}`,
+    machine,
     measuredAt: new Date().toISOString(),
     rounds,
     signIns,
@@ -99,8 +120,35 @@ try {
   writeFileSync(join(options.out, 'sign-in.json'), `${JSON.stringify(report, null, 2)}\n`)
   writeFileSync(join(options.out, 'sign-in.md'), table)
   process.stdout.write(`\n${table}\n${options.out}\n`)
-} finally {
-  for (const close of closers.reverse()) await close()
+}
+
+/** Where the CPU time of a sign-in goes, and of a `GET /v1/me`: ours beside the barest. */
+async function profile(columns: readonly Column[], surroundings: Surroundings): Promise<void> {
+  const profiles: { title: string; profiles: RequestProfile<string>[] }[] = []
+  const tables: string[] = []
+  for (const column of columns) {
+    const programs = Object.entries(column.targets).filter(([, { canRead }]) => canRead)
+    const targets = await startTargets({ ...column, targets: Object.fromEntries(programs) }, surroundings)
+    for (const what of ['sign-in', 'read'] as const) {
+      const title = `${column.name}: ${what === 'read' ? 'a `GET /v1/me`' : 'a sign-in'}`
+      const measured = await profileTargets(targets, {
+        split: SIGN_IN,
+        rounds,
+        measure: (target) => measureCpu(surroundings.upstream, target, { count: signIns, what }),
+        progress: (round) => progress(title, `${round}/${rounds}`),
+      })
+      profiles.push({ title, profiles: measured })
+      tables.push(toProfileTable(machine, SIGN_IN, measured, `for ${title}`))
+    }
+    await Promise.all(targets.map((target) => target.stop()))
+  }
+  const file = (extension: string) => join(options.out, `sign-in-profile.${extension}`)
+  writeFileSync(
+    file('json'),
+    `${JSON.stringify({ measuredAt: new Date().toISOString(), machine, profiles }, null, 2)}\n`,
+  )
+  writeFileSync(file('md'), tables.join('\n'))
+  process.stdout.write(`\n${tables.join('\n')}\n${options.out}\n`)
 }
 
 interface Servers {
@@ -117,8 +165,7 @@ interface Surroundings {
   pids: Record<'redis' | 'postgres' | 'mysql', number>
 }
 
-async function measureColumn(column: Column, { upstream, wechat, servers, pids }: Surroundings): Promise<ColumnReport> {
-  const behind = column.sql === 'none' ? null : { redis: pids.redis, sql: pids[column.sql] }
+async function startTargets(column: Column, { upstream, wechat, servers }: Surroundings): Promise<Target[]> {
   const targets: Target[] = []
   for (const [name, { file, env }] of Object.entries(column.targets)) {
     const given = { ...(await environment(column, wechat.url, wechat, servers)), ...env }
@@ -127,6 +174,13 @@ async function measureColumn(column: Column, { upstream, wechat, servers, pids }
     targets.push(target)
     await makeUsersKnown(upstream, target, users)
   }
+  return targets
+}
+
+async function measureColumn(column: Column, surroundings: Surroundings): Promise<ColumnReport> {
+  const { upstream, wechat, servers, pids } = surroundings
+  const behind = column.sql === 'none' ? null : { redis: pids.redis, sql: pids[column.sql] }
+  const targets = await startTargets(column, surroundings)
   const measured: SignInRound[][] = []
   for (let round = 0; round < rounds; round++) {
     const results = new Map<string, SignInRound>()

@@ -120,6 +120,17 @@ export async function measureSignIns(
   }
 }
 
+/** CPU time of the target's own process for one request, in microseconds: a sign-in of a known user, or a `GET /v1/me`. */
+export async function measureCpu(
+  upstream: Upstream,
+  target: Target,
+  { count, what }: { count: number; what: 'sign-in' | 'read' },
+): Promise<number> {
+  if (what === 'read') return 1e6 / (await measureReads(upstream, target, count)).perCpuSecond
+  const codes = await upstream.codes(count, 'known')
+  return 1e6 / (await counted(target, () => upstream.signIn(target, codes, CALLERS))).perCpuSecond
+}
+
 async function measureReads(upstream: Upstream, target: Target, count: number) {
   const tokens = await upstream.tokens(target, await upstream.codes(READERS, 'known'))
   const inTurns = Array.from({ length: count }, (_, index) => tokens[index % tokens.length] ?? '')
