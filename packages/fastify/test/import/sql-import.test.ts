@@ -87,7 +87,7 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
       },
     })
     const { take, users } = open(watched)
-    await take([ALICE, { external_id: '18', appid: APPID, openid: 'oBob', unionid: 'uBob', phone: '13900139000' }])
+    await take([ALICE, { external_id: '18', appid: 'wx2', openid: 'oAlice', unionid: 'uBob', phone: '13900139000' }])
     const [alice, bob] = [await users.findUserByExternalId('17'), await users.findUserByExternalId('18')]
     rows.length = 0
     const { external_id: _, ...known } = ALICE

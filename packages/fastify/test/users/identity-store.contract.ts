@@ -55,11 +55,12 @@ export function identityStoreContract(openPrepared: () => Promise<Kysely<UsersDa
 
     it('a user loses one identity, and a sign-in with it makes a new user', async () => {
       const { users, identity, signIn } = await setUp()
-      const userId = await signIn('o1')
+      const [userId, other] = [await signIn('o1'), await signIn('o3')]
       await users.linkIdentity(userId, 'wx2', identity('o2'), 5)
       await users.unlinkIdentity(userId, { appid: 'wx1', openid: 'o1' })
       await users.unlinkIdentity(userId, { appid: 'wx1', openid: 'o1' })
       expect(await users.findIdentity(userId, 'wx1')).toBeNull()
+      expect(await users.findIdentity(other, 'wx1')).toMatchObject({ openid: 'o3' })
       expect(await users.findIdentity(userId, 'wx2')).toMatchObject({ openid: 'o2' })
       expect(await signIn('o1')).not.toBe(userId)
     })
