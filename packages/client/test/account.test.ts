@@ -38,9 +38,14 @@ describe('updateAvatar', () => {
   test.each<[string, Answer | 'lose', object]>([
     ['415', problem(415, 'media_type_unsupported'), { code: 'rejected', problem: 'media_type_unsupported' }],
     ['413', problem(413, 'payload_too_large'), { code: 'rejected', problem: 'payload_too_large' }],
-    ['404 from a service without avatars', problem(404, 'not_found'), { code: 'rejected', statusCode: 404 }],
+    [
+      '404 from a service without avatars',
+      problem(404, 'not_found'),
+      { code: 'rejected', statusCode: 404, errMsg: 'request:fail the service at baseUrl answered 404 not_found' },
+    ],
     ['503', problem(503, 'overloaded'), { code: 'unavailable' }],
     ['a page', { status: 200, data: '<html>' }, { code: 'bad_response' }],
+    ['300 with a picture', { ...AVATAR, status: 300 }, { code: 'bad_response' }],
     ['nothing', 'lose', { code: 'network' }],
   ])('answered %s it rejects, and the profile stays', async (_, answer, error) => {
     const { auth, service, device } = createPhone()

@@ -75,7 +75,7 @@ describe('the token goes', () => {
     ['https://img.example.com:8443/a.png', 'https://img.example.com:8443/a.png'],
   ])('to %s', async (url, sentTo) => {
     const phone = createPhone({
-      baseUrl: 'https://api.example.com/v0/',
+      baseUrl: 'https://api.example.com/v0//',
       allowOrigins: ['https://img.example.com:8443'],
     })
     const sent: { url: string; header?: object }[] = []
