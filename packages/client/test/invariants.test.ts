@@ -12,8 +12,6 @@ const REQUEST_TIMEOUT_MS = 5_000
 const LONGEST_REQUEST_MS = LOGIN_TIMEOUT_MS + REQUEST_TIMEOUT_MS
 /** The storage and WeChat's word on its key may be waited for besides. */
 const LONGEST_LOGIN_MS = LOGIN_TIMEOUT_MS + 2_000 + 2_000
-/** How long a schedule that failed is made smaller. */
-const LONGEST_SHRINK_MS = 60_000
 
 /** @param hasRoute whether the service has `GET /v1/session` */
 async function run(isWarm: boolean, hasRoute: boolean, steps: readonly Step[]): Promise<void> {
@@ -409,6 +407,8 @@ describe('whatever happens in whatever order', () => {
   ])('the invariants hold when %s', async (_, steps) => run(true, true, steps))
 
   const numRuns = Number(process.env.WEAPP_AUTH_RUNS ?? 2_000)
+  /** How long a schedule that failed is made smaller. Not long in a mutation run, which plays few of them for each change. */
+  const longestShrinkMs = Math.min(60_000, 20 * numRuns)
 
   // A guard against a hang, not a promise.
   test('the invariants hold', { timeout: 60_000 + 500 * numRuns }, async () => {
@@ -416,7 +416,7 @@ describe('whatever happens in whatever order', () => {
     await fc.assert(
       fc.asyncProperty(fc.boolean(), fc.nat(3), schedule, async (isWarm, routeless, steps) => {
         // What is tried later counts as no smaller counterexample, so that the report comes soon.
-        if (failedAtMs !== null && Date.now() > failedAtMs + LONGEST_SHRINK_MS) return
+        if (failedAtMs !== null && Date.now() > failedAtMs + longestShrinkMs) return
         try {
           await run(isWarm, routeless > 0, steps)
         } catch (error) {
