@@ -28,6 +28,8 @@ async function open(answer: (response: ServerResponse) => void) {
     calls.push({ body, signature: String(request.headers['x-weapp-auth-signature']) })
     answer(response)
   })
+  // Longer than a test: a connection ends because somebody ends it.
+  server.keepAliveTimeout = 60_000
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
     server.closeAllConnections()

@@ -18,6 +18,8 @@ async function listen(answer: (response: ServerResponse, request: IncomingMessag
       answer(response, request)
     })
   })
+  // Longer than a test: a connection ends because somebody ends it.
+  server.keepAliveTimeout = 60_000
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
     server.closeAllConnections()

@@ -56,6 +56,9 @@ test('a copy that cannot be made leaves nothing of itself, nor what SQLite puts 
   })
   for (const ending of ['-journal', '-wal']) writeFileSync(join(dataDir, `users.copy-${id}.sqlite${ending}`), '')
   await db.destroy()
-  await expect(copyUsers(db, dataDir)).rejects.toThrow()
-  expect(readdirSync(dataDir).filter((name) => name.includes('copy'))).toEqual([])
+  // Once with them and once without: the error is that of the copy.
+  for (let i = 0; i < 2; i++) {
+    await expect(copyUsers(db, dataDir)).rejects.not.toMatchObject({ code: 'ENOENT' })
+    expect(readdirSync(dataDir).filter((name) => name.includes('copy'))).toEqual([])
+  }
 })
