@@ -87,8 +87,10 @@ function toTable(machine: string, storm: Storm): string {
   return `${[machine, '', ...parts].join('\n')}\n`
 }
 
-function cpuOf({ phones }: Storm, seconds: number): string {
-  return `${seconds.toFixed(1)} s, ${((seconds * 1000) / phones).toFixed(2)} ms a phone`
+/** The share is of all cores, from the moment when Redis was emptied until the last phone was back. */
+function cpuOf({ phones, normalAfterMs }: Storm, seconds: number): string {
+  const share = (100_000 * seconds) / (normalAfterMs * cpus().length)
+  return `${seconds.toFixed(1)} s, ${((seconds * 1000) / phones).toFixed(2)} ms a phone, ${share.toFixed(0)} % of the cores`
 }
 
 /** The service has one core at most, and shares the other with the two stores. */
