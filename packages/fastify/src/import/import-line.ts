@@ -79,7 +79,7 @@ function parseWechatId(column: string, text: string): string {
 }
 
 /** Excel writes a long number as 1.38E+10, and its last digits are lost. */
-const SHORTENED = /\d([.,]\d+)?E\+?\d/i
+const SHORTENED = /\dE\+?\d/i
 
 function parsePhone(text: string): PhoneNumber {
   if (SHORTENED.test(text)) {

@@ -79,7 +79,8 @@ function decrypt(cipher: { text: Buffer; iv: Buffer }, key: Buffer): string {
   const decipher = createDecipheriv('aes-128-cbc', key, cipher.iv).setAutoPadding(false)
   const padded = Buffer.concat([decipher.update(cipher.text), decipher.final()])
   const length = padded.at(-1) ?? 0
-  const isPadded = length >= 1 && length <= BLOCK_BYTES && padded.subarray(-length).every((byte) => byte === length)
+  // With a length of 0 that is the whole text, and where all of it is zeros, nothing is left.
+  const isPadded = length <= BLOCK_BYTES && padded.subarray(-length).every((byte) => byte === length)
   return isPadded ? padded.subarray(0, -length).toString('utf8') : ''
 }
 

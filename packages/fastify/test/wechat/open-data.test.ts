@@ -66,6 +66,13 @@ describe('encrypted open data', () => {
     expect(openJson({ phoneNumber: '+8613800000000', watermark: WATERMARK })).toEqual({ phoneNumber: '+8613800000000' })
   })
 
+  it('encrypted data of any length opens, also where the padding is a whole block', () => {
+    for (let length = 0; length < 32; length++) {
+      const steps = '1'.repeat(length)
+      expect(openJson({ steps, watermark: WATERMARK })).toEqual({ steps })
+    }
+  })
+
   it.each([
     ['another user', { openId: 'o2', watermark: WATERMARK }],
     ['an openId that is no text', { openId: [OPENID], watermark: WATERMARK }],
