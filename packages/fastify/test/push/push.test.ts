@@ -169,6 +169,13 @@ describe('a closed account', () => {
     expect(await isSignedIn()).toBe(true)
   })
 
+  it('a message about a closed account that names nobody is taken, and deletes nothing', async () => {
+    const { send, about, isSignedIn } = await setUp()
+    const { OpenID: _OpenID, ...fields } = about('user_authorization_cancellation')
+    expect((await send({ fields })).body).toBe('success')
+    expect(await isSignedIn()).toBe(true)
+  })
+
   it('an account that is closed during a sign-in leaves no session', async () => {
     let isHeld = Promise.resolve()
     const onSignIn = vi.fn(() => isHeld)
@@ -218,6 +225,12 @@ describe('the events of a push', () => {
     await send({ fields })
     await send({ fields })
     expect(await told()).toMatchObject([{ type: 'user_erased' }, { type: 'wechat_pushed', userId: null }])
+  })
+
+  it('the name of an event is written down as far as it can be one: 64 characters, and no half of one', async () => {
+    const { send, about, told } = await setUp()
+    await send({ fields: about(`${'x'.repeat(63)}\u{1f375}`) })
+    expect(await told()).toMatchObject([{ data: { event: `${'x'.repeat(63)}\ufffd` } }])
   })
 
   it('WeChat sends a message again whose event could not be written', async () => {
