@@ -133,8 +133,10 @@ export const accountCases: readonly UserStoreCase[] = [
     },
   },
   {
-    title: 'an erased user is gone with identities and keys, and whoever comes back is a new user',
+    title: 'an erased user is gone with identities and keys, others stay, and whoever comes back is a new user',
     async run(users) {
+      const others = newIdentity({ unionid: `u-${randomUUID()}` })
+      const { user: other } = await signIn(users, 'wx1', others)
       const identity = newIdentity({ unionid: `u-${randomUUID()}` })
       const { user } = await signIn(users, 'wx1', identity)
       const externalId = randomUUID()
@@ -149,6 +151,11 @@ export const accountCases: readonly UserStoreCase[] = [
         assert.equal(await users.findIdentity(user.id, appid), null)
         assert.equal(await users.findKeys(user.id, appid), null)
       }
+      assert.deepEqual(await signIn(users, 'wx1', others), { user: other, isNew: false })
+      assert.deepEqual(await signIn(users, 'wx2', newIdentity({ unionid: others.unionid })), {
+        user: other,
+        isNew: false,
+      })
       const back = await signIn(users, 'wx1', identity)
       assert.equal(back.isNew, true)
       assert.notEqual(back.user.id, user.id)

@@ -87,13 +87,17 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
       },
     })
     const { take, users } = open(watched)
-    await take([ALICE, { external_id: '18', appid: 'wx2', openid: 'oAlice', unionid: 'uBob', phone: '13900139000' }])
-    const [alice, bob] = [await users.findUserByExternalId('17'), await users.findUserByExternalId('18')]
+    const others = [
+      { external_id: '18', appid: 'wx2', openid: 'oAlice', unionid: 'uBob', phone: '13900139000' },
+      { external_id: '19', appid: APPID, openid: 'oCarol' },
+    ]
+    await take([ALICE, ...others])
+    const [alice, bob, carol] = await Promise.all(['17', '18', '19'].map((id) => users.findUserByExternalId(id)))
     rows.length = 0
     const { external_id: _, ...known } = ALICE
     for (const line of [ALICE, known, { external_id: '17', phone: ALICE.phone }]) await take([line])
     expect(JSON.stringify(rows)).toContain(alice?.id)
-    expect(JSON.stringify(rows)).not.toContain(bob?.id)
+    for (const other of [bob, carol]) expect(JSON.stringify(rows)).not.toContain(other?.id)
   })
 
   it('an identity has no session_key until its user signs in, and is no new user then', async () => {
