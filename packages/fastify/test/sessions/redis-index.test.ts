@@ -13,7 +13,11 @@ const IDLE_SECONDS = 60
 const APP = { appid: 'wx1' }
 
 /** What is told of an index that may lack sessions. */
-const REFUSAL = { code: 'store_unavailable', message: expect.stringMatching(/evicted.*noeviction/) }
+const REFUSAL = {
+  code: 'store_unavailable',
+  retryAfterSeconds: 60,
+  message: expect.stringMatching(/evicted.*noeviction/),
+}
 
 function openStore({ limit = 0, url = sharedUrl ?? '', through = (redis: Redis) => redis } = {}) {
   const redis = new Redis(url)
