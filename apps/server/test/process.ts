@@ -18,11 +18,15 @@ export interface ServiceProcess {
 }
 
 /**
- * Starts the built service as an operator does, with nothing of this process's environment but PATH.
+ * Starts the built service as an operator does, with nothing of this process's environment but PATH. For long tests alone: a
+ * start takes a second of a processor, and `startService` does with a tenth of it.
  *
  * @param shell a command for `sh` before it starts, e.g. a limit
  */
 export function startProcess(env: Record<string, string>, args: readonly string[] = [], shell = ':'): ServiceProcess {
+  if (!expect.getState().testPath?.endsWith('.long.test.ts')) {
+    throw new Error('npm test stays short: a test that starts a process of the service belongs in a *.long.test.ts')
+  }
   const child = spawn('/bin/sh', ['-c', `${shell}; exec "$@"`, 'sh', process.execPath, MAIN, ...args], {
     env: { PATH: process.env.PATH ?? '', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
