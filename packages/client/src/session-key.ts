@@ -42,6 +42,7 @@ export const CHECK_TIMEOUT_MS = 2_000
 /** How long the time from `ensureSessionKey` to `decrypt` may be: the user reads WeChat's question between. */
 const HOLD_MS = 60_000
 
+/** Renews WeChat's session_key when a page needs it, and holds it until the page has used it. */
 export function createSessionKey<User>(deps: SessionKeyDeps<User>): SessionKey {
   const { state, generation, current, isOwn, loginSilently } = deps
   /** Open while a page needs the key. */

@@ -8,6 +8,7 @@ export const ACCOUNT_EVENTS = [
   'user_authorization_revoke',
   'user_authorization_cancellation',
 ] as const
+/** One of these events. */
 export type AccountEvent = (typeof ACCOUNT_EVENTS)[number]
 
 /** How a push ended. */

@@ -14,6 +14,7 @@ export const IMPORT_COLUMNS = [
   'avatar_url',
   'created_at',
 ] as const
+/** The name of a column. */
 export type ImportColumn = (typeof IMPORT_COLUMNS)[number]
 
 /** One line as it stands in the file. An empty field says nothing about the user. */

@@ -43,6 +43,7 @@ export type ImportOutcome =
   /** `made`: a new user. `filled`: a user who was there got something. `done`: all of it was there. */
   'made' | 'filled' | 'done' | { refused: string }
 
+/** A plan that writes nothing yet. */
 export function createImportWrites(): ImportWrites {
   return { users: [], identities: [], unionids: [], phones: [], filled: [], learned: [] }
 }

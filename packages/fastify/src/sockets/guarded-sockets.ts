@@ -50,6 +50,7 @@ export interface GuardedSockets {
   stop(): void
 }
 
+/** What `createGuardedSockets` is made from. */
 export interface GuardedSocketsDeps {
   sessions: Sessions
   /** Null: the store has none, and serves one process. */
