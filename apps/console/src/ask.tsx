@@ -14,7 +14,7 @@ interface Question {
   action: string
   /** Whether a reason must be given, beside which a time may be. */
   needsReason?: boolean
-  /** Does it. An error is shown, and the question stays open. */
+  /** Called when the user agrees. When it rejects, the error is shown and the question stays open. */
   run(answer: { reason: string; until: string }): Promise<void>
 }
 

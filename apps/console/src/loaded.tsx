@@ -20,7 +20,7 @@ export function useLoaded<T>(key: string, load: () => Promise<T>): Loaded<T> {
     value: null,
     problem: null,
   })
-  /** Of several answers that are on their way only that to the last question is shown. */
+  /** Counts the questions. When several answers are on their way, only the answer to the last question is shown. */
   const asked = useRef(0)
   const reload = useCallback(async () => {
     const turn = ++asked.current

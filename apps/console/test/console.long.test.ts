@@ -48,7 +48,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     await page.getByRole('heading', { name: 'Sessions' }).waitFor()
   }
 
-  test('asks for a service token, keeps it in memory alone, and asks again after a reload', async () => {
+  test('the console asks for a service token, keeps it in memory alone, and asks again after a reload', async () => {
     const { page, complaints } = await open()
     await page.getByLabel('Service token').fill('not-a-token')
     await page.keyboard.press('Enter')
@@ -66,7 +66,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     expect(unexpected(complaints)).toEqual([])
   })
 
-  test('ends one session of a user: that phone is told, the other stays', async () => {
+  test('the console ends one session of a user: that phone is told, and the other stays signed in', async () => {
     const one = await service.signIn('ending', { model: 'iPhone 15 Pro' })
     const two = await service.signIn('ending', { model: 'Mate 60' })
     const { page, complaints } = await open()
@@ -84,7 +84,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     expect(unexpected(complaints)).toEqual([])
   })
 
-  test('disables a user with a reason, says how many sessions end, writes down who did it, and enables again', async () => {
+  test('the console disables a user with a reason, says how many sessions end, writes down who did it, and enables the user again', async () => {
     const { userId, token } = await service.signIn('barred')
     const { page, complaints } = await open()
     await enter(page)
@@ -110,7 +110,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     expect(unexpected(complaints)).toEqual([])
   })
 
-  test('a token that may only read is told so, and nothing is lost', async () => {
+  test('with a token that may only read, the console says that it may not do more, and loses nothing that was typed', async () => {
     const { userId, token } = await service.signIn('viewed')
     const { page } = await open()
     await enter(page, service.tokens.read)
@@ -124,7 +124,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     expect(await service.verify(token)).toBe(204)
   })
 
-  test('says what it looked for when there is no such user, and puts nothing that was typed into an address', async () => {
+  test('the console says what it looked for when there is no such user, and puts nothing that was typed into an address', async () => {
     const { page, complaints } = await open()
     await enter(page)
     const addresses: string[] = []
@@ -136,7 +136,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     expect(unexpected(complaints)).toEqual([])
   })
 
-  test('makes one user of two with one unionid, by the decision of a person', async () => {
+  test('the console makes one user of two with one unionid, when a person decides so', async () => {
     const { kept } = await service.makeConflict('twice')
     const { page, complaints } = await open()
     await enter(page)
@@ -151,7 +151,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     expect(unexpected(complaints)).toEqual([])
   })
 
-  test('shows who did what to whom, newest first, and what the service needs', async () => {
+  test('the console shows who did what to whom, newest first, and what the service needs', async () => {
     const { userId } = await service.signIn('eventful')
     const { page, complaints } = await open()
     await enter(page)
@@ -169,7 +169,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     expect(unexpected(complaints)).toEqual([])
   })
 
-  test('works by keyboard alone: a question starts at Cancel, and Escape leaves it', async () => {
+  test('the console works by keyboard alone: a question starts at Cancel, and Escape leaves it', async () => {
     const { userId, token } = await service.signIn('typist')
     const { page } = await open()
     await enter(page)
@@ -183,7 +183,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     expect(await service.verify(token)).toBe(204)
   })
 
-  test('a slow answer: a second click asks nothing, and the question stays until it is known how it ended', async () => {
+  test('while an answer is slow, a second click asks nothing, and the question stays open until the answer is there', async () => {
     const { userId } = await service.signIn('slow', { model: 'iPhone 15 Pro' })
     const { page } = await open()
     await enter(page)
@@ -212,7 +212,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe('MAIN')
   })
 
-  test('a service that is gone, or a token that was taken away, in the middle: it is said, and what was typed stays', async () => {
+  test('when the service is gone or the token was removed meanwhile, the console says so, and what was typed stays', async () => {
     const { userId, token } = await service.signIn('middle')
     const { page } = await open()
     await enter(page)
@@ -235,7 +235,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     expect(await service.verify(token)).toBe(401)
   })
 
-  test('an address that was cut off, or of a user who is not there, is said to be nobody', async () => {
+  test('for an address that was cut off, or of a user who does not exist, the console says that there is no such user', async () => {
     const { page } = await open()
     await enter(page)
     for (const id of ['%E4%', '01234567-0000-7000-8000-000000000000']) {
@@ -250,7 +250,7 @@ describe.skipIf(chromium === null && !process.env.CI)('the console', () => {
     }
   })
 
-  test('speaks Chinese to a browser that does, and the other language after a click', async () => {
+  test('the console is in Chinese for a browser that is, and in the other language after a click', async () => {
     const { page } = await open({ locale: 'zh-CN' })
     await page.getByRole('heading', { name: '输入服务令牌' }).waitFor()
     await page.getByRole('button', { name: 'English' }).click()

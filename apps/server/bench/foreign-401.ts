@@ -40,14 +40,14 @@ export interface Foreign {
   surprises: Record<string, number>
   /** How often the phones asked `GET /v1/session`. */
   questions: number
-  /** Of these, without a word whether the session lives: the machine was too busy, and the phone asks again. */
+  /** Questions whose answer did not say whether the session lives. The machine was too busy, and the phone asks again. */
   unanswered: number
   /** Questions of a phone that was told shortly before, so that it had to believe that answer. */
   early: number
   exchanges: number
-  /** The service's own pings among them. Null: not counted. */
+  /** How many statements the database got, the service's own pings included. Null: not counted. */
   statements: number | null
-  /** In which they were counted. */
+  /** How long the statements were counted, in milliseconds. */
   countedMs: number
   /** Of the service; NaN where the system does not tell it. */
   cpuSeconds: number

@@ -43,7 +43,7 @@ export function compare(rounds: readonly Round[][], target: string, base: string
   return median(ratiosOf(rounds, target, base))
 }
 
-/** The same, of each round. */
+/** The ratio of each round. */
 export function ratiosOf(rounds: readonly Round[][], target: string, base: string): number[] {
   const rate = (round: Round[], name: string) =>
     round.find((result) => result.target === name)?.requestsPerCpuSecond ?? Number.NaN

@@ -17,12 +17,15 @@ export function readServerCpu(pid: number): ServerCpu | null {
   }
 }
 
-/** What the server has taken between the two; a connection of PostgreSQL is a process that may have come or gone meanwhile. */
+/**
+ * The CPU time of a server between two readings, in seconds. A connection of PostgreSQL is a process of its own, which may have
+ * started or ended between them.
+ */
 export function cpuSecondsBetween(before: ServerCpu | null, after: ServerCpu | null): number {
   if (!before || !after) return Number.NaN
   let nanoseconds = 0
   for (const [thread, taken] of after) nanoseconds += taken - (before.get(thread) ?? 0)
-  // The sum of the ended ones holds all of their time, also what was counted before.
+  // The sum of the ended processes holds all of their time, so what the first reading had of them is taken off.
   for (const [thread, taken] of before) if (isProcess(thread) && !after.has(thread)) nanoseconds -= taken
   return nanoseconds / 1e9
 }

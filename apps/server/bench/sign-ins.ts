@@ -175,7 +175,7 @@ interface Request {
   body?: string
 }
 
-/** False when the target said that it, or the upstream, cannot serve now: its machine is busy with something else. */
+/** False when the target answered that it or its upstream cannot serve now, because the machine is busy with something else. */
 async function send(agent: Agent, asked: Request): Promise<boolean> {
   const answer = await sendOnce(agent, asked)
   if (answer.status === asked.status) return true

@@ -21,7 +21,7 @@ export function oneOf<const T extends readonly string[]>(say: Say, values: T) {
   return z.enum(values, say(`must be one of ${values.join(', ')}`, `只能是 ${values.join('、')} 之一`))
 }
 
-/** What is said of an address that is none. */
+/** The message for a text that is not an address. */
 export function addressLike(say: Say, ...examples: string[]): string {
   return say(`must be an address like ${examples.join(' or ')}`, `必须是这样的地址：${examples.join(' 或 ')}`)
 }

@@ -7,7 +7,7 @@ import { securityHeaders } from './security-headers.ts'
 /** What `apps/console/build.ts` writes. It stands in this package, so that it is deployed with it. */
 const FOLDER = new URL('../console/', import.meta.url)
 
-/** Its own two files and this listener, and nothing else. */
+/** The page may load its own two files and call this listener, nothing else. */
 const PAGE_HEADERS = securityHeaders({
   'default-src': ["'none'"],
   'script-src': ["'self'"],

@@ -76,7 +76,7 @@ export const EXAMPLE_COMMANDS: Record<string, StartExample> = {
   koa: (folder) => ({ file: process.execPath, args: ['main.mjs'], cwd: folder }),
   nestjs(folder) {
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-    // One of the two guards: the other one needs a file that whoever takes it copies too.
+    // `main.ts` uses one of the two guards. The other one imports a file that is not in this copy.
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: NEST_OPTIONS, files: ['main.ts'] }))
     execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', folder], { stdio: ['ignore', 'pipe', 'pipe'] })
     return { file: process.execPath, args: ['dist/main.js'], cwd: folder }
@@ -145,7 +145,7 @@ export async function startExample(
 
 const NODE_PACKAGES = join(ROOT, '.cache/examples')
 
-/** Beside our own dependencies, not among them; nothing when they are there. */
+/** Installs the packages of the examples in a folder of their own. Does nothing when they are installed already. */
 export function installNodePackages(): void {
   const wanted = readFileSync(join(EXAMPLES, 'package.json'), 'utf8')
   const file = join(NODE_PACKAGES, 'package.json')

@@ -64,7 +64,7 @@ const GONE: Refusal = {
   status: 503,
   code: 'store_unavailable',
   retryAfter: '1',
-  // With WeChat's answer in it, which takes {@link EXCHANGE_MS}.
+  // WeChat's answer, which takes {@link EXCHANGE_MS}, is part of it.
   withinMs: 1_000,
 }
 

@@ -34,10 +34,10 @@ const OUTAGES: Outage[] = [
   },
 ]
 
-/** Sessions have to be there again, so that nobody is signed out by the outage. */
+/** Redis keeps the sessions over a restart, so that the outage signs nobody out. */
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
 
-/** A server of sessions, as any other store is looked at. */
+/** Sessions in Redis, with the outages that every store has. */
 const SESSIONS: BreakableStore = {
   name: 'the session store (Redis)',
   start: () => startRedis(DURABLE),

@@ -62,7 +62,7 @@ describe('updateAvatar', () => {
     expect(service.paths()).not.toContain('POST /v1/me/avatar')
   })
 
-  test('does not change another user, who has signed in meanwhile', async () => {
+  test('updateAvatar does not change another user, who has signed in meanwhile', async () => {
     const phone = createPhone()
     addSecondUser(phone)
     const { auth, service, device } = phone
@@ -141,7 +141,7 @@ describe('eraseUser', () => {
     return { ...phone, told }
   }
 
-  test('signs out for good: only a tap signs in, as a new user, also after a restart', async () => {
+  test('eraseUser signs out for good: only a tap signs in, as a new user, also after a restart', async () => {
     const phone = await createErasablePhone()
     const { auth, service, told, device, count } = phone
     await auth.eraseUser()
@@ -267,7 +267,7 @@ describe('eraseUser', () => {
     expect(auth.getSession()).toMatchObject({ id: 's2' })
   })
 
-  test('holds in another copy of the package', async () => {
+  test('the end of an account by eraseUser holds in another copy of the package too', async () => {
     const phone = await createErasablePhone()
     const sub = phone.addCopy()
     await sub.ensureLogin()

@@ -3,7 +3,7 @@ import { createPhone } from './phone.ts'
 import { flush } from './watch.ts'
 
 describe('the options of a call', () => {
-  test('are read when it is made, though the request waits for the login', async () => {
+  test('the options of a call are read when it is made, though the request waits for the login', async () => {
     const { auth, service } = createPhone()
     const options = {
       url: '/a',
@@ -25,7 +25,7 @@ describe('the options of a call', () => {
     )
   })
 
-  test('are the same in the replay after a 401', async () => {
+  test('the options of a call are the same in the replay after a 401', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     service.revokeAll()

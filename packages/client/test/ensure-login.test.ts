@@ -5,7 +5,7 @@ import { createPhone, withStringStatus } from './phone.ts'
 import { flush, watch } from './watch.ts'
 
 describe('ensureLogin', () => {
-  test('logs in once when nothing is stored, and does not call wx.checkSession', async () => {
+  test('ensureLogin logs in once when nothing is stored, and does not call wx.checkSession', async () => {
     const { auth, count, service } = createPhone()
     expect(auth.getSession()).toBeNull()
     const session = await auth.ensureLogin()
@@ -206,7 +206,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('gets its code also from a status that is a string', async () => {
+  test('a failing login gets its code also from a status that is a string', async () => {
     const phone = createPhone()
     const auth = phone.restart({ wx: withStringStatus(phone.device.wx) })
     phone.service.exchanges.push(problem(429, 'rate_limited'))
@@ -242,7 +242,7 @@ describe('a failing login', () => {
     expect(String(error)).not.toContain('0a1B2c')
   })
 
-  test('aborts its exchange at the deadline', async () => {
+  test('a failing login aborts its exchange at the deadline', async () => {
     const { auth, device, service, advance } = createPhone({ loginTimeoutMs: 5_000 })
     device.faults.set('wx.login', { delayMs: 3_000, times: 1 })
     service.exchanges.push('hold')
@@ -254,7 +254,7 @@ describe('a failing login', () => {
     expect(service.held[0]?.isGivenUp()).toBe(true)
   })
 
-  test('ends at its deadline when wx.login never calls back, and a late code is not sent', async () => {
+  test('a failing login ends at its deadline when wx.login never calls back, and a late code is not sent', async () => {
     const { auth, device, service, advance } = createPhone({ loginTimeoutMs: 5_000 })
     device.faults.set('wx.login', { delayMs: 6_000, times: 1 })
     const ensured = watch(auth.ensureLogin())
@@ -348,7 +348,7 @@ describe('the expiry', () => {
     expect(phone.count('wx.login')).toBe(1)
   })
 
-  test('moves with use, up to the absolute lifetime', async () => {
+  test('the expiry moves with use, up to the absolute lifetime', async () => {
     const phone = createPhone()
     phone.service.absoluteSeconds = 3 * IDLE_SECONDS
     await phone.auth.ensureLogin()
@@ -362,7 +362,7 @@ describe('the expiry', () => {
     expect(phone.count('wx.login')).toBe(2)
   })
 
-  test('does not move with a 5xx', async () => {
+  test('the expiry does not move with a 5xx', async () => {
     const { auth, service, advance } = createPhone()
     const { expiresAtMs } = await auth.ensureLogin()
     await advance(60_000)
@@ -371,7 +371,7 @@ describe('the expiry', () => {
     expect(auth.getSession()?.expiresAtMs).toBe(expiresAtMs)
   })
 
-  test('does not move with an answer to an earlier token', async () => {
+  test('the expiry does not move with an answer to an earlier token', async () => {
     const { auth, service, advance } = createPhone()
     await auth.ensureLogin()
     service.business = () => 'hold'
@@ -384,7 +384,7 @@ describe('the expiry', () => {
     expect(auth.getSession()?.expiresAtMs).toBe(expiresAtMs)
   })
 
-  test('is not written again right after a start', async () => {
+  test('the expiry is not written again right after a start', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await flush()
@@ -399,7 +399,7 @@ describe('the expiry', () => {
     expect(writes).toBe(0)
   })
 
-  test('is written at most every tenth of the lifetime', async () => {
+  test('the expiry is written at most every tenth of the lifetime', async () => {
     const { auth, device, advance } = createPhone()
     await auth.ensureLogin()
     await flush()
@@ -441,7 +441,7 @@ describe('events', () => {
     expect(seen).toHaveLength(2)
   })
 
-  test('are emitted after those who waited for the login have got its result', async () => {
+  test('events are emitted after those who waited for the login have got its result', async () => {
     const { auth, advance } = createPhone()
     const order: string[] = []
     auth.on('login', () => order.push('handler'))

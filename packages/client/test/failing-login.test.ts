@@ -53,7 +53,7 @@ describe('a failing login', () => {
     expect(service.usedCodes).toHaveLength(2)
   })
 
-  test('is repeated once when wx.login failed', async () => {
+  test('a failing login is repeated once when wx.login failed', async () => {
     const { auth, device, advance } = createPhone()
     device.faults.set('wx.login', { errMsg: 'system error', times: 1 })
     const ensured = watch(auth.ensureLogin())
@@ -61,7 +61,7 @@ describe('a failing login', () => {
     expect(ensured).toMatchObject({ state: 'resolved', value: { id: 's1' } })
   })
 
-  test('is a network error when the background interrupted wx.login', async () => {
+  test('a failing login is a network error when the background interrupted wx.login', async () => {
     const { auth, device, advance } = createPhone()
     device.faults.set('wx.login', { errMsg: 'interrupted' })
     const ensured = watch(auth.ensureLogin())
@@ -96,7 +96,7 @@ describe('a failing login', () => {
     })
   })
 
-  test('fails everybody who waited, with one error', async () => {
+  test('a failing login fails everybody who waited, with one error', async () => {
     const { auth, service, advance } = createPhone()
     service.exchanges.push('lose', 'lose')
     const waiting = Array.from({ length: 5 }, (_, n) => watch(auth.request({ url: `/r${n}` })))
@@ -105,7 +105,7 @@ describe('a failing login', () => {
     expect(waiting.every(({ state }) => state === 'rejected')).toBe(true)
   })
 
-  test('fails the following callers at once with the same error for 1, 2, 4, 8, 8 s, then tries again', async () => {
+  test('a failing login fails the following callers at once with the same error for 1, 2, 4, 8, 8 s, then tries again', async () => {
     const { auth, service, advance, count } = createPhone()
     service.exchanges.push(...Array.from({ length: 6 }, () => problem(403, 'wechat_user_blocked')))
     let logins = 0
@@ -131,7 +131,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('does not call wx.login when its deadline passed before that', async () => {
+  test('a failing login does not call wx.login when its deadline passed before that', async () => {
     let answer: (data: string) => void = () => {}
     const { auth, advance, count } = createPhone({
       loginTimeoutMs: 1_000,
@@ -145,7 +145,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(0)
   })
 
-  test('is tried again right after the pause', async () => {
+  test('a failing login is tried again right after the pause', async () => {
     const { auth, service, advance, count } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'), problem(403, 'user_disabled'))
     for (const pauseMs of [1_000, 2_000]) {
@@ -156,7 +156,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(3)
   })
 
-  test('starts with a short pause again after a login that succeeded', async () => {
+  test('a failing login starts with a short pause again after a login that succeeded', async () => {
     const { auth, service, advance } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'))
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_rejected' })
@@ -169,7 +169,7 @@ describe('a failing login', () => {
     expect(await auth.ensureLogin({ force: true })).toMatchObject({ id: 's2' })
   })
 
-  test('lets an optional request go without a token during the pause', async () => {
+  test('a failing login lets an optional request go without a token during the pause', async () => {
     const { auth, service, count } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'))
     service.business = () => ({ status: 200, data: 'public' })
@@ -178,7 +178,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('waits as long as Retry-After says', async () => {
+  test('a failing login waits as long as Retry-After says', async () => {
     const { auth, service, advance, count } = createPhone()
     service.exchanges.push({ ...problem(429, 'rate_limited'), header: { 'Retry-After': '30' } })
     await expect(auth.ensureLogin()).rejects.toMatchObject({ code: 'login_throttled', retryAfterMs: 30_000 })
@@ -200,7 +200,7 @@ describe('a failing login', () => {
     expect(await auth.ensureLogin()).toMatchObject({ id: 's1' })
   })
 
-  test('is tried again by force, but never more than three times in ten seconds', async () => {
+  test('a failing login is tried again by force, but never more than three times in ten seconds', async () => {
     const { auth, service, advance, count } = createPhone()
     service.exchanges.push(...Array.from({ length: 3 }, () => problem(403, 'user_disabled')))
     for (let i = 0; i < 3; i++) {
@@ -214,7 +214,7 @@ describe('a failing login', () => {
     expect(await auth.ensureLogin({ force: true })).toMatchObject({ id: 's1' })
   })
 
-  test('counts a second attempt among the three', async () => {
+  test('a failing login counts a second attempt among the three', async () => {
     const { auth, device, advance, count } = createPhone()
     device.faults.set('wx.login', { errMsg: 'system error' })
     for (let i = 0; i < 3; i++) {
@@ -246,7 +246,7 @@ describe('a failing login', () => {
     expect(count('wx.login')).toBe(3)
   })
 
-  test('has one deadline for wx.login and the exchange, which counts foreground time', async () => {
+  test('a failing login has one deadline for wx.login and the exchange, which counts foreground time', async () => {
     const { auth, device, service, advance } = createPhone()
     device.faults.set('wx.login', { delayMs: 10_000, times: 1 })
     service.exchanges.push('hold')
@@ -304,7 +304,7 @@ describe('a failing login', () => {
 })
 
 describe('what a login sends', () => {
-  test('is what loginData and device ask for', async () => {
+  test('a login sends what loginData and device ask for', async () => {
     let asked = 0
     const { auth, service } = createPhone({ loginData: async () => ({ inviter: 'bob', n: ++asked }), device: true })
     await auth.ensureLogin()
@@ -324,7 +324,7 @@ describe('what a login sends', () => {
     expect(service.calls[1]?.body).toMatchObject({ data: { n: 2 } })
   })
 
-  test('is no device data unless it was asked for', async () => {
+  test('a login sends no device data unless it was asked for', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     expect(Object.keys(service.calls[0]?.body ?? {}).sort()).toEqual(['appid', 'code'])
@@ -342,7 +342,7 @@ describe('what a login sends', () => {
     expect(count('wx.login')).toBe(0)
   })
 
-  test('sends the token of the session it replaces, so that the service can end it', async () => {
+  test('a login sends the token of the session it replaces, so that the service can end it', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     await auth.ensureLogin({ force: true })

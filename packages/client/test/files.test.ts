@@ -4,7 +4,7 @@ import { createPhone } from './phone.ts'
 import { flush, watch } from './watch.ts'
 
 describe('uploadFile', () => {
-  test('signs in, sends the file with the token, and gives the body as wx does: a string', async () => {
+  test('uploadFile signs in, sends the file with the token, and gives the body as wx does: a string', async () => {
     const { auth, service, device } = createPhone()
     const filePath = device.files.create('the bytes of a picture', '.png')
     const { data, statusCode } = await auth.uploadFile({
@@ -31,7 +31,7 @@ describe('uploadFile', () => {
     expect(service.paths().filter((path) => path === 'POST /avatar')).toHaveLength(2)
   })
 
-  test('finds the reason of a 401 in the text: after `admin` nobody signs in silently', async () => {
+  test('uploadFile finds the reason of a 401 in the text: after `admin` nobody signs in silently', async () => {
     const { auth, service, device, count } = createPhone()
     await auth.ensureLogin()
     service.revokeAll('admin')
@@ -42,7 +42,7 @@ describe('uploadFile', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test("shows isUnauthorized the body as an object, as a request's: a code in it leads to one login", async () => {
+  test("uploadFile shows isUnauthorized the body as an object, as a request's: a code in it leads to one login", async () => {
     const { auth, service, device, count } = createPhone({
       isUnauthorized: ({ data }) => (data as { code?: number } | undefined)?.code === 401,
     })
@@ -81,7 +81,7 @@ describe('uploadFile', () => {
 })
 
 describe('downloadFile', () => {
-  test('signs in, and gives the file', async () => {
+  test('downloadFile signs in, and gives the file', async () => {
     const { auth, service, device } = createPhone()
     service.business = (call) => (call.token ? { status: 200, data: 'the receipt' } : problem(401, 'session_missing'))
     const { tempFilePath, statusCode } = await auth.downloadFile({ url: '/receipt' })
@@ -97,7 +97,7 @@ describe('downloadFile', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('asks the service for the reason, because a file has none', async () => {
+  test('downloadFile asks the service for the reason, because a file has none', async () => {
     const { auth, service, count } = createPhone()
     await auth.ensureLogin()
     service.revokeAll('signed_out_elsewhere')
@@ -115,7 +115,7 @@ describe('downloadFile', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('does not log in when the service cannot be asked', async () => {
+  test('downloadFile does not log in when the service cannot be asked', async () => {
     const { auth, service, count } = createPhone()
     await auth.ensureLogin()
     service.revokeAll()
@@ -127,7 +127,7 @@ describe('downloadFile', () => {
 })
 
 describe('the ten places of wx', () => {
-  test('are free while requests wait for a login', async () => {
+  test('the ten places of wx are free while requests wait for a login', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push('hold')
     const waiting = Array.from({ length: 12 }, (_, n) => watch(auth.request({ url: `/r${n}` })))

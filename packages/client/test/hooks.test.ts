@@ -165,7 +165,7 @@ describe('the message of an error', () => {
 })
 
 describe('an AuthError', () => {
-  test('has the requestId and the detail of the service', async () => {
+  test('an AuthError has the requestId and the detail of the service', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     const refused = problem(400, 'request_invalid')

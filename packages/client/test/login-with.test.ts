@@ -20,7 +20,7 @@ function createPhoneWithPasswords(options: Parameters<typeof createPhone>[0] = {
 }
 
 describe('loginWith', () => {
-  test('makes a session out of what the address answers, without wx.login', async () => {
+  test('loginWith makes a session out of what the address answers, without wx.login', async () => {
     const { auth, service, count } = createPhoneWithPasswords()
     expect(await auth.loginWith(PASSWORD)).toMatchObject({ id: 's1', user: { id: 'u1' } })
     expect(service.calls[0]).toMatchObject({ method: 'POST', url: `${BASE_URL}/login`, body: PASSWORD.data })
@@ -28,7 +28,7 @@ describe('loginWith', () => {
     expect(count('wx.login')).toBe(0)
   })
 
-  test('is told to the handlers of login', async () => {
+  test('loginWith is told to the handlers of login', async () => {
     const { auth, advance } = createPhoneWithPasswords()
     const ids: string[] = []
     auth.on('login', ({ id }) => ids.push(id))
@@ -81,14 +81,14 @@ describe('loginWith', () => {
     expect(request).toMatchObject({ state: 'rejected', error: { code: 'login_rejected' } })
   })
 
-  test('sends the token of the session it replaces, so that the service can end it', async () => {
+  test('loginWith sends the token of the session it replaces, so that the service can end it', async () => {
     const { auth, service } = createPhoneWithPasswords()
     await auth.ensureLogin()
     await auth.loginWith(PASSWORD)
     expect(service.calls.at(-1)).toMatchObject({ path: '/login', token: 'wxs1.000.token-1' })
   })
 
-  test('is sent once, because its data may be valid only once', async () => {
+  test('loginWith is sent once, because its data may be valid only once', async () => {
     const { auth, service, advance } = createPhoneWithPasswords()
     service.route = () => 'lose'
     const signedIn = watch(auth.loginWith(PASSWORD))
@@ -97,7 +97,7 @@ describe('loginWith', () => {
     expect(service.calls).toHaveLength(1)
   })
 
-  test('settles within loginTimeoutMs', async () => {
+  test('loginWith settles within loginTimeoutMs', async () => {
     const { auth, service, advance } = createPhoneWithPasswords()
     service.route = () => 'hold'
     const signedIn = watch(auth.loginWith(PASSWORD))
@@ -125,7 +125,7 @@ describe('loginWith', () => {
     expect(second).toMatchObject({ state: 'resolved', value: { id: 's1' } })
   })
 
-  test('goes before a silent login, whose callers get its session', async () => {
+  test('loginWith goes before a silent login, whose callers get its session', async () => {
     const { auth, service } = createPhoneWithPasswords()
     service.exchanges.push('hold')
     const request = watch(auth.request({ url: '/products' }))
@@ -137,7 +137,7 @@ describe('loginWith', () => {
     expect(service.calls.at(-1)).toMatchObject({ token: 'wxs1.000.token-1' })
   })
 
-  test('ends a signed-out state', async () => {
+  test('loginWith ends a signed-out state', async () => {
     const { auth } = createPhoneWithPasswords()
     await auth.ensureLogin()
     await auth.logout()
@@ -145,7 +145,7 @@ describe('loginWith', () => {
     expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
   })
 
-  test('is abandoned by a logout', async () => {
+  test('loginWith is abandoned by a logout', async () => {
     const { auth, service } = createPhoneWithPasswords()
     service.route = () => 'hold'
     const signedIn = watch(auth.loginWith(PASSWORD))
@@ -156,7 +156,7 @@ describe('loginWith', () => {
     expect(auth.getSession()).toBeNull()
   })
 
-  test.each(['https://evil.com/login', '//evil.com/login', 'login', undefined])('refuses %s', async (url) => {
+  test.each(['https://evil.com/login', '//evil.com/login', 'login', undefined])('loginWith refuses %s', async (url) => {
     const { auth, service } = createPhoneWithPasswords()
     const signedIn = auth.loginWith({ url: url as string, data: {} })
     await expect(signedIn).rejects.toMatchObject({
@@ -168,7 +168,7 @@ describe('loginWith', () => {
 })
 
 describe('a session made by loginWith', () => {
-  test('ends with a logout event when the service refuses it: no silent login follows', async () => {
+  test('a session made by loginWith ends with a logout event when the service refuses it: no silent login follows', async () => {
     const { auth, service, count, advance } = createPhoneWithPasswords()
     const reasons: string[] = []
     auth.on('logout', ({ reason }) => reasons.push(reason))
@@ -181,7 +181,7 @@ describe('a session made by loginWith', () => {
     expect(count('wx.login')).toBe(0)
   })
 
-  test('tells the reason that the service gave', async () => {
+  test('a session made by loginWith tells the reason that the service gave', async () => {
     const { auth, service, advance } = createPhoneWithPasswords()
     const reasons: string[] = []
     auth.on('logout', ({ reason }) => reasons.push(reason))
@@ -192,7 +192,7 @@ describe('a session made by loginWith', () => {
     expect(reasons).toEqual(['limit'])
   })
 
-  test('stays after its expiry has passed: only the service ends it', async () => {
+  test('a session made by loginWith stays after its expiry has passed: only the service ends it', async () => {
     const { auth, count, advance } = createPhoneWithPasswords()
     await auth.loginWith(PASSWORD)
     await advance(2 * IDLE_SECONDS * 1000)
@@ -201,7 +201,7 @@ describe('a session made by loginWith', () => {
     expect(count('wx.login')).toBe(0)
   })
 
-  test('survives a restart, and checkSession is not asked about it', async () => {
+  test('a session made by loginWith survives a restart, and checkSession is not asked about it', async () => {
     const phone = createPhoneWithPasswords()
     await phone.auth.loginWith(PASSWORD)
     await flush()
@@ -213,7 +213,7 @@ describe('a session made by loginWith', () => {
     await expect(auth.request({ url: '/products' })).rejects.toMatchObject({ code: 'logged_out' })
   })
 
-  test('does not replay a request that began in another session', async () => {
+  test('a session made by loginWith does not replay a request that began in another session', async () => {
     const { auth, service } = createPhoneWithPasswords()
     await auth.ensureLogin()
     service.business = (call) => (call.path === '/slow' ? 'hold' : service.answerFor(call.token))
@@ -226,7 +226,7 @@ describe('a session made by loginWith', () => {
     expect(auth.getSession()).toMatchObject({ id: 's2' })
   })
 
-  test('is never used for a request of another user, whichever answer comes first', async () => {
+  test('a session made by loginWith is never used for a request of another user, whichever answer comes first', async () => {
     const { auth, service, way } = createPhoneWithPasswords()
     await auth.ensureLogin()
     service.business = (call) => (call.path === '/transfer' ? 'hold' : service.answerFor(call.token))
@@ -273,7 +273,7 @@ describe('a session made by loginWith', () => {
     expect(signedIn).toMatchObject({ state: 'resolved', value: { id: 's2' } })
   })
 
-  test("takes the reason of its end from the service's own problem only", async () => {
+  test("a session made by loginWith takes the reason of its end from the service's own problem only", async () => {
     const told: string[] = []
     const { auth, service, advance } = createPhoneWithPasswords({ logger: (line) => told.push(line) })
     auth.on('logout', ({ reason }) => told.push(reason))
@@ -289,7 +289,7 @@ describe('a session made by loginWith', () => {
     expect(told.slice(1)).toEqual(['expired', 'logout expired'])
   })
 
-  test('is still stored at the next start although the storage has been full since', async () => {
+  test('a session made by loginWith is still stored at the next start although the storage has been full since', async () => {
     const phone = createPhoneWithPasswords()
     const { auth, device, advance } = phone
     await auth.loginWith(PASSWORD)

@@ -4,7 +4,7 @@ import { createPhone } from './phone.ts'
 import { flush, watch } from './watch.ts'
 
 describe('logout', () => {
-  test('forgets the session at once, tells the service, and lasts until the next tap', async () => {
+  test('logout forgets the session at once, tells the service, and lasts until the next tap', async () => {
     const phone = createPhone()
     const { auth, service } = phone
     const reasons: string[] = []
@@ -26,7 +26,7 @@ describe('logout', () => {
     expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's2' })
   })
 
-  test('is done when it is stored', async () => {
+  test('logout is done when it is stored', async () => {
     const { auth, device, advance } = createPhone()
     device.faults.set('wx.setStorage', { delayMs: 1_000 })
     const done = watch(auth.logout())
@@ -36,7 +36,7 @@ describe('logout', () => {
     expect(done.state).toBe('resolved')
   })
 
-  test('works offline', async () => {
+  test('logout works offline', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     phone.device.network.setOnline(false)
@@ -114,7 +114,7 @@ describe('logout', () => {
     expect(service.held[0]?.isGivenUp()).toBe(true)
   })
 
-  test('rejects an ensureLogin that waits for WeChat, also when somebody has signed in meanwhile', async () => {
+  test('logout rejects an ensureLogin that waits for WeChat, also when somebody has signed in meanwhile', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await flush()
@@ -128,7 +128,7 @@ describe('logout', () => {
     expect(ensured).toMatchObject({ state: 'rejected', error: { code: 'logged_out' } })
   })
 
-  test('is over after the next tap: the session is then renewed silently again', async () => {
+  test('logout is over after the next tap: the session is then renewed silently again', async () => {
     const { auth, service } = createPhone()
     await auth.logout()
     await auth.ensureLogin({ force: true })
@@ -136,7 +136,7 @@ describe('logout', () => {
     expect((await auth.request({ url: '/products' })).statusCode).toBe(200)
   })
 
-  test('wins over an ensureLogin that has not begun its login yet', async () => {
+  test('logout wins over an ensureLogin that has not begun its login yet', async () => {
     const { auth, count } = createPhone()
     const ensured = watch(auth.ensureLogin({ force: true }))
     await auth.logout()
@@ -159,7 +159,7 @@ describe('logout', () => {
     expect(service.paths().filter((path) => path === 'POST /transfer')).toHaveLength(1)
   })
 
-  test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])('sends no token after it, %i steps into a request', async (steps) => {
+  test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])('no token is sent after a logout, %i steps into a request', async (steps) => {
     const phone = createPhone()
     let tokens = 0
     const request: typeof phone.device.wx.request = (options) => {
@@ -178,7 +178,7 @@ describe('logout', () => {
     expect(tokens).toBe(before + 1)
   })
 
-  test('settles also when WeChat never answers', async () => {
+  test('logout settles also when WeChat never answers', async () => {
     const phone = createPhone()
     const { wx } = phone.device
     const silent = { ...wx, request: wx.request }

@@ -8,7 +8,7 @@ const phoneCodes = ({ service }: ReturnType<typeof createPhone>) =>
   service.calls.filter(({ path }) => path === '/v1/sessions').map(({ body }) => body.phoneCode ?? null)
 
 describe('ensureLogin with a phone code', () => {
-  test('signs in anew although there is a session, and sends both codes', async () => {
+  test('ensureLogin with a phone code signs in anew although there is a session, and sends both codes', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     expect(await phone.auth.ensureLogin({ phoneCode: 'p1' })).toMatchObject({ id: 's2' })
@@ -17,13 +17,13 @@ describe('ensureLogin with a phone code', () => {
     expect(new Set(phone.service.usedCodes).size).toBe(2)
   })
 
-  test('signs in after a sign-out', async () => {
+  test('ensureLogin with a phone code signs in after a sign-out', async () => {
     const phone = createPhone()
     await phone.auth.logout()
     expect(await phone.auth.ensureLogin({ phoneCode: 'p1' })).toMatchObject({ id: 's1' })
   })
 
-  test('never joins a silent login under way: it waits for it, then starts its own', async () => {
+  test('ensureLogin with a phone code never joins a silent login under way: it waits for it, then starts its own', async () => {
     const phone = createPhone()
     const { auth, service, count } = phone
     service.exchanges.push('hold')
@@ -39,7 +39,7 @@ describe('ensureLogin with a phone code', () => {
     expect(phoneCodes(phone)).toEqual([null, 'p1'])
   })
 
-  test('starts its own also when the login under way fails', async () => {
+  test('ensureLogin with a phone code starts its own also when the login under way fails', async () => {
     const phone = createPhone()
     const { auth, service } = phone
     service.exchanges.push('hold')
@@ -81,7 +81,7 @@ describe('ensureLogin with a phone code', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('waits for a loginWith under way, too', async () => {
+  test('ensureLogin with a phone code waits for a loginWith under way, too', async () => {
     const phone = createPhone()
     const { auth, service } = phone
     const { route } = service
@@ -142,7 +142,7 @@ describe('ensureLogin with a phone code', () => {
     expect(auth.getSession()).toMatchObject({ id: 's1' })
   })
 
-  test('sends the same code with a second attempt when wx.login failed before anything was sent', async () => {
+  test('ensureLogin with a phone code sends the same code with a second attempt when wx.login failed before anything was sent', async () => {
     const phone = createPhone()
     phone.device.faults.set('wx.login', { errMsg: 'system error', times: 1 })
     const tapped = watch(phone.auth.ensureLogin({ phoneCode: 'p1' }))
@@ -168,7 +168,7 @@ describe('ensureLogin with a phone code', () => {
     expect(phoneCodes(phone)).toHaveLength(2)
   })
 
-  test('never sends it a third time: the first login code refused, then the network lost', async () => {
+  test('a phone code is never sent a third time: the first login code refused, then the network lost', async () => {
     const phone = createPhone()
     phone.service.exchanges.push(problem(400, 'code_invalid'), 'lose')
     const tapped = watch(phone.auth.ensureLogin({ phoneCode: 'p1' }))
@@ -213,7 +213,7 @@ describe('ensureLogin with a phone code', () => {
     expect(phoneCodes(phone)).toEqual(['p1'])
   })
 
-  test('is never sent once the call that brought it has given up waiting', async () => {
+  test('a phone code is never sent once the call that brought it has given up waiting', async () => {
     const phone = createPhone()
     const { auth, service } = phone
     service.exchanges.push('hold')
@@ -228,7 +228,7 @@ describe('ensureLogin with a phone code', () => {
     expect(phoneCodes(phone)).toEqual([null])
   })
 
-  test('is never sent when wx.login answers after its call has given up: nobody is signed in, and the next tap does', async () => {
+  test('a phone code is never sent when wx.login answers after its call has given up: nobody is signed in until the next tap', async () => {
     const phone = createPhone()
     const { auth, device } = phone
     device.faults.set('wx.login', { delayMs: 5_000, times: 1 })
@@ -245,7 +245,7 @@ describe('ensureLogin with a phone code', () => {
     expect(phoneCodes(phone)).toEqual(['p2'])
   })
 
-  test('is never sent again with a new login code once its call has given up', async () => {
+  test('a phone code is never sent again with a new login code once its call has given up', async () => {
     const phone = createPhone()
     const { auth, service } = phone
     service.exchanges.push('hold')
@@ -261,7 +261,7 @@ describe('ensureLogin with a phone code', () => {
     expect(phone.count('wx.login')).toBe(1)
   })
 
-  test('is never sent after a logout that came while it waited', async () => {
+  test('a phone code is never sent after a logout that came while it waited', async () => {
     const phone = createPhone()
     const { auth, service } = phone
     service.exchanges.push('hold')
@@ -277,7 +277,7 @@ describe('ensureLogin with a phone code', () => {
     expect(auth.getSession()).toBeNull()
   })
 
-  test('wins over a logout in another copy of the package while it waits for a silent login', async () => {
+  test('a phone code that waits for a silent login wins over a logout in another copy of the package', async () => {
     const phone = createPhone()
     const { auth: main, service } = phone
     const sub = phone.addCopy()
@@ -313,7 +313,7 @@ describe('ensureLogin with a phone code', () => {
     },
   )
 
-  test('is in no event, log line or error', async () => {
+  test('a phone code is in no event, log line or error', async () => {
     const told: unknown[] = []
     const phone = createPhone({ logger: (line) => told.push(line) })
     const { auth, service } = phone
@@ -332,14 +332,14 @@ describe('ensureLogin with a phone code', () => {
 describe('bindPhone', () => {
   const PHONE = { phoneMasked: '138****8000', countryCode: '86' }
 
-  test('sends the code, and gives what the service answers', async () => {
+  test('bindPhone sends the code, and gives what the service answers', async () => {
     const { auth, service } = createPhone()
     service.business = () => ({ status: 200, data: PHONE })
     expect(await auth.bindPhone('p1')).toEqual(PHONE)
     expect(service.calls.at(-1)).toMatchObject({ method: 'POST', path: '/v1/me/phone', body: { code: 'p1' } })
   })
 
-  test('does not send the code again after a 401; the next tap signs in silently', async () => {
+  test('bindPhone does not send the code again after a 401; the next tap signs in silently', async () => {
     const { auth, service, count } = createPhone()
     await auth.ensureLogin()
     service.revokeAll()
@@ -369,7 +369,7 @@ describe('bindPhone', () => {
     expect(service.calls.filter(({ path }) => path === '/v1/me/phone')).toHaveLength(1)
   })
 
-  test('is not sent as another user, who signs in while it waits for a login', async () => {
+  test('bindPhone is not sent as another user, who signs in while it waits for a login', async () => {
     let nowMs = Date.UTC(2026, 0, 1)
     const { auth, service } = createPhone({ now: () => nowMs })
     await auth.ensureLogin()

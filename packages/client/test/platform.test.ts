@@ -4,7 +4,7 @@ import { BASE_URL, createPhone } from './phone.ts'
 import { flush, watch } from './watch.ts'
 
 describe('single-page mode', () => {
-  test('rejects at once with unavailable, without a wx.login', async () => {
+  test('single-page mode rejects at once with unavailable, without a wx.login', async () => {
     const phone = createPhone()
     phone.device.lifecycle.launch({ scene: 1154 })
     await expect(phone.auth.ensureLogin()).rejects.toMatchObject({ code: 'unavailable' })
@@ -12,7 +12,7 @@ describe('single-page mode', () => {
     expect(phone.count('wx.login')).toBe(0)
   })
 
-  test('sends an optional request without a token', async () => {
+  test('single-page mode sends an optional request without a token', async () => {
     const phone = createPhone()
     phone.device.lifecycle.launch({ scene: 1154 })
     phone.service.business = () => ({ status: 200, data: 'public' })
@@ -24,7 +24,7 @@ describe('single-page mode', () => {
 describe('a wx', () => {
   afterEach(() => vi.unstubAllGlobals())
 
-  test('may appear after createAuth', async () => {
+  test('a wx may appear after createAuth', async () => {
     const { device } = createPhone()
     vi.stubGlobal('wx', undefined)
     const auth = createAuth({ baseUrl: BASE_URL, storageKey: 'late wx' })
@@ -54,7 +54,7 @@ describe('a wx', () => {
     expect(auth.getSession()).toMatchObject({ id: 's1' })
   })
 
-  test('may give NaN for every status: a session in the body is accepted', async () => {
+  test('a wx may give NaN for every status: a session in the body is accepted', async () => {
     const phone = createPhone()
     const { wx } = phone.device
     const request: Wx['request'] = (options) =>
@@ -241,7 +241,7 @@ describe('a clock', () => {
 })
 
 describe('a handler', () => {
-  test('may call ensureLogin and request without a deadlock', async () => {
+  test('a handler may call ensureLogin and request without a deadlock', async () => {
     const { auth, service, advance } = createPhone()
     const done: string[] = []
     auth.on('login', async () => {

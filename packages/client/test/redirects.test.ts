@@ -4,7 +4,7 @@ import { createPhone } from './phone.ts'
 const ELSEWHERE = { status: 302, header: { location: 'https://elsewhere.example.com/x' } }
 
 describe('a redirect of an allowed origin', () => {
-  test('carries the token to no other host: the 3xx reaches the caller as it is, and the log says so once', async () => {
+  test('a redirect of an allowed origin carries the token to no other host: the 3xx reaches the caller as it is, and the log says so once', async () => {
     const said: string[] = []
     const { auth, service } = createPhone({ logger: (line) => said.push(line) })
     service.business = ({ path }) => (path === '/a' ? ELSEWHERE : { status: 200 })
@@ -34,7 +34,7 @@ describe('a redirect of an allowed origin', () => {
     expect(service.calls.filter(({ url }) => url.includes('elsewhere'))).toEqual([])
   })
 
-  test('adds no option to a wrapped library', async () => {
+  test('the protection against redirects adds no option to a wrapped library', async () => {
     const { auth } = createPhone()
     const sent: object[] = []
     await auth.wrap(async (options: { url: string }) => {

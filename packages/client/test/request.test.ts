@@ -7,7 +7,7 @@ import { createPhone, withStringStatus } from './phone.ts'
 import { flush, watch } from './watch.ts'
 
 describe('request', () => {
-  test('signs in first and carries the token in the Authorization header only', async () => {
+  test('request signs in first and carries the token in the Authorization header only', async () => {
     const { auth, service } = createPhone()
     const { data, statusCode } = await auth.request<{ ok: boolean }>({ url: '/products?page=2' })
     expect({ data, statusCode }).toEqual({ data: { ok: true }, statusCode: 200 })
@@ -36,7 +36,7 @@ describe('request', () => {
     expect(asked).toEqual(['request', 'request'])
   })
 
-  test("keeps the caller's headers, but replaces an Authorization header", async () => {
+  test("request keeps the caller's headers, but replaces an Authorization header", async () => {
     const { auth, service } = createPhone()
     await auth.request({
       url: '/products',
@@ -239,7 +239,7 @@ describe('request', () => {
     expect(service.calls.at(-1)?.token).toBe('wxs1.000.token-1')
   })
 
-  test('does not pass its own options on to wx', async () => {
+  test('request does not pass its own options on to wx', async () => {
     const phone = createPhone()
     const seen: object[] = []
     const { wx } = phone.device
@@ -264,13 +264,13 @@ test('a header option replaces the header it names, in whatever case, and no oth
 })
 
 describe("auth: 'optional'", () => {
-  test('sends the token when there is a session or a login succeeds', async () => {
+  test("auth: 'optional' sends the token when there is a session or a login succeeds", async () => {
     const { auth, service } = createPhone()
     await auth.request({ url: '/news', auth: 'optional' })
     expect(service.calls[1]?.token).toBe('wxs1.000.token-1')
   })
 
-  test('goes without a token when the login fails and when the user signed out', async () => {
+  test("auth: 'optional' goes without a token when the login fails and when the user signed out", async () => {
     const { auth, service } = createPhone()
     service.business = () => ({ status: 200 })
     service.exchanges.push(problem(403, 'user_disabled'))
@@ -291,7 +291,7 @@ test('after a logout a 401 to a request without a token is given to the caller a
 })
 
 describe("auth: 'none'", () => {
-  test('never signs in, never carries the token, and resolves a 401', async () => {
+  test("auth: 'none' never signs in, never carries the token, and resolves a 401", async () => {
     const { auth, service, count } = createPhone()
     expect((await auth.request({ url: '/news', auth: 'none' })).statusCode).toBe(401)
     expect(count('wx.login')).toBe(0)
@@ -334,7 +334,7 @@ describe('a session that was revoked', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('is recognised also in a body that was not parsed', async () => {
+  test('a session that was revoked is recognised also in a body that was not parsed', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     service.revokeAll('admin')

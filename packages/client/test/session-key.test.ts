@@ -19,7 +19,7 @@ function createPhoneWithDecrypt() {
 }
 
 describe('ensureSessionKey', () => {
-  test('asks WeChat and makes no login while the key is valid', async () => {
+  test('ensureSessionKey asks WeChat and makes no login while the key is valid', async () => {
     const { auth, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await auth.ensureSessionKey()
@@ -27,7 +27,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('makes one login when the key has expired, however many calls there are', async () => {
+  test('ensureSessionKey makes one login when the key has expired, however many calls there are', async () => {
     const { auth, device, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     device.faults.set('wx.checkSession', DEAD)
@@ -35,14 +35,14 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('signs in when nobody is signed in', async () => {
+  test('ensureSessionKey signs in when nobody is signed in', async () => {
     const { auth, count } = createPhoneWithDecrypt()
     await auth.ensureSessionKey()
     expect(auth.getSession()).toMatchObject({ id: 's1' })
     expect(count('wx.login')).toBe(1)
   })
 
-  test('keeps the key until decrypt has settled: an expired session starts no login', async () => {
+  test('ensureSessionKey keeps the key until decrypt has settled: an expired session starts no login', async () => {
     const { auth, service, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await advance(IDLE_SECONDS * 1000 - 10_000)
@@ -80,7 +80,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('does not prevent the login after a 401', async () => {
+  test('ensureSessionKey does not prevent the login after a 401', async () => {
     const { auth, service, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await auth.ensureSessionKey()
@@ -90,7 +90,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('waits two seconds for a checkSession that never answers, then trusts the key', async () => {
+  test('ensureSessionKey waits two seconds for a checkSession that never answers, then trusts the key', async () => {
     const { auth, device, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     device.faults.set('wx.checkSession', { hang: true })
@@ -102,7 +102,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(1)
   })
 
-  test('starts no login in the background while it asks', async () => {
+  test('ensureSessionKey starts no login in the background while it asks', async () => {
     const { auth, device, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await advance(IDLE_SECONDS * 1000 - 500)
@@ -129,7 +129,7 @@ describe('ensureSessionKey', () => {
     expect(phone.count('wx.login')).toBe(1)
   })
 
-  test('waits for a login under way, then asks about the new key', async () => {
+  test('ensureSessionKey waits for a login under way, then asks about the new key', async () => {
     const { auth, service, count } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     service.exchanges.push('hold')
@@ -144,7 +144,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.checkSession')).toBe(1)
   })
 
-  test('waits for a login under way and for one of its own within one deadline', async () => {
+  test('ensureSessionKey waits for a login under way and for one of its own within one deadline', async () => {
     const { auth, device, service, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     service.exchanges.push('hold', 'hold')
@@ -191,7 +191,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(3)
   })
 
-  test('starts the 60 s when the key is ready, and again at every call', async () => {
+  test('ensureSessionKey starts the 60 s when the key is ready, and again at every call', async () => {
     const { auth, device, service, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     device.faults.set('wx.checkSession', { ...DEAD, times: 1 })
@@ -210,7 +210,7 @@ describe('ensureSessionKey', () => {
     expect(auth.getSession()).toBeNull()
   })
 
-  test('rejects like the login it needs, and then holds no key', async () => {
+  test('ensureSessionKey rejects like the login it needs, and then holds no key', async () => {
     const { auth, device, service, count, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     await advance(IDLE_SECONDS * 1000 - 5_000)
@@ -223,7 +223,7 @@ describe('ensureSessionKey', () => {
     expect(count('wx.login')).toBe(3)
   })
 
-  test('rejects logged_out after a logout, also one in the middle of the call', async () => {
+  test('ensureSessionKey rejects logged_out after a logout, also one in the middle of the call', async () => {
     const { auth, device, advance } = createPhoneWithDecrypt()
     await auth.ensureLogin()
     device.faults.set('wx.checkSession', { hang: true })
@@ -235,7 +235,7 @@ describe('ensureSessionKey', () => {
     await expect(auth.ensureSessionKey()).rejects.toMatchObject({ code: 'logged_out' })
   })
 
-  test('rejects for a session of loginWith', async () => {
+  test('ensureSessionKey rejects for a session of loginWith', async () => {
     const { auth, service } = createPhoneWithDecrypt()
     const { route } = service
     service.route = (call) => (call.path === '/login' ? { status: 201, data: service.issue() } : route(call))
@@ -291,7 +291,7 @@ describe('after session_key_stale', () => {
 })
 
 describe('decrypt', () => {
-  test('rejects with the problem when the key has changed, so that the page can ask for another tap', async () => {
+  test('decrypt rejects with the problem when the key has changed, so that the page can ask for another tap', async () => {
     const { auth, service } = createPhoneWithDecrypt()
     service.business = () => problem(409, 'session_key_stale')
     await expect(auth.decrypt(ENCRYPTED)).rejects.toMatchObject({
@@ -301,7 +301,7 @@ describe('decrypt', () => {
     })
   })
 
-  test('rejects with bad_response when the answer has no data', async () => {
+  test('decrypt rejects with bad_response when the answer has no data', async () => {
     const { auth, service } = createPhoneWithDecrypt()
     service.business = () => ({ status: 200, data: '<html>' })
     await expect(auth.decrypt(ENCRYPTED)).rejects.toMatchObject({ code: 'bad_response' })
@@ -343,7 +343,7 @@ describe('updateProfile', () => {
     return phone
   }
 
-  test('changes the fields it was given, leaves the others as they now are, and the session knows', async () => {
+  test('updateProfile changes the fields it was given, leaves the others as they now are, and the session has them', async () => {
     const phone = createPhoneWithProfile()
     const { service } = phone
     await phone.auth.ensureLogin()
@@ -357,7 +357,7 @@ describe('updateProfile', () => {
     expect((await auth.ensureLogin()).user.profile.nickname).toBe('Alice!')
   })
 
-  test('does not change the session of another user who has signed in meanwhile', async () => {
+  test('updateProfile does not change the session of another user who has signed in meanwhile', async () => {
     const { auth, service } = createPhoneWithProfile({ holds: true })
     const { route } = service
     const other = { ...service.issue().user, id: 'u2' }
@@ -373,7 +373,7 @@ describe('updateProfile', () => {
     expect(auth.getSession()?.user).toEqual(other)
   })
 
-  test('is not sent as another user, who signs in while it waits for a login', async () => {
+  test('updateProfile is not sent as another user, who signs in while it waits for a login', async () => {
     let nowMs = Date.UTC(2026, 0, 1)
     const phone = createPhone({ now: () => nowMs })
     const { auth, service } = phone
@@ -417,7 +417,7 @@ describe('updateProfile', () => {
     expect(auth.getSession()).toBeNull()
   })
 
-  test('rejects what the service refuses, and changes nothing', async () => {
+  test('updateProfile rejects what the service refuses, and changes nothing', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     service.business = () => problem(400, 'request_invalid')
@@ -430,7 +430,7 @@ describe('updateProfile', () => {
 })
 
 describe('ready', () => {
-  test('resolves with the session as soon as there is one', async () => {
+  test('ready resolves with the session as soon as there is one', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push('hold')
     const ready = watch(auth.ready())
@@ -441,7 +441,7 @@ describe('ready', () => {
     expect(ready).toMatchObject({ state: 'resolved', value: { id: 's1' } })
   })
 
-  test('resolves with null when nobody can be signed in, and never rejects', async () => {
+  test('ready resolves with null when nobody can be signed in, and never rejects', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'))
     expect(await auth.ready()).toBeNull()

@@ -103,7 +103,7 @@ describe('while a copy looks into the storage', () => {
     expect(told).toEqual(['login s3'])
   })
 
-  test('finds the session of the other copy when nothing happens meanwhile', async () => {
+  test('a copy that looks into the storage finds the session of the other copy when nothing happens meanwhile', async () => {
     const { sub, storage, request, told, advance, count } = await createLookingCopy()
     await storage.release()
     await advance(0)

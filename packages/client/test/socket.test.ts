@@ -34,7 +34,7 @@ function createPhoneWithWires() {
 }
 
 describe('connectSocket', () => {
-  test('signs in, and carries the token in a header of the upgrade', async () => {
+  test('connectSocket signs in, and carries the token in a header of the upgrade', async () => {
     const { auth, sockets } = createPhone()
     const told = listen(auth.connectSocket({ url: '/live' }))
     await flush()
@@ -60,7 +60,7 @@ describe('connectSocket', () => {
     },
   )
 
-  test('takes the full address of an allowed origin', async () => {
+  test('connectSocket takes the full address of an allowed origin', async () => {
     const { auth, sockets } = createPhone({ allowOrigins: ['https://live.example.com'] })
     auth.connectSocket({ url: 'wss://live.example.com/live' })
     await flush()
@@ -83,7 +83,7 @@ describe('connectSocket', () => {
     expect(told).toEqual(['open', 'open', 'message again'])
   })
 
-  test('reconnects once for each connection that was opened, not once in its life', async () => {
+  test('connectSocket reconnects once for each connection that was opened, not once in its life', async () => {
     const { auth, service, sockets, count, advance } = createPhone()
     const told = listen(auth.connectSocket({ url: '/live' }))
     for (const index of [0, 1, 2]) {
@@ -232,7 +232,7 @@ describe('connectSocket', () => {
     expect(count('wx.login')).toBe(2)
   })
 
-  test('goes on for as long as nobody ends it', async () => {
+  test('a socket goes on for as long as nobody ends it', async () => {
     const { auth, sockets, advance } = createPhone()
     const told = listen(auth.connectSocket({ url: '/live' }))
     await flush()
@@ -253,7 +253,7 @@ describe('connectSocket', () => {
     expect(sockets[0]?.request.url).toBe(asked)
   })
 
-  test('tells of an error of the open socket, which does not end it', async () => {
+  test('connectSocket tells of an error of the open socket, which does not end it', async () => {
     const { auth, wires } = createPhoneWithWires()
     const told = listen(auth.connectSocket({ url: '/live' }))
     await flush()
@@ -266,7 +266,7 @@ describe('connectSocket', () => {
     expect(told).toEqual(['open', 'error too large', 'close 1009'])
   })
 
-  test('is the second socket after the reconnect, whatever the first one still says', async () => {
+  test('the task of connectSocket is the second socket after the reconnect, whatever the first one still says', async () => {
     const { auth, service, wires } = createPhoneWithWires()
     const socket = auth.connectSocket({ url: '/live' })
     const told = listen(socket)
@@ -292,7 +292,7 @@ describe('connectSocket', () => {
     expect(told).toEqual(['error connectSocket:fail timeout', 'close 1006'])
   })
 
-  test('can be closed as soon as it is open', async () => {
+  test('a socket can be closed as soon as it is open', async () => {
     const { auth, sockets } = createPhone()
     const socket = auth.connectSocket({ url: '/live' })
     socket.onOpen(() => socket.close({ code: 1000 }))
@@ -303,7 +303,7 @@ describe('connectSocket', () => {
     expect(told).toEqual(['open', 'close 1000'])
   })
 
-  test('calls the callbacks of close also while it waits for a login, and tells nothing afterwards', async () => {
+  test('connectSocket calls the callbacks of close also while it waits for a login, and tells nothing afterwards', async () => {
     const { auth, service, sockets } = createPhone()
     service.exchanges.push('hold')
     const waiting = auth.connectSocket({ url: '/live' })
@@ -363,7 +363,7 @@ describe('connectSocket', () => {
     expect(told).toEqual(['connectSocket:ok', 'complete'])
   })
 
-  test('sends through whichever socket is open', async () => {
+  test('connectSocket sends through whichever socket is open', async () => {
     const { auth, service, sockets } = createPhone()
     const socket = auth.connectSocket({ url: '/live' })
     const failures: string[] = []

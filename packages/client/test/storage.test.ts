@@ -14,7 +14,7 @@ describe('the stored session', () => {
     expect(await phone.restart(options).ensureLogin()).toMatchObject({ id: 's2' })
   })
 
-  test('is never shared by the release, trial and develop versions of the app', async () => {
+  test('the stored session is never shared by the release, trial and develop versions of the app', async () => {
     const phone = createPhone()
     const start = (envVersion: string) => {
       const account = { miniProgram: { appId: phone.device.appid, envVersion } }
@@ -94,7 +94,7 @@ describe('the stored session', () => {
     expect(await phone.restart().ensureLogin()).toMatchObject({ id: 's2' })
   })
 
-  test('is replaced by a mark without a token when the service refuses it', async () => {
+  test('the stored session is replaced by a mark without a token when the service refuses it', async () => {
     const phone = createPhone()
     await phone.auth.ensureLogin()
     await flush()

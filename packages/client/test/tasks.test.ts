@@ -15,7 +15,7 @@ function recorder(told: string[] = []) {
 }
 
 describe('a request without callbacks', () => {
-  test('is a promise that is also the task', async () => {
+  test('a request without callbacks is a promise that is also the task', async () => {
     const { auth } = createPhone()
     const request = auth.request({ url: '/products' })
     expect(typeof request.abort).toBe('function')
@@ -92,7 +92,7 @@ describe('a request with callbacks', () => {
     expect(typeof task.abort).toBe('function')
   })
 
-  test('tells success, then complete, once each', async () => {
+  test('a request with callbacks tells success, then complete, once each', async () => {
     const { auth } = createPhone()
     const { told, ...callbacks } = recorder()
     auth.request({ url: '/products', ...callbacks })
@@ -100,7 +100,7 @@ describe('a request with callbacks', () => {
     expect(told).toEqual(['success 200', 'complete'])
   })
 
-  test.each([404, 500])('calls success for a %i, as wx does', async (status) => {
+  test.each([404, 500])('a request with callbacks calls success for a %i, as wx does', async (status) => {
     const { auth, service } = createPhone()
     service.business = () => ({ status })
     const { told, ...callbacks } = recorder()
@@ -109,7 +109,7 @@ describe('a request with callbacks', () => {
     expect(told).toEqual([`success ${status}`, 'complete'])
   })
 
-  test('fails with unauthorized after a 401 that a new login did not mend', async () => {
+  test('a request with callbacks fails with unauthorized after a 401 that a new login did not mend', async () => {
     const { auth, service } = createPhone()
     service.business = () => problem(401, 'session_invalid')
     const { told, ...callbacks } = recorder()
@@ -122,7 +122,7 @@ describe('a request with callbacks', () => {
     ])
   })
 
-  test("fails in wx's words, also when it was the login that failed", async () => {
+  test("a request with callbacks fails in wx's words, also when it was the login that failed", async () => {
     const { auth, service } = createPhone()
     service.exchanges.push(problem(403, 'user_disabled'))
     const failures: AuthFailure[] = []
@@ -147,7 +147,7 @@ describe('a request with callbacks', () => {
     expect(failures).toMatchObject([{ code: 'network', errno: 600_001 }])
   })
 
-  test('causes no unhandled rejection', async () => {
+  test('a request with callbacks causes no unhandled rejection', async () => {
     const { auth, device } = createPhone()
     device.network.setOnline(false)
     const unhandled = vi.fn()
@@ -279,7 +279,7 @@ describe('abort', () => {
     expect(told).toEqual(['fail aborted request:fail abort', 'complete with a failure'])
   })
 
-  test('rejects with an error that names the call', async () => {
+  test('abort rejects with an error that names the call', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push('hold')
     const upload = auth.uploadFile({ url: '/avatar', filePath: 'wxfile://tmp_1', name: 'file' })
@@ -306,7 +306,7 @@ test('a task of wx whose abort throws is given up all the same, and nothing is t
 })
 
 describe('listeners of a task', () => {
-  test('are told of the real request though they were there before it', async () => {
+  test('listeners of a task are told of the real request though they were there before it', async () => {
     const { auth, service } = createPhone()
     service.business = () => ({ status: 200, header: { 'x-a': '1' } })
     const request = auth.request({ url: '/products' })
@@ -317,7 +317,7 @@ describe('listeners of a task', () => {
     expect(told).toEqual(['1'])
   })
 
-  test('are told of the replay as well', async () => {
+  test('listeners of a task are told of the replay as well', async () => {
     const { auth, service } = createPhone()
     await auth.ensureLogin()
     service.revokeAll()
@@ -420,7 +420,7 @@ describe('listeners of a task', () => {
     expect(told).toEqual(['kept'])
   })
 
-  test('are all removed when off is called without one', async () => {
+  test('listeners of a task are all removed when off is called without one', async () => {
     const { auth } = createPhone()
     const request = auth.request({ url: '/products' })
     const told = vi.fn()
@@ -433,7 +433,7 @@ describe('listeners of a task', () => {
 })
 
 describe('the deadline of a request', () => {
-  test('is loginTimeoutMs plus the timeout of the call, whatever wx does', async () => {
+  test('the deadline of a request is loginTimeoutMs plus the timeout of the call, whatever wx does', async () => {
     const phone = createPhone()
     const silent = Object.assign(Object.create(phone.device.wx), { request: () => ({ abort: () => {} }) })
     await phone.auth.ensureLogin()
@@ -460,7 +460,7 @@ describe('the deadline of a request', () => {
     expect(service.held[1]?.isGivenUp()).toBe(true)
   })
 
-  test('does not count while the app is in the background', async () => {
+  test('the deadline of a request stands still while the app is in the background', async () => {
     const { auth, service, device, advance } = createPhone()
     await auth.ensureLogin()
     service.business = () => 'hold'

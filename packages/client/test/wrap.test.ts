@@ -53,7 +53,7 @@ describe('wrap', () => {
     expect(service.calls.at(-1)?.header).toMatchObject({ authorization: 'Bearer wxs1.000.token-2' })
   })
 
-  test("leaves the library's own rejections as they are", async () => {
+  test("wrap leaves the library's own rejections as they are", async () => {
     const phone = createPhone()
     const request = phone.auth.wrap(luchLike(phone))
     await phone.auth.ensureLogin()
@@ -77,7 +77,7 @@ describe('wrap', () => {
     expect(phone.service.held[0]?.isGivenUp()).toBe(true)
   })
 
-  test('uses auth and replay, and passes neither to the library', async () => {
+  test('wrap uses auth and replay, and passes neither to the library', async () => {
     const phone = createPhone()
     const seen: object[] = []
     const request = phone.auth.wrap((options: Options) => {
@@ -110,7 +110,7 @@ describe('wrap', () => {
     expect(phone.auth.getSession()).toMatchObject({ id: 's1' })
   })
 
-  test('never sends the token to another origin through a library', async () => {
+  test('wrap never sends the token to another origin through a library', async () => {
     const phone = createPhone()
     const request = phone.auth.wrap(taroLike(phone))
     await expect(request({ url: 'https://evil.com/' })).rejects.toMatchObject({ code: 'invalid_argument' })
@@ -119,7 +119,7 @@ describe('wrap', () => {
     expect(phone.service.calls.every(({ token }) => token === null)).toBe(true)
   })
 
-  test('moves the expiry also with a library that returns bodies without a status', async () => {
+  test('wrap moves the expiry also with a library that returns bodies without a status', async () => {
     const { auth, advance, count } = createPhone()
     const bodyOf = (options: { url: string }) => auth.request({ ...options, auth: 'none' }).then(({ data }) => data)
     const request = auth.wrap(bodyOf)

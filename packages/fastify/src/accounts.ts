@@ -191,7 +191,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       // What follows goes on by itself after a fault, as any erasure does.
       await sessions.block(drop, 'erased', null)
       await sessions.revokeAll(drop, 'replaced', { by })
-      // Not noted as erased: in a backup from before the merge this user has what the other one has now.
+      // This user is not noted as erased: a backup from before the merge has this user's data only here, and a restore must keep them.
       await removeUser(drop, by)
       recentUsers.forget(keep)
       const externalId = (await users.findUser(keep))?.externalId ?? null
@@ -281,7 +281,10 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     throw new ApiError('user_disabled', 'the user is disabled', { logFields: { userId: user.id } })
   }
 
-  /** Of a user who is marked in the store. Whoever is told that the user is erased may rely on it: no backup brings the user back. */
+  /**
+   * Completes the erasure of a user who is marked in the store. The user is noted as erased before anybody is told of it, so that no
+   * backup brings the user back.
+   */
   async function finishErasure(userId: string, by: Actor): Promise<void> {
     await sessions.noteErased(userId)
     await removeUser(userId, by)

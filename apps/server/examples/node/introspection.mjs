@@ -31,7 +31,7 @@ export async function findCaller(authorization) {
   const known = cache.get(key)
   if (known && known.untilMs > performance.now()) return known.caller
   cache.delete(key)
-  // From before the question: what it answers may be over by the time it is here.
+  // The time is counted from before the question, because the session may end while the answer is on its way.
   const untilMs = performance.now() + CACHE_SECONDS * 1000
   const caller = await introspect(token)
   if (caller) {

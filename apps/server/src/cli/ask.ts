@@ -51,7 +51,7 @@ export function done({ stdout, say }: Command, en: string, zh: string): number {
   return EXIT.done
 }
 
-/** For a path. */
+/** An id as one part of a path. */
 export function encode(id: string | undefined): string {
   return encodeURIComponent(id ?? '')
 }

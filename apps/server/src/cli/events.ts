@@ -63,7 +63,7 @@ async function resend(send: Send, ids: readonly string[]): Promise<number> {
   return resent
 }
 
-/** What was sent again is given up no more: so the first page is asked for until it is empty. */
+/** An event that is sent again leaves the list of those that were given up, so the first page is asked for until it is empty. */
 async function resendAll(send: Send): Promise<number> {
   for (let all = 0; ; ) {
     const { events } = bodyOf(await send('GET', `/events/given-up${toQuery({ limit: String(AT_ONCE) })}`))

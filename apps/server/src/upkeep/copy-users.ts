@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { copySqliteUsers, type UsersDatabase } from '@weapp-auth/fastify'
 import type { Kysely } from 'kysely'
 
-/** What a copy was left by that nobody took away, because the command was killed. */
+/** The names of copies. One that stays was left by a command that was killed before it removed its copy. */
 const COPY = /^users\.copy-[0-9a-f-]{36}\.sqlite/
 const ABANDONED_AFTER_MS = 3_600_000
 

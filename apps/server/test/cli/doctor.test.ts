@@ -244,7 +244,7 @@ describe('weapp-auth doctor looks at Redis', () => {
 })
 
 describe("weapp-auth doctor looks at the users' database", () => {
-  /** Users of this version, and what somebody does to them. */
+  /** Makes the tables of this version, and then changes them by the SQL in `change`. */
   async function prepareUsers(change: string) {
     const { env } = await prepare()
     await run(['migrate'], env)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { putInPlace } from '../../src/cli/backup/put-in-place.ts'
 import { makeFolder } from './folder.ts'
 
-/** Files by their paths; each holds what is said here. */
+/** Writes files, each with its text, and returns the folder. */
 function write(folder: string, files: Record<string, string>): string {
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(join(folder, path, '..'), { recursive: true })

@@ -44,7 +44,7 @@ export async function startServiceApi(
     logTo?: DestinationStream
     /** Stands between the service and its user store. */
     wrapUsers?: (users: Stores['users']) => Stores['users']
-    /** Sees what the service is built on. */
+    /** Called with the stores that the service uses. */
     onStores?: (stores: Stores) => void
   } = {},
 ) {

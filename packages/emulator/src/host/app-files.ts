@@ -24,7 +24,7 @@ export class LaunchError extends Error {
   }
 }
 
-/** Why a script that is named is not there: it may not be compiled yet. */
+/** The error for a script that is named and not there. It says so when the script is there in TypeScript, not compiled yet. */
 export function missingScript(files: AppFiles, path: string, code: LaunchErrorCode, message: string): LaunchError {
   if (files.read(`${path}.js`) === null && files.read(`${path}.ts`) !== null) {
     return new LaunchError(

@@ -1,6 +1,6 @@
 import { type AppFiles, LaunchError } from './app-files.ts'
 
-/** What a JSON file of the app holds. What it has under a name is used only where it is of the kind that WeChat documents. */
+/** The content of a JSON file of the app. A value is used only when its type is the one that WeChat documents for its name. */
 export type Json = Record<string, unknown>
 
 /** @throws LaunchError when the file is no JSON, or no object */

@@ -176,7 +176,7 @@ describe('a form and the components in it', () => {
       'pages/home/home.wxml': `<form bindsubmit="onSubmit">
         <frame><input name="own" value="a"/></frame><fields/><go class="go"/>
       </form>`,
-      // What is put into a slot is the page's own.
+      // An element in a slot belongs to the page that put it there, not to the component with the slot.
       'frame.js': 'Component({})',
       'frame.wxml': '<view><slot/></view>',
       'fields.js': behaviors('form-field-group', fields),

@@ -110,7 +110,7 @@ export function createRecorder({ store, now, warn, warnAway }: RecorderDeps): Re
       await store.append(events)
     } catch (error) {
       if (!(error instanceof ApiError) || error.code === 'store_unavailable') throw error
-      // One of them cannot be stored. One at a time the others are.
+      // The store refuses one of the events. Written one at a time, the others are stored.
       for (const event of events) {
         await store.append([event]).catch((refusal: unknown) => {
           if (!(refusal instanceof ApiError) || refusal.code === 'store_unavailable') throw refusal

@@ -49,7 +49,7 @@ export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMet
     retry: guarded(async ({ id, userId, heldUntilMs }, atMs) => {
       const { numUpdatedRows } = await change({ id, due: heldUntilMs }).set({ due_at: atMs }).executeTakeFirst()
       if (numUpdatedRows === 0n || userId === null) return
-      // So that the later events of this user are not looked at before it is due.
+      // Later events of this user are put off too, because they are delivered after this one.
       await events.set({ due_at: atMs }).where('user_id', '=', userId).where('due_at', '<', atMs).execute()
     }),
 
@@ -87,7 +87,7 @@ export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMet
     }),
   }
 
-  /** Of the events that have this time, in its order. Both columns have an index. */
+  /** Counts the events that have this time, and finds the oldest. Both columns have an index. */
   function countSet(column: 'due_at' | 'given_up_at') {
     const first = db.selectFrom('weapp_auth_events').select('at').where(column, 'is not', null)
     return db

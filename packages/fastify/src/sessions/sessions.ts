@@ -134,7 +134,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   /** Use is written down at most every tenth of the idle lifetime, so that a busy session costs no write per request. */
   const touchAfterMs = idleMs / 10
   const moment = () => ({ nowMs: now(), idleMs })
-  /** For the list of erased users, from which the store takes those of long ago. */
+  /** The clock by which the store removes old entries from its list of erased users. */
   const steadyNow = createSteadyClock(now)
 
   return {

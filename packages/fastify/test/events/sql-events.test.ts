@@ -268,7 +268,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     const [alice, bob, carol] = [await newUser(), await newUser(), await newUser()]
     await users.setExternalId(alice, 'crm-1', true)
     await users.disableUser(carol, { atMs: 1, untilMs: null, reason: 'not erased' })
-    // Of a user whose row is gone although nobody was erased: it was merged into another one.
+    // The row of this user is gone, because the user was merged into another one and not erased.
     const merged = stamped({ type: 'sign_in', by: 'user', userId: randomUUID(), otherUserId: carol })
     await events.append([merged])
     await users.disableUser(alice, { atMs: 1, untilMs: null, reason: 'canary' })

@@ -257,7 +257,7 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
   })
 })
 
-// Elsewhere nothing of another transaction is seen between two reads of one.
+// Only in PostgreSQL can a transaction see, at its second read, what another one has committed since the first.
 describe.each(ENGINES.filter(([engine]) => engine === 'PostgreSQL'))('an import into %s', (_engine, openDatabase) => {
   it('a line about a user who is erased while the line is looked up makes a new user, who has all of it', async () => {
     const { db, close } = await openDatabase()

@@ -52,7 +52,7 @@ async function setUp(options: ServiceOptions = {}) {
     db,
     users,
     phones,
-    /** By WeChat, oldest first, without `session_ended`, which is written in a batch some time later. */
+    /** The events that WeChat caused, oldest first. Not `session_ended`, which is written in a batch some time later. */
     told: async () =>
       (await events.list({ limit: 100 }))
         .filter(({ by, type }) => by === 'wechat' && type !== 'session_ended')

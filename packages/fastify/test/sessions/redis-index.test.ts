@@ -94,7 +94,7 @@ describe.skipIf(sharedUrl === null).each([
     await expect(endOthers()).rejects.toMatchObject(REFUSAL)
     await expect(sessions.get(used.token)).rejects.toMatchObject({ reason: 'signed_out_elsewhere' })
     advance(1_000)
-    // Found later, and no reason to wait for longer: what was lost before the first find has expired by then.
+    // The second find is a second later and does not prolong the wait: what was lost before the first find has expired by then.
     await sessions.get(hidden.token)
     await expect(endOthers()).rejects.toMatchObject(REFUSAL)
     await expect(sessions.get(hidden.token)).rejects.toMatchObject({ reason: 'signed_out_elsewhere' })

@@ -31,7 +31,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     const { store, breakDown } = await open()
     let nowMs = Date.now()
     const apps = new Set([APPID])
-    /** All that was told of ended sessions. */
+    /** Every end of a session that `onEnd` was told of. */
     const ends: SessionEnd[] = []
     const sessions = createSessions({
       store,

@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely'
 import { FILES } from './manifest.ts'
 
 /**
- * Keeps a service from opening the users meanwhile. Null: there are none, or they are damaged, which is why somebody restores.
+ * Locks the users, so that no service opens them during the restore. Null: there are none, or they are damaged and cannot be locked.
  *
  * @throws Error when another process has them open
  */

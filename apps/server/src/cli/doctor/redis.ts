@@ -7,7 +7,7 @@ import { parseRedisUrl } from '../../redis-url.ts'
 import type { Finding } from './finding.ts'
 import { messageOf } from './stores.ts'
 
-/** More than it takes to meet a key of each master. */
+/** How many keys are tried to find one for each master of a cluster; far fewer are needed. */
 const KEYS_TRIED = 1_000
 
 /** Looks at each master of the sessions' Redis. */
