@@ -6,6 +6,8 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const OLD_ENGINE_CLIENT = join(import.meta.dirname, 'packages/client/test/old-engine/index.ts')
 /** What takes long by its nature: whole races, outages, browsers, other languages. `npm run test:long` runs them. */
 const LONG = '**/*.long.test.ts'
+/** The ids of events only go up in one process, and these tests make old ones: a file must not share that with others. */
+const EVENTS = 'packages/fastify/test/events/*.test.ts'
 /** Servers are broken in these, or several processes keep both cores busy, while times are measured: nothing else runs beside them. */
 const TIMED = [
   'apps/server/test/*-{outages,instances}.long.test.ts',
@@ -30,11 +32,15 @@ export default defineConfig({
         test: {
           name: 'here',
           include: ['{packages,apps}/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, LONG],
+          exclude: [...configDefaults.exclude, LONG, EVENTS],
           env: QUICK,
           // Files share the modules that they load: importing them anew for each file took half of the time.
           isolate: false,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'here, events', include: [EVENTS], exclude: [...configDefaults.exclude, LONG], env: QUICK },
       },
       {
         extends: true,

@@ -2,4 +2,4 @@
 // Arguments go to the test runner: `npm test -- client`.
 import { runTests } from '../run-tests.ts'
 
-await runTests('test-results', ['--project=here'])
+await runTests('test-results', ['--project=here*'])
