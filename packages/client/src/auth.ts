@@ -203,7 +203,9 @@ export function createAuth<User = SessionUser>(options: CreateAuthOptions): Auth
       const call = session.begin()
       const sending = start('uploadFile', { url: ROUTES.avatar, filePath, name: 'avatar' }, call)
       const { avatarUrl } = await readBody<UpdateAvatarResponse>(sending, 'avatarUrl')
-      session.update(call, (user) => ({ profile: Object.assign({}, (Object(user) as { profile?: UserProfile }).profile, { avatarUrl }) }))
+      session.update(call, (user) => ({
+        profile: Object.assign({}, (Object(user) as { profile?: UserProfile }).profile, { avatarUrl }),
+      }))
       return avatarUrl
     },
     bindPhone: (code) =>
