@@ -85,6 +85,7 @@ export default defineConfig({
         },
       },
     ],
+    setupFiles: ['packages/test-servers/src/restore-globals.ts'],
     globalSetup: ['packages/test-servers/src/global-setup.ts', 'apps/server/test/global-setup.ts'],
     // miniprogram-simulate needs `forks` or `threads`; threads start faster.
     pool: 'threads',

@@ -38,8 +38,9 @@ test('a benchmark notes in its own result which code it measured, and when; a re
   const put = (name: string, result: object) => writeFileSync(join(folder, `${name}.json`), JSON.stringify(result))
   const old = { measuredAt: '2026-01-02T03:04:05Z' }
   for (const name of ['disk', 'guard', 'profile', 'memory', 'scale', 'sign-in', 'sockets', 'storm']) put(name, old)
-  const measuredAt = new Date().toISOString()
+  let measuredAt = ''
   await noteCode(async () => {
+    measuredAt = new Date().toISOString()
     put('memory', { measuredAt, bytes: 480 })
     writeFileSync(join(folder, 'memory.md'), '| bytes |\n')
   }, folder)

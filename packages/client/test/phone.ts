@@ -9,7 +9,7 @@ import {
   type SocketRequest,
   type TransportRequest,
 } from '@weapp-auth/emulator'
-import { afterEach, vi } from 'vitest'
+import { vi } from 'vitest'
 import { type CreateAuthOptions, createAuth } from '../src/index.ts'
 import { type Call, createFakeService } from './fake-service.ts'
 import { flush } from './watch.ts'
@@ -118,7 +118,3 @@ export function withStringStatus(wx: Device['wx']): Device['wx'] {
       }),
   }
 }
-
-afterEach(() => {
-  vi.unstubAllGlobals()
-})

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { AuthFailure, RequestTask } from '../src/index.ts'
 import { problem } from './fake-service.ts'
 import { createPhone } from './phone.ts'
@@ -209,8 +209,6 @@ describe('a request with callbacks', () => {
 })
 
 describe('abort', () => {
-  afterEach(() => vi.restoreAllMocks())
-
   test('while the call waits for a login settles it at once, and nothing is sent', async () => {
     const { auth, service } = createPhone()
     service.exchanges.push('hold')
