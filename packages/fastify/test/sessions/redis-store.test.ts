@@ -28,6 +28,7 @@ async function open() {
   const keys = async () => (await redis.keys(`${keyPrefix}*`)).filter((key) => key !== `${keyPrefix}world`)
   let isDown = false
   onTestFinished(async () => {
+    await store.close()
     if (isDown) return
     const left = await redis.keys(`${keyPrefix}*`)
     if (left.length > 0) await redis.del(left)
@@ -50,6 +51,7 @@ describe.skipIf(url === null)('sessions in Redis while their slot moves', () => 
   sessionStoreContract(async () => {
     const { redis, keyPrefix, breakDown } = await open()
     const store = createRedisSessionStore({ redis: whileSlotsMove(redis), keyPrefix })
+    onTestFinished(() => store.close())
     return { store, breakDown }
   })
 })
