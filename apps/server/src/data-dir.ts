@@ -20,7 +20,8 @@ export function prepareDataDir(dir: string, warn: (message: string) => void): vo
 /** Not with the option `recursive` of `mkdirSync`, which never ends below /proc: the folder above is there, and still ENOENT. */
 function makeFolder(dir: string): void {
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return
-  makeFolder(dirname(dir))
+  // What stands there and is no folder is told by `mkdir`, by its own code.
+  if (!lstatSync(dirname(dir), { throwIfNoEntry: false })) makeFolder(dirname(dir))
   mkdirSync(dir)
 }
 

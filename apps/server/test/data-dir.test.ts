@@ -24,12 +24,12 @@ describe('DATA_DIR', () => {
     expect(statSync(dir).isDirectory()).toBe(true)
   })
 
-  test.each<[string, string]>([
-    ['a file', 'file'],
-    ['below a file', 'file/data'],
-    ['a link to nothing', 'link'],
-    ['in /proc', '/proc/weapp-auth'],
-  ])('a DATA_DIR that is %s is told in one line', (_, path) => {
+  test.each<[string, string, string]>([
+    ['a file', 'file', 'EEXIST'],
+    ['below a file', 'file/data', 'ENOTDIR'],
+    ['a link to nothing', 'link', 'EEXIST'],
+    ['in /proc', '/proc/weapp-auth', 'ENOENT'],
+  ])('a DATA_DIR that is %s is told in one line', (_, path, code) => {
     const parent = tempDir()
     writeFileSync(join(parent, 'file'), '')
     symlinkSync(join(parent, 'gone'), join(parent, 'link'))
@@ -40,7 +40,7 @@ describe('DATA_DIR', () => {
     } catch (error) {
       said = explainStartError(error, { DATA_DIR: dir }, 'en')
     }
-    expect(said).toMatch(/^DATA_DIR \S+ cannot be written \(E[A-Z]+\): make it writable, or set DATA_DIR$/)
+    expect(said).toBe(`DATA_DIR ${dir} cannot be written (${code}): make it writable, or set DATA_DIR`)
   })
 
   test.each<[string, (file: string) => unknown, RegExp]>([
