@@ -217,7 +217,7 @@ function patternOf(sentence: string): RegExp {
   const parts = sentence
     .split(/\{\w+\}/)
     .map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&').replaceAll(' ', '\\s+'))
-  return new RegExp(parts.join('(\\d[\\d.,]*)'))
+  return new RegExp(parts.join('(\\d(?:[\\d.,]*\\d)?)'))
 }
 
 function toNumber(text = ''): number {

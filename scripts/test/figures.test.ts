@@ -94,6 +94,11 @@ describe('a sentence with figures', () => {
     expect(write(text, figure)).toBe(written)
   })
 
+  test('keeps the comma that follows a figure', () => {
+    const date = { ...figure, sentence: 'on {day}', values: { day: '26' } }
+    expect(write('Asked on 21, told on 3.', date)).toBe('Asked on 26, told on 3.')
+  })
+
   test('is let be within its tolerance', () => {
     const tolerant = { ...figure, tolerance: 0.1 }
     expect(write('It takes 1.4 ms (or 2,000).', tolerant)).toBe('It takes 1.4 ms (or 2,000).')

@@ -76,7 +76,7 @@ function toTable(machine: string, storm: Storm): string {
     ['a phone is back after its first request, p99', seconds(storm.backP99Ms)],
     ['every phone is back after', seconds(storm.normalAfterMs)],
     ...Object.entries(storm.cpuSeconds).map(([name, taken]) => [`CPU of ${CPU_OF[name]}`, cpuOf(storm, taken)]),
-    ['two cores that do nothing but serve need at least', seconds(serveMs(storm))],
+    ['one process of the service, on two cores without the phones, needs at least', seconds(serveMs(storm))],
   ]
   const table = (title: string, lines: string[][]) => [
     `| ${title} | |`,
