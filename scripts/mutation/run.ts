@@ -114,6 +114,7 @@ export default {
   resolve: { alias: [{ find: /^@weapp-auth\\/fastify$/, replacement: ${JSON.stringify(join(ROOT, 'packages/fastify/src/index.ts'))} }] },
   test: {
     include: ['scripts/mutation/replay.ts'],
+    setupFiles: [${JSON.stringify(join(ROOT, 'packages/test-servers/src/restore-globals.ts'))}],
     globalSetup: ${JSON.stringify(setup)},
     // What is loaded for a file is not what the file says.
     fsModuleCache: false,
