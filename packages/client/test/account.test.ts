@@ -240,7 +240,7 @@ describe('eraseUser', () => {
     expect(told).toEqual(['login s2'])
   })
 
-  test('whose answer comes after a sign-out and the next sign-in does not end that', async () => {
+  test('an erasure whose answer comes after a sign-out and a new sign-in does not end the new session', async () => {
     const { auth, service } = await createErasablePhone()
     service.business = () => 'hold'
     const erased = watch(auth.eraseUser())
