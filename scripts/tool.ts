@@ -6,11 +6,13 @@ import { ROOT } from './root.ts'
 /**
  * Runs an installed command-line tool to its end and returns its exit code. A signal goes to the whole process group,
  * so the tool has it already: this process only waits for it to finish.
+ *
+ * @param options.signal ends the tool when it is aborted
  */
 export async function runTool(
   name: string,
   args: readonly string[],
-  stdout: 'inherit' | 'stderr' = 'inherit',
+  { stdout = 'inherit', signal }: { stdout?: 'inherit' | 'stderr'; signal?: AbortSignal } = {},
 ): Promise<number> {
   const wait = () => {}
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -20,6 +22,7 @@ export async function runTool(
     stdio: ['ignore', stdout === 'stderr' ? 2 : 'inherit', 'inherit'],
     shell: process.platform === 'win32',
   })
+  signal?.addEventListener('abort', () => child.kill())
   const [code] = await once(child, 'exit')
   for (const signal of signals) process.off(signal, wait)
   return typeof code === 'number' ? code : 1

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { installOnDemand } from '../on-demand.ts'
 import { ROOT } from '../root.ts'
 import { createQueryMutator, type Edit, type QueryMutator } from './queries.ts'
-import { type NodePath, whyIgnored } from './words.ts'
+import { type NodePath, runsAtImport, whyIgnored } from './words.ts'
 
 /** A small change of the code. */
 export interface Change {
@@ -16,6 +16,8 @@ export interface Change {
   source: string
   /** The kind of change, and what stands there instead. */
   change: string
+  /** Whether it is in code that only runs while its module is imported. */
+  isAtImport: boolean
 }
 
 /** Sources that hold all their changes, each behind a switch: `globalThis.__stryker__.activeMutant` says which one counts. */
@@ -42,7 +44,7 @@ interface Instrumenter {
       replacement: string
       /** Set where an ignorer has said why the change is not made. */
       status?: string
-      location: { start: { line: number } }
+      location: { start: { line: number; column: number } }
     }[]
   }>
 }
@@ -67,8 +69,17 @@ export async function instrument(files: readonly string[]): Promise<Instrumented
     mutate: true as const,
     content: readFileSync(join(ROOT, file), 'utf8'),
   }))
-  const options = { plugins: null, excludedMutations: [], ignorers: [{ shouldIgnore: whyIgnored }] }
+  // Stryker asks about each node of the first file, then about those of the second.
+  const atImport: Set<string>[] = []
+  const shouldIgnore = (path: NodePath) => {
+    if (path.node.type === 'Program') atImport.push(new Set())
+    if (path.node.loc && runsAtImport(path)) atImport.at(-1)?.add(placeOf(path.node.loc))
+    return whyIgnored(path)
+  }
+  const options = { plugins: null, excludedMutations: [], ignorers: [{ shouldIgnore }] }
   const { files: written, mutants } = await new stryker.Instrumenter(LOG).instrument(sources, options)
+  const isAtImport = (name: string, line: number, column: number) =>
+    atImport[sources.findIndex((source) => source.name === name)]?.has(placeOf({ start: { line: line + 1, column } }))
   const contents = new Map(sources.map(({ name, content }) => [name, content]))
   return {
     code: Object.fromEntries(written.map(({ name, content }) => [name, content])),
@@ -84,6 +95,7 @@ export async function instrument(files: readonly string[]): Promise<Instrumented
           line,
           source: content.split('\n')[line - 1]?.trim() ?? '',
           change: (edit ? toWords(content, edit) : `${mutatorName}: ${replacement}`).replaceAll(/\s+/g, ' '),
+          isAtImport: isAtImport(fileName, start.line, start.column) === true,
         }
       }),
   }
@@ -92,4 +104,8 @@ export async function instrument(files: readonly string[]): Promise<Instrumented
 function toWords(content: string, { start, end, by }: Edit): string {
   const text = content.slice(start, end)
   return by === '' ? `Query: without ${text}` : `Query: ${by} instead of ${text}`
+}
+
+function placeOf({ start }: { start: { line: number; column: number } }): string {
+  return `${start.line}:${start.column}`
 }

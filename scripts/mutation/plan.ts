@@ -6,21 +6,21 @@ export type Plan = { step: 'cover'; tests: string[] } | ReplayPlan
 /** Makes changes. */
 export type ReplayPlan =
   | { step: 'replay'; tests: TestPlan; timeoutsMs: Record<string, number> }
-  /** For changes of code that runs while a module is imported: all tests of the files, with modules imported anew. */
-  | { step: 'import'; changes: string[]; files: string[] }
+  /** For changes of code that runs while a module is imported: all tests of some files, by the change, with modules imported anew. */
+  | { step: 'import'; changes: Record<string, string[]> }
 
 /** The changes that each test is run with, by the test. */
 export type TestPlan = Record<string, string[]>
 
 /** Which changes are in the code that tests run. */
 export interface Coverage {
-  /** Changes in code that runs when a module is imported. */
-  atImport: string[]
+  /** The changes in what runs while a file's modules are imported, its tests are collected or its hooks run, by the file. */
+  outside: Record<string, string[]>
   /** The changes in what a test runs, by the test. */
   tests: Record<string, string[]>
   /** How long each test took. */
   tookMs: Record<string, number>
-  /** Tests that fail without any change. They say nothing about a change. */
+  /** Tests that fail without any change, alone or when they run again. They say nothing about a change. */
   failed: string[]
 }
 
@@ -30,16 +30,22 @@ export type Outcomes = Record<string, 'noticed' | 'survived'>
 /** What the changes have led to. */
 export interface Replayed {
   outcomes: Outcomes
-  /** Tests that fail without a change when they have run before. What they noticed does not count. */
+  /** Tests that fail without a change. */
   failed: string[]
+  /** The tests that have run with all of their changes. */
+  finished: string[]
+  /** The change that is made now. */
+  active: string | null
+  /** What another process has to try: a change has left a file in a state in which its tests fail without it. */
+  left: TestPlan
   /** False while it runs, and for ever where it was killed. */
   isDone: boolean
 }
 
 /** How many of the tests that run a change are its closest: those that run least other code, which are mostly the ones about it. */
 const CLOSEST = 12
-/** Test files that are imported anew for one change of what runs at import: those with most tests. */
-const MAX_FILES = 8
+/** Test files that are imported anew for one change of what runs at import. */
+const MAX_FILES = 4
 
 /** Which tests to run with which change: its closest, or, after these, its others. */
 export function planReplay(ids: readonly string[], { tests }: Coverage, which: 'closest' | 'others'): TestPlan {
@@ -59,16 +65,45 @@ export function planReplay(ids: readonly string[], { tests }: Coverage, which: '
   return chosen
 }
 
-/** The changes that run only while modules are imported, and the test files that are shown them. */
+/**
+ * The test files that are shown the changes of what runs outside of tests: the one that has run it, and those that run most changes of
+ * the same source.
+ *
+ * @param sourceOf the file of a change
+ */
 export function planImport(
   ids: readonly string[],
-  { tests, atImport }: Coverage,
-): { changes: string[]; files: string[] } {
-  const inTests = new Set(Object.values(tests).flat())
-  const wanted = new Set(ids)
-  const byFile = Map.groupBy(Object.keys(tests), fileOf)
-  const files = [...byFile].sort(([, a], [, b]) => b.length - a.length).map(([file]) => file)
-  return { changes: atImport.filter((id) => wanted.has(id) && !inTests.has(id)), files: files.slice(0, MAX_FILES) }
+  { tests, outside }: Coverage,
+  sourceOf: (id: string) => string | undefined,
+): Record<string, string[]> {
+  const counts = new Map<string | undefined, Map<string, number>>()
+  for (const [test, changes] of Object.entries(tests)) {
+    for (const id of changes) {
+      const byFile = counts.get(sourceOf(id)) ?? new Map<string, number>()
+      counts.set(sourceOf(id), byFile.set(fileOf(test), (byFile.get(fileOf(test)) ?? 0) + 1))
+    }
+  }
+  const firstFiles = Object.entries(outside).reverse()
+  const first = new Map(firstFiles.flatMap(([file, changes]) => changes.map((id) => [id, file] as const)))
+  const plan: Record<string, string[]> = {}
+  for (const id of ids) {
+    const own = first.get(id)
+    if (own === undefined) continue
+    const closest = [...(counts.get(sourceOf(id)) ?? [])].sort(([, a], [, b]) => b - a).map(([file]) => file)
+    plan[id] = [...new Set([own, ...closest])].slice(0, MAX_FILES)
+  }
+  return plan
+}
+
+/** Takes the changes of what only runs at import out of the tests that were the first to import it. */
+export function moveOutside({ tests, outside, ...coverage }: Coverage, isAtImport: (id: string) => boolean): Coverage {
+  const moved = { ...outside }
+  const kept: TestPlan = {}
+  for (const [test, changes] of Object.entries(tests)) {
+    kept[test] = changes.filter((id) => !isAtImport(id))
+    moved[fileOf(test)] = [...(moved[fileOf(test)] ?? []), ...changes.filter(isAtImport)]
+  }
+  return { ...coverage, tests: kept, outside: moved }
 }
 
 /** How long a test may take with a change, by the file: a change that makes it wait for ever shall not take longer than need be. */
@@ -84,4 +119,15 @@ export function planTimeouts({ tookMs }: Coverage): Record<string, number> {
 /** The file of a test. */
 export function fileOf(test: string): string {
   return test.split(' > ')[0] ?? ''
+}
+
+/** What is left of a plan after a process that has ended too early. */
+export function planRest(tests: TestPlan, { finished, outcomes, left }: Replayed): TestPlan {
+  const isOver = new Set(finished)
+  const rest = Object.entries({ ...tests, ...left }).filter(([test]) => !isOver.has(test))
+  return Object.fromEntries(
+    rest
+      .map(([test, ids]) => [test, ids.filter((id) => outcomes[id] !== 'noticed')] as const)
+      .filter(([, ids]) => ids.length > 0),
+  )
 }

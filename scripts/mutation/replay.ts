@@ -18,6 +18,16 @@ interface Task {
   suite?: Task | undefined
 }
 
+/** Where a test is with its changes. */
+interface TestState {
+  /** A change with which it has failed. It counts when the test passes without it, before and after. */
+  doubt?: string
+  /** Whether the run before the one of `doubt` was without a change. */
+  wasClean: boolean
+  /** Whether its last run was without a change, and passed. */
+  isClean: boolean
+}
+
 /** A changed loop that does not end runs its changed code so often. */
 const HIT_LIMIT = 200_000
 
@@ -33,137 +43,185 @@ function save(result: Coverage | Replayed): void {
   renameSync(`${WEAPP_AUTH_PLAN_RESULT}.new`, WEAPP_AUTH_PLAN_RESULT)
 }
 
-const replayed: Replayed = { outcomes: {}, failed: [], isDone: false }
-const noticedBy = new Map<string, string[]>()
+const replayed: Replayed = { outcomes: {}, failed: [], finished: [], active: null, left: {}, isDone: false }
 
 if (plan.step === 'cover') {
   cover(plan.tests)
 } else {
   if (plan.step === 'replay') replay(plan)
-  else importAnew(plan.changes, plan.files)
+  else importAnew(plan.changes)
   afterAll(() => save({ ...replayed, isDone: true }))
 }
 
-/** Runs each test once, and notes which changes are in the code that it runs. */
+/** Runs each test twice, since it will run again and again, and notes which changes are in the code that it runs. */
 function cover(files: readonly string[]): void {
   const failed = new Set<string>()
   const tookMs: Record<string, number> = {}
   for (const file of files) {
     describe(file, async () => {
-      beforeEach(({ task, onTestFailed, onTestFinished }) => {
+      // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures from it, and takes nothing else as the first parameter
+      beforeAll(({}, suite) => {
+        switches.currentTestId = file
+        chooseTests(suite as RunnerTestSuite, () => 1)
+      })
+      beforeEach(({ task, onTestFinished }) => {
         const id = idOf(task)
         const beganMs = performance.now()
-        onTestFinished(() => {
-          tookMs[id] = performance.now() - beganMs
-        })
         switches.currentTestId = id
-        onTestFailed(() => void failed.add(id))
+        onTestFinished(() => {
+          tookMs[id] = Math.max(tookMs[id] ?? 0, performance.now() - beganMs)
+          switches.currentTestId = file
+          if (task.result?.state === 'fail') failed.add(id)
+        })
       })
+      switches.currentTestId = file
       await import(/* @vite-ignore */ `${file}?cover`)
     })
   }
   afterAll(() => {
-    switches.currentTestId = undefined
-    const { static: atImport = {}, perTest = {} } = switches.mutantCoverage ?? {}
-    const tests = Object.entries(perTest).filter(([id]) => !failed.has(id))
+    const { perTest = {} } = switches.mutantCoverage ?? {}
+    const all = Object.entries(perTest).map(([id, hits]) => [id, Object.keys(hits)] as const)
+    const isFile = new Set(files)
     save({
-      atImport: Object.keys(atImport),
-      tests: Object.fromEntries(tests.map(([id, hits]) => [id, Object.keys(hits)])),
+      outside: Object.fromEntries(all.filter(([id]) => isFile.has(id))),
+      tests: Object.fromEntries(all.filter(([id]) => !isFile.has(id) && !failed.has(id))),
       tookMs,
       failed: [...failed],
     })
   })
 }
 
+const states = new Map<string, TestState>()
+/** Files that a change was made in, so that what fails now may fail because of it. */
+const touched = new Set<string>()
+/** Files whose tests fail without a change, after one that was made: all that they say from then on is worth nothing. */
+const spoiled = new Set<string>()
+
 /**
- * Runs each test once with each of its changes that no test has noticed yet. A test that has noticed some runs once more without any:
- * if it fails even then, these do not count.
+ * Runs each test with each of its changes that no test has noticed yet: without a change first, and again after each failure. Where it
+ * fails without a change, the last change has left something behind, and the rest of the file is left to another process.
  */
 function replay({ tests, timeoutsMs }: Extract<Plan, { step: 'replay' }>): void {
   for (const file of new Set(Object.keys(tests).map(fileOf))) {
     describe(file, { timeout: timeoutsMs[file] }, async () => {
       // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures from it, and takes nothing else as the first parameter
-      beforeAll(({}, suite) => chooseTests(suite as RunnerTestSuite, tests))
-      beforeEach(({ task, onTestFailed, skip }) => {
+      beforeAll(({}, suite) =>
+        // Once more after each change, once before them, and once to see that there are no more.
+        chooseTests(suite as RunnerTestSuite, (test) => tests[test] && 2 * tests[test].length + 1),
+      )
+      beforeEach(({ task, onTestFinished, skip }) => {
         // Vitest would send all errors again with each one more.
         Object.assign(task.result ?? {}, { errors: undefined, attempts: [] })
         const test = idOf(task)
-        const id = takeChange(tests[test] ?? [])
-        switchTo(id)
-        if (id !== undefined) {
-          onTestFailed(() => notice(id, test))
-        } else {
-          const found = noticedBy.get(test)
-          if (!found) return skip()
-          noticedBy.delete(test)
-          onTestFailed(() => {
-            replayed.failed.push(test)
-            for (const each of found) replayed.outcomes[each] = 'survived'
-          })
+        const change = takeChange(test, tests)
+        if (change === undefined) return skip()
+        switchTo(change)
+        onTestFinished(() => {
+          judge(test, change, task.result?.state === 'fail', tests)
+          switchTo(null)
+        })
+      })
+      afterAll(() => {
+        if (!spoiled.has(file)) return
+        for (const [test, ids] of Object.entries(tests)) {
+          if (fileOf(test) === file && ids.length > 0) replayed.left[test] = ids
         }
       })
-      afterAll(finish)
       await import(/* @vite-ignore */ `${file}?replay`)
     })
   }
 }
 
-/** Lets each test run once for each change and once more, and no other test. */
-function chooseTests(suite: RunnerTestSuite, tests: TestPlan): void {
+/** Lets each test run once and `repeatsOf` times more, one after the other. Those without a number do not run. */
+function chooseTests(suite: RunnerTestSuite, repeatsOf: (test: string) => number | undefined): void {
   for (const task of suite.tasks) {
-    if (task.type === 'suite') chooseTests(task, tests)
-    else if (tests[idOf(task)]) task.repeats = tests[idOf(task)]?.length
-    else task.mode = 'skip'
+    Object.assign(task, { concurrent: false })
+    if (task.type === 'suite') {
+      chooseTests(task, repeatsOf)
+      continue
+    }
+    const repeats = repeatsOf(idOf(task))
+    if (repeats === undefined) task.mode = 'skip'
+    else task.repeats = repeats
   }
   if (suite.tasks.every(({ mode }) => mode === 'skip')) suite.mode = 'skip'
 }
 
-function takeChange(changes: string[]): string | undefined {
-  let id = changes.shift()
-  while (id !== undefined && replayed.outcomes[id] === 'noticed') id = changes.shift()
+/** The next change of a test, null for a run without one; undefined when there are no more. */
+function takeChange(test: string, tests: TestPlan): string | null | undefined {
+  if (spoiled.has(fileOf(test))) return undefined
+  const state = states.get(test)
+  const changes = tests[test] ?? []
+  while (changes[0] !== undefined && replayed.outcomes[changes[0]] === 'noticed') changes.shift()
+  if (state ? state.doubt !== undefined : changes.length > 0) return null
+  const id = changes.shift()
+  if (id === undefined) replayed.finished.push(test)
   return id
 }
 
-function switchTo(id: string | undefined): void {
+/** @param id null without a change */
+function judge(test: string, id: string | null, hasFailed: boolean, tests: TestPlan): void {
+  const file = fileOf(test)
+  const state = states.get(test) ?? { wasClean: false, isClean: false }
+  states.set(test, state)
+  const { doubt } = state
+  if (id !== null) {
+    touched.add(file)
+    replayed.outcomes[id] ??= 'survived'
+    if (hasFailed) Object.assign(state, { doubt: id, wasClean: state.isClean })
+    state.isClean = false
+  } else if (!hasFailed) {
+    if (doubt !== undefined) replayed.outcomes[doubt] = 'noticed'
+    delete state.doubt
+    state.isClean = true
+  } else if (touched.has(file)) {
+    spoiled.add(file)
+    // It passed just before the change, or it is the turn of the change in another process, where it comes first.
+    if (doubt !== undefined && state.wasClean) replayed.outcomes[doubt] = 'noticed'
+    else if (doubt !== undefined) tests[test]?.unshift(doubt)
+  } else {
+    replayed.failed.push(test)
+    tests[test]?.splice(0)
+  }
+}
+
+function switchTo(id: string | null): void {
+  replayed.active = id
   save(replayed)
-  Object.assign(switches, { activeMutant: id, hitCount: 0, hitLimit: HIT_LIMIT })
-  if (id !== undefined) replayed.outcomes[id] ??= 'survived'
+  Object.assign(switches, { activeMutant: id ?? undefined, hitCount: 0, hitLimit: HIT_LIMIT })
 }
 
-function notice(id: string, test: string): void {
-  replayed.outcomes[id] = 'noticed'
-  noticedBy.set(test, [...(noticedBy.get(test) ?? []), id])
-}
-
-function finish(): void {
-  switchTo(undefined)
-}
-
-/** Imports the test files once for each change, and runs their tests until one fails. */
-function importAnew(changes: readonly string[], files: readonly string[]): void {
-  for (const id of changes) {
+/** Imports the test files once for each change, and runs their tests until one fails. Without a change first, to know which tests pass. */
+function importAnew(plan: Record<string, string[]>): void {
+  const all = [...new Set(Object.values(plan).flat())]
+  for (const [id, files] of [['', all] as const, ...Object.entries(plan)]) {
     describe(`change ${id}`, () => {
-      beforeAll(() => switchTo(id))
+      beforeAll(() => switchTo(id || null))
       beforeEach(({ task, onTestFailed, skip }) => {
-        if (replayed.outcomes[id] === 'noticed') return skip()
-        onTestFailed(() => notice(id, idOf(task)))
+        const test = idOf(task)
+        if (id === '') return onTestFailed(() => void replayed.failed.push(test))
+        replayed.outcomes[id] ??= 'survived'
+        if (replayed.outcomes[id] === 'noticed' || replayed.failed.includes(test)) return skip()
+        onTestFailed(() => {
+          replayed.outcomes[id] = 'noticed'
+        })
       })
-      vi.resetModules()
       for (const file of files) {
         describe(file, async () => {
-          switches.activeMutant = id
+          vi.resetModules()
+          switches.activeMutant = id || undefined
           try {
             await import(/* @vite-ignore */ `${file}?change=${id}`)
           } catch {
             // The changed code cannot even be imported. A suite must hold a test.
-            replayed.outcomes[id] = 'noticed'
+            if (id !== '') replayed.outcomes[id] = 'noticed'
             test('import', () => {})
           } finally {
             switches.activeMutant = undefined
           }
         })
       }
-      afterAll(finish)
+      afterAll(() => switchTo(null))
     })
   }
 }

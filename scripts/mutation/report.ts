@@ -2,7 +2,7 @@
 import type { Change } from './instrument.ts'
 
 /** A change, and whether a test failed because of it. */
-export interface Mutant extends Omit<Change, 'id'> {
+export interface Mutant extends Omit<Change, 'id' | 'isAtImport'> {
   outcome: 'noticed' | 'survived' | 'never run'
 }
 

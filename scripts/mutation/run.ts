@@ -1,14 +1,16 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../root.ts'
 import { runTool } from '../tool.ts'
 import type { Instrumented } from './instrument.ts'
 import {
   type Coverage,
+  moveOutside,
   type Outcomes,
   type Plan,
   planImport,
   planReplay,
+  planRest,
   planTimeouts,
   type Replayed,
   type ReplayPlan,
@@ -31,9 +33,11 @@ export interface RunOptions {
 }
 
 /** Changes of what runs at import for one process: all that it imports for them stays in its memory. */
-const BATCH = 100
+const BATCH = 40
 
 const PROGRESS_EVERY_MS = 30_000
+/** A process that has not gone on to another change for so long never will: the change has made a loop without an end. */
+const STANDSTILL_MS = 180_000
 
 /**
  * Makes each change of `ids` and runs `tests` on it until one fails.
@@ -42,7 +46,7 @@ const PROGRESS_EVERY_MS = 30_000
  * @throws Error when the tests ended before all changes were tried; `outcomes` has what was found until then
  */
 export async function tryChanges(
-  { code }: Instrumented,
+  { code, changes }: Instrumented,
   ids: readonly string[],
   tests: readonly string[],
   options: RunOptions,
@@ -51,39 +55,53 @@ export async function tryChanges(
   mkdirSync(FOLDER, { recursive: true })
   writeFileSync(CODE, JSON.stringify(code))
   writeFileSync(CONFIG, configOf(options))
-  process.stderr.write(`${ids.length} changes, ${tests.length} test files: once without a change ...\n`)
-  const coverage = await vitest<Coverage>({ step: 'cover', tests: tests.map((test) => join(ROOT, test)) }, options)
-  if (!coverage) throw new Error('the tests could not be run without a change: run them once with vitest')
-  for (const test of coverage.failed) process.stderr.write(`left out, because it fails without a change: ${test}\n`)
-  const run = (plan: ReplayPlan) => replay(plan, options, outcomes)
+  process.stderr.write(`${ids.length} changes, ${tests.length} test files: twice without a change ...\n`)
+  const seen = await vitest<Coverage>({ step: 'cover', tests: tests.map((test) => join(ROOT, test)) }, options)
+  if (!seen) throw new Error('the tests could not be run without a change: run them once with vitest')
+  for (const test of seen.failed) process.stderr.write(`left out, because it fails without a change: ${test}\n`)
+  const changeOf = new Map(changes.map((change) => [change.id, change]))
+  const coverage = moveOutside(seen, (id) => changeOf.get(id)?.isAtImport === true)
   const left = () => ids.filter((id) => outcomes[id] !== 'noticed')
   const timeoutsMs = planTimeouts(coverage)
-  await run({ step: 'replay', tests: planReplay(left(), coverage, 'closest'), timeoutsMs })
-  const { changes, files } = planImport(left(), coverage)
-  for (let from = 0; from < changes.length; from += BATCH) {
-    await run({ step: 'import', changes: changes.slice(from, from + BATCH), files })
+  const replay = async (which: 'closest' | 'others') => {
+    let rest = planReplay(left(), coverage, which)
+    while (Object.keys(rest).length > 0) {
+      const replayed = await run({ step: 'replay', tests: rest, timeoutsMs }, options, outcomes)
+      rest = planRest(replayed.isDone ? {} : rest, replayed)
+    }
   }
-  if (!options.isQuick) await run({ step: 'replay', tests: planReplay(left(), coverage, 'others'), timeoutsMs })
+  await replay('closest')
+  if (!options.isQuick) await replay('others')
+  let imports = Object.entries(planImport(left(), coverage, (id) => changeOf.get(id)?.file))
+  while (imports.length > 0) {
+    const batch = Object.fromEntries(imports.slice(0, BATCH))
+    const { isDone } = await run({ step: 'import', changes: batch }, options, outcomes)
+    imports = imports.filter(([id]) => !(id in batch) || (!isDone && outcomes[id] === undefined))
+  }
 }
 
-/** Prints how far it is each half minute. */
-async function replay(plan: ReplayPlan, options: RunOptions, outcomes: Outcomes): Promise<void> {
-  const total = new Set(Object.values(plan.step === 'replay' ? plan.tests : plan.changes).flat()).size
-  if (total === 0) return
+/**
+ * Prints how far it is each half minute.
+ *
+ * @throws Error when the process ended, or stood still, while it made no change
+ */
+async function run(plan: ReplayPlan, options: RunOptions, outcomes: Outcomes): Promise<Replayed> {
+  const total = new Set(plan.step === 'replay' ? Object.values(plan.tests).flat() : Object.keys(plan.changes)).size
   const progressOf = createProgress(total)
   const tell = (replayed: Replayed | null) => process.stderr.write(`${progressOf(replayed?.outcomes ?? {})}\n`)
   const telling = setInterval(() => tell(readResult()), PROGRESS_EVERY_MS)
   try {
     const replayed = await vitest<Replayed>(plan, options)
     tell(replayed)
-    const { outcomes: found = {}, failed = [], isDone = false } = replayed ?? {}
-    for (const test of failed) process.stderr.write(`does not count, because it fails when it is run again: ${test}\n`)
-    // A process that was killed has not shown the others to all of their tests.
-    Object.assign(
-      outcomes,
-      isDone ? found : Object.fromEntries(Object.entries(found).filter(([, each]) => each === 'noticed')),
-    )
-    if (!isDone) throw new Error('the tests ended before all changes were tried')
+    if (!replayed) throw new Error('the tests could not be run')
+    for (const test of replayed.failed)
+      process.stderr.write(`says nothing, because it fails without a change: ${test}\n`)
+    const { active, isDone } = replayed
+    // It has ended the process, or has made it stand still.
+    if (!isDone && active !== null) replayed.outcomes[active] = 'noticed'
+    Object.assign(outcomes, replayed.outcomes)
+    if (!isDone && active === null) throw new Error('the tests ended before all changes were tried')
+    return replayed
   } finally {
     clearInterval(telling)
   }
@@ -95,8 +113,13 @@ async function vitest<Result>(plan: Plan, { schedules }: RunOptions): Promise<Re
   // A promise that the changed code leaves alone is no news.
   Object.assign(process.env, { NODE_NO_WARNINGS: '1' })
   Object.assign(process.env, { WEAPP_AUTH_PLAN: PLAN, WEAPP_AUTH_PLAN_RESULT: RESULT, WEAPP_AUTH_RUNS: `${schedules}` })
+  const standstill = new AbortController()
+  const watching = setInterval(() => {
+    if (existsSync(RESULT) && Date.now() - statSync(RESULT).mtimeMs > STANDSTILL_MS) standstill.abort()
+  }, PROGRESS_EVERY_MS)
   // It fails where a change was noticed. What counts is the result.
-  await runTool('vitest', ['run', '--config', CONFIG, '--root', ROOT], 'stderr')
+  await runTool('vitest', ['run', '--config', CONFIG, '--root', ROOT], { stdout: 'stderr', signal: standstill.signal })
+  clearInterval(watching)
   return readResult()
 }
 

@@ -4,6 +4,8 @@
 
 interface Node {
   type: string
+  static?: boolean
+  loc?: { start: { line: number; column: number } } | null
   value?: unknown
   quasis?: { value: { raw: string } }[]
   callee?: Node
@@ -17,6 +19,16 @@ interface Node {
 export interface NodePath {
   node: Node
   parentPath: NodePath | null
+}
+
+/** Whether this runs while its module is imported, and never again: it is in no function, and in no field of an object that is made later. */
+export function runsAtImport({ parentPath }: NodePath): boolean {
+  for (let at = parentPath; at; at = at.parentPath) {
+    const { type, static: isStatic } = at.node
+    if (/Function|^(Object|Class|ClassPrivate)Method$/.test(type)) return false
+    if (/^Class(Private)?Property$/.test(type)) return isStatic === true
+  }
+  return true
 }
 
 /** Between the words and the call that takes them: `a + b`, `a ?? b`, `c ? a : b`. */

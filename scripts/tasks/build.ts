@@ -28,7 +28,8 @@ export async function build(projects: readonly string[] = []): Promise<void> {
 }
 
 async function compile(projects: readonly string[]): Promise<void> {
-  if ((await runTool('tsc', ['-b', ...projects], 'stderr')) !== 0) throw new Error('see the type errors above')
+  if ((await runTool('tsc', ['-b', ...projects], { stdout: 'stderr' })) !== 0)
+    throw new Error('see the type errors above')
 }
 
 /** Describes the service's APIs in `apps/server/dist`: only where people asked for a build, not before each test run. */

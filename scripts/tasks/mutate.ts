@@ -1,11 +1,16 @@
-// `npm run mutate -- client|server [files] [--since <commit>] [--tests <files>] [--quick]`: changes the code in many small ways and counts
-// which changes the tests notice. Files may be given, or those that differ from a commit; without both it is the whole side, which
-// takes an hour or more for the server. A change is shown to the tests of its own room first, and then to the others.
+// `npm run mutate -- client|server [files] [--since <commit>] [--tests <files>] [--part 1/3] [--quick]`: changes the code in many small ways
+// and counts which changes the tests notice. Files may be given, or those that differ from a commit; without both it is the whole side,
+// which takes hours for the server: `--part 1/3` makes each third change. A change is shown to the tests of its own room first, and then
+// to the others.
 import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Change, instrument } from '../mutation/instrument.ts'
+import { provideMariaDb } from '../../packages/test-servers/src/mariadb.ts'
+import { providePostgres } from '../../packages/test-servers/src/postgres.ts'
+import { provideRedis } from '../../packages/test-servers/src/redis.ts'
+import type { Server } from '../../packages/test-servers/src/server.ts'
+import { type Change, type Instrumented, instrument } from '../mutation/instrument.ts'
 import type { Outcomes } from '../mutation/plan.ts'
 import { type Mutant, report } from '../mutation/report.ts'
 import { testsOf } from '../mutation/rooms.ts'
@@ -46,7 +51,12 @@ const SIDES: Record<string, Side> = {
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { since: { type: 'string' }, tests: { type: 'string' }, quick: { type: 'boolean' } },
+  options: {
+    since: { type: 'string' },
+    tests: { type: 'string' },
+    part: { type: 'string' },
+    quick: { type: 'boolean' },
+  },
 })
 const [name = '', ...given] = positionals
 const side = Object.hasOwn(SIDES, name) ? SIDES[name] : undefined
@@ -62,14 +72,17 @@ if (files.length === 0) {
 
 await build()
 const allTests = find(side.tests, side.notTests)
-const tests = values.tests ? find(values.tests, []) : allTests
-const instrumented = await instrument(files)
+const tests = values.tests ? find(values.tests, side.notTests) : allTests
+const instrumented = choosePart(await instrument(files), values.part)
 const outcomes: Outcomes = {}
+const servers = side.needsServers ? await startServers() : []
 try {
   await showAll()
 } catch (error) {
   process.stderr.write(`weapp-auth: ${error}. The result is that of the changes tried until then.\n`)
   process.exitCode = 1
+} finally {
+  await Promise.all(servers.map((server) => server.stop()))
 }
 
 const mutants: Mutant[] = instrumented.changes.map((change) => ({
@@ -80,6 +93,13 @@ const explained = JSON.parse(readFileSync(join(ROOT, 'scripts', 'survivors.json'
 const { text, isGood } = report(mutants, explained, THRESHOLD_PERCENT)
 process.stdout.write(text)
 if (!isGood) process.exitCode = 1
+
+/** For all processes that run tests: each would start its own. */
+async function startServers(): Promise<Server[]> {
+  const [redis, postgres, mariaDb] = await Promise.all([provideRedis(), providePostgres(), provideMariaDb()])
+  Object.assign(process.env, { REDIS_URL: redis.url, DATABASE_URL: postgres.url, MYSQL_URL: mariaDb.url })
+  return [redis, postgres, mariaDb]
+}
 
 async function showAll(): Promise<void> {
   if (!values.tests) for (const [room, changes] of byRoom(instrumented.changes)) await show(changes, room)
@@ -100,6 +120,12 @@ async function show(changes: readonly Change[], to: readonly string[]): Promise<
 function byRoom(changes: readonly Change[]): Iterable<[string[], Change[]]> {
   const rooms = Map.groupBy(changes, ({ file }) => testsOf(file, tests).join())
   return [...rooms].map(([room, changes]) => [room.split(',').filter(Boolean), changes])
+}
+
+/** @param part `1/3`: each third change, from the first on */
+function choosePart(instrumented: Instrumented, part = '1/1'): Instrumented {
+  const [number = 1, count = 1] = part.split('/').map(Number)
+  return { ...instrumented, changes: instrumented.changes.filter((_, index) => index % count === number - 1) }
 }
 
 function chooseFiles({ sources, notSources }: Side): string[] {

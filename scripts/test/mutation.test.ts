@@ -1,10 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { type Coverage, planImport, planReplay, planTimeouts } from '../mutation/plan.ts'
+import {
+  type Coverage,
+  moveOutside,
+  planImport,
+  planReplay,
+  planRest,
+  planTimeouts,
+  type Replayed,
+} from '../mutation/plan.ts'
 import { createProgress } from '../mutation/progress.ts'
 import { changesOf, createQueryMutator, editsOfScript } from '../mutation/queries.ts'
 import { type Mutant, nameOf, report } from '../mutation/report.ts'
 import { testsOf } from '../mutation/rooms.ts'
-import { type NodePath, whyIgnored } from '../mutation/words.ts'
+import { type NodePath, runsAtImport, whyIgnored } from '../mutation/words.ts'
 
 /** Changes of one file: the change in line n has the n-th outcome. */
 function results(...outcomes: Mutant['outcome'][]): Mutant[] {
@@ -57,7 +65,7 @@ describe('a mutation run', () => {
 
 describe('the plan of a mutation run', () => {
   const coverage: Coverage = {
-    atImport: ['constant', 'both'],
+    outside: { '/b.test.ts': ['constant'], '/c.test.ts': ['constant', 'both'] },
     tests: { '/a.test.ts > one': ['1', 'both'], '/a.test.ts > two': ['2'], '/b.test.ts > three': ['1'] },
     tookMs: {},
     failed: [],
@@ -83,22 +91,42 @@ describe('the plan of a mutation run', () => {
     expect(show('others')).toEqual(Object.keys(tests).slice(12))
   })
 
-  test('shows a change of what only runs at import to the files with most tests', () => {
-    expect(planImport(['constant', 'both', '2'], coverage)).toEqual({
-      changes: ['constant'],
-      files: ['/a.test.ts', '/b.test.ts'],
+  test('shows a change of what runs outside of tests to the file that ran it, and to those that run most of the same source', () => {
+    const sourceOf = (id: string) => (id === '2' ? 'y.ts' : 'x.ts')
+    expect(planImport(['constant', 'both', '2'], coverage, sourceOf)).toEqual({
+      constant: ['/b.test.ts', '/a.test.ts'],
+      both: ['/c.test.ts', '/a.test.ts', '/b.test.ts'],
     })
     const many = Array.from({ length: 20 }, (_, i) => `/${i}.test.ts > a`)
     const tests = Object.fromEntries([...many, '/19.test.ts > b'].map((test) => [test, ['1']]))
-    const { files } = planImport(['constant'], { ...coverage, tests })
-    expect(files).toHaveLength(8)
-    expect(files[0]).toBe('/19.test.ts')
+    const files = planImport(['constant'], { ...coverage, tests }, sourceOf).constant
+    expect(files).toHaveLength(4)
+    expect(files?.slice(0, 2)).toEqual(['/b.test.ts', '/19.test.ts'])
+  })
+
+  test('takes what only runs at import out of the test that was the first to import it', () => {
+    const { tests, outside } = moveOutside(coverage, (id) => id === '2')
+    expect(tests['/a.test.ts > two']).toEqual([])
+    expect(outside).toEqual({ ...coverage.outside, '/a.test.ts': ['2'] })
+  })
+
+  test('goes on after a process that has ended too early with what is left of the tests that were not over', () => {
+    const tests = { one: ['1', '2', '3'], two: ['1'], three: ['2'], four: ['3'] }
+    const replayed: Replayed = {
+      outcomes: { 1: 'noticed', 3: 'survived' },
+      failed: [],
+      finished: ['four'],
+      active: null,
+      left: { three: ['5'] },
+      isDone: false,
+    }
+    expect(planRest(tests, replayed)).toEqual({ one: ['2', '3'], three: ['5'] })
   })
 })
 
 test('a test may take longer with a change the longer the tests of its file take without, and never more than 15 s', () => {
   const tookMs = { '/a.test.ts > one': 100, '/a.test.ts > two': 1_000, '/b.test.ts > three': 6_000 }
-  const timeoutsMs = planTimeouts({ atImport: [], tests: {}, failed: [], tookMs })
+  const timeoutsMs = planTimeouts({ outside: {}, tests: {}, failed: [], tookMs })
   expect(timeoutsMs).toEqual({ '/a.test.ts': 6_000, '/b.test.ts': 15_000 })
 })
 
@@ -177,6 +205,20 @@ describe('words that a mutation run leaves as they are', () => {
       inside(text('for the phone'), { type: 'ObjectProperty' }, { type: 'ObjectExpression' }, error),
     ],
   ])('are not %s', (_, path) => expect(whyIgnored(path)).toBeUndefined())
+})
+
+test('what runs at import is in no function, and in no field of the objects of a class', () => {
+  const inside = (...parents: NodePath['node'][]): NodePath | null => {
+    const [node, ...others] = parents
+    return node ? { node, parentPath: inside(...others) } : null
+  }
+  const runs = (...parents: NodePath['node'][]) =>
+    runsAtImport({ node: { type: 'NumericLiteral' }, parentPath: inside(...parents, { type: 'Program' }) })
+  expect(runs({ type: 'ObjectProperty' })).toBe(true)
+  expect(runs({ type: 'ClassProperty', static: true })).toBe(true)
+  expect(runs({ type: 'ArrowFunctionExpression' })).toBe(false)
+  expect(runs({ type: 'BlockStatement' }, { type: 'ClassMethod' })).toBe(false)
+  expect(runs({ type: 'ClassPrivateProperty', static: false })).toBe(false)
 })
 
 describe('changes of what a store asks its database', () => {
