@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { launchApp } from '../../src/host/launch-app.ts'
 import type { RunningApp } from '../../src/host/running-app.ts'
 import { createManualPhone } from '../manual-phone.ts'
@@ -9,17 +9,12 @@ import { createManualPhone } from '../manual-phone.ts'
 /** The files of a mini-program by path; what is not given is made up so that the app starts. */
 export type SmallApp = Record<string, string | object>
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp()
-})
-
 const silent = { log() {}, info() {}, warn() {}, error() {}, debug() {} }
 
-/** Writes a mini-program with one page, `pages/home/home`, into a temporary folder. */
+/** Writes a mini-program with one page, `pages/home/home`, into a folder that is gone when the test is over. */
 export function writeApp(files: SmallApp): string {
   const folder = mkdtempSync(join(tmpdir(), 'small-app-'))
-  cleanups.push(() => rmSync(folder, { recursive: true }))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
   const all: SmallApp = {
     'app.json': { pages: ['pages/home/home'] },
     'app.js': 'App({})',
@@ -34,11 +29,11 @@ export function writeApp(files: SmallApp): string {
   return folder
 }
 
-/** Launches it. */
+/** Launches it, and closes it when the test is over. */
 export async function launchSmallApp(files: SmallApp, path?: string): Promise<RunningApp> {
   const { device } = createManualPhone()
   const app = await launchApp({ folder: writeApp(files), device, console: silent, ...(path && { path }) })
-  cleanups.push(() => app.close())
+  onTestFinished(() => app.close())
   return app
 }
 
