@@ -47,8 +47,11 @@ const CLOSEST = 12
 /** Test files that are imported anew for one change of what runs at import. */
 const MAX_FILES = 4
 
-/** Which tests to run with which change: its closest, or, after these, its others. */
-export function planReplay(ids: readonly string[], { tests }: Coverage, which: 'closest' | 'others'): TestPlan {
+/**
+ * Which tests to run with which change: its closest, or, after these, its others. Files of quick tests come first, so that slow ones
+ * run only with what these did not notice.
+ */
+export function planReplay(ids: readonly string[], { tests, tookMs }: Coverage, which: 'closest' | 'others'): TestPlan {
   const wanted = new Set(ids)
   const bySize = Object.entries(tests).sort(([, a], [, b]) => a.length - b.length)
   const chosen: TestPlan = {}
@@ -62,7 +65,12 @@ export function planReplay(ids: readonly string[], { tests }: Coverage, which: '
       chosen[test].push(id)
     }
   }
-  return chosen
+  const slowest = new Map<string, number>()
+  for (const [test, ms] of Object.entries(tookMs)) {
+    slowest.set(fileOf(test), Math.max(slowest.get(fileOf(test)) ?? 0, ms))
+  }
+  const msOf = (test: string) => slowest.get(fileOf(test)) ?? 0
+  return Object.fromEntries(Object.entries(chosen).sort(([a], [b]) => msOf(a) - msOf(b)))
 }
 
 /**

@@ -91,6 +91,15 @@ describe('the plan of a mutation run', () => {
     expect(show('others')).toEqual(Object.keys(tests).slice(12))
   })
 
+  test('runs files of quick tests first', () => {
+    const plan = planReplay(
+      ['1', '2'],
+      { ...coverage, tookMs: { '/a.test.ts > one': 1, '/a.test.ts > two': 9, '/b.test.ts > three': 2 } },
+      'closest',
+    )
+    expect(Object.keys(plan)).toEqual(['/b.test.ts > three', '/a.test.ts > two', '/a.test.ts > one'])
+  })
+
   test('shows a change of what runs outside of tests to the file that ran it, and to those that run most of the same source', () => {
     const sourceOf = (id: string) => (id === '2' ? 'y.ts' : 'x.ts')
     expect(planImport(['constant', 'both', '2'], coverage, sourceOf)).toEqual({
