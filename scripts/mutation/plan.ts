@@ -34,8 +34,8 @@ export interface Replayed {
   failed: string[]
   /** The tests that have run with all of their changes. */
   finished: string[]
-  /** The change that is made now. */
-  active: string | null
+  /** The change that was made last, if any. What it has begun may still go on after its test. */
+  last: string | null
   /** What another process has to try: a change has left a file in a state in which its tests fail without it. */
   left: TestPlan
   /** False while it runs, and for ever where it was killed. */

@@ -43,7 +43,7 @@ function save(result: Coverage | Replayed): void {
   renameSync(`${WEAPP_AUTH_PLAN_RESULT}.new`, WEAPP_AUTH_PLAN_RESULT)
 }
 
-const replayed: Replayed = { outcomes: {}, failed: [], finished: [], active: null, left: {}, isDone: false }
+const replayed: Replayed = { outcomes: {}, failed: [], finished: [], last: null, left: {}, isDone: false }
 
 if (plan.step === 'cover') {
   cover(plan.tests)
@@ -186,7 +186,7 @@ function judge(test: string, id: string | null, hasFailed: boolean, tests: TestP
 }
 
 function switchTo(id: string | null): void {
-  replayed.active = id
+  replayed.last = id ?? replayed.last
   save(replayed)
   Object.assign(switches, { activeMutant: id ?? undefined, hitCount: 0, hitLimit: HIT_LIMIT })
 }

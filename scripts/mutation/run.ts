@@ -37,7 +37,7 @@ const BATCH = 40
 
 const PROGRESS_EVERY_MS = 30_000
 /** A process that has not gone on to another change for so long never will: the change has made a loop without an end. */
-const STANDSTILL_MS = 180_000
+const STANDSTILL_MS = 300_000
 
 /**
  * Makes each change of `ids` and runs `tests` on it until one fails.
@@ -83,7 +83,7 @@ export async function tryChanges(
 /**
  * Prints how far it is each half minute.
  *
- * @throws Error when the process ended, or stood still, while it made no change
+ * @throws Error when the process ended, or stood still, before it made a change
  */
 async function run(plan: ReplayPlan, options: RunOptions, outcomes: Outcomes): Promise<Replayed> {
   const total = new Set(plan.step === 'replay' ? Object.values(plan.tests).flat() : Object.keys(plan.changes)).size
@@ -96,11 +96,12 @@ async function run(plan: ReplayPlan, options: RunOptions, outcomes: Outcomes): P
     if (!replayed) throw new Error('the tests could not be run')
     for (const test of replayed.failed)
       process.stderr.write(`says nothing, because it fails without a change: ${test}\n`)
-    const { active, isDone } = replayed
+    const { last, isDone } = replayed
     // It has ended the process, or has made it stand still.
-    if (!isDone && active !== null) replayed.outcomes[active] = 'noticed'
-    Object.assign(outcomes, replayed.outcomes)
-    if (!isDone && active === null) throw new Error('the tests ended before all changes were tried')
+    if (!isDone && last !== null) replayed.outcomes[last] = 'noticed'
+    for (const [id, outcome] of Object.entries(replayed.outcomes))
+      if (outcomes[id] !== 'noticed') outcomes[id] = outcome
+    if (!isDone && last === null) throw new Error('the tests ended before all changes were tried')
     return replayed
   } finally {
     clearInterval(telling)

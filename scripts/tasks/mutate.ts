@@ -1,7 +1,7 @@
-// `npm run mutate -- client|server [files] [--since <commit>] [--tests <files>] [--part 1/3] [--quick]`: changes the code in many small ways
-// and counts which changes the tests notice. Files may be given, or those that differ from a commit; without both it is the whole side,
-// which takes hours for the server: `--part 1/3` makes each third change. A change is shown to the tests of its own room first, and then
-// to the others.
+// `npm run mutate -- client|server [files] [--since <commit>] [--tests <files>] [--part 1/3] [--rest] [--quick]`: changes the code in many small
+// ways and counts which changes the tests notice. Files may be given, or those that differ from a commit; without both it is the whole
+// side, which takes hours for the server: `--part 1/3` makes each third change, and `--rest` only those that no run with it has noticed
+// yet. A change is shown to the tests of its own room first, and then to the others.
 import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { providePostgres } from '../../packages/test-servers/src/postgres.ts'
 import { provideRedis } from '../../packages/test-servers/src/redis.ts'
 import type { Server } from '../../packages/test-servers/src/server.ts'
 import { type Change, type Instrumented, instrument } from '../mutation/instrument.ts'
+import { readNoticed, writeNoticed } from '../mutation/noticed.ts'
 import type { Outcomes } from '../mutation/plan.ts'
 import { type Mutant, report } from '../mutation/report.ts'
 import { testsOf } from '../mutation/rooms.ts'
@@ -55,6 +56,7 @@ const { positionals, values } = parseArgs({
     since: { type: 'string' },
     tests: { type: 'string' },
     part: { type: 'string' },
+    rest: { type: 'boolean' },
     quick: { type: 'boolean' },
   },
 })
@@ -73,8 +75,9 @@ if (files.length === 0) {
 await build()
 const allTests = find(side.tests, side.notTests)
 const tests = values.tests ? find(values.tests, side.notTests) : allTests
-const instrumented = choosePart(await instrument(files), values.part)
-const outcomes: Outcomes = {}
+const whole = await instrument(files)
+const instrumented = choosePart(whole, values.part)
+const outcomes: Outcomes = values.rest ? readNoticed(whole.changes) : {}
 const servers = side.needsServers ? await startServers() : []
 try {
   await showAll()
@@ -82,6 +85,7 @@ try {
   process.stderr.write(`weapp-auth: ${error}. The result is that of the changes tried until then.\n`)
   process.exitCode = 1
 } finally {
+  if (values.rest) writeNoticed(whole.changes, outcomes)
   await Promise.all(servers.map((server) => server.stop()))
 }
 
@@ -102,12 +106,10 @@ async function startServers(): Promise<Server[]> {
 }
 
 async function showAll(): Promise<void> {
-  if (!values.tests) for (const [room, changes] of byRoom(instrumented.changes)) await show(changes, room)
+  const left = () => instrumented.changes.filter(({ id }) => outcomes[id] !== 'noticed')
+  if (!values.tests) for (const [room, changes] of byRoom(left())) await show(changes, room)
   if (!values.tests && files.every((file) => testsOf(file, tests).length === tests.length)) return
-  await show(
-    instrumented.changes.filter(({ id }) => outcomes[id] !== 'noticed'),
-    tests,
-  )
+  await show(left(), tests)
 }
 
 async function show(changes: readonly Change[], to: readonly string[]): Promise<void> {

@@ -125,7 +125,7 @@ describe('the plan of a mutation run', () => {
       outcomes: { 1: 'noticed', 3: 'survived' },
       failed: [],
       finished: ['four'],
-      active: null,
+      last: null,
       left: { three: ['5'] },
       isDone: false,
     }
