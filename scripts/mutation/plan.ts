@@ -42,25 +42,42 @@ export interface Replayed {
   isDone: boolean
 }
 
-/** How many of the tests that run a change are its closest: those that run least other code, which are mostly the ones about it. */
+/** How many of the tests that run a change are its closest. */
 const CLOSEST = 12
+/** How many more of them, the next closest, are shown it too. */
+const OTHERS = 100
 /** Test files that are imported anew for one change of what runs at import. */
 const MAX_FILES = 4
 
 /**
- * Which tests to run with which change: its closest, or, after these, its others. Files of quick tests come first, so that slow ones
- * run only with what these did not notice.
+ * Which tests to run with which change: its closest, or, after these, its others. Closest are tests that run much of its source, and
+ * little else: others only make what the source has, and go on elsewhere. Files of quick tests come first, so that slow ones run only
+ * with what these did not notice.
+ *
+ * @param sourceOf the file of a change
  */
-export function planReplay(ids: readonly string[], { tests, tookMs }: Coverage, which: 'closest' | 'others'): TestPlan {
+export function planReplay(
+  ids: readonly string[],
+  { tests, tookMs }: Coverage,
+  which: 'closest' | 'others',
+  sourceOf: (id: string) => string | undefined,
+): TestPlan {
   const wanted = new Set(ids)
-  const bySize = Object.entries(tests).sort(([, a], [, b]) => a.length - b.length)
-  const chosen: TestPlan = {}
-  const counts = new Map<string, number>()
-  for (const [test, changes] of bySize) {
+  const ranks = new Map<string, { test: string; rank: number }[]>()
+  for (const [test, changes] of Object.entries(tests)) {
+    const counts = new Map<string | undefined, number>()
+    for (const id of changes) counts.set(sourceOf(id), (counts.get(sourceOf(id)) ?? 0) + 1)
     for (const id of changes) {
-      const count = (counts.get(id) ?? 0) + 1
-      counts.set(id, count)
-      if (!wanted.has(id) || count <= CLOSEST !== (which === 'closest')) continue
+      if (!wanted.has(id)) continue
+      const rank = (counts.get(sourceOf(id)) ?? 0) ** 2 / changes.length
+      ranks.set(id, [...(ranks.get(id) ?? []), { test, rank }])
+    }
+  }
+  const chosen: TestPlan = {}
+  for (const [id, ranked] of ranks) {
+    ranked.sort((a, b) => b.rank - a.rank)
+    const shown = which === 'closest' ? ranked.slice(0, CLOSEST) : ranked.slice(CLOSEST, CLOSEST + OTHERS)
+    for (const { test } of shown) {
       chosen[test] ??= []
       chosen[test].push(id)
     }

@@ -62,9 +62,10 @@ export async function tryChanges(
   const changeOf = new Map(changes.map((change) => [change.id, change]))
   const coverage = moveOutside(seen, (id) => changeOf.get(id)?.isAtImport === true)
   const left = () => ids.filter((id) => outcomes[id] !== 'noticed')
+  const sourceOf = (id: string) => changeOf.get(id)?.file
   const timeoutsMs = planTimeouts(coverage)
   const replay = async (which: 'closest' | 'others') => {
-    let rest = planReplay(left(), coverage, which)
+    let rest = planReplay(left(), coverage, which, sourceOf)
     while (Object.keys(rest).length > 0) {
       const replayed = await run({ step: 'replay', tests: rest, timeoutsMs }, options, outcomes)
       rest = planRest(replayed.isDone ? {} : rest, replayed)
@@ -72,7 +73,7 @@ export async function tryChanges(
   }
   await replay('closest')
   if (!options.isQuick) await replay('others')
-  let imports = Object.entries(planImport(left(), coverage, (id) => changeOf.get(id)?.file))
+  let imports = Object.entries(planImport(left(), coverage, sourceOf))
   while (imports.length > 0) {
     const batch = Object.fromEntries(imports.slice(0, BATCH))
     const { isDone } = await run({ step: 'import', changes: batch }, options, outcomes)

@@ -71,37 +71,38 @@ describe('the plan of a mutation run', () => {
     failed: [],
   }
 
+  const sourceOf = (id: string) => (id === '2' ? 'y.ts' : 'x.ts')
+
   test('shows a change to the tests that run its code, and leaves out a change that no test runs', () => {
-    expect(planReplay(['1', '2', 'nowhere'], coverage, 'closest')).toEqual({
+    expect(planReplay(['1', '2', 'nowhere'], coverage, 'closest', sourceOf)).toEqual({
       '/a.test.ts > one': ['1'],
       '/a.test.ts > two': ['2'],
       '/b.test.ts > three': ['1'],
     })
   })
 
-  test('shows a change first to the dozen tests that run least other code, and then to the others', () => {
-    const tests = Object.fromEntries(
-      Array.from({ length: 20 }, (_, i) => [
-        `/a.test.ts > runs ${i}`,
-        Array.from({ length: 1 + i }, (_, id) => `${id}`),
-      ]),
+  test('shows a change first to the dozen tests that run most of its source and least else, and then to a hundred others', () => {
+    const ids = (source: string, count: number) => Array.from({ length: count }, (_, i) => `${source} ${i}`)
+    const about = Object.fromEntries(ids('/a.test.ts > about', 12).map((test) => [test, ids('x', 20)]))
+    const makes = { '/a.test.ts > only makes it': ['x 0', 'y 0'] }
+    const whole = Object.fromEntries(
+      ids('/a.test.ts > whole', 150).map((test) => [test, [...ids('x', 20), ...ids('y', 500)]]),
     )
-    const show = (which: 'closest' | 'others') => Object.keys(planReplay(['0'], { ...coverage, tests }, which))
-    expect(show('closest')).toEqual(Object.keys(tests).slice(0, 12))
-    expect(show('others')).toEqual(Object.keys(tests).slice(12))
+    const show = (which: 'closest' | 'others') => {
+      const tests = { ...makes, ...whole, ...about }
+      return Object.keys(planReplay(['x 0'], { ...coverage, tests }, which, (id) => id.split(' ')[0]))
+    }
+    expect(show('closest')).toEqual(Object.keys(about))
+    expect(show('others')).toEqual(Object.keys(whole).slice(0, 100))
   })
 
   test('runs files of quick tests first', () => {
-    const plan = planReplay(
-      ['1', '2'],
-      { ...coverage, tookMs: { '/a.test.ts > one': 1, '/a.test.ts > two': 9, '/b.test.ts > three': 2 } },
-      'closest',
-    )
-    expect(Object.keys(plan)).toEqual(['/b.test.ts > three', '/a.test.ts > two', '/a.test.ts > one'])
+    const tookMs = { '/a.test.ts > one': 1, '/a.test.ts > two': 9, '/b.test.ts > three': 2 }
+    const plan = planReplay(['1', '2'], { ...coverage, tookMs }, 'closest', sourceOf)
+    expect(Object.keys(plan)).toEqual(['/b.test.ts > three', '/a.test.ts > one', '/a.test.ts > two'])
   })
 
   test('shows a change of what runs outside of tests to the file that ran it, and to those that run most of the same source', () => {
-    const sourceOf = (id: string) => (id === '2' ? 'y.ts' : 'x.ts')
     expect(planImport(['constant', 'both', '2'], coverage, sourceOf)).toEqual({
       constant: ['/b.test.ts', '/a.test.ts'],
       both: ['/c.test.ts', '/a.test.ts', '/b.test.ts'],
