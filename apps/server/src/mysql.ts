@@ -55,12 +55,12 @@ export function mysqlServer(uri: string): SqlServer {
     greet(onAnswer) {
       // The server speaks first.
       const { hostname, port } = new URL(uri)
-      const socket = connect(Number(port || 3306), hostname.replace(/^\[|\]$/g, ''))
+      const socket = connect(Number(port || 3306), hostname.replace(/[[\]]/g, ''))
       socket.once('data', onAnswer).once('error', onAnswer)
       return () => socket.destroy()
     },
 
-    isAway: ({ code, message }) => AWAY.test(String(code)) || /closed state|^Pool is closed|^timeout/.test(message),
+    isAway: ({ code, message }) => AWAY.test(String(code)) || /closed state|Pool is closed|^timeout/.test(message),
   }
 }
 

@@ -30,8 +30,8 @@ export const parsePush =
 export function* findPushContradictions(e: Readonly<Record<string, string | undefined>>, say: Say): Generator<string> {
   if ((e.WECHAT_EMULATOR ?? 'off') !== 'off') return
   const apps = z.array(App).safeParse(parseJson(e.WECHAT_APPS))
-  const known = [e.WECHAT_APPID, ...(apps.data ?? []).map(({ appid }) => appid)]
-  const unknown = Object.keys(Object(parseJson(e.WECHAT_PUSH))).find((appid) => !known.includes(appid))
+  const isKnown = (appid: string) => appid === e.WECHAT_APPID || apps.data?.some((app) => app.appid === appid)
+  const unknown = Object.keys(Object(parseJson(e.WECHAT_PUSH))).find((appid) => !isKnown(appid))
   if (unknown !== undefined) {
     yield say(
       `WECHAT_PUSH names ${unknown}, which is not one of the mini-programs of WECHAT_APPID or WECHAT_APPS`,

@@ -90,7 +90,7 @@ test('WECHAT_PUSH is read for the mini-programs that are configured', () => {
   const parse = (push: unknown) => parseConfig({ ...REAL_APP, WECHAT_PUSH: JSON.stringify(push) })
   expect(parse({ wx1: secrets }).push).toEqual({ wx1: secrets })
   expect(() => parse({ wx2: secrets })).toThrow('WECHAT_PUSH names wx2, which is not one of the mini-programs')
-  const apps = JSON.stringify([{ appid: 'wx2', secrets: ['s'] }])
+  const apps = JSON.stringify(['wx2', 'wx3'].map((appid) => ({ appid, secrets: ['s'] })))
   expect(parseConfig({ WECHAT_APPS: apps, WECHAT_PUSH: JSON.stringify({ wx2: secrets }) }).push).toEqual({
     wx2: secrets,
   })

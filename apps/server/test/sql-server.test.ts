@@ -1,4 +1,6 @@
-import { describe, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { mysqlServer } from '../src/mysql.ts'
 import { postgresServer } from '../src/postgres.ts'
 
@@ -29,5 +31,32 @@ describe.each([
     for (const code of away) expect([code, server.isAway(failure(code))]).toEqual([code, true])
     for (const text of awayInWords) expect([text, server.isAway(failure(undefined, text))]).toEqual([text, true])
     for (const code of there) expect([code, server.isAway(failure(code, 'no timeout'))]).toEqual([code, false])
+  })
+})
+
+describe.each([
+  ['PostgreSQL', (port: number) => postgresServer(`postgres://user@127.0.0.1:${port}/x`)],
+  ['MySQL', (port: number) => mysqlServer(`mysql://user@127.0.0.1:${port}/x`)],
+])('the question whether %s answers', (name, at) => {
+  async function listen() {
+    const server = createServer()
+    onTestFinished(() => void server.close())
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    return { server, port: (server.address() as AddressInfo).port }
+  }
+
+  test(`the question whether ${name} answers ends at once where nothing listens, and the process goes on`, async () => {
+    const { server, port } = await listen()
+    await once(server.close(), 'close')
+    await new Promise<void>((resolve) => onTestFinished(at(port).greet(resolve)))
+  })
+
+  test(`the question whether ${name} answers leaves no connection behind when it is given up`, async () => {
+    const { server, port } = await listen()
+    const close = at(port).greet(() => {})
+    const [connection]: Socket[] = await once(server, 'connection')
+    const ended = once(connection?.resume() as Socket, 'close')
+    close()
+    await ended
   })
 })

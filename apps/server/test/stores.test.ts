@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateVaultKey } from '@weapp-auth/fastify'
@@ -38,6 +38,12 @@ describe('the key ring', () => {
     expect(openVault({ sessionKeyKeys: null, dataDir }).ring).toHaveLength(1)
     writeFileSync(join(dataDir, 'session-keys'), 'k1:short')
     expect(() => openVault({ sessionKeyKeys: null, dataDir })).toThrow(/session-keys is damaged: restore it, or remove/)
+  })
+
+  test('a key ring that cannot be read is told as that, and nobody is advised to remove it', () => {
+    const dataDir = makeFolder()
+    mkdirSync(join(dataDir, 'session-keys'))
+    expect(() => openVault({ sessionKeyKeys: null, dataDir })).toThrow(/^EISDIR/)
   })
 })
 
