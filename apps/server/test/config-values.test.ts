@@ -94,6 +94,9 @@ test('WECHAT_PUSH is read for the mini-programs that are configured', () => {
   expect(parseConfig({ WECHAT_APPS: apps, WECHAT_PUSH: JSON.stringify({ wx2: secrets }) }).push).toEqual({
     wx2: secrets,
   })
+  expect(() => parseConfig({ WECHAT_APPS: apps, WECHAT_PUSH: JSON.stringify({ wx1: secrets }) })).toThrow(
+    'WECHAT_PUSH names wx1, which is not one of the mini-programs',
+  )
 })
 
 test.each([
@@ -183,6 +186,11 @@ test('HOOK_SIGN_IN_URL needs a HOOK_SECRET that cannot be guessed', () => {
   expect(() => parse('')).toThrow('HOOK_SIGN_IN_URL needs HOOK_SECRET')
   expect(() => parse('short')).toThrow('HOOK_SECRET must have at least 16 characters')
   expect(parse('s'.repeat(16)).signInHook).toEqual({ url, secret: 's'.repeat(16) })
+})
+
+test('EVENTS_URL needs HOOK_SECRET', () => {
+  const EVENTS_URL = 'https://shop.example.com/events'
+  expect(() => parseConfig({ ...REAL_APP, EVENTS_URL })).toThrow('EVENTS_URL needs HOOK_SECRET')
 })
 
 test.each([
