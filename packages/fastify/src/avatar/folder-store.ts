@@ -26,7 +26,7 @@ export function createFolderAvatarStore({ folder }: { folder: string }): AvatarS
         await rename(unfinished, join(shard, name))
       } catch (error) {
         // A full disk may have kept a part of the picture.
-        await rm(unfinished, { force: true }).catch(() => {})
+        await rm(unfinished).catch(() => {})
         throw error
       }
     }),

@@ -77,8 +77,7 @@ export function createAccountChanges(deps: AccountChangesDeps): AccountChanges {
       const changes = { ...(nickname && { nickname: '' }), ...(avatar && { avatarUrl: '' }) }
       const update = () => users.updateProfile(userId, changes, BY)
       try {
-        if (avatar && avatars) await avatars.change(userId, update)
-        else if (avatar || nickname) await update()
+        await (avatars ? avatars.change(userId, update) : update())
       } finally {
         recentUsers.forget(userId)
       }

@@ -95,7 +95,7 @@ export const pushRoutes: TypedRoutes<PushRoutesOptions> = async (app, options) =
     // erasure alone.
     await tell({ appid, event, isProven, userId: isErased ? null : userId })
     if (!isProven) return warnOfPlainMode(appid, log)
-    log.info({ appid, event, ...(userId !== null && { userId }) }, 'a push of WeChat was taken')
+    log.info({ appid, event, userId: userId ?? undefined }, 'a push of WeChat was taken')
   }
 
   async function tell(o: { appid: string; event: string; isProven: boolean; userId: string | null }): Promise<void> {

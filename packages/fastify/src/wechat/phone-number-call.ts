@@ -29,7 +29,7 @@ export async function exchangePhoneCode(
       baseUrl: o.baseUrl,
       path: 'wxa/business/getuserphonenumber',
       query: { access_token },
-      body: { code, ...(openid !== null && { openid }) },
+      body: { code, openid: openid ?? undefined },
       giveUpAtMs,
     }),
   )
