@@ -73,20 +73,24 @@ describe('POST /v1/me/avatar', () => {
       'content-type': 'image/jpeg',
       'cache-control': 'public, max-age=31536000, immutable',
       'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'",
+      'cross-origin-resource-policy': 'cross-origin',
     })
     expect(await sharp(picture.rawPayload).metadata()).toMatchObject({ format: 'jpeg', width: 80 })
     expect((await app.inject({ method: 'HEAD', url: pathOf(avatarUrl) })).statusCode).toBe(200)
   })
 
   it('the address of a picture is the configured one, or lies below the prefix of the plugin', async () => {
-    const configured = await startWithAvatars({ publicUrl: 'https://cdn.example.com/pics/' })
+    const configured = await startWithAvatars({ publicUrl: 'http://cdn.example.com/pics//' })
     const { headers } = await configured.signIn()
     expect((await configured.upload(headers, await jpeg())).json().avatarUrl).toMatch(
-      /^https:\/\/cdn\.example\.com\/pics\/[0-9a-f]{24}-/,
+      /^http:\/\/cdn\.example\.com\/pics\/[0-9a-f]{24}-/,
     )
     const { app } = await startService({ prefix: '/auth', avatars: { store: memoryStore() } })
     expect((await app.inject({ url: '/auth/avatars/x.jpg' })).json()).toMatchObject({ code: 'not_found' })
-    await expect(startWithAvatars({ publicUrl: 'cdn.example.com' })).rejects.toThrow('avatars.publicUrl must be')
+    for (const publicUrl of ['cdn.example.com', 'shttps://x.example', 'https://x.example?v=1', 'https://x.example#a']) {
+      await expect(startWithAvatars({ publicUrl })).rejects.toThrow('avatars.publicUrl must be')
+    }
   })
 
   it('uploading a picture needs a session', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -16,11 +16,28 @@ function tempFolder(): string {
 describe('a folder', () => {
   avatarStoreContract(async () => createFolderAvatarStore({ folder: join(tempFolder(), 'made', 'when needed') }))
 
-  it('a folder that cannot be written is an outage, and names no picture to the phone', async () => {
+  it('a folder that cannot be used is an outage for every question, and never the answer that there is no picture', async () => {
     const folder = join(tempFolder(), 'a-file')
     writeFileSync(folder, '')
-    const put = createFolderAvatarStore({ folder }).put(newAvatarName('u'), Buffer.from('x'))
-    await expect(put).rejects.toMatchObject({ code: 'store_unavailable', detail: undefined })
+    const store = createFolderAvatarStore({ folder })
+    const name = newAvatarName('u')
+    for (const asked of [store.put(name, Buffer.from('x')), store.find(name), store.list(ownerOf('u'))]) {
+      await expect(asked).rejects.toMatchObject({
+        code: 'store_unavailable',
+        message: expect.stringContaining('the folder of avatars'),
+        detail: undefined,
+      })
+    }
+  })
+
+  it('a folder does not list a picture that another process removes at the same moment', async () => {
+    const folder = tempFolder()
+    const store = createFolderAvatarStore({ folder })
+    const [name, removed] = [newAvatarName('u'), newAvatarName('u')]
+    await store.put(name, Buffer.from('x'))
+    // A link to nothing is read as a name, and is no file any more when it is looked at.
+    symlinkSync(join(folder, 'nothing'), join(folder, removed.slice(0, 3), removed))
+    expect((await store.list(ownerOf('u'))).map((picture) => picture.name)).toEqual([name])
   })
 
   it('a folder does not list what a killed process has left half written', async () => {

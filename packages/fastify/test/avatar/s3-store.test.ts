@@ -32,7 +32,10 @@ describe('a bucket', () => {
     const name = newAvatarName('u')
     const put = () => store.put(name, Buffer.from('x'))
     for (const ask of [put, () => store.find(name), () => store.remove(name), () => store.list('a')]) {
-      await expect(ask()).rejects.toMatchObject({ code: 'store_unavailable' })
+      await expect(ask()).rejects.toMatchObject({
+        code: 'store_unavailable',
+        message: expect.stringContaining('the bucket of avatars'),
+      })
     }
   })
 
@@ -50,7 +53,7 @@ describe('the address of a bucket', () => {
       'https://id:s%2Fe@pics-125.cos.ap-guangzhou.myqcloud.com?region=ap-guangzhou',
       { endpoint: 'https://pics-125.cos.ap-guangzhou.myqcloud.com', region: 'ap-guangzhou', secretAccessKey: 's/e' },
     ],
-    ['http://id:s@minio:9000/pics/', { endpoint: 'http://minio:9000/pics', region: 'us-east-1', accessKeyId: 'id' }],
+    ['http://id:s@minio:9000/pics//', { endpoint: 'http://minio:9000/pics', region: 'us-east-1', accessKeyId: 'id' }],
   ])('the address of a bucket is read: %s', (url, bucket) => {
     expect(parseS3Url(url)).toMatchObject(bucket)
   })
@@ -58,7 +61,11 @@ describe('the address of a bucket', () => {
   it.each([
     ['pics', 'must be the https address'],
     ['s3://id:s@pics', 'must be the https address'],
+    ['shttps://id:s@pics', 'must be the https address'],
     ['https://pics.example.com', 'must have the credentials'],
+    ['https://id@pics.example.com', 'must have the credentials'],
+    ['https://:canary@pics.example.com', 'must have the credentials'],
+    ['https://id:s@pics.example.com#canary', 'must have nothing but region'],
     ['https://id:canary@pics.example.com?regoin=x', 'must have nothing but region'],
     ['https://id:%zz@pics.example.com', 'percent-encoded'],
   ])('the address of a bucket is refused without being quoted: %s', (url, why) => {

@@ -1,7 +1,9 @@
 import type { Kysely } from 'kysely'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { newAvatarName } from '../../src/avatar/names.ts'
 import {
   ApiError,
+  type AvatarStore,
   createSessionKeyVault,
   createSqlEventStore,
   createSqlPhoneStore,
@@ -82,6 +84,7 @@ describe('GET /wechat/push/:appid', () => {
     expect(answer.headers).toMatchObject({
       'content-type': 'text/plain; charset=utf-8',
       'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
     })
     for (const wrong of [{ signature: sign('another', timestamp, nonce) }, { nonce: '4' }]) {
       const refused = await app.inject(ask({ ...right, ...wrong }))
@@ -89,9 +92,24 @@ describe('GET /wechat/push/:appid', () => {
       expect(refused.body).not.toContain('<b>')
     }
     expect((await app.inject(ask({ echostr }))).statusCode).toBe(400)
-    expect((await app.inject(ask(right, 'wx-of-nobody'))).json().code).toBe('appid_unknown')
+    expect((await app.inject(ask(right, 'wx-of-nobody'))).json()).toMatchObject({
+      code: 'appid_unknown',
+      detail: 'no push is set up for this appid here',
+    })
     expect((await app.inject(ask(right, 'constructor'))).json().code).toBe('appid_unknown')
   })
+
+  it.each(['GET', 'POST'] as const)(
+    'a %s of /wechat/push/:appid whose query says a parameter twice is refused',
+    async (method) => {
+      const { app } = await setUp()
+      const [timestamp, nonce] = ['1', '2']
+      const signature = sign(SECRETS.token, timestamp, nonce)
+      const query = { timestamp, nonce, signature: [signature, signature] }
+      const answer = await app.inject({ method, url: `/wechat/push/${APPID}`, query, payload: '{}' })
+      expect([answer.statusCode, answer.json().code]).toEqual([400, 'request_invalid'])
+    },
+  )
 
   it('GET /wechat/push/:appid does not exist without the option push', async () => {
     const { app } = await startService()
@@ -271,8 +289,27 @@ describe('withdrawn consent', () => {
     expect(await isSignedIn()).toBe(true)
   })
 
-  it('withdrawn consent may come as a number, and to a service that keeps no phone numbers', async () => {
-    const { send, about, users, alice } = await setUp({ phones: undefined as never })
+  it('withdrawn consent to the avatar removes the picture itself, where the service keeps it', async () => {
+    const kept = new Set<string>()
+    const store: AvatarStore = {
+      put: async (name) => void kept.add(name),
+      find: async () => null,
+      remove: async (name) => void kept.delete(name),
+      list: async () => [],
+    }
+    const { send, about, users, alice } = await setUp({ avatars: { store } })
+    const name = newAvatarName(alice.userId)
+    await store.put(name, Buffer.from('x'))
+    await users.updateProfile(alice.userId, { avatarUrl: `https://example.com/avatars/${name}` })
+    const withdraw = (RevokeInfo: string) => send({ fields: about('user_authorization_revoke', { RevokeInfo }) })
+    expect((await withdraw('8,19')).body).toBe('success')
+    expect([...kept]).toEqual([name])
+    expect((await withdraw('20')).body).toBe('success')
+    await expect.poll(() => [...kept]).toEqual([])
+  })
+
+  it('withdrawn consent may come as a number, and to a service that keeps neither phone numbers nor events', async () => {
+    const { send, about, users, alice } = await setUp({ phones: undefined as never, events: undefined as never })
     await users.updateProfile(alice.userId, PROFILE)
     expect((await send({ fields: about('user_authorization_revoke', { RevokeInfo: 6 }) })).body).toBe('success')
     expect((await send({ fields: about('user_authorization_revoke', { RevokeInfo: 8 }) })).body).toBe('success')
@@ -309,7 +346,8 @@ describe('a message that deletes nothing', () => {
   })
 
   it.each([
-    ['no body', ''],
+    ['no body', undefined],
+    ['an empty body', ''],
     ['no message', '{}'],
     ['a broken body', '{"Encrypt":'],
     ['an XML entity bomb', '<!DOCTYPE x [<!ENTITY a "1">]><xml><Encrypt>&a;</Encrypt></xml>'],
@@ -334,7 +372,8 @@ describe('a message that deletes nothing', () => {
         expect((await send({ fields: { ...fields, ...more }, format, plain: true })).body).toBe('success')
       }
       expect(await isSignedIn()).toBe(true)
-      expect(lines.filter((line) => line.includes('plain mode'))).toHaveLength(1)
+      const warnings = lines.filter((line) => line.includes('plain mode'))
+      expect(warnings.map((line) => JSON.parse(line))).toMatchObject([{ appid: APPID }])
       expect((await send({ fields, format, plain: true, token: 'AnotherToken' })).statusCode).toBe(400)
       // It does not count as the proven one.
       expect((await send({ fields, format })).body).toBe('success')
@@ -354,7 +393,7 @@ describe('a message that deletes nothing', () => {
 
 describe('the same message', () => {
   it('the same message is handled once, also when it was encrypted anew', async () => {
-    const { send, app, closed, signIn, users } = await setUp()
+    const { send, app, closed, signIn, users, lines } = await setUp()
     const fields = closed()
     const request = writePush({ appid: APPID, fields })
     expect((await app.inject(request)).body).toBe('success')
@@ -362,6 +401,8 @@ describe('the same message', () => {
     expect((await app.inject(request)).body).toBe('success')
     expect((await send({ fields })).body).toBe('success')
     expect(await users.findUser(userId)).not.toBeNull()
+    const skipped = lines.filter((line) => line.includes('was handled before'))
+    expect(skipped.map((line) => JSON.parse(line))).toMatchObject([{ appid: APPID }, { appid: APPID }])
     // The user closed the account again.
     expect((await send({ fields: { ...fields, CreateTime: 1 } })).body).toBe('success')
     expect(await users.findUser(userId)).toBeNull()
@@ -445,12 +486,17 @@ describe('a store that is away', () => {
   it('a push is answered before WeChat gives up, although a store hangs', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
-    const { send, closed, users } = await setUp()
+    const { send, about, closed, users } = await setUp()
     const hanging = vi.spyOn(users, 'findUserIdEvenIfErasing').mockImplementation(() => new Promise(() => {}))
     const answer = send({ fields: closed() })
     await vi.waitFor(() => expect(hanging).toHaveBeenCalled())
     await vi.advanceTimersByTimeAsync(4_000)
-    expect((await answer).statusCode).toBe(503)
+    const { statusCode, headers } = await answer
+    expect([statusCode, headers['retry-after']]).toEqual([503, '5'])
+    hanging.mockRestore()
+    const timers = vi.getTimerCount()
+    expect((await send({ fields: about('x') })).body).toBe('success')
+    expect(vi.getTimerCount()).toBe(timers)
   })
 })
 
