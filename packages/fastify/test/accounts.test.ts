@@ -3,7 +3,9 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   authenticate,
   createSessionKeyVault,
+  createSqlEventStore,
   createSqlUserStore,
+  type EventType,
   generateVaultKey,
   migrateUsers,
   openSqliteUsers,
@@ -145,21 +147,41 @@ describe('an externalId', () => {
       if (why.startsWith('another')) await app.weappAuth.setExternalId(userId, null)
       answer = { externalId }
       expect((await signIn()).userId).toBe(userId)
-      expect(lines.join('')).toContain(why)
+      const line = lines.find((line) => line.includes(why)) ?? '{}'
+      expect(JSON.parse(line)).toMatchObject({ userId })
       const own = why.startsWith('another') ? undefined : 'mine'
       expect((await app.inject({ url: '/v1/verify', headers })).headers['x-auth-external-id']).toBe(own)
     },
   )
 
   it('the host changes an externalId, and is told when another user has it', async () => {
-    const { app, signIn } = await startService()
+    const { app, sessions, signIn } = await startService()
     const [alice, bob] = [await signIn(), await signIn('bob')]
+    const written = vi.spyOn(sessions, 'setExternalId')
     expect(await app.weappAuth.setExternalId(alice.userId, 'a')).toEqual({ set: true })
     expect(await app.weappAuth.setExternalId(alice.userId, 'b')).toEqual({ set: true })
     const taken = { set: false, reason: 'taken', userId: alice.userId }
     expect(await app.weappAuth.setExternalId(bob.userId, 'b')).toEqual(taken)
+    // What is refused is in no session of that user, not for a moment.
+    expect(written.mock.calls.map(([userId]) => userId)).toEqual([alice.userId, alice.userId])
     await expect(app.weappAuth.setExternalId(bob.userId, 'a b')).rejects.toThrow(TypeError)
     await expect(app.weappAuth.setExternalId('nobody', 'x')).rejects.toThrow('there is no such user')
+  })
+
+  it('an externalId is written with the first sign-in whose hook answers it, and not with each one after it', async () => {
+    const { signIn, users } = await startService({ onSignIn: () => ({ externalId: 'crm-7' }) })
+    const written = vi.spyOn(users, 'setExternalId')
+    for (let i = 0; i < 3; i++) await signIn()
+    expect(written).toHaveBeenCalledTimes(1)
+  })
+
+  it('an externalId is set without an error although its user is erased at the same moment', async () => {
+    const { app, users, signIn } = await startService({ onSignIn: () => ({ externalId: 'crm-7' }) })
+    const { userId } = await signIn()
+    users.findUser = async () => null
+    expect(await app.weappAuth.setExternalId(userId, 'crm-8')).toEqual({ set: true })
+    users.setExternalId = async () => null
+    expect((await signIn('bob')).userId).not.toBe(userId)
   })
 
   it('an externalId that is set twice at the same time is in all sessions what the store of users has', async () => {
@@ -214,21 +236,78 @@ describe('an erased user', () => {
   })
 })
 
+/** Two users of one person, who are both signed in, and what WeChat said of them. */
+async function startWithConflict() {
+  const db = openSqliteUsers(':memory:')
+  onTestFinished(() => db.destroy())
+  await migrateUsers(db)
+  const events = createSqlEventStore({ db })
+  const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }), events })
+  const service = await startService({ users, conflicts: { store: users }, events: { store: events } })
+  const { app } = service
+  const signIn = async (appid: string, openid: string, unionid: string | null) => {
+    const sessionKey = randomBytes(16).toString('base64')
+    const signedIn = await users.signIn(appid, { openid, unionid, sessionKey }, Date.now())
+    return 'user' in signedIn ? signedIn.user.id : ''
+  }
+  const keep = await signIn(APPID, 'a', 'of one person')
+  const drop = await signIn(OTHER_APPID, 'b', null)
+  await signIn(OTHER_APPID, 'b', 'of one person')
+  const ask = async (url: string, userId: string, appid: string) => {
+    const { token } = await app.weappAuth.issue(userId, { appid })
+    return () => app.inject({ url, headers: { authorization: `Bearer ${token}` } })
+  }
+  const askKept = await ask('/v1/verify', keep, APPID)
+  const askDropped = await ask('/v1/verify', drop, OTHER_APPID)
+  const showKept = await ask('/v1/session', keep, APPID)
+  return { ...service, users, events, keep, drop, askKept, askDropped, showKept }
+}
+
 describe('a user who goes in a merge', () => {
-  it('a user who goes in a merge is not noted as erased: in a backup from before it, the user has what the other one has now', async () => {
-    const db = openSqliteUsers(':memory:')
-    onTestFinished(() => db.destroy())
-    await migrateUsers(db)
-    const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
-    const { app, sessions } = await startService({ users, conflicts: { store: users } })
-    const signIn = async (appid: string, openid: string, unionid: string | null) => {
-      const sessionKey = randomBytes(16).toString('base64')
-      const signedIn = await users.signIn(appid, { openid, unionid, sessionKey }, Date.now())
-      return 'user' in signedIn ? signedIn.user.id : ''
+  it('a user who goes in a merge is signed out as replaced; the sessions of the other one go on, with the externalId of both', async () => {
+    const { app, events, keep, drop, askKept, askDropped } = await startWithConflict()
+    await app.weappAuth.setExternalId(drop, 'crm-7')
+    expect(await app.weappAuth.mergeUsers({ keep, drop })).toEqual({ merged: true })
+    expect((await askDropped()).json()).toMatchObject({ code: 'session_revoked', reason: 'replaced' })
+    const { statusCode, headers } = await askKept()
+    expect([statusCode, headers['x-auth-external-id']]).toEqual([204, 'crm-7'])
+    await app.close()
+    const of = async (type: EventType) => await events.list({ type, limit: 10 })
+    expect(await of('user_merged')).toMatchObject([{ by: 'host', userId: keep, otherUserId: drop }])
+    expect(await of('session_ended')).toMatchObject([{ by: 'host', userId: drop, data: { reason: 'replaced' } }])
+  })
+
+  it('a merge that is refused leaves both users and their sessions', async () => {
+    const { app, keep, drop, askKept, askDropped } = await startWithConflict()
+    for (const userId of [keep, drop]) await app.weappAuth.setExternalId(userId, `crm-${userId}`)
+    expect(await app.weappAuth.mergeUsers({ keep, drop })).toEqual({ merged: false, reason: 'external_ids' })
+    expect(await app.weappAuth.mergeUsers({ keep, drop: 'nobody' })).toBeNull()
+    expect(await app.weappAuth.findUser(drop)).not.toBeNull()
+    expect([(await askKept()).statusCode, (await askDropped()).statusCode]).toEqual([204, 204])
+  })
+
+  it('what a merge changes about the profile of the user who stays is shown at once', async () => {
+    const { app, users, keep, drop, showKept } = await startWithConflict()
+    expect((await showKept()).json()).toMatchObject({ user: { profile: { nickname: '' } } })
+    const { mergeUsers } = users
+    // As a store of the host may do it.
+    users.mergeUsers = async (...merge) => {
+      await users.updateProfile(keep, { nickname: 'Alice' })
+      return mergeUsers(...merge)
     }
-    const keep = await signIn(APPID, 'a', 'of one person')
-    const drop = await signIn(OTHER_APPID, 'b', null)
-    await signIn(OTHER_APPID, 'b', 'of one person')
+    expect(await app.weappAuth.mergeUsers({ keep, drop })).toEqual({ merged: true })
+    expect((await showKept()).json()).toMatchObject({ user: { profile: { nickname: 'Alice' } } })
+  })
+
+  it('a merge is done also when the user who stays is erased at the same moment', async () => {
+    const { app, users, keep, drop } = await startWithConflict()
+    const { findUser } = users
+    users.findUser = async (userId) => (userId === keep ? null : findUser(userId))
+    expect(await app.weappAuth.mergeUsers({ keep, drop })).toEqual({ merged: true })
+  })
+
+  it('a user who goes in a merge is not noted as erased: in a backup from before it, the user has what the other one has now', async () => {
+    const { app, sessions, keep, drop } = await startWithConflict()
     expect(await app.weappAuth.mergeUsers({ keep, drop })).toEqual({ merged: true })
     expect(await app.weappAuth.findUser(drop)).toBeNull()
     const listErased = () => sessions.restore?.listErased({ skip: 0, limit: 10 })

@@ -5,6 +5,7 @@ import {
   ApiError,
   createSessionKeyVault,
   createSqlEventStore,
+  createSqlPhoneStore,
   createSqlUserStore,
   type EventsOptions,
   generateVaultKey,
@@ -72,7 +73,7 @@ it('sessions that give way to a new one are written with the reason', async () =
 })
 
 it('a refused sign-in is written with the code, and with the user where there is one', async () => {
-  const { app, world, signIn, written } = await start({
+  const { app, world, sessions, signIn, written } = await start({
     onSignIn: (_user, isNew) => {
       if (!isNew) throw new ApiError('user_disabled', 'banned')
     },
@@ -84,6 +85,9 @@ it('a refused sign-in is written with the code, and with the user where there is
   expect((await post(used)).statusCode).toBe(409)
   expect((await post('0000000000000000000000000000000a')).statusCode).toBe(400)
   expect((await post('')).statusCode).toBe(400)
+  // An outage says nothing about the user.
+  sessions.create = () => Promise.reject(new ApiError('store_unavailable', 'away'))
+  expect((await post(world.login('bob', APPID).code)).json()).toMatchObject({ code: 'store_unavailable' })
   const refused = { type: 'sign_in_refused', by: 'user', appid: APPID, requestId: expect.any(String) }
   expect((await written(4)).slice(1)).toEqual([
     { ...refused, userId, code: 'user_disabled' },
@@ -93,16 +97,26 @@ it('a refused sign-in is written with the code, and with the user where there is
 })
 
 it('what a phone changes about itself is by the user, what the host changes by the host', async () => {
-  const { app, signIn, written } = await start()
+  const db = await openOwn()
+  const vault = createSessionKeyVault({ keys: generateVaultKey() })
+  const phones = { store: createSqlPhoneStore({ db, vault, events: createSqlEventStore({ db }) }) }
+  const { app, world, signIn, written } = await start({ db, phones })
   const { userId, headers } = await signIn()
+  const { id } = await app.weappAuth.createUser()
+  await app.weappAuth.linkIdentity(id, APPID, world.login('bob', APPID).code)
+  await app.weappAuth.setPhone(id, { number: '13800138000', countryCode: '86' })
+  await app.weappAuth.setPhone(id, null)
   await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload: { nickname: 'canary' } })
   await app.weappAuth.setExternalId(userId, 'crm-1')
   await app.weappAuth.disableUser(userId, { reason: 'spam' })
   await app.weappAuth.enableUser(userId)
   const again = await signIn()
   await app.inject({ method: 'DELETE', url: '/v1/me', headers: again.headers })
-  const rows = await written(9)
+  const rows = await written(12)
   expect(rows.map(({ type, by }) => `${type} by ${by}`).sort()).toEqual([
+    'identity_linked by host',
+    'phone_bound by host',
+    'phone_unbound by host',
     'profile_changed by host',
     'profile_changed by user',
     'session_ended by host',
@@ -117,12 +131,20 @@ it('what a phone changes about itself is by the user, what the host changes by t
 })
 
 it('an externalId that a sign-in cannot take is written, and the sign-in goes on', async () => {
-  const { app, signIn, written } = await start({ onSignIn: () => ({ externalId: 'one' }) })
+  const { app, signIn, store, written } = await start({ onSignIn: () => ({ externalId: 'one' }) })
   const { userId } = await signIn()
+  const bob = await signIn('bob')
   await app.weappAuth.setExternalId(userId, 'two')
   await signIn()
-  const conflicts = (await written(5)).filter(({ type }) => type === 'external_id_conflict')
-  expect(conflicts).toEqual([{ type: 'external_id_conflict', by: 'host', userId, reason: 'different' }])
+  const rows = await written(7)
+  const conflict = { type: 'external_id_conflict', by: 'host' }
+  expect(rows.filter(({ type }) => type === 'external_id_conflict')).toEqual([
+    { ...conflict, userId: bob.userId, reason: 'taken' },
+    { ...conflict, userId, reason: 'different' },
+  ])
+  const others = (await store.list({ type: 'external_id_conflict', limit: 2 })).map(({ otherUserId }) => otherUserId)
+  expect(others).toEqual([null, userId])
+  expect(rows.filter(({ type }) => type === 'profile_changed')).toMatchObject([{ by: 'host' }, { by: 'host' }])
 })
 
 it('a table that is away stops no sign-in, and what happened meanwhile is written later', async () => {
