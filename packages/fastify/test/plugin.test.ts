@@ -156,6 +156,7 @@ describe('the problems plugin', () => {
     const codes = ['/fails', '/limited', '/nowhere'].map(async (url) => (await app.inject(url)).json().code)
     expect(await Promise.all(codes)).toEqual(['internal', 'rate_limited', 'not_found'])
     expect((await app.inject('/fails')).body).not.toContain('secret')
+    expect((await app.inject('/nowhere')).json().detail).toBe('there is nothing at this path')
   })
 
   it('a foreign 4xx status that has no code in the wire contract is kept, on our routes too, except 401', async () => {

@@ -36,6 +36,7 @@ describe('what is thrown, whatever it is', () => {
     ['the DOMException of a timeout, whose code is a number', new DOMException('the real reason', 'TimeoutError'), 500],
     ['an error of MongoDB', withFields({ code: 11000 }), 500],
     ['an error of gRPC', withFields({ code: 14 }), 500],
+    ['an error of Fastify about a parser', withFields({ code: 'FST_ERR_CTP_X', statusCode: 500 }), 500],
     ['an error with an empty list of validation errors', withFields({ validation: [] }), 500],
     ['validation errors that are none', withFields({ validation: [null, 'x', 5] }), 400],
     ['an error that is frozen', Object.freeze(withFields({ code: 5, statusCode: 'x' })), 500],
@@ -89,6 +90,7 @@ describe('what is thrown, whatever it is', () => {
       const { answerTo } = await openThrowing()
       const answer = await answerTo(withFields({ statusCode: status }))
       expect([answer.statusCode, answer.json().code]).toEqual([status, code])
+      expect(answer.json().detail ?? '').not.toContain('JSON')
       expect(answer.headers['cache-control']).toBe('no-store')
     },
   )

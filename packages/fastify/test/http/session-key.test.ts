@@ -26,6 +26,15 @@ describe('POST /v1/session-key/check', () => {
     expect(world.ledger.count('stable_token')).toBe(0)
   })
 
+  it('a session_key that the key ring cannot open any more is not valid, and is not reset', async () => {
+    const { app, world, users, signIn } = await startService()
+    const { headers, userId } = await signIn()
+    users.findKeys = async () => ({ openid: world.openid('alice', APPID), sessionKeys: [] })
+    expect((await app.inject({ ...CHECK, headers })).json()).toEqual({ valid: false })
+    expect(await app.weappAuth.resetSessionKey(userId, APPID)).toBe(false)
+    expect(world.ledger.count('stable_token')).toBe(0)
+  })
+
   it('a failure of WeChat to check a session_key is answered as such, and never as an invalid session_key', async () => {
     const { app, world, signIn } = await startService()
     const { headers } = await signIn()
@@ -112,6 +121,14 @@ describe('app.weappAuth.linkIdentity', () => {
     await expect(app.weappAuth.linkIdentity('nobody', APPID, code)).rejects.toThrow(RangeError)
     await expect(app.weappAuth.linkIdentity(id, 'wx-other', code)).rejects.toMatchObject({ code: 'appid_unknown' })
     expect(world.ledger.count('jscode2session')).toBe(0)
+  })
+
+  it('linkIdentity says that there is no such user also where the user goes while WeChat is asked', async () => {
+    const { app, world, users } = await startService()
+    const { id } = await app.weappAuth.createUser()
+    users.linkIdentity = async () => null
+    const { code } = world.login('alice', APPID)
+    await expect(app.weappAuth.linkIdentity(id, APPID, code)).rejects.toThrow('there is no such user')
   })
 
   it('linkIdentity spends no code while the user store takes no writes', async () => {

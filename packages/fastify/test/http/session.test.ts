@@ -135,7 +135,11 @@ describe('DELETE /v1/sessions/:id', () => {
     const [{ headers }, bob] = [await signIn(), await signIn('bob')]
     for (const id of [bob.sessionId, 'x', '%2f', '%7Ba%7D']) {
       const answer = await app.inject({ method: 'DELETE', url: `/v1/sessions/${id}`, headers })
-      expect(answer.json()).toMatchObject({ status: 404, code: 'not_found' })
+      expect(answer.json()).toMatchObject({
+        status: 404,
+        code: 'not_found',
+        detail: 'you have no session of this id',
+      })
     }
     expect((await app.inject({ url: '/v1/me', headers: bob.headers })).statusCode).toBe(200)
   })

@@ -97,7 +97,7 @@ describe('POST /v1/sessions', () => {
     ],
     [
       'data over 4 kB',
-      { appid: APPID, code: 'c', data: 'x'.repeat(4_096) },
+      { appid: APPID, code: 'c', data: 'x'.repeat(4_095) },
       400,
       'request_invalid',
       'data must not have more than 4096 bytes',
@@ -152,7 +152,11 @@ describe('POST /v1/sessions', () => {
     async (type) => {
       const { app } = await startService()
       const answer = await app.inject(post(`{"appid":"${APPID}","code":"c"}`, { 'content-type': type }))
-      expect(answer.json()).toMatchObject({ status: 415, code: 'media_type_unsupported' })
+      expect(answer.json()).toMatchObject({
+        status: 415,
+        code: 'media_type_unsupported',
+        detail: 'send the body as application/json',
+      })
     },
   )
 
@@ -222,10 +226,14 @@ describe('POST /v1/sessions', () => {
     const signIn = (data?: unknown) => app.inject(post({ appid: APPID, code: world.login('alice', APPID).code, data }))
     const { user } = (await signIn({ inviter: 'bob' })).json()
     await signIn()
+    // With its quotation marks that is 4 kB.
+    const longest = 'x'.repeat(4_094)
+    await signIn(longest)
     const whole = expect.objectContaining({ id: user.id })
     expect(calls).toEqual([
       [whole, true, { inviter: 'bob' }, { appid: APPID, phone: null }],
       [whole, false, undefined, { appid: APPID, phone: null }],
+      [whole, false, longest, { appid: APPID, phone: null }],
     ])
   })
 

@@ -183,11 +183,12 @@ describe('WeChat that does not help', () => {
       { body: '{"errcode":0,"phone_info":{"purePhoneNumber":"abc","countryCode":"86"}}' },
       'wechat_bad_response',
     ],
-  ])('WeChat %s: the sign-in fails, and makes no user', async (_what, fault, code) => {
-    const { world, signInWith, phoneCode, countUsers } = await startWithPhones()
+  ])('WeChat %s: the sign-in fails, and makes no user', async (what, fault, code) => {
+    const { world, signInWith, phoneCode, countUsers, lines } = await startWithPhones()
     world.faults.set('getuserphonenumber', fault)
     expect((await signInWith(phoneCode())).json()).toMatchObject({ code })
     expect(await countUsers()).toBe(0)
+    expect(lines.join('').includes('success without a phone number')).toBe(what.includes('number'))
   })
 
   it('WeChat says nothing for five seconds: the sign-in fails, and makes no user', async () => {
@@ -266,11 +267,15 @@ it('10 phone codes an hour are taken from one user, with sign-ins and without, a
 })
 
 it.skipIf(inject('redisUrl') === null)(
-  'phone codes are counted in Redis under a name that tells no openid',
+  'phone codes are counted in Redis under a name that tells no openid, and not at all without a limit',
   async () => {
     const redis = new Redis(inject('redisUrl') ?? '')
     onTestFinished(() => redis.disconnect())
     const keyPrefix = `test-${randomUUID()}:`
+    const unlimited = { phoneCodesPerHour: 0, signInsPerMinute: 0 }
+    const uncounted = await startWithPhones({ rateLimits: { redis, keyPrefix, ...unlimited } })
+    expect((await uncounted.signInWith(uncounted.phoneCode())).statusCode).toBe(201)
+    expect(await redis.keys(`${keyPrefix}*`)).toEqual([])
     const { signInWith, phoneCode, world } = await startWithPhones({ rateLimits: { redis, keyPrefix } })
     expect((await signInWith(phoneCode())).statusCode).toBe(201)
     const keys = await redis.keys(`${keyPrefix}*`)

@@ -89,7 +89,10 @@ describe('the session_key', () => {
     const { world, gateway, signIn } = await setUp()
     const key = await signIn()
     world.faults.set('resetusersessionkey', { body: JSON.stringify({ errcode: 0, session_key: 'short' }) })
-    await expect(gateway().resetSessionKey(key)).rejects.toMatchObject({ code: 'wechat_bad_response' })
+    await expect(gateway().resetSessionKey(key)).rejects.toMatchObject({
+      code: 'wechat_bad_response',
+      message: expect.stringContaining('success without a session_key'),
+    })
   })
 
   it.each(['utf8', 'base64'] as const)(
