@@ -36,8 +36,11 @@ export interface RunOptions {
 const BATCH = 40
 
 const PROGRESS_EVERY_MS = 30_000
-/** A process that has not gone on to another change for so long never will: the change has made a loop without an end. */
-const STANDSTILL_MS = 300_000
+/**
+ * A process that has not gone on to another change for so long never will: the change has made a loop without an end. At import, a
+ * change is shown to whole files.
+ */
+const STANDSTILL_MS = { cover: Number.POSITIVE_INFINITY, replay: 60_000, import: 300_000 }
 
 /**
  * Makes each change of `ids` and runs `tests` on it until one fails.
@@ -117,8 +120,8 @@ async function vitest<Result>(plan: Plan, { schedules }: RunOptions): Promise<Re
   Object.assign(process.env, { WEAPP_AUTH_PLAN: PLAN, WEAPP_AUTH_PLAN_RESULT: RESULT, WEAPP_AUTH_RUNS: `${schedules}` })
   const standstill = new AbortController()
   const watching = setInterval(() => {
-    if (existsSync(RESULT) && Date.now() - statSync(RESULT).mtimeMs > STANDSTILL_MS) standstill.abort()
-  }, PROGRESS_EVERY_MS)
+    if (existsSync(RESULT) && Date.now() - statSync(RESULT).mtimeMs > STANDSTILL_MS[plan.step]) standstill.abort()
+  }, 5_000)
   // It fails where a change was noticed. What counts is the result.
   await runTool('vitest', ['run', '--config', CONFIG, '--root', ROOT], { stdout: 'stderr', signal: standstill.signal })
   clearInterval(watching)
