@@ -5,7 +5,7 @@ export type Plan = { step: 'cover'; tests: string[] } | ReplayPlan
 
 /** Makes changes. */
 export type ReplayPlan =
-  | { step: 'replay'; tests: TestPlan; timeoutsMs: Record<string, number> }
+  | { step: 'replay'; tests: TestPlan; timeoutsMs: Record<string, number>; hits: Record<string, number> }
   /** For changes of code that runs while a module is imported: all tests of some files, by the change, with modules imported anew. */
   | { step: 'import'; changes: Record<string, string[]> }
 
@@ -18,6 +18,8 @@ export interface Coverage {
   outside: Record<string, string[]>
   /** The changes in what a test runs, by the test. */
   tests: Record<string, string[]>
+  /** How often a test ran each change, at most. */
+  hits: Record<string, number>
   /** How long each test took. */
   tookMs: Record<string, number>
   /** Tests that fail without any change, alone or when they run again. They say nothing about a change. */

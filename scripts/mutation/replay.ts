@@ -28,8 +28,9 @@ interface TestState {
   isClean: boolean
 }
 
-/** A changed loop that does not end runs its changed code so often. */
-const HIT_LIMIT = 200_000
+/** A change has made a loop without an end when its code runs so often, and so many times more often than without it. */
+const HIT_LIMIT = 2_000
+const HIT_FACTOR = 20
 
 const { WEAPP_AUTH_PLAN = '', WEAPP_AUTH_PLAN_RESULT = '' } = process.env
 const plan = JSON.parse(readFileSync(WEAPP_AUTH_PLAN, 'utf8')) as Plan
@@ -80,11 +81,16 @@ function cover(files: readonly string[]): void {
   }
   afterAll(() => {
     const { perTest = {} } = switches.mutantCoverage ?? {}
+    const hits: Record<string, number> = {}
+    for (const [id, count] of Object.values(perTest).flatMap((counts) => Object.entries(counts))) {
+      hits[id] = Math.max(hits[id] ?? 0, count)
+    }
     const all = Object.entries(perTest).map(([id, hits]) => [id, Object.keys(hits)] as const)
     const isFile = new Set(files)
     save({
       outside: Object.fromEntries(all.filter(([id]) => isFile.has(id))),
       tests: Object.fromEntries(all.filter(([id]) => !isFile.has(id) && !failed.has(id))),
+      hits,
       tookMs,
       failed: [...failed],
     })
@@ -188,7 +194,8 @@ function judge(test: string, id: string | null, hasFailed: boolean, tests: TestP
 function switchTo(id: string | null): void {
   replayed.last = id ?? replayed.last
   save(replayed)
-  Object.assign(switches, { activeMutant: id ?? undefined, hitCount: 0, hitLimit: HIT_LIMIT })
+  const hits = plan.step === 'replay' && id !== null ? (plan.hits[id] ?? 0) : 0
+  Object.assign(switches, { activeMutant: id ?? undefined, hitCount: 0, hitLimit: HIT_LIMIT + HIT_FACTOR * hits })
 }
 
 /** Imports the test files once for each change, and runs their tests until one fails. Without a change first, to know which tests pass. */

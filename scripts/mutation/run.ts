@@ -70,7 +70,7 @@ export async function tryChanges(
   const replay = async (which: 'closest' | 'others') => {
     let rest = planReplay(left(), coverage, which, sourceOf)
     while (Object.keys(rest).length > 0) {
-      const replayed = await run({ step: 'replay', tests: rest, timeoutsMs }, options, outcomes)
+      const replayed = await run({ step: 'replay', tests: rest, timeoutsMs, hits: coverage.hits }, options, outcomes)
       rest = planRest(replayed.isDone ? {} : rest, replayed)
     }
   }

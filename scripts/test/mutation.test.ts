@@ -67,6 +67,7 @@ describe('the plan of a mutation run', () => {
   const coverage: Coverage = {
     outside: { '/b.test.ts': ['constant'], '/c.test.ts': ['constant', 'both'] },
     tests: { '/a.test.ts > one': ['1', 'both'], '/a.test.ts > two': ['2'], '/b.test.ts > three': ['1'] },
+    hits: {},
     tookMs: {},
     failed: [],
   }
@@ -136,7 +137,7 @@ describe('the plan of a mutation run', () => {
 
 test('a test may take longer with a change the longer the tests of its file take without, and never more than 15 s', () => {
   const tookMs = { '/a.test.ts > one': 100, '/a.test.ts > two': 1_000, '/b.test.ts > three': 6_000 }
-  const timeoutsMs = planTimeouts({ outside: {}, tests: {}, failed: [], tookMs })
+  const timeoutsMs = planTimeouts({ outside: {}, tests: {}, hits: {}, failed: [], tookMs })
   expect(timeoutsMs).toEqual({ '/a.test.ts': 6_000, '/b.test.ts': 15_000 })
 })
 
