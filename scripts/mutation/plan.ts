@@ -47,7 +47,7 @@ export interface Replayed {
 /** How many of the tests that run a change are its closest. */
 const CLOSEST = 12
 /** How many more of them, the next closest, are shown it too. */
-const OTHERS = 100
+const OTHERS = 40
 /** Test files that are imported anew for one change of what runs at import. */
 const MAX_FILES = 4
 
