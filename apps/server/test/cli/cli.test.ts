@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -89,10 +90,21 @@ describe('weapp-auth migrate', () => {
     const DATA_DIR = makeFolder()
     const first = await run(['migrate'], { ...REAL_APP, DATA_DIR })
     expect(first).toMatchObject({ code: 0, out: expect.stringMatching(/^0001-users\n/) })
+    expect(first.out).not.toContain('up to date')
     expect(await run(['migrate'], { ...REAL_APP, DATA_DIR })).toMatchObject({
       code: 0,
       out: 'the tables were up to date\n',
     })
+  })
+
+  test('a command that opens a file of DATA_DIR which others could read says that it has taken that right away', async () => {
+    const DATA_DIR = makeFolder()
+    await run(['migrate'], { ...REAL_APP, DATA_DIR })
+    const file = join(DATA_DIR, 'users.sqlite')
+    chmodSync(file, 0o644)
+    expect((await run(['migrate'], { ...REAL_APP, DATA_DIR })).err).toBe(
+      `weapp-auth: ${file} could be read by other users of this machine: its mode is 600 now\n`,
+    )
   })
 
   test('weapp-auth migrate says that the running service has the embedded users', async () => {

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { createDevice, createWorld, localLink, startWechat } from '@weapp-auth/emulator'
 import { openSqliteUsers } from '@weapp-auth/fastify'
@@ -33,12 +34,12 @@ async function prepare() {
 }
 
 /** A WeChat that gives every request one answer. */
-function answerAlways(body: object, headers: Record<string, string> = {}): Promise<string> {
+function answerAlways(body: unknown, headers: Record<string, string> = {}): Promise<string> {
   return answer(() => body, headers)
 }
 
 /** A WeChat of the test's own. */
-async function answer(toBody: (url: URL) => object, headers: Record<string, string> = {}): Promise<string> {
+async function answer(toBody: (url: URL) => unknown, headers: Record<string, string> = {}): Promise<string> {
   const server = createServer(({ url = '' }, response) =>
     response.writeHead(200, headers).end(JSON.stringify(toBody(new URL(url, 'http://wechat')))),
   )
@@ -102,10 +103,14 @@ describe('weapp-auth doctor', () => {
       { errcode: 40164, errmsg: 'invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 1' },
       /add 203\.0\.113\.7 to the list/,
     ],
+    [{ errcode: 40164, errmsg: 'invalid ip 2001:db8::7, not in whitelist' }, /add 2001:db8::7 to the list/],
+    [{ errcode: 40164 }, /✗ WeChat .*is not in the IP allow-list \(40164\)/],
     [{ errcode: 40013, errmsg: 'invalid appid' }, /compare WECHAT_APPID/],
     [{ errcode: 40243, errmsg: 'frozen' }, /unfreeze it/],
     [{ errcode: 50002, errmsg: 'user limited' }, /errcode 50002\n {4}→ /],
     [{}, /holds no access_token/],
+    [null, /cannot be reached \(an answer that is no object\)/],
+    ['busy', /cannot be reached \(an answer that is no object\)/],
   ])('doctor says what to do when WeChat answers %j', async (answer, fix) => {
     const { env } = await prepare()
     const { code, out } = await run(['doctor'], { ...env, WECHAT_API_BASE_URL: await answerAlways(answer) })
@@ -195,6 +200,25 @@ async function startOwnRedis(start: () => Promise<Server>) {
   return { redis, REDIS_URL }
 }
 
+/** A Redis that says to be of a version, and takes every command. */
+async function startRedisOf(version: string): Promise<string> {
+  const info = `redis_version:${version}\r\nmaxmemory_policy:noeviction\r\n`
+  const server = createTcpServer((socket) =>
+    socket
+      .on('error', () => {})
+      .on('data', (chunk) => {
+        for (const command of chunk
+          .toString()
+          .split(/^\*\d+\r\n/m)
+          .filter(Boolean))
+          socket.write(/^info\r$/im.test(command) ? `$${info.length}\r\n${info}\r\n` : '+OK\r\n')
+      }),
+  )
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
 describe('weapp-auth doctor looks at Redis', () => {
   test('a policy that drops sessions is a warning that says which one is right', async () => {
     const { env } = await prepare()
@@ -210,6 +234,19 @@ describe('weapp-auth doctor looks at Redis', () => {
       out: expect.stringMatching(/! Redis \S+: has maxmemory-policy allkeys-lru: .*\n {4}→ set it to noeviction/),
     })
     await expect.poll(() => redis.keys('*')).toEqual([])
+    // A connection that is left would keep the command from ending.
+    await expect.poll(async () => String(await redis.client('LIST')).match(/^id=/gm)).toHaveLength(1)
+  })
+
+  test.each([
+    ['5.0.14', 1, /✗ Redis \S+: version 5\.0\.14 is too old\n {4}→ use Redis 6\.2 or newer/],
+    ['6.0.16', 1, /✗ Redis \S+: version 6\.0\.16 is too old/],
+    ['6.2.14', 0, /✓ Redis \S+: answers, version 6\.2\.14\n/],
+    ['10.1.0', 0, /✓ Redis \S+: answers, version 10\.1\.0\n/],
+  ] as const)('one of version %s ends doctor with %i', async (version, code, said) => {
+    const { env } = await prepare()
+    const REDIS_URL = await startRedisOf(version)
+    expect(await run(['doctor'], { ...env, REDIS_URL })).toMatchObject({ code, out: expect.stringMatching(said) })
   })
 
   test.each([
@@ -260,6 +297,17 @@ describe("weapp-auth doctor looks at the users' database", () => {
     expect(out).toMatch(/✓ tables: are those of this version\n✓ users: the database takes writes\n/)
   })
 
+  test('users are what they were after doctor has looked whether the database takes writes', async () => {
+    const { env } = await prepare()
+    const file = join(env.DATA_DIR, 'users.csv')
+    writeFileSync(file, 'external_id,nickname\n1,Alice\n')
+    await run(['import', file], env)
+    expect((await run(['doctor'], env)).out).toContain('the database takes writes')
+    const db = openSqliteUsers(join(env.DATA_DIR, 'users.sqlite'))
+    onTestFinished(() => db.destroy())
+    expect(await db.selectFrom('weapp_auth_users').select('nickname').execute()).toEqual([{ nickname: 'Alice' }])
+  })
+
   test('tables that are older are a warning that names what they lack, and nothing is made', async () => {
     const { code, out } = await prepareUsers("delete from weapp_auth_migrations where name = '0006-events'")
     expect(code).toBe(0)
@@ -302,6 +350,40 @@ describe('weapp-auth doctor --real', () => {
     expect(out).toMatch(/✓ checksession: key as text: errcode 0; as bytes: errcode \d+/)
     expect(out).toContain('✓ the same code again: errcode 40163')
     expect(out).not.toContain(code)
+    // The other hosts of WeChat are asked only where the code was sent to WeChat itself.
+    expect(out).not.toContain('weixin.qq.com')
+  })
+
+  test.each([
+    ['aB3', '✓ the code: 3 × a-z A-Z 0-9\n'],
+    ['x_y-z', '✓ the code: 5 × a-z _ -\n'],
+    ['ab!?!', '! the code: 5 × a-z + 2 other\n    → the service refuses such a code: please report this line\n'],
+  ])('doctor --real tells of %j how long it is and which characters it has, and never the code', async (code, line) => {
+    const { env } = await prepare()
+    const { out } = await run(['doctor', '--real', code], env)
+    expect(out).toContain(line)
+    expect(out).not.toContain(code)
+  })
+
+  test('doctor --real sends the code with the appid that --appid names, and with that of the first mini-program otherwise', async () => {
+    const { env } = await prepare()
+    const asked: (string | null)[] = []
+    const WECHAT_API_BASE_URL = await answer(({ pathname, searchParams }) => {
+      if (pathname === '/sns/jscode2session') asked.push(searchParams.get('appid'))
+      return { session_key: 'aGVsbG8=', openid: 'o1', access_token: 't' }
+    })
+    const WECHAT_APPS = JSON.stringify(['wx1', 'wx2'].map((appid) => ({ appid, secrets: [`secret of ${appid}`] })))
+    const real = (...options: string[]) =>
+      run(['doctor', '--real', 'abc', ...options], { DATA_DIR: env.DATA_DIR, WECHAT_APPS, WECHAT_API_BASE_URL })
+    expect((await real()).out).toContain('✓ code2Session: answers with access_token, openid, session_key\n')
+    expect(new Set(asked.splice(0))).toEqual(new Set(['wx1']))
+    await real('--appid', 'wx2')
+    expect(new Set(asked.splice(0))).toEqual(new Set(['wx2']))
+    expect(await real('--appid', 'wx3')).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('✗ code2Session: wx3 is no mini-program of this configuration\n'),
+    })
+    expect(asked).toEqual([])
   })
 
   test('doctor --real warns of a WeChat that signs with the bytes of the session_key, and asks to report it', async () => {

@@ -2,6 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openSqliteUsers } from '@weapp-auth/fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { operator } from '../../src/cli/operator.ts'
 import { runCli } from '../../src/cli/program.ts'
 import { makeFolder } from './folder.ts'
 import { run } from './run.ts'
@@ -10,9 +11,9 @@ const APP = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's' }
 const HEAD = 'external_id,appid,openid,phone,nickname'
 
 /** A file in a folder of the test's own, with a service beside it. */
-function prepare(text: string | Buffer) {
+function prepare(text: string | Buffer, name = 'users.csv') {
   const dir = makeFolder()
-  const file = join(dir, 'users.csv')
+  const file = join(dir, name)
   writeFileSync(file, text)
   const env = { ...APP, DATA_DIR: join(dir, 'data') }
   return { dir, file, env, take: (...options: string[]) => run(['import', file, '--json', ...options], env) }
@@ -76,10 +77,26 @@ describe('weapp-auth import', () => {
   })
 
   test('import --dry-run counts, writes down what would be refused, and imports nobody', async () => {
-    const { dir, env, take } = prepare(`${HEAD}\n1,,,,Alice\n2,,,1.38E+10,Bob\n`)
+    const { dir, env, take } = prepare(`${HEAD}\n1,,,,Alice\n2,,,1.38E+10,Bob\n`, 'members')
     expect((await take('--dry-run')).out).toContain('"made":1,"filled":0,"done":0,"refused":1,"dryRun":true')
-    expect(readFileSync(join(dir, 'users.refused.csv'), 'utf8')).toContain('shortened by a spreadsheet')
+    expect(readFileSync(join(dir, 'members.refused.csv'), 'utf8')).toContain('shortened by a spreadsheet')
     expect(await nicknamesIn(env)).toEqual([])
+  })
+
+  test('an import leaves one event with its counts, which EVENTS_URL gets where there is one; a dry run leaves none', async () => {
+    const { file, env } = prepare(`${HEAD}\n1,,,,Alice\n2,,,1.38E+10,Bob\n`)
+    await run(['import', file, '--dry-run'], env)
+    await run(['import', file], env)
+    await run(['import', file], { ...env, EVENTS_URL: 'https://crm.example.com/', HOOK_SECRET: 's'.repeat(16) })
+    const db = openSqliteUsers(join(env.DATA_DIR, 'users.sqlite'))
+    onTestFinished(() => db.destroy())
+    const rows = await db.selectFrom('weapp_auth_events').selectAll().orderBy('id').execute()
+    const told = rows.map(({ type, caused_by: by, data, due_at }) => ({ type, by, data, isDue: due_at !== null }))
+    const event = { type: 'imported', by: operator() }
+    expect(told).toEqual([
+      { ...event, data: '{"made":1,"filled":0,"done":0,"refused":1}', isDue: false },
+      { ...event, data: '{"made":0,"filled":0,"done":1,"refused":1}', isDue: true },
+    ])
   })
 
   test.each([
@@ -163,11 +180,14 @@ describe('weapp-auth import', () => {
   })
 
   test('a terminal shows how far an import is, on a line that is gone at the end', async () => {
-    const { file, env } = prepare(`external_id\n${Array.from({ length: 1_200 }, (_, index) => index).join('\n')}\n`)
+    // The first line names nobody. What fills the lines makes a file of many chunks.
+    const lines = Array.from({ length: 1_200 }, (_, index) => `${index || ''},${'x'.repeat(1_000)}`)
+    const { file, env } = prepare(`external_id,note\n${lines.join('\n')}\n`)
     const written: string[] = []
     const stderr = { isTTY: true, write: (text: string) => written.push(text) }
-    await runCli(['import', file], { env: { LANG: 'C', ...env }, stdout: { write: () => {} }, stderr })
-    expect(written[0]).toMatch(/^\r\d+ % {2}1000 lines, 0 refused, \d+ lines a second$/)
+    const output = { env: { LANG: 'C', ...env }, stdout: { write: () => {} }, stderr }
+    await runCli(['import', file, '--ignore-columns'], output)
+    expect(written[0]).toMatch(/^\r[89]\d % {2}1000 lines, 1 refused, [1-9]\d* lines a second$/)
     expect(written.at(-1)).toMatch(/^\r +\r$/)
   })
 })
