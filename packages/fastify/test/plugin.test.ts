@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { ApiError, authenticate, problems, type WeappAuthOptions, weappAuth } from '../src/index.ts'
+import { ApiError, authenticate, problems, type User, type WeappAuthOptions, weappAuth } from '../src/index.ts'
+import { createMemoryAccessTokenStore } from '../src/wechat/access-token.ts'
 import { APPID, startService } from './service.ts'
 
 describe('in a host application', () => {
@@ -100,16 +101,31 @@ describe('in a host application', () => {
   })
 
   it('a field that the response schema does not name is not sent', async () => {
-    const { app, users, signIn } = await startService()
+    const { app, world, users, signIn } = await startService()
     const { headers } = await signIn()
-    const { findUser } = users
-    users.findUser = async (userId) => {
-      const user = await findUser(userId)
-      return user && { ...user, openid: 'o1', profile: { ...user.profile, openid: 'o1' } }
+    const more = <T extends User | null>(user: T): T =>
+      user && { ...user, openid: 'o1', profile: { ...user.profile, openid: 'o1' } }
+    const { findUser, updateProfile, signIn: findOrMake } = users
+    users.findUser = async (...args) => more(await findUser(...args))
+    users.updateProfile = async (...args) => more(await updateProfile(...args))
+    users.signIn = async (...args) => {
+      const signedIn = await findOrMake(...args)
+      return 'user' in signedIn ? { ...signedIn, user: more(signedIn.user) } : signedIn
     }
-    const answer = await app.inject({ url: '/v1/me', headers })
-    expect(answer.statusCode).toBe(200)
-    expect(answer.body).not.toContain('openid')
+    const payload = { appid: APPID, code: world.login('alice', APPID).code }
+    for (const request of [
+      { url: '/v1/me', headers },
+      { url: '/v1/session', headers },
+      { method: 'POST', url: '/v1/me/profile', headers, payload: { nickname: 'x' } },
+      { method: 'POST', url: '/v1/sessions', payload },
+    ] as const) {
+      const answer = await app.inject(request)
+      expect([answer.statusCode, answer.body.includes('"profile"')]).toEqual([
+        request.payload === payload ? 201 : 200,
+        true,
+      ])
+      expect(answer.body, request.url).not.toContain('openid')
+    }
   })
 
   it('request.auth on a route without the guard says what is missing', async () => {
@@ -130,6 +146,14 @@ describe('in a host application', () => {
       requestId: expect.any(String),
     })
   })
+})
+
+it('an access_token is the one of the store that the host shares among its processes', async () => {
+  const accessTokens = createMemoryAccessTokenStore()
+  await accessTokens.save(APPID, { value: 'of another process', ttlMs: 7_200_000 })
+  const { app, world } = await startService({ accessTokens })
+  expect(await app.weappAuth.accessToken(APPID)).toMatchObject({ value: 'of another process' })
+  expect(world.ledger.count('stable_token')).toBe(0)
 })
 
 it('a prefix stands before the path of every route, and the routes of the host have none', async () => {

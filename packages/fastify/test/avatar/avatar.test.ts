@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import sharp from 'sharp'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { newAvatarName, ownerOf } from '../../src/avatar/names.ts'
 import { openAvatars } from '../../src/avatar/open-avatars.ts'
 import { ApiError, type AvatarStore, type AvatarsOptions } from '../../src/index.ts'
-import { type ServiceOptions, startService } from '../service.ts'
+import { APPID, type ServiceOptions, startService } from '../service.ts'
 import { bomb, noise, twoColours } from './pictures.ts'
 
 interface MemoryStore extends AvatarStore {
@@ -56,17 +56,21 @@ const pathOf = (avatarUrl: string) => new URL(avatarUrl).pathname
 
 describe('POST /v1/me/avatar', () => {
   it('an uploaded picture is kept, and everybody finds it under the address that the profile shows', async () => {
-    const { app, signIn, upload } = await startWithAvatars()
+    const { app, signIn, upload, users } = await startWithAvatars()
     const { headers, userId } = await signIn()
     await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload: { nickname: '小明' } })
+    const showing = async () => (await app.inject({ url: '/v1/session', headers })).json().user.profile
+    expect(await showing()).toMatchObject({ avatarUrl: '' })
+    const changing = vi.spyOn(users, 'updateProfile')
     const answer = await upload(headers, ['scene', '1001'], await jpeg())
+    expect(changing.mock.lastCall?.[2]).toBe('user')
     expect([answer.statusCode, answer.headers['cache-control']]).toEqual([200, 'no-store'])
     const { avatarUrl } = answer.json()
     expect(avatarUrl).toMatch(/^http:\/\/localhost(:80)?\/avatars\/[0-9a-f]{24}-[0-9a-f]{32}\.jpg$/)
     expect(avatarUrl).not.toContain(userId)
     const { profile } = (await app.inject({ url: '/v1/me', headers })).json().user
     expect(profile).toMatchObject({ nickname: '小明', avatarUrl })
-    expect((await app.inject({ url: '/v1/session', headers })).json().user.profile).toEqual(profile)
+    expect(await showing()).toEqual(profile)
 
     const picture = await app.inject({ url: pathOf(avatarUrl) })
     expect(picture.headers).toMatchObject({
@@ -87,7 +91,11 @@ describe('POST /v1/me/avatar', () => {
       /^http:\/\/cdn\.example\.com\/pics\/[0-9a-f]{24}-/,
     )
     const { app } = await startService({ prefix: '/auth', avatars: { store: memoryStore() } })
-    expect((await app.inject({ url: '/auth/avatars/x.jpg' })).json()).toMatchObject({ code: 'not_found' })
+    const { token } = await app.weappAuth.issue((await app.weappAuth.createUser()).id, { appid: APPID })
+    const picture = form({ authorization: `Bearer ${token}` }, [await jpeg()])
+    const { avatarUrl } = (await app.inject({ method: 'POST', url: '/auth/v1/me/avatar', ...picture })).json()
+    expect(pathOf(avatarUrl)).toMatch(/^\/auth\/avatars\/[0-9a-f]{24}-/)
+    expect((await app.inject({ url: pathOf(avatarUrl) })).statusCode).toBe(200)
     for (const publicUrl of ['cdn.example.com', 'shttps://x.example', 'https://x.example?v=1', 'https://x.example#a']) {
       await expect(startWithAvatars({ publicUrl })).rejects.toThrow('avatars.publicUrl must be')
     }
@@ -163,10 +171,22 @@ describe('the old picture', () => {
     const [left, fresh] = [newAvatarName(userId), newAvatarName(userId)]
     store.pictures.set(left, { jpeg: Buffer.from('x'), keptAtMs: Date.now() - 61_000 })
     store.pictures.set(fresh, { jpeg: Buffer.from('x'), keptAtMs: Date.now() })
+    const removing = vi.spyOn(store, 'remove')
     await upload(headers, await jpeg())
     await expect.poll(names).not.toContain(left)
+    expect(removing.mock.calls).toEqual([[left]])
     expect(names()).toHaveLength(2)
     expect(names()).toContain(fresh)
+  })
+
+  it('a picture that a profile names again stays, however old it is, and the others that were left are removed', async () => {
+    const { app, signIn, store, names } = await startWithAvatars()
+    const { headers, userId } = await signIn()
+    const [named, left] = [newAvatarName(userId), newAvatarName(userId)]
+    for (const name of [named, left]) store.pictures.set(name, { jpeg: Buffer.from('x'), keptAtMs: 0 })
+    const payload = { avatarUrl: `https://cdn.example.com/avatars/${named}` }
+    await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
+    await expect.poll(names).toEqual([named])
   })
 
   it('an old picture that cannot be removed does not stop the new one, and is named in the log', async () => {
@@ -247,10 +267,13 @@ describe('a bad upload', () => {
     ],
   ] satisfies [string, () => Promise<Part[]>, number, string][])(
     'an upload is refused: %s',
-    async (_what, parts, status, detail) => {
+    async (what, parts, status, detail) => {
       const { signIn, upload, names } = await startWithAvatars()
       const { headers } = await signIn()
-      expect((await upload(headers, ...(await parts()))).json()).toMatchObject({ status, detail })
+      const answer = await upload(headers, ...(await parts()))
+      expect(answer.json()).toMatchObject({ status, detail })
+      // Only what is not read to its end leaves a connection on which no other request can follow.
+      expect(answer.headers.connection).toBe(what === '30 MB' ? 'close' : 'keep-alive')
       expect(names()).toEqual([])
       expect((await upload(headers, await jpeg())).statusCode).toBe(200)
     },
@@ -355,7 +378,8 @@ describe('GET /avatars/:name', () => {
       return null
     }
     const answer = await app.inject({ url: `/avatars/${name}` })
-    expect([answer.json().code, answer.headers['cache-control']]).toEqual(['not_found', 'no-store'])
+    expect(answer.json()).toMatchObject({ code: 'not_found', detail: 'there is no such picture' })
+    expect(answer.headers['cache-control']).toBe('no-store')
     expect(asked).toEqual(/-b+\.jpg$/.test(name) ? [name] : [])
   })
 })
@@ -390,7 +414,7 @@ describe('a service without avatars', () => {
     expect(warnings).toEqual([])
     for (const _ of [1, 2]) {
       const answer = await app.inject({ method: 'POST', url: '/v1/me/avatar', ...form(headers, [await jpeg()]) })
-      expect(answer.json()).toMatchObject({ status: 404, code: 'not_found' })
+      expect(answer.json()).toMatchObject({ status: 404, code: 'not_found', detail: 'there are no pictures here' })
     }
     expect(warnings).toEqual([
       'POST /v1/me/avatar is 404 because its libraries are missing: npm install sharp @fastify/busboy (Could not load the "sharp" module using the linux-x64 runtime)',

@@ -13,13 +13,16 @@ const PROFILE = {
 }
 
 describe('POST /v1/me/profile', () => {
-  it('POST /v1/me/profile changes the fields given and no others, answers the whole profile, and GET /v1/me shows it', async () => {
+  it('POST /v1/me/profile changes the fields given and no others, answers the whole profile, and GET /v1/me and /v1/session show it', async () => {
     const { app, signIn } = await startService()
     const { headers, userId } = await signIn()
     const post = (payload: object) => app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
+    const shown = async () => (await app.inject({ url: '/v1/session', headers })).json().user.profile
+    expect(await shown()).toMatchObject({ nickname: '' })
     const answer = await post({ ...PROFILE, id: 'x', isAdmin: true })
     expect([answer.statusCode, answer.json()]).toEqual([200, { user: { id: userId, profile: PROFILE } }])
     expect((await app.inject({ url: '/v1/me', headers })).json()).toEqual(answer.json())
+    expect(await shown()).toEqual(PROFILE)
     const changed = await post({ nickname: 'x', avatarUrl: '' })
     expect(changed.json().user.profile).toEqual({ ...PROFILE, nickname: 'x', avatarUrl: '' })
     expect((await post({})).json()).toEqual(changed.json())
