@@ -8,7 +8,7 @@ export interface HeldEvent extends DeliveredEvent {
 }
 
 /** What a caller has to know about an event that it holds. */
-export type Held = Pick<HeldEvent, 'id' | 'userId' | 'heldUntilMs'>
+export type Held = Pick<HeldEvent, 'id' | 'heldUntilMs'>
 
 /** An event that nobody tries to deliver any more. */
 export interface GivenUpEvent extends AuthEvent {

@@ -95,7 +95,7 @@ export function startOutbox({ queue, onEvent, now, warn, warnAway }: OutboxDeps)
   }
 
   async function deliverOne({ attempts, heldUntilMs, ...event }: HeldEvent): Promise<void> {
-    const held = { id: event.id, userId: event.userId, heldUntilMs }
+    const held = { id: event.id, heldUntilMs }
     const stopHolding = keepHolding(held)
     let failure: unknown
     const isDelivered = await Promise.resolve(event)
@@ -119,7 +119,7 @@ export function startOutbox({ queue, onEvent, now, warn, warnAway }: OutboxDeps)
   }
 
   /** Keeps others from taking an event whose delivery takes long. */
-  function keepHolding(held: { id: string; userId: string | null; heldUntilMs: number }): () => Promise<void> {
+  function keepHolding(held: { id: string; heldUntilMs: number }): () => Promise<void> {
     let extending: Promise<void> = Promise.resolve()
     const timer = setInterval(() => {
       const untilMs = now() + HOLD_MS

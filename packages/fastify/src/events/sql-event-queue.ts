@@ -31,7 +31,7 @@ export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMet
         const heldUntilMs = nowMs + holdMs
         const { numUpdatedRows } = await take(row.id, Number(row.due_at), heldUntilMs)
         if (numUpdatedRows === 0n) continue
-        const externalId = row.external_id ?? user_external_id ?? (await findErasedExternalId(row.user_id))
+        const externalId = user_external_id ?? (await findErasedExternalId(row.user_id))
         taken.push({ ...toEvent(row), externalId, attempts: row.attempts + 1, heldUntilMs })
       }
       return taken
@@ -46,11 +46,8 @@ export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMet
       await change({ id, due: heldUntilMs }).set({ due_at: null }).execute()
     }),
 
-    retry: guarded(async ({ id, userId, heldUntilMs }, atMs) => {
-      const { numUpdatedRows } = await change({ id, due: heldUntilMs }).set({ due_at: atMs }).executeTakeFirst()
-      if (numUpdatedRows === 0n || userId === null) return
-      // Later events of this user are put off too, because they are delivered after this one.
-      await events.set({ due_at: atMs }).where('user_id', '=', userId).where('due_at', '<', atMs).execute()
+    retry: guarded(async ({ id, heldUntilMs }, atMs) => {
+      await change({ id, due: heldUntilMs }).set({ due_at: atMs }).execute()
     }),
 
     giveUp: guarded(async ({ id, heldUntilMs }: Held, nowMs) => {
