@@ -69,7 +69,7 @@ export function createRecorder({ store, now, warn, warnAway }: RecorderDeps): Re
       clearTimeout(timer)
       const late = new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())
       if (!isAway) await Promise.race([writeLast(), late])
-      if (remembered.length > 0) lost += remembered.length
+      lost += remembered.length
       if (lost > 0) warn({ lost }, 'events could not be written before the stop, and are lost')
     },
   }
@@ -79,7 +79,7 @@ export function createRecorder({ store, now, warn, warnAway }: RecorderDeps): Re
     clearTimeout(timer)
     // Not started again: the store is closed next.
     timer = undefined
-    if (remembered.length > 0) await writeAll().catch(tell)
+    await writeAll().catch(tell)
   }
 
   function write(): void {

@@ -4,6 +4,11 @@ import { ApiError, type AuthEvent } from '../../src/index.ts'
 
 const away = () => new ApiError('store_unavailable', 'away')
 
+/** A store that cannot take one event of those that `record(3)` makes. */
+async function refuse(events: readonly AuthEvent[]): Promise<void> {
+  if (events.some(({ data }) => data.i === 1)) throw new ApiError('internal', 'it cannot be stored')
+}
+
 function open() {
   const written: AuthEvent[] = []
   const batches: number[] = []
@@ -57,6 +62,7 @@ describe('events that are recorded', () => {
     expect(written.map(({ id }) => id)).toEqual(written.map(({ id }) => id).sort())
     await vi.advanceTimersByTimeAsync(10_000)
     expect(batches).toEqual([5])
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('events that are recorded during a write are written after it, and once', async () => {
@@ -75,16 +81,22 @@ describe('events that are recorded', () => {
   })
 
   it('recorded events stay in memory while the store is away, and the log says so once', async () => {
-    const { record, whenAppending, written, warnings } = open()
+    const { record, whenAppending, written, batches, warnings } = open()
+    const outage = [{ reason: 'away' }, 'events cannot be written, trying again']
     whenAppending(() => Promise.reject(away()))
     record(2)
-    await vi.advanceTimersByTimeAsync(20_000)
+    await vi.advanceTimersByTimeAsync(3_500)
+    expect(batches).toEqual([2, 2, 2, 2])
     expect(written).toEqual([])
-    expect(warnings).toEqual([[{ reason: 'away' }, 'events cannot be written, trying again']])
+    expect(warnings).toEqual([outage])
     whenAppending(async () => {})
     await vi.advanceTimersByTimeAsync(1_000)
     expect(written).toHaveLength(2)
-    expect(warnings).toHaveLength(1)
+    expect(warnings).toEqual([outage])
+    whenAppending(() => Promise.reject(away()))
+    record(1)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(warnings).toEqual([outage, outage])
   })
 
   it('recorded events take the memory of 10 000 at most, and those that were lost are counted', async () => {
@@ -112,24 +124,44 @@ describe('events that are recorded', () => {
   })
 
   it('one event that the store refuses does not keep the others from being written', async () => {
-    const { record, whenAppending, written } = open()
-    whenAppending(async (events) => {
-      if (events.some(({ data }) => data.i === 1)) throw new ApiError('internal', 'it cannot be stored')
-    })
+    const { record, whenAppending, written, warnings } = open()
+    whenAppending(refuse)
     record(3)
     await vi.advanceTimersByTimeAsync(1_000)
     expect(written.map(({ data }) => data.i)).toEqual([0, 2])
+    expect(warnings).toEqual([[{ lost: 1 }, 'events could not be written for too long, and are lost']])
   })
+
+  it.each([
+    ['an outage', away],
+    ['a fault', () => new Error('a fault')],
+  ])(
+    'of events that the store refused together none is lost by %s while they are written one at a time',
+    async (_, fail) => {
+      const { record, whenAppending, written, warnings } = open()
+      whenAppending(async (events) => {
+        if (events.length === 1) throw fail()
+        await refuse(events)
+      })
+      record(3)
+      await vi.advanceTimersByTimeAsync(1_000)
+      whenAppending(refuse)
+      await vi.advanceTimersByTimeAsync(1_000)
+      expect(written.map(({ data }) => data.i)).toEqual([0, 2])
+      expect(warnings.at(-1)?.[0]).toEqual({ lost: 1 })
+    },
+  )
 
   it('recorded events are written at the stop, and those that cannot be written are counted', async () => {
     const { recorder, record, written, whenAppending, warnings } = open()
     record(2)
     await recorder.close()
     expect(written).toHaveLength(2)
+    expect(warnings).toEqual([])
     whenAppending(() => Promise.reject(away()))
     record(3)
     await recorder.close()
-    expect(warnings.at(-1)?.[0]).toEqual({ lost: 3 })
+    expect(warnings.at(-1)).toEqual([{ lost: 3 }, 'events could not be written before the stop, and are lost'])
   })
 
   it('the stop waits 300 ms for recorded events, and not at all when the store is known to be away', async () => {
@@ -138,6 +170,7 @@ describe('events that are recorded', () => {
     present.record(1)
     expect(await timeToStop(present.recorder)).toBe(300)
     expect(present.warnings).toEqual([[{ lost: 1 }, expect.any(String)]])
+    expect(present.batches).toEqual([1])
 
     const gone = open()
     gone.whenAppending(() => Promise.reject(away()))
@@ -146,6 +179,21 @@ describe('events that are recorded', () => {
     gone.whenAppending(() => new Promise(() => {}))
     expect(await timeToStop(gone.recorder)).toBe(0)
     expect(gone.warnings.at(-1)?.[0]).toEqual({ lost: 1 })
+    expect(gone.batches).toEqual([1])
+  })
+
+  it('a stop during a write that fails tries once more, and nothing is written after the stop', async () => {
+    const { recorder, record, whenAppending, batches, warnings } = open()
+    let fail = () => {}
+    whenAppending(() => new Promise((_, reject) => (fail = () => reject(away()))))
+    record(1)
+    await vi.advanceTimersByTimeAsync(250)
+    const stopped = timeToStop(recorder)
+    whenAppending(() => Promise.reject(away()))
+    fail()
+    expect(await stopped).toBe(0)
+    expect(batches).toEqual([1, 1])
+    expect(warnings.at(-1)?.[0]).toEqual({ lost: 1 })
   })
 })
 

@@ -115,3 +115,42 @@ it('an event that waits for its next attempt, or is being delivered, is not brou
   await pass(2 * MINUTE_MS)
   expect(await queue.take({ nowMs: Date.now(), holdMs: 30_000, limit: 10 })).toHaveLength(1)
 })
+
+it('a store that is away stands in the log, and is asked again a minute later until the stop', async () => {
+  const warnings: string[] = []
+  let asked = 0
+  const store = {
+    queue: null,
+    forgetErased: async () => {},
+    deleteBefore: async () => {
+      asked++
+      throw new Error('away')
+    },
+  }
+  const stop = startUpkeep({ store, days: 90, now: Date.now, warnAway: (...line) => warnings.push(line.join(': ')) })
+  await vi.advanceTimersByTimeAsync(2 * MINUTE_MS)
+  expect(asked).toBe(2)
+  expect(warnings).toEqual(Array(2).fill('away: old events were not deleted yet'))
+  stop()
+  await vi.advanceTimersByTimeAsync(2 * MINUTE_MS)
+  expect(asked).toBe(2)
+})
+
+it('a stop while the store is asked is the end: it is not asked again', async () => {
+  const asked: string[] = []
+  let answer = () => {}
+  const store = {
+    queue: null,
+    forgetErased: () => {
+      asked.push('forgetErased')
+      return new Promise<void>((resolve) => (answer = resolve))
+    },
+    deleteBefore: async () => asked.push('deleteBefore'),
+  }
+  const stop = startUpkeep({ store, days: 90, now: Date.now, warnAway: () => {} })
+  await vi.advanceTimersByTimeAsync(MINUTE_MS)
+  stop()
+  answer()
+  await vi.advanceTimersByTimeAsync(2 * MINUTE_MS)
+  expect(asked).toEqual(['forgetErased'])
+})
