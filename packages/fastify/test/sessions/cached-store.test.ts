@@ -64,7 +64,7 @@ describe('a cached session store', () => {
   })
 
   it('the cache remembers the 20 000 sessions that were read last', async () => {
-    const { store, counted } = open()
+    const { store, counted, advance } = open()
     const record = { userId: 'u', appid: 'wx1', createdAtMs: 0, lastSeenMs: 0 }
     counted.find = async ({ id }) => ({ ...record, id })
     const refOf = (n: number) => ({ id: `${n}`, bucket: '000' })
@@ -72,6 +72,19 @@ describe('a cached session store', () => {
     expect(store.findRemembered?.(refOf(0))).not.toBeNull()
     await store.find(refOf(20_000))
     expect([0, 1, 20_000].map((n) => store.findRemembered?.(refOf(n))?.id)).toEqual([undefined, '1', '20000'])
+    advance(2_000)
+    for (const n of [2, 20_001, 20_002]) await store.find(refOf(n))
+    expect(store.findRemembered?.(refOf(2))?.id).toBe('2')
+  })
+
+  it('the cache forgets a session when a later answer of the store says that it has ended', async () => {
+    const { store, counted } = open()
+    const ref = { id: 'a', bucket: '000' }
+    const live = { id: 'a', userId: 'u', appid: 'wx1', createdAtMs: 0, lastSeenMs: 0 }
+    const answers = [live, { userId: 'u', revoked: 'admin', expiresAtMs: 1 } as const]
+    counted.find = async () => answers.shift() ?? null
+    expect(await Promise.all([store.find(ref), store.find(ref)])).toMatchObject([live, { revoked: 'admin' }])
+    expect(store.findRemembered?.(ref)).toBeNull()
   })
 
   it('the cache asks the store once for a session that is used repeatedly, until maxAgeMs has passed', async () => {
@@ -122,6 +135,15 @@ describe('a cached session store', () => {
       expect(store.findRemembered?.({ id: other.session.id, bucket: '' })).not.toBeNull()
     },
   )
+
+  it('the cache refuses at once a session that was one too many for its user', async () => {
+    const { store, userId } = open()
+    const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now, limit: 1 })
+    const { token } = await sessions.issue(userId, { appid: 'wx1' })
+    await sessions.get(token)
+    await sessions.issue(userId, { appid: 'wx1' })
+    await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'limit' })
+  })
 
   it('the cache has a new externalId at once that this process has written, and the answer of which was lost', async () => {
     const { sessions, counted, userId } = open()

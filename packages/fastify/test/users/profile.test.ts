@@ -4,8 +4,8 @@ import { parseProfileChanges } from '../../src/users/profile.ts'
 it('a field left out is not among the changes, and neither is a field that we do not know', () => {
   const changes = parseProfileChanges({ nickname: '小明👨‍👩‍👧', gender: 1, isAdmin: true } as never)
   expect(changes).toEqual({ nickname: '小明👨‍👩‍👧', gender: 1 })
-  expect(parseProfileChanges({ city: '' })).toEqual({ city: '' })
-  expect(parseProfileChanges({})).toEqual({})
+  expect(parseProfileChanges({ city: '' })).toStrictEqual({ city: '' })
+  expect(parseProfileChanges({})).toStrictEqual({})
 })
 
 it('a nickname may have 64 characters of any script', () => {
@@ -21,6 +21,7 @@ it.each([' ', '\u3000\u00a0', '\u200b\u200d', '\u00ad', '\u3164\uffa0', '\u2800'
   (nickname) => {
     expect(parseProfileChanges({ nickname })).toEqual({ nickname: '' })
     expect(parseProfileChanges({ nickname: `${nickname}明` })).toEqual({ nickname: `${nickname}明` })
+    expect(parseProfileChanges({ city: nickname })).toEqual({ city: nickname })
   },
 )
 
