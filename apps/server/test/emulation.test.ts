@@ -1,7 +1,26 @@
+import { DEMO_APP } from '@weapp-auth/emulator'
 import { expect, onTestFinished, test } from 'vitest'
 import { parseConfig } from '../src/config.ts'
 import { startEmulation } from '../src/emulation.ts'
 import { startService } from './service.ts'
+
+test('the demonstration plays the mini-programs of the configuration, or one of its own, by a clock of its own', async () => {
+  const own = await startEmulation(parseConfig({ WECHAT_EMULATOR: 'on' }))
+  const { apps, now, world, wechatApiBaseUrl, close } = await startEmulation(
+    parseConfig({ WECHAT_EMULATOR: 'on', WECHAT_APPID: 'wx7' }),
+  )
+  const secrets = [expect.stringMatching(/./)]
+  expect([own.apps, apps]).toEqual([[{ appid: DEMO_APP.appid, secrets }], [{ appid: 'wx7', secrets }]])
+  const nowMs = now()
+  world.clock.advance(3_600_000)
+  expect(now()).toBeGreaterThanOrEqual(nowMs + 3_600_000)
+  const query = new URLSearchParams({ appid: 'wx7', secret: apps[0]?.secrets[0] ?? '', js_code: 'none' })
+  const ask = async () =>
+    (await fetch(`${wechatApiBaseUrl}/sns/jscode2session?${query}&grant_type=authorization_code`)).json()
+  expect(await ask()).toMatchObject({ errcode: 40029 })
+  await Promise.all([own.close(), close()])
+  await expect(ask()).rejects.toThrow('fetch failed')
+})
 
 /** The demonstration, asked for what needs a session under a name, as a page of that name would do in a browser. */
 async function start(WECHAT_EMULATOR: 'on' | 'exposed') {

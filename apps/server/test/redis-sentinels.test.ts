@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type OwnServer, startRedis } from '@weapp-auth/test-servers'
+import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { connectRedis } from '../src/redis.ts'
@@ -67,6 +68,28 @@ describe.skipIf(inject('redisUrl') === null)('sessions in a Redis that sentinels
     await vi.waitFor(() => expect(isAt(second)).toBe(true), 2 * LEAVE_MS)
   })
 
+  test('a master that has become a replica is left at the first refused write, before its sentinels notice, and not asked any more', async () => {
+    const sentinel = await startSentinel({ master: first, epoch: 4 })
+    const { redis } = await connect(sentinel)
+    const admin = new Redis(first.url)
+    onTestFinished(async () => {
+      await admin.replicaof('NO', 'ONE')
+      admin.disconnect()
+    })
+    await admin.replicaof('127.0.0.1', new URL(second.url).port)
+    await expect(redis.set('key', 'value')).rejects.toThrow('READONLY')
+    await vi.waitFor(() => expect(redis.status).not.toBe('ready'), LEAVE_MS)
+    await expect(redis.get('key')).rejects.toThrow("Stream isn't writeable")
+  })
+
+  test('the connections to the sentinels end with the one to the master', async () => {
+    const sentinel = await startSentinel({ master: first, epoch: 4 })
+    const { redis } = await connect(sentinel)
+    expect(sentinel.connections()).toBe(1)
+    redis.disconnect()
+    await vi.waitFor(() => expect(sentinel.connections()).toBe(0), 5_000)
+  })
+
   test('sessions are refused, and found later, when no sentinel knows the name yet', async () => {
     const sentinel = await startSentinel(null)
     const { redis, errors } = open(sentinel)
@@ -107,6 +130,7 @@ async function startSentinel(word: Word) {
     url: '',
     says: word,
     asked: () => asked,
+    connections: () => open.size,
     disconnect: () => {
       for (const socket of open) socket.destroy()
     },

@@ -61,6 +61,8 @@ test.skipIf(inject('redisUrl') === null)(
     await server.kill()
     const away = 'the session store (Redis) cannot be reached, trying again'
     await vi.waitFor(() => expect(lines).toEqual([away]), 10_000)
+    // A command that was kept would be done later, when its caller has been told that it failed.
+    await expect(redis.set('key', 'value')).rejects.toThrow("Stream isn't writeable")
     await server.start()
     await vi.waitFor(() => expect(lines).toEqual([away, 'the session store (Redis) is back']), 10_000)
   },

@@ -50,7 +50,9 @@ describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes })
     const { [what]: names } = await findMethods()
     const store = Object.fromEntries(names.map((name) => [name, answer]))
     const limited = limit(store as never, { isReady: () => isReady, answers }) as Record<string, Method>
-    const asked = names.map(async (name) => [name, await limited[name]?.().catch(({ code }) => code)] as const)
+    const codeOf = ({ code, retryAfterSeconds }: { code: string; retryAfterSeconds?: number }) =>
+      retryAfterSeconds === 1 ? code : 'without Retry-After'
+    const asked = names.map(async (name) => [name, await limited[name]?.().catch(codeOf)] as const)
     return Object.fromEntries(await Promise.all(asked))
   }
 
@@ -71,6 +73,15 @@ describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes })
       async () => false,
     )
     expect(Object.keys(said)).toEqual(expect.arrayContaining([...writes]))
+    expect(new Set(Object.values(said))).toEqual(new Set(['store_unavailable']))
+  })
+
+  test('a write that waits for a lock is given up when the database is gone meanwhile', async () => {
+    let questions = 0
+    const said = await askEverything(
+      () => new Promise(() => {}),
+      async () => ++questions <= writes.length,
+    )
     expect(new Set(Object.values(said))).toEqual(new Set(['store_unavailable']))
   })
 

@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { CompiledQuery, Kysely } from 'kysely'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { mysqlServer } from '../src/mysql.ts'
 import { postgresServer } from '../src/postgres.ts'
+import { findServer } from '../src/stores.ts'
+import { connectTo, MYSQL, POSTGRES } from './sql.ts'
 
 const failure = (code: string | undefined, message = '') => Object.assign(new Error(message), { code })
 
@@ -59,4 +62,23 @@ describe.each([
     close()
     await ended
   })
+})
+
+describe.each([POSTGRES, MYSQL])('connections to $name', ({ name, url, own, end }) => {
+  test.skipIf(url === null).each(['connect', 'connectForMigrations'] as const)(
+    `a connection to ${name} that the server ends is told of, the process goes on, and so does the next statement: %s`,
+    async (way) => {
+      const server = await findServer(url ?? '')
+      const broken: Error[] = []
+      const opened = server[way]((error) => void broken.push(error))
+      const db = new Kysely<unknown>({ dialect: 'dialect' in opened ? opened.dialect : opened })
+      onTestFinished(() => db.destroy())
+      const ask = async () => (await db.executeQuery<{ id: unknown }>(CompiledQuery.raw(own))).rows[0]?.id
+      const id = await ask()
+      expect(await ask()).toBe(id)
+      await (await connectTo(url ?? '')).query(end(id))
+      await vi.waitFor(() => expect(broken.length).toBeGreaterThan(0))
+      expect(await ask()).not.toBe(id)
+    },
+  )
 })

@@ -107,6 +107,20 @@ describe('weapp-auth migrate', () => {
     )
   })
 
+  test('weapp-auth migrate of the real service refuses the users of the demonstration, and the other way round', async () => {
+    const demo = { WECHAT_EMULATOR: 'on' }
+    for (const [first, second, whose] of [
+      [REAL_APP, demo, 'the real WeChat'],
+      [demo, REAL_APP, 'an emulated WeChat'],
+    ] as const) {
+      const DATA_DIR = makeFolder()
+      await run(['migrate'], { ...first, DATA_DIR })
+      expect((await run(['migrate'], { ...first, DATA_DIR })).code).toBe(0)
+      const refused = await run(['migrate'], { ...second, DATA_DIR })
+      expect(refused).toMatchObject({ code: 1, err: expect.stringContaining(`holds the data of ${whose}`) })
+    }
+  })
+
   test('weapp-auth migrate says that the running service has the embedded users', async () => {
     const DATA_DIR = makeFolder()
     const held = openSqliteUsers(join(DATA_DIR, 'users.sqlite'))

@@ -28,7 +28,7 @@ async function nicknamesIn({ DATA_DIR }: { DATA_DIR: string }): Promise<string[]
 
 describe('weapp-auth import', () => {
   test('weapp-auth import takes columns in any order, quoted fields, and a file without a line break at its end', async () => {
-    const { take, env } = prepare('nickname,external_id\r\n"Li, ""Lei""",1\r\n\r\n"two\r\nlines",2\r\nHan,3')
+    const { take, env } = prepare('Nickname, EXTERNAL_ID\r\n"Li, ""Lei""",1\r\n\r\n"two\r\nlines",2\r\nHan,3')
     expect(await take()).toMatchObject({
       code: 1,
       out: expect.stringContaining('"made":2,"filled":0,"done":0,"refused":1'),
@@ -85,7 +85,9 @@ describe('weapp-auth import', () => {
 
   test('an import leaves one event with its counts, which EVENTS_URL gets where there is one; a dry run leaves none', async () => {
     const { file, env } = prepare(`${HEAD}\n1,,,,Alice\n2,,,1.38E+10,Bob\n`)
-    await run(['import', file, '--dry-run'], env)
+    expect((await run(['import', file, '--dry-run'], env)).out).toMatch(
+      /^a dry run: nobody was imported\n1 new users, .*\nrefused lines .* are in \S+users\.refused\.csv: .*\n$/,
+    )
     await run(['import', file], env)
     await run(['import', file], { ...env, EVENTS_URL: 'https://crm.example.com/', HOOK_SECRET: 's'.repeat(16) })
     const db = openSqliteUsers(join(env.DATA_DIR, 'users.sqlite'))
@@ -120,16 +122,22 @@ describe('weapp-auth import', () => {
   test.each<[string, string | Buffer, string[], RegExp]>([
     ['in UTF-16', Buffer.from(`\ufeff${HEAD}\n`, 'utf16le'), [], /is written in UTF-16.*save it as “CSV UTF-8”/],
     ['that is no text', Buffer.from([0x31, 0xff, 0xff, 0x0a]), [], /is neither UTF-8 nor GBK/],
+    [
+      'that ends within a character',
+      Buffer.from(`${HEAD}\n1,,,,\xd0`, 'latin1'),
+      [],
+      /is neither UTF-8 nor GBK, or is damaged/,
+    ],
     ['that is empty', '', [], /users\.csv is empty/],
-    ['without names of columns', '1,Alice\n', [], /the first line of .* must name the columns/],
+    ['without names of columns', '1,Alice\n', [], /^weapp-auth: the first line of .* must name the columns/],
     ['with semicolons', 'external_id;nickname\n1;a\n', [], /must name the columns.*separated by commas/],
     [
       'with a column that is not known',
       'external_id,vip\n1,yes\n',
       [],
-      /columns that say nothing here: vip; .*--ignore-columns/,
+      /^weapp-auth: \S+ has columns that say nothing here: vip; .*--ignore-columns/,
     ],
-    ['with a column twice', 'phone,phone\n1,1\n', [], /has the column phone twice/],
+    ['with a column twice', 'phone,phone\n1,1\n', [], /^weapp-auth: \S+ has the column phone twice/],
     ['whose quote is never closed', `${HEAD}\n1,,,,"Alice\n${'2,,,,Bob\n'.repeat(9_000)}`, [], /is no CSV: /],
     ['with times of no zone', HEAD, ['--utc-offset', '8'], /--utc-offset must be like \+08:00/],
   ])('an import of a file %s is wrong use, and nobody is imported', async (_, text, options, message) => {
@@ -181,13 +189,19 @@ describe('weapp-auth import', () => {
 
   test('a terminal shows how far an import is, on a line that is gone at the end', async () => {
     // The first line names nobody. What fills the lines makes a file of many chunks.
-    const lines = Array.from({ length: 1_200 }, (_, index) => `${index || ''},${'x'.repeat(1_000)}`)
-    const { file, env } = prepare(`external_id,note\n${lines.join('\n')}\n`)
+    const lines = Array.from({ length: 1_200 }, (_, index) => `${index || ''},Alice,${'x'.repeat(1_000)}`)
+    const { dir, file, env } = prepare(`external_id,nickname,note\n${lines.join('\n')}\n`)
+    // One line is done already, and of another the nickname is new.
+    const known = join(dir, 'known.csv')
+    writeFileSync(known, 'external_id,nickname\n1,Alice\n2,\n')
+    await run(['import', known], env)
     const written: string[] = []
     const stderr = { isTTY: true, write: (text: string) => written.push(text) }
     const output = { env: { LANG: 'C', ...env }, stdout: { write: () => {} }, stderr }
     await runCli(['import', file, '--ignore-columns'], output)
-    expect(written[0]).toMatch(/^\r[89]\d % {2}1000 lines, 1 refused, [1-9]\d* lines a second$/)
+    expect(written.find((text) => text.startsWith('\r'))).toMatch(
+      /^\r[89]\d % {2}1000 lines, 1 refused, [1-9]\d* lines a second$/,
+    )
     expect(written.at(-1)).toMatch(/^\r +\r$/)
   })
 })

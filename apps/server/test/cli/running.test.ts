@@ -70,7 +70,9 @@ describe('while the service runs on embedded stores', () => {
 
 describe('weapp-auth keys', () => {
   test('weapp-auth keys new prints an entry of the ring', async () => {
-    expect((await run(['keys', 'new'])).out).toMatch(/^[0-9a-f]{8}:[A-Za-z0-9+/]{43}=\n$/)
+    const { out, err } = await run(['keys', 'new'])
+    expect(out).toMatch(/^[0-9a-f]{8}:[A-Za-z0-9+/]{43}=\n$/)
+    expect(err).toContain('weapp-auth keys rotate')
   })
 
   test('weapp-auth keys rotate seals everything under the first key, names the key that may go, and finds nothing to do afterwards', async () => {

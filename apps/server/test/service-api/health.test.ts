@@ -22,6 +22,9 @@ test('health tells the stores, the appSecret in use, the access_token and what W
   await ask(`GET /apps/${appid}/access-token`)
   const { data } = await ask('GET /health')
   expect(data.apps).toEqual([{ appid, secrets: 1, secretInUse: 1, accessTokenExpiresIn: expect.any(Number) }])
+  // WeChat gives a token for two hours.
+  expect(data.apps[0].accessTokenExpiresIn).toBeGreaterThan(3_600)
+  expect(data.apps[0].accessTokenExpiresIn).toBeLessThanOrEqual(7_200)
   expect(data.wechat[0]).toMatchObject({ outcome: 'refused', errcode: 40029, count: 2 })
   expect(data.wechat.slice(1)).toHaveLength(2)
   for (const answer of data.wechat.slice(1)) expect(answer).toMatchObject({ outcome: 'ok', errcode: 0, count: 1 })

@@ -39,7 +39,7 @@ export function readCsv(
 ): CsvFile {
   let readBytes = 0
   let columns: (string | null)[] = []
-  return { lines: readLines(), readPart: () => (o.size === 0 ? 1 : readBytes / o.size) }
+  return { lines: readLines(), readPart: () => readBytes / o.size }
 
   async function* readLines(): AsyncGenerator<CsvLine> {
     const parser = Readable.from(decode()).pipe(

@@ -1,14 +1,11 @@
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { type Command, WrongUseError } from '../terminal.ts'
 
 /** How the text of a file is written. GB18030 holds GBK and GB2312, what Excel writes in China. */
 export type FileEncoding = 'utf-8' | 'gb18030'
 
-const UTF_16 = [
-  [0xff, 0xfe],
-  [0xfe, 0xff],
-]
+/** The byte order marks of UTF-16. */
+const UTF_16 = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])]
 
 /**
  * Finds out how a file is written, by reading all of it: GBK shows itself only at the first Chinese character, which may come
@@ -36,13 +33,8 @@ export async function findEncoding(path: string, { say }: Pick<Command, 'say'>):
 }
 
 async function isUtf16(path: string): Promise<boolean> {
-  const file = await open(path)
-  try {
-    const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0)
-    return UTF_16.some(([first, second]) => buffer[0] === first && buffer[1] === second)
-  } finally {
-    await file.close()
-  }
+  const [start] = (await createReadStream(path, { end: 1 }).toArray()) as Buffer[]
+  return UTF_16.some((mark) => start?.equals(mark))
 }
 
 async function canDecode(path: string, encoding: FileEncoding): Promise<boolean> {

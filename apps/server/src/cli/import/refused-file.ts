@@ -8,8 +8,6 @@ const BYTE_ORDER_MARK = '\ufeff'
 
 /** The file of lines that are not imported, each with its number and the reason. */
 export interface RefusedFile {
-  /** How many lines it has. */
-  count(): number
   add(line: CsvLine, reason: string): Promise<void>
   close(): Promise<void>
 }
@@ -21,11 +19,8 @@ export interface RefusedFile {
 export function createRefusedFile(path: string): RefusedFile {
   rmSync(path, { force: true })
   let file: WriteStream | null = null
-  let count = 0
   return {
-    count: () => count,
     async add({ number, fields }, reason) {
-      count++
       file ??= begin(path)
       const values = [...IMPORT_COLUMNS.map((column: ImportColumn) => fields[column] ?? ''), String(number), reason]
       if (!file.write(toRow(values))) await once(file, 'drain')
