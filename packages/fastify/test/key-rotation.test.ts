@@ -77,6 +77,7 @@ describe.each(ENGINES)('a rotation of keys in %s', (_engine, openDatabase) => {
     expect(await both.rotation.count()).toBe(0)
     expect(await rotateAll(both)).toEqual({ sealed: 0, closed: 0 })
     expect(await both.rotation.forgetUnused()).toEqual(['k_1'])
+    expect(await db.selectFrom('weapp_auth_keys').select('kid').execute()).toEqual([{ kid: 'kx1' }])
 
     const after = open(db, NEW)
     const warnings: string[] = []
@@ -117,6 +118,49 @@ describe.each(ENGINES)('a rotation of keys in %s', (_engine, openDatabase) => {
     })
     await rotating
     expect((await both.users.findKeys(userId, 'wx1'))?.sessionKeys[0]).toBe(SESSION_KEYS[2])
+  })
+
+  it('a rotation seals the key of a user who has only one, the current or the previous one', async () => {
+    const { db, before } = await fill()
+    const [sessionKey = '', older = ''] = SESSION_KEYS
+    const signedIn = await before.users.signIn('wx1', { openid: 'oC', unionid: null, sessionKey }, 1)
+    const previous_session_key = before.vault.seal(older, { appid: 'wx1', openid: 'oB' })
+    await db.updateTable('weapp_auth_identities').set({ previous_session_key }).where('openid', '=', 'oB').execute()
+    expect(await rotateAll(open(db, `${NEW},${OLD}`))).toEqual({ sealed: 4, closed: 0 })
+    const after = open(db, NEW)
+    const userId = 'user' in signedIn ? signedIn.user.id : ''
+    expect(await after.users.findKeys(userId, 'wx1')).toEqual({ openid: 'oC', sessionKeys: [sessionKey] })
+    const ofImported = db.selectFrom('weapp_auth_identities').selectAll().where('openid', '=', 'oB')
+    const row = await ofImported.executeTakeFirstOrThrow()
+    expect(after.vault.open(row.previous_session_key ?? '', { appid: 'wx1', openid: 'oB' })).toBe(older)
+    expect(row.session_key).toBe('')
+  })
+
+  it('a rotation ends where no key opens more rows than one step takes, and seals all others', async () => {
+    const { db, userId } = await fill()
+    const both = open(db, `${NEW},${OLD}`)
+    const imported = db.selectFrom('weapp_auth_identities').select('user_id').where('openid', '=', 'oB')
+    const { user_id: otherId } = await imported.executeTakeFirstOrThrow()
+    const closed = {
+      ...{ unionid: null, created_at: 1, updated_at: 1, previous_session_key: null },
+      ...{ session_key: 'k_1.broken', session_key_fingerprint: '' },
+    }
+    // 201 of two users, the last first, so that they do not lie in the order of their names. The one that opens comes after them.
+    const rows = Array.from({ length: 101 }, (_, n) => [
+      { ...closed, appid: `a${900 - n}`, openid: 'q', user_id: otherId },
+      { ...closed, appid: `a${900 - n}`, openid: 'p', user_id: userId },
+    ]).flat()
+    await db.insertInto('weapp_auth_identities').values(rows.slice(0, -1)).execute()
+    await db
+      .updateTable('weapp_auth_identities')
+      .set({ previous_session_key: 'k_1.broken' })
+      .where('openid', '=', 'oA')
+      .execute()
+    const first = await both.rotation.step(null)
+    expect(first).toEqual({ sealed: 0, closed: 200, next: { appid: 'a900', openid: 'p' } })
+    expect(await rotateAll(both)).toEqual({ sealed: 1, closed: 202 })
+    // What can be opened of a row is sealed anew also where the rest of it cannot.
+    expect((await open(db, NEW).users.findKeys(userId, 'wx1'))?.sessionKeys).toContain(SESSION_KEYS[1])
   })
 
   it('a rotation goes through more rows than one step takes', async () => {
