@@ -207,7 +207,7 @@ export function createSqlUserStore(options: SqlUserStoreOptions): UserStore & Id
     listConflicts: (page) => ask(() => userConflicts.list(page)),
 
     mergeUsers: async (merge, nowMs, by = 'host') => {
-      if (merge.keep === merge.drop || !USER_ID.test(merge.keep) || !USER_ID.test(merge.drop)) return null
+      if (!USER_ID.test(merge.keep) || !USER_ID.test(merge.drop)) return null
       return change(merge.drop, () => userConflicts.merge(merge, nowMs, by))
     },
 

@@ -99,16 +99,41 @@ describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
     expect(await events.list({ limit: 10, type: 'user_erased' })).toEqual([])
   })
 
-  test('the phone number of the one who stays wins, and the other number is free again', async () => {
-    const { users, phones, makeConflict } = await setUp()
+  test('the phone number and the externalId of the one who stays win, and the other number is free again', async () => {
+    const { users, phones, events, makeConflict } = await setUp()
     const { late, holder } = await makeConflict()
     const other = { number: '13900139000', countryCode: '86' }
     await phones.prove(late, PHONE, 1)
     await phones.prove(holder, other, 1)
+    await users.setExternalId(late, 'shop-1', true)
     await users.mergeUsers({ keep: late, drop: holder }, 2)
+    expect(await events.list({ limit: 1, type: 'user_merged' })).toMatchObject([{ by: 'host' }])
     await users.eraseUser(holder)
     expect(await phones.find(late)).toEqual({ ...PHONE, isProven: true })
     expect(await phones.findHolder(other)).toBeNull()
+    expect(await users.findUser(late)).toMatchObject({ externalId: 'shop-1' })
+  })
+
+  test('a merge with a number that no key of the ring opens gives them all but the number', async () => {
+    const { db, users, makeConflict } = await setUp()
+    const { late, holder, openids } = await makeConflict()
+    const lost = createSqlPhoneStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
+    await lost.prove(holder, PHONE, 1)
+    expect(await users.mergeUsers({ keep: late, drop: holder }, 2)).toEqual({ merged: true })
+    expect(await users.findIdentity(late, 'wx2')).toMatchObject({ openid: openids.wx2 })
+    await users.eraseUser(holder)
+    expect(await lost.findHolder(PHONE)).toBeNull()
+  })
+
+  test.each(['late', 'holder'] as const)('a merge is refused while the %s one is being erased', async (erasing) => {
+    const { users, makeConflict } = await setUp()
+    const { late, holder } = await makeConflict()
+    const [gone, there, appid] = erasing === 'late' ? [late, holder, 'wx2'] : [holder, late, 'wx1']
+    await users.beginErasure(gone, 1)
+    expect(await users.mergeUsers({ keep: late, drop: holder }, 2)).toBeNull()
+    expect(await users.mergeUsers({ keep: holder, drop: late }, 2)).toBeNull()
+    expect(await users.listIdentities(there)).toMatchObject([{ appid }])
+    expect(await users.findErasing(10)).toEqual([gone])
   })
 
   test('a conflict with a third user passes to the one who stays, and one of two others stays theirs', async () => {
@@ -145,7 +170,8 @@ describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
       { keep: late, drop: stranger },
       { keep: late, drop: late },
       { keep: late, drop: randomUUID() },
-      { keep: 'x', drop: late },
+      { keep: 'x\0', drop: late },
+      { keep: late, drop: 'x\0' },
     ]) {
       expect(await users.mergeUsers(merge, 2)).toBeNull()
     }
