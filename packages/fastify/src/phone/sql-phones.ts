@@ -7,10 +7,12 @@ import type { UsersDatabase } from '../users/database.ts'
 import { engineOf, faultOf } from '../users/engine.ts'
 import { prepare } from '../users/prepared.ts'
 import type { SessionKeyVault } from '../users/session-key-vault.ts'
+import { toDisabled } from '../users/sql-accounts.ts'
 import { createSqlIdentities, type Proven } from '../users/sql-identities.ts'
 import { prepareStatements } from '../users/sql-statements.ts'
 import { withTries } from '../users/tries.ts'
 import { createTurns } from '../users/turns.ts'
+import { isDisabled } from '../users/users.ts'
 import { createPhoneDigests } from './phone-digests.ts'
 import type { GivePhoneResult, KeptPhone, PhoneHolder, PhoneProof, PhoneStore } from './phone-store.ts'
 import { openPhone, sealPhone } from './sealed-phone.ts'
@@ -91,8 +93,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
       if (!USER_ID.test(userId)) return
       await withTries(TRIES, () =>
         db.transaction().execute(async (tx) => {
-          const [user] = await statements.holdUser(tx, { id: userId })
-          if (!user) return
+          await statements.holdUser(tx, { id: userId })
           const remove = tx.deleteFrom('weapp_auth_phones').where('user_id', '=', userId)
           const { numDeletedRows } = await remove.executeTakeFirst()
           if (numDeletedRows > 0n) await writeEvent(tx, { type: 'phone_unbound', by, userId })
@@ -128,7 +129,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
   async function mayBeLinked(tx: Tx, userId: string, digest: string, nowMs: number): Promise<boolean> {
     const [user] = await statements.holdUser(tx, { id: userId })
     if (!user || user.erasing_at !== null) return false
-    if (user.disabled_at !== null && (user.disabled_until === null || nowMs < Number(user.disabled_until))) return false
+    if (isDisabled({ disabled: toDisabled(user) }, nowMs)) return false
     const number = tx.selectFrom('weapp_auth_phones').select('proven_at').where('digest', '=', digest)
     const held = await (isSqlite ? number : number.forUpdate()).where('user_id', '=', userId).executeTakeFirst()
     if (held?.proven_at !== null) return false

@@ -179,7 +179,14 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
       { type: 'phone_bound', by: 'user', userId: bob, data: { isProven: true } },
       { type: 'phone_unbound', by: 'user', userId: bob },
     ])
-    expect(JSON.stringify(await events.list({ limit: 10 }))).not.toContain(PHONE.number.slice(-4))
+    await phones.give(alice, PHONE, 3)
+    await phones.remove(alice)
+    expect((await historyOf(events, alice)).at(-1)).toEqual({ type: 'phone_unbound', by: 'host', userId: alice })
+    await phones.give(alice, PHONE, 4)
+    const identity = { openid: 'linked-by-phone', unionid: null, sessionKey: Buffer.alloc(16, 7).toString('base64') }
+    await phones.linkHolder(PHONE, 'wx1', identity, 5)
+    expect((await historyOf(events, alice)).at(-1)).toMatchObject({ type: 'identity_linked', by: 'user' })
+    expect(JSON.stringify(await events.list({ limit: 20 }))).not.toContain(PHONE.number.slice(-4))
   })
 
   it('a change whose event cannot be written does not happen', async () => {

@@ -294,12 +294,20 @@ describe('linkByPhone', () => {
   }
 
   it('with linkByPhone the first sign-in of an identity takes over the user who was given the number', async () => {
-    const { app, signInWith, phoneCode, importedId, countUsers } = await startImported({ linkByPhone: true })
+    const { app, world, signInWith, phoneCode, importedId, countUsers, lines } = await startImported({
+      linkByPhone: true,
+    })
+    const told = () =>
+      lines.filter((line) => line.includes('linked by its phone number')).map((line) => JSON.parse(line))
+    world.phones.set('bob', { number: '13900139000' })
+    await signInWith(phoneCode('bob'), 'bob')
+    expect(told()).toEqual([])
     const { user } = (await signInWith(phoneCode())).json()
     expect(user).toMatchObject({ id: importedId, isNew: false })
+    expect(told()).toMatchObject([{ userId: importedId, appid: APPID }])
     expect(await app.weappAuth.findPhone(importedId)).toMatchObject({ isProven: true })
     expect((await signInWith(undefined)).json().user.id).toBe(importedId)
-    expect(await countUsers()).toBe(1)
+    expect(await countUsers()).toBe(2)
   })
 
   it('linkByPhone is off by default: the number moves to the new user', async () => {

@@ -26,7 +26,7 @@ function open(db: Kysely<UsersDatabase>) {
   const keys = generateVaultKey()
   const stores = storesOn(db, keys)
   const newUser = async () => (await stores.users.createUser(1)).id
-  return { db, ...stores, other: storesOn(db, keys).phones, newUser }
+  return { db, keys, ...stores, other: storesOn(db, keys).phones, newUser }
 }
 
 /** As disabling and erasing do. */
@@ -115,7 +115,7 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
 
   it('only a user who is there gets a number, and an erased user has none', async () => {
     const { db, phones, newUser } = await openEmpty()
-    for (const gone of [randomUUID(), 'no-id', '']) {
+    for (const gone of [randomUUID(), 'no-id\0', '']) {
       expect(await phones.prove(gone, ALICES, 5)).toBeNull()
       expect(await phones.give(gone, ALICES, 5)).toBeNull()
       expect(await phones.find(gone)).toBeNull()
@@ -207,6 +207,51 @@ describe.each(ENGINES)('phone numbers in %s', (_engine, openDatabase) => {
         const signedIn = await users.signIn(APPID, identity(`o${i + 1}`), 3)
         expect(signedIn).toMatchObject({ isNew: true })
       }
+    })
+
+    it('linkHolder links a user whose disabling is over', async () => {
+      const { users, phones, newUser } = await openEmpty()
+      const userId = await newUser()
+      await phones.give(userId, ALICES, 1)
+      await users.disableUser(userId, { atMs: 1, untilMs: 3, reason: 'x' })
+      expect(await phones.linkHolder(ALICES, APPID, identity('o1'), 2)).toBeNull()
+      expect(await phones.linkHolder(ALICES, APPID, identity('o1'), 3)).toBe(userId)
+    })
+
+    it.each(['the user', 'another user'])(
+      'linkHolder links nobody when %s proves the number after it was looked up',
+      async (prover) => {
+        const { db, keys, users, phones, newUser } = await openEmpty()
+        const [holder, stranger] = [await newUser(), await newUser()]
+        await phones.give(holder, ALICES, 1)
+        let isFirst = true
+        const late = storesOn(
+          db.withPlugin({
+            transformQuery: ({ node }) => node,
+            transformResult: async ({ result }) => {
+              if (isFirst && result.rows.some((row) => 'proven_at' in row)) {
+                isFirst = false
+                await phones.prove(prover === 'the user' ? holder : stranger, ALICES, 2)
+              }
+              return result
+            },
+          }),
+          keys,
+        )
+        expect(await late.phones.linkHolder(ALICES, APPID, identity('o1'), 3)).toBeNull()
+        expect(isFirst).toBe(false)
+        expect(await users.findIdentity(holder, APPID)).toBeNull()
+      },
+    )
+
+    it('linkHolder never says that there is nobody to link because the identity could not be stored', async () => {
+      const { db, keys, phones, newUser } = await openEmpty()
+      await phones.give(await newUser(), ALICES, 1)
+      const seal = () => {
+        throw new Error('a fault')
+      }
+      const faulty = createSqlPhoneStore({ db, vault: { ...createSessionKeyVault({ keys }), seal } })
+      await expect(faulty.linkHolder(ALICES, APPID, identity('o1'), 2)).rejects.toThrow()
     })
 
     it('linkHolder links no identity that belongs to a user, and none whose unionid does', async () => {
