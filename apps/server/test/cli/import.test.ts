@@ -1,7 +1,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { openSqliteUsers } from '@weapp-auth/fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { readCsv } from '../../src/cli/import/csv-file.ts'
 import { operator } from '../../src/cli/operator.ts'
 import { runCli } from '../../src/cli/program.ts'
 import { makeFolder } from './folder.ts'
@@ -111,12 +113,17 @@ describe('weapp-auth import', () => {
     expect(await nicknamesIn(env)).toEqual(['小明'])
   })
 
-  test('an import reads GBK whose first Chinese character comes late, and in the middle of a chunk', async () => {
-    const early = Array.from({ length: 9_000 }, (_, index) => `${index},,,,`).join('\n')
-    const text = Buffer.concat([Buffer.from(`${HEAD}\n${early}\nz,,,,`), Buffer.from([0xd0, 0xa1, 0xc3, 0xf7])])
-    const { take, env } = prepare(text)
-    expect((await take()).out).toContain('"made":9001')
-    expect((await nicknamesIn(env)).at(-1)).toBe('小明')
+  test.each([
+    ['UTF-8', Buffer.from('小明')],
+    ['GBK', Buffer.from([0xd0, 0xa1, 0xc3, 0xf7])],
+  ])('an import reads %s whose first Chinese character comes late, and lies in two chunks', async (_, name) => {
+    // Node reads a file in chunks of 64 kB.
+    const head = `${HEAD},note\n1,,,,,${'x'.repeat(40_000)}\n2,,,,,`
+    const tail = '\n3,,,,'
+    const filler = 'x'.repeat(64 * 1024 - 1 - head.length - tail.length)
+    const { take, env } = prepare(Buffer.concat([Buffer.from(head + filler + tail), name, Buffer.from(',\n')]))
+    expect((await take('--ignore-columns')).out).toContain('"made":3')
+    expect(await nicknamesIn(env)).toEqual(['', '', '小明'])
   })
 
   test.each<[string, string | Buffer, string[], RegExp]>([
@@ -157,6 +164,15 @@ describe('weapp-auth import', () => {
       code: 2,
       err: expect.stringMatching(/must name another file/),
     })
+  })
+
+  test('an import ends with an error when its file is no text any more, because somebody writes to it meanwhile', async () => {
+    const { file } = prepare(Buffer.from(`${HEAD}\n1,,,,\xff\n`, 'latin1'))
+    const { lines } = readCsv(
+      { path: file, size: 100, encoding: 'utf-8', ignoreColumns: false },
+      { say: (english) => english },
+    )
+    await expect(Readable.from(lines).toArray()).rejects.toThrow('not valid')
   })
 
   test('import --ignore-columns takes the columns that are known', async () => {

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { Readable } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import { IMPORT_COLUMNS, type ImportColumn, type ImportLine } from '@weapp-auth/fastify'
 import { CsvError, parse } from 'csv-parse'
 import { type Command, WrongUseError } from '../terminal.ts'
@@ -42,14 +42,14 @@ export function readCsv(
   return { lines: readLines(), readPart: () => readBytes / o.size }
 
   async function* readLines(): AsyncGenerator<CsvLine> {
-    const parser = Readable.from(decode()).pipe(
-      parse({
-        info: true,
-        relax_column_count: true,
-        skip_empty_lines: true,
-        max_record_size: MAX_LINE_CHARACTERS,
-      }),
-    )
+    const parser = parse({
+      info: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      max_record_size: MAX_LINE_CHARACTERS,
+    })
+    // Unlike `pipe` it hands an error of the file on to the parser, which throws it below.
+    pipeline(Readable.from(decode()), parser, () => {})
     try {
       for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
         if (columns.length === 0) columns = readHeader(record)
