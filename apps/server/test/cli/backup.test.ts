@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createWorld, startWechat } from '@weapp-auth/emulator'
+import { openSqliteUsers } from '@weapp-auth/fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { startEmbedded } from './embedded.ts'
 import { makeFolder } from './folder.ts'
@@ -75,8 +76,14 @@ describe('weapp-auth backup and restore', () => {
     await old.close()
 
     const dir = join(makeFolder(), 'new')
-    const restored = await run(['restore', folder, '--erased', erased], { ...settings, DATA_DIR: dir })
+    const hook = { EVENTS_URL: 'https://crm.example.com/', HOOK_SECRET: 's'.repeat(16) }
+    const restored = await run(['restore', folder, '--erased', erased], { ...settings, ...hook, DATA_DIR: dir })
     expect(restored).toMatchObject({ code: 0, err: '', out: expect.stringContaining('1 who were erased since') })
+    // EVENTS_URL is told of it again.
+    const db = openSqliteUsers(join(dir, 'users.sqlite'))
+    const due = db.selectFrom('weapp_auth_events').select(['type', 'user_id']).where('due_at', 'is not', null)
+    expect(await due.execute()).toEqual([{ type: 'user_erased', user_id: bob.userId }])
+    await db.destroy()
     const fresh = await start(dir)
     expect((await signIn(fresh, 'alice')).userId).toBe(alice.userId)
     expect((await fresh.app.weappAuth.findUserByPhone(PHONE))?.id).toBe(alice.userId)

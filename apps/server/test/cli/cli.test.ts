@@ -4,7 +4,7 @@ import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { openSqliteUsers } from '@weapp-auth/fastify'
+import { migrateUsers, openSqliteUsers } from '@weapp-auth/fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeFolder } from './folder.ts'
 import { run } from './run.ts'
@@ -109,13 +109,16 @@ describe('weapp-auth migrate', () => {
 
   test('weapp-auth migrate of the real service refuses the users of the demonstration, and the other way round', async () => {
     const demo = { WECHAT_EMULATOR: 'on' }
-    for (const [first, second, whose] of [
-      [REAL_APP, demo, 'the real WeChat'],
-      [demo, REAL_APP, 'an emulated WeChat'],
+    for (const [world, first, second, whose] of [
+      ['real', REAL_APP, demo, 'the real WeChat'],
+      ['emulated', demo, REAL_APP, 'an emulated WeChat'],
     ] as const) {
       const DATA_DIR = makeFolder()
       await run(['migrate'], { ...first, DATA_DIR })
-      expect((await run(['migrate'], { ...first, DATA_DIR })).code).toBe(0)
+      // What the service of that world does at its start.
+      const db = openSqliteUsers(join(DATA_DIR, 'users.sqlite'))
+      expect(await migrateUsers(db, world)).toEqual([])
+      await db.destroy()
       const refused = await run(['migrate'], { ...second, DATA_DIR })
       expect(refused).toMatchObject({ code: 1, err: expect.stringContaining(`holds the data of ${whose}`) })
     }

@@ -136,6 +136,7 @@ test('all programs get one access_token, and a refused one is replaced once for 
   const [{ data }] = answers as [(typeof answers)[0]]
   expect(data).toEqual({ accessToken: expect.any(String), expiresIn: expect.any(Number) })
   expect(data.expiresIn).toBeGreaterThan(3_600)
+  expect(data.expiresIn).toBeLessThanOrEqual(7_200)
   for (const other of answers) expect(other).toMatchObject({ status: 200, data: { accessToken: data.accessToken } })
   expect(calls()).toBe(1)
 
