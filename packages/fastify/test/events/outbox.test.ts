@@ -128,6 +128,11 @@ describe('the outbox', () => {
     expect(told.length).toBeGreaterThan(8)
     expect(told.length).toBeLessThan(40)
     expect(warnings.length).toBeLessThan(40)
+    // One line for all that failed in the same second; the next one says how many they were.
+    expect(warnings.slice(0, 2).map(([{ sinceLastLine }]) => sinceLastLine)).toEqual([undefined, 7])
+    const pausesS = told.slice(9).map(({ atS }, i) => atS - (told[i + 8]?.atS ?? 0))
+    expect(pausesS).toEqual(pausesS.toSorted((a, b) => a - b))
+    expect([pausesS[0], pausesS.at(-1)]).toEqual([8, 30])
     isAway = false
     told.length = 0
     await vi.advanceTimersByTimeAsync(300_000)
@@ -148,6 +153,19 @@ describe('the outbox', () => {
     expect(told).toHaveLength(1)
   })
 
+  it('the outbox tells of four events at a time at most, and of the next one as soon as one of them is done', async () => {
+    const { add, start, told } = await open()
+    const finish: (() => void)[] = []
+    start(() => new Promise<void>((resolve) => finish.push(resolve)))
+    await add(...Array.from({ length: 8 }, () => randomUUID()))
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(told).toHaveLength(4)
+    finish[0]?.()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(told).toHaveLength(5)
+    for (const each of finish) each()
+  })
+
   it('an event that a killed process was telling of is told by another process', async () => {
     const { queue, add, start, told } = await open()
     await add('a', 'a')
@@ -162,7 +180,8 @@ describe('the outbox', () => {
   it('the outbox goes on after the store was away, and tells an event once more when its delivery could not be noted', async () => {
     const { queue, add, start, told, warnings } = await open()
     const settle = vi.spyOn(queue, 'settle').mockRejectedValueOnce(new Error('the store is away'))
-    vi.spyOn(queue, 'take').mockRejectedValueOnce(new Error('the store is away'))
+    const away = new Error('the store is away')
+    const take = vi.spyOn(queue, 'take').mockRejectedValueOnce(away).mockRejectedValueOnce(away)
     start()
     await add('a')
     await vi.advanceTimersByTimeAsync(60_000)
@@ -172,6 +191,10 @@ describe('the outbox', () => {
       'events to deliver cannot be read, trying again',
       'it was not noted how a delivery ended: it is made once more',
     ])
+    expect(warnings[1]?.[0]).toEqual({ reason: 'the store is away' })
+    take.mockRejectedValueOnce(away)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(warnings.slice(2)).toEqual([[{ reason: 'the store is away' }, warnings[0]?.[1]]])
   })
 })
 
