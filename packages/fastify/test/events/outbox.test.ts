@@ -166,6 +166,20 @@ describe('the outbox', () => {
     for (const each of finish) each()
   })
 
+  it('while three deliveries hang and all others fail, no further event is tried', async () => {
+    const { add, start, told } = await open()
+    const finish: (() => void)[] = []
+    start((event) => {
+      if ((event.data.n as number) >= 3) throw new Error('away')
+      return new Promise<void>((resolve) => finish.push(resolve))
+    })
+    await add(...Array.from({ length: 20 }, () => randomUUID()))
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(finish).toHaveLength(3)
+    expect(told.length).toBeLessThan(12)
+    for (const each of finish) each()
+  })
+
   it('an event that a killed process was telling of is told by another process', async () => {
     const { queue, add, start, told } = await open()
     await add('a', 'a')
