@@ -71,8 +71,10 @@ test('a merge that cannot be is refused and says what is in the way, and both us
     detail: expect.stringContaining('identity in one mini-program'),
   })
   expect((await ask('GET /conflicts')).data.conflicts).toHaveLength(1)
+  const { user: third } = (await ask('POST /users', {})).data
   for (const [call, keep] of [
     [merge, 'somebody else'],
+    [merge, third.id],
     [`POST /conflicts/${otherId}.${otherId}/merge`, otherId],
     ['POST /conflicts/x/merge', userId],
     [`POST /conflicts/x${userId}.${otherId}/merge`, userId],
