@@ -65,6 +65,7 @@ describe('users in SQLite', () => {
     const [first, second] = before.slice(0, 2).map((id) => Number(rows.find((row) => row.id === id)?.created_at))
     expect(Number(second) - Number(first)).toBe(1)
     await expect(copySqliteUsers(copy, join(folder, 'no', 'copy.sqlite'))).rejects.toThrow(/unable to open/)
+    await expect(copySqliteUsers({} as typeof copy, join(folder, 'no.sqlite'))).rejects.toThrow(/not embedded/)
   })
 
   it('users of a newer version are refused, which says what to do, and nothing is changed', async () => {
@@ -90,7 +91,10 @@ describe('users in SQLite', () => {
       onTestFinished(() => db.destroy())
       await migrateUsers(db, first)
       await migrateUsers(db, first)
-      const refusal = { name: 'UnusableDatabaseError', message: expect.stringContaining(`holds the data of ${theirs}`) }
+      const refusal = {
+        name: 'UnusableDatabaseError',
+        message: expect.stringContaining(`this database holds the data of ${theirs}`),
+      }
       await expect(migrateUsers(db, second)).rejects.toMatchObject(refusal)
     }
   })
