@@ -33,7 +33,8 @@ describe('a disabled user', () => {
   it('a user who is disabled until a time may sign in from then on, without anybody doing anything', async () => {
     const { app, signIn, advance } = await startService()
     const { userId } = await signIn()
-    await app.weappAuth.disableUser(userId, { reason: 'x', until: UNTIL() })
+    const longest = 'x'.repeat(256)
+    expect(await app.weappAuth.disableUser(userId, { reason: longest, until: UNTIL() })).toBe(true)
     advance(59_000)
     await expect(signIn()).rejects.toThrow('"code":"user_disabled"')
     advance(1_001)
