@@ -46,8 +46,8 @@ export interface Replayed {
 
 /** How many of the tests that run a change are its closest. */
 const CLOSEST = 12
-/** How many more of them, the next closest, are shown it too. */
-const OTHERS = 40
+/** How long the others that are shown it too may take together, the next closest first. */
+const OTHERS_MS = 3_000
 /** Test files that are imported anew for one change of what runs at import. */
 const MAX_FILES = 4
 
@@ -78,8 +78,13 @@ export function planReplay(
   const chosen: TestPlan = {}
   for (const [id, ranked] of ranks) {
     ranked.sort((a, b) => b.rank - a.rank)
-    const shown = which === 'closest' ? ranked.slice(0, CLOSEST) : ranked.slice(CLOSEST, CLOSEST + OTHERS)
-    for (const { test } of shown) {
+    let leftMs = OTHERS_MS
+    const isShown = ({ test }: { test: string }, place: number) => {
+      if (place < CLOSEST) return which === 'closest'
+      leftMs -= tookMs[test] ?? 0
+      return which === 'others' && leftMs >= 0
+    }
+    for (const { test } of ranked.filter(isShown)) {
       chosen[test] ??= []
       chosen[test].push(id)
     }

@@ -82,7 +82,7 @@ describe('the plan of a mutation run', () => {
     })
   })
 
-  test('shows a change first to the dozen tests that run most of its source and least else, and then to forty others', () => {
+  test('shows a change first to the dozen tests that run most of its source and least else, and then to others, for three seconds', () => {
     const ids = (source: string, count: number) => Array.from({ length: count }, (_, i) => `${source} ${i}`)
     const about = Object.fromEntries(ids('/a.test.ts > about', 12).map((test) => [test, ids('x', 20)]))
     const makes = { '/a.test.ts > only makes it': ['x 0', 'y 0'] }
@@ -91,7 +91,8 @@ describe('the plan of a mutation run', () => {
     )
     const show = (which: 'closest' | 'others') => {
       const tests = { ...makes, ...whole, ...about }
-      return Object.keys(planReplay(['x 0'], { ...coverage, tests }, which, (id) => id.split(' ')[0]))
+      const tookMs = Object.fromEntries(Object.keys(whole).map((test) => [test, 75]))
+      return Object.keys(planReplay(['x 0'], { ...coverage, tests, tookMs }, which, (id) => id.split(' ')[0]))
     }
     expect(show('closest')).toEqual(Object.keys(about))
     expect(show('others')).toEqual(Object.keys(whole).slice(0, 40))
