@@ -8,7 +8,7 @@ export interface HeldEvent extends DeliveredEvent {
 }
 
 /** What a caller has to know about an event that it holds. */
-export type Held = Pick<HeldEvent, 'id' | 'heldUntilMs'>
+export type Held = Pick<HeldEvent, 'id' | 'userId' | 'heldUntilMs'>
 
 /** An event that nobody tries to deliver any more. */
 export interface GivenUpEvent extends AuthEvent {
@@ -39,8 +39,8 @@ export interface EventQueue {
   extend(held: Held, untilMs: number): Promise<boolean>
   /** Says that an event was delivered. */
   settle(held: Held): Promise<void>
-  /** Says that an event was not delivered: it is due again at `atMs`, and later events of its user wait for it. */
-  retry(held: Held, atMs: number): Promise<void>
+  /** Says at `nowMs` that an event was not delivered: it is due again at `atMs`, and later events of its user wait for it. */
+  retry(held: Held, o: { nowMs: number; atMs: number }): Promise<void>
   /** Says that an event is tried no more. Later events of its user do not wait for it any longer. */
   giveUp(held: Held, nowMs: number): Promise<void>
   /**

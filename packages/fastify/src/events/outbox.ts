@@ -1,5 +1,5 @@
 import type { DeliveredEvent } from './event.ts'
-import type { EventQueue, HeldEvent } from './event-queue.ts'
+import type { EventQueue, Held, HeldEvent } from './event-queue.ts'
 
 /** Looks for events that are due this often. */
 const LOOK_EVERY_MS = 1_000
@@ -95,7 +95,7 @@ export function startOutbox({ queue, onEvent, now, warn, warnAway }: OutboxDeps)
   }
 
   async function deliverOne({ attempts, heldUntilMs, ...event }: HeldEvent): Promise<void> {
-    const held = { id: event.id, heldUntilMs }
+    const held = { id: event.id, userId: event.userId, heldUntilMs }
     const stopHolding = keepHolding(held)
     let failure: unknown
     const isDelivered = await Promise.resolve(event)
@@ -115,11 +115,12 @@ export function startOutbox({ queue, onEvent, now, warn, warnAway }: OutboxDeps)
       return queue.giveUp(held, now())
     }
     tell(fields, 'an event was not delivered, and is tried again')
-    await queue.retry(held, now() + Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)))
+    const nowMs = now()
+    await queue.retry(held, { nowMs, atMs: nowMs + Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) })
   }
 
   /** Keeps others from taking an event whose delivery takes long. */
-  function keepHolding(held: { id: string; heldUntilMs: number }): () => Promise<void> {
+  function keepHolding(held: Held): () => Promise<void> {
     let extending: Promise<void> = Promise.resolve()
     const timer = setInterval(() => {
       const untilMs = now() + HOLD_MS

@@ -46,8 +46,12 @@ export function createSqlEventQueue(db: Kysely<UsersDatabase>, guarded: GuardMet
       await change({ id, due: heldUntilMs }).set({ due_at: null }).execute()
     }),
 
-    retry: guarded(async ({ id, heldUntilMs }, atMs) => {
-      await change({ id, due: heldUntilMs }).set({ due_at: atMs }).execute()
+    retry: guarded(async ({ id, userId, heldUntilMs }, { nowMs, atMs }) => {
+      const { numUpdatedRows } = await change({ id, due: heldUntilMs }).set({ due_at: atMs }).executeTakeFirst()
+      if (numUpdatedRows === 0n || userId === null) return
+      // Later events of this user are delivered after it: until then, no search for due events has to pass them by. One that is not due
+      // is held by another process, or waits already.
+      await events.set({ due_at: atMs }).where('user_id', '=', userId).where('due_at', '<=', nowMs).execute()
     }),
 
     giveUp: guarded(async ({ id, heldUntilMs }: Held, nowMs) => {

@@ -84,7 +84,7 @@ describe.each(ENGINES)('events to be delivered in %s', (engine, openDatabase) =>
     const [again] = await take(LATER + HOLD_MS)
     expect(again).toMatchObject({ id, attempts: 2 })
     await queue.settle(late as HeldEvent)
-    await queue.retry(late as HeldEvent, 1)
+    await queue.retry(late as HeldEvent, { nowMs: 0, atMs: 1 })
     await queue.giveUp(late as HeldEvent, 1)
     expect(await queue.extend(late as HeldEvent, LATER * 2)).toBe(false)
     expect(await take(LATER + 2 * HOLD_MS - 1)).toEqual([])
@@ -106,7 +106,7 @@ describe.each(ENGINES)('events to be delivered in %s', (engine, openDatabase) =>
   it('an event that failed is due later, and those of the same user wait behind it', async () => {
     const { queue, take, add } = await openEmpty()
     const [a1, a2, b1] = await add(ALICE, ALICE, BOB)
-    await queue.retry(one(await take(), a1), LATER + 90_000)
+    await queue.retry(one(await take(), a1), { nowMs: LATER, atMs: LATER + 90_000 })
     const [a3] = await add(ALICE)
     expect(idsOf(await take(LATER + HOLD_MS))).toEqual([b1])
     expect(idsOf(await take(LATER + 89_999))).toEqual([b1])
@@ -117,6 +117,33 @@ describe.each(ENGINES)('events to be delivered in %s', (engine, openDatabase) =>
     expect(idsOf(next)).toEqual([a2])
     await queue.settle(one(next, a2))
     expect(idsOf(await take(LATER + 90_000))).toEqual([a3])
+  })
+
+  it('no search for due events passes by those that wait behind one that failed', async () => {
+    const { db, queue, take, add } = await openEmpty()
+    const [a1, , b1] = await add(ALICE, ALICE, BOB)
+    const taken = await take()
+    await queue.retry(one(taken, a1), { nowMs: LATER, atMs: LATER + 90_000 })
+    await queue.settle(one(taken, b1))
+    const due = db
+      .selectFrom('weapp_auth_events')
+      .select('id')
+      .where('due_at', '<', LATER + 90_000)
+    expect(await due.execute()).toEqual([])
+  })
+
+  it('an event that another process delivers is delivered once, though an earlier one that was sent again fails meanwhile', async () => {
+    const { queue, take, add } = await openEmpty()
+    const [a1, a2] = await add(ALICE, ALICE)
+    await queue.giveUp(one(await take(), a1), LATER)
+    const held = one(await take(), a2)
+    await queue.resend([a1 as string], LATER)
+    await queue.retry(one(await take(), a1), { nowMs: LATER, atMs: LATER + 90_000 })
+    await queue.settle(held)
+    const [again] = await take(LATER + 90_000)
+    expect(again).toMatchObject({ id: a1 })
+    await queue.settle(again as HeldEvent)
+    expect(await take(LATER + 90_000)).toEqual([])
   })
 
   it('an event that was given up is listed, lets the next one go on, and can be sent again', async () => {
@@ -140,7 +167,7 @@ describe.each(ENGINES)('events to be delivered in %s', (engine, openDatabase) =>
     const [a1] = await add(ALICE)
     await queue.settle(one(await take(), a1))
     const [a2] = await add(ALICE)
-    await queue.retry(one(await take(), a2), LATER + 90_000)
+    await queue.retry(one(await take(), a2), { nowMs: LATER, atMs: LATER + 90_000 })
     expect(idsOf(await take(LATER + 90_000))).toEqual([a2])
   })
 
@@ -191,7 +218,7 @@ describe.each(ENGINES)('events to be delivered in %s', (engine, openDatabase) =>
     await add(BOB, null)
     const taken = await take()
     expect(await queue.inspect()).toEqual({ undelivered: 3, oldestAtMs: atMs, givenUp: 0 })
-    await queue.retry(one(taken, old.id), LATER * 2)
+    await queue.retry(one(taken, old.id), { nowMs: LATER, atMs: LATER * 2 })
     expect(await queue.inspect()).toMatchObject({ undelivered: 3, oldestAtMs: atMs })
     for (const event of taken.filter(({ id }) => id !== old.id)) await queue.settle(event)
     expect(await queue.inspect()).toMatchObject({ undelivered: 1, oldestAtMs: atMs })

@@ -109,7 +109,7 @@ it('an event that waits for its next attempt, or is being delivered, is not brou
   await pass(3_000)
   const [held] = await queue.take({ nowMs: Date.now(), holdMs: 30_000, limit: 10 })
   if (!held) throw new Error('nothing was taken')
-  await queue.retry(held, Date.now() + 30 * MINUTE_MS)
+  await queue.retry(held, { nowMs: Date.now(), atMs: Date.now() + 30 * MINUTE_MS })
   await pass(29 * MINUTE_MS)
   expect(await queue.take({ nowMs: Date.now(), holdMs: 30_000, limit: 10 })).toEqual([])
   await pass(2 * MINUTE_MS)
