@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
+  ApiError,
   authenticate,
   createSessionKeyVault,
   createSqlEventStore,
@@ -89,6 +90,44 @@ describe('a disabled user', () => {
   })
 })
 
+describe('a sign-in', () => {
+  const signInTo = async ({ app, world }: Awaited<ReturnType<typeof startService>>) => {
+    const { code } = world.login('alice', APPID)
+    return await app.inject({ method: 'POST', url: '/v1/sessions', payload: { appid: APPID, code } })
+  }
+
+  it('a sign-in whose session cannot be written fails, and is not tried again by the service', async () => {
+    const service = await startService()
+    vi.spyOn(service.sessions, 'create').mockRejectedValueOnce(new ApiError('store_unavailable', 'the disk is full'))
+    expect((await signInTo(service)).json()).toMatchObject({ status: 503, code: 'store_unavailable' })
+    expect(service.sessions.create).toHaveBeenCalledTimes(1)
+  })
+
+  it('a sign-in of a user who is changed or erased each time that it looks is refused for a few seconds, and asks the host once', async () => {
+    /** Answers this some times, so that whoever asks for ever fails. */
+    const answerAgain = <T>(answer: T) => {
+      let left = 10
+      return async () => {
+        if (left-- === 0) throw new Error('asked again and again')
+        return answer
+      }
+    }
+    const onSignIn = vi.fn(() => undefined)
+    const changing = await startService({ onSignIn })
+    const { userId } = await changing.signIn()
+    vi.spyOn(changing.sessions, 'create').mockImplementation(answerAgain(null))
+    const erasing = await startService()
+    vi.spyOn(erasing.users, 'signIn').mockImplementation(answerAgain({ erasing: userId }))
+    for (const service of [changing, erasing]) {
+      const answer = await signInTo(service)
+      expect(answer.json()).toMatchObject({ status: 503, code: 'store_unavailable' })
+      expect(answer.headers['retry-after']).toBe('5')
+    }
+    // One for the session that is there, one for all attempts of the other sign-in.
+    expect(onSignIn).toHaveBeenCalledTimes(2)
+  })
+})
+
 describe('a list of users', () => {
   it('a list of users goes on after the last one of the page before', async () => {
     const { app, signIn } = await startService()
@@ -142,6 +181,8 @@ describe('an externalId', () => {
         server: { logger: { level: 'warn', stream: { write: (line: string) => void lines.push(line) } } },
       })
       const { userId, headers } = await signIn()
+      // A hook that answers none has said nothing wrong.
+      expect(lines).toEqual([])
       await app.weappAuth.setExternalId(userId, 'mine')
       const bob = await signIn('bob')
       await app.weappAuth.setExternalId(bob.userId, 'taken')
@@ -235,15 +276,41 @@ describe('an erased user', () => {
       vi.useRealTimers()
     }
   })
+
+  it('an erasure that was cut off is finished, in the events, by the user who signs in again, and else by the host', async () => {
+    const { users, events } = await openWithEvents()
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { app, signIn } = await startService({ users, events: { store: events } })
+    const [alice, bob] = [await signIn('alice'), await signIn('bob')]
+    for (const { userId } of [alice, bob]) await users.beginErasure(userId, Date.now(), 'operator:root')
+    await signIn('alice')
+    await vi.advanceTimersByTimeAsync(10 * 60_000)
+    await vi.waitFor(async () => expect(await users.findErasing(1)).toEqual([]))
+    await app.close()
+    const ended = await events.list({ type: 'session_ended', limit: 10 })
+    expect(new Map(ended.map(({ userId, by }) => [userId, by]))).toEqual(
+      new Map([
+        [alice.userId, 'user'],
+        [bob.userId, 'host'],
+      ]),
+    )
+  })
 })
 
-/** Two users of one person, who are both signed in, and what WeChat said of them. */
-async function startWithConflict() {
+/** A store of users that writes down what happens to them. */
+async function openWithEvents() {
   const db = openSqliteUsers(':memory:')
   onTestFinished(() => db.destroy())
   await migrateUsers(db)
   const events = createSqlEventStore({ db })
   const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }), events })
+  return { users, events }
+}
+
+/** Two users of one person, who are both signed in, and what WeChat said of them. */
+async function startWithConflict() {
+  const { users, events } = await openWithEvents()
   const service = await startService({ users, conflicts: { store: users }, events: { store: events } })
   const { app } = service
   const signIn = async (appid: string, openid: string, unionid: string | null) => {
