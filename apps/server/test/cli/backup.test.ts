@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createWorld, startWechat } from '@weapp-auth/emulator'
@@ -68,7 +68,14 @@ describe('weapp-auth backup and restore', () => {
       const avatarUrl = `https://auth.example.com/avatars/${await keepPicture(old, userId)}`
       await old.stores.users.updateProfile(userId, { avatarUrl })
     }
-    expect(await backup).toMatchObject({ code: 0, out: expect.stringMatching(/: \d+ users, \d+ pictures\n/), err: '' })
+    const copied = readdirSync(join(folder, 'avatars'), { recursive: true }).filter((name) =>
+      `${name}`.endsWith('.jpg'),
+    )
+    expect(await backup).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(`: \\d+ users, ${copied.length} pictures\n`),
+      err: '',
+    })
     expect(new Set(statuses)).toEqual(new Set([201]))
     expect(await old.app.weappAuth.eraseUser(bob.userId)).toBe(true)
     const erased = join(makeFolder(), 'erased')
@@ -115,6 +122,11 @@ describe('weapp-auth backup and restore', () => {
     expect({ code, ...report }).toMatchObject({ code: 0, erasedAgain: 1 })
     expect(readdirSync(report.replaced).sort()).toEqual(['avatars', 'session-keys', 'users.sqlite'])
     expect(statSync(report.replaced).mode & 0o077).toBe(0)
+    // Without EVENTS_URL no event waits for somebody who takes it.
+    const db = openSqliteUsers(join(dir, 'users.sqlite'))
+    const erasures = db.selectFrom('weapp_auth_events').select(['type', 'due_at']).where('type', '=', 'user_erased')
+    expect(await erasures.execute()).toEqual([{ type: 'user_erased', due_at: null }])
+    await db.destroy()
     const again = await start(dir)
     expect(await again.app.weappAuth.listUsers()).toEqual([])
     for (const { token } of [alice, late]) {
@@ -123,6 +135,22 @@ describe('weapp-auth backup and restore', () => {
       expect(answer.json()).toMatchObject({ status: 401, code: 'session_invalid' })
     }
     expect((await signIn(again, 'late')).userId).not.toBe(late.userId)
+  })
+
+  test('a restore erases everybody of several long lists again, also where one was written on Windows, and notes them', async () => {
+    const { service, folder, env, alice } = await backUpAlice()
+    await service.close()
+    const folderOfLists = makeFolder()
+    const ids = [alice.userId, ...Array.from({ length: 1_000 }, () => randomUUID())]
+    const lists = [ids.slice(0, 500), ids.slice(500)].map((part, i) => {
+      const file = join(folderOfLists, `erased-${i}`)
+      writeFileSync(file, part.map((id, at) => `${at % 2 ? '2026-01-31T00:00:00.000Z ' : ''}${id}\r\n`).join('\r\n'))
+      return ['--erased', file]
+    })
+    const { out } = await run(['restore', folder, ...lists.flat(), '--yes', '--json'], env)
+    expect(JSON.parse(out)).toMatchObject({ erasedAgain: 1 })
+    const listed: { userId: string }[] = JSON.parse((await run(['users', 'erased', '--json'], env)).out)
+    expect(listed.map(({ userId }) => userId).sort()).toEqual(ids.sort())
   })
 
   test('only this user may read a backup, and the command says that the key ring is in it', async () => {
