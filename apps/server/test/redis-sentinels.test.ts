@@ -90,6 +90,32 @@ describe.skipIf(inject('redisUrl') === null)('sessions in a Redis that sentinels
     await vi.waitFor(() => expect(sentinel.connections()).toBe(0), 5_000)
   })
 
+  test('a connection that is closed while the sentinels are asked is not made afterwards', async () => {
+    const sentinel = await startSentinel({ master: first, epoch: 4 })
+    const { redis } = open(sentinel)
+    redis.disconnect()
+    await vi.waitFor(() => expect(redis.status).toBe('end'))
+    await vi.waitFor(() => expect(sentinel.connections()).toBe(0), 5_000)
+  })
+
+  test('a master that is still the master is connected to again after a pause, and not at once', async () => {
+    const { redis } = await connect(await startSentinel({ master: first, epoch: 4 }))
+    const pausesMs: number[] = []
+    redis.on('reconnecting', (ms: number) => pausesMs.push(ms))
+    if ('stream' in redis) redis.stream.destroy()
+    await vi.waitFor(() => expect(pausesMs).toHaveLength(1), 5_000)
+    expect(pausesMs[0]).toBeGreaterThan(0)
+  })
+
+  test('a sentinel that is away is not an error where another one names the master', async () => {
+    const printed = vi.spyOn(console, 'error')
+    const away = await startSentinel(null)
+    away.stop()
+    const { errors } = await connect(away, await startSentinel({ master: first, epoch: 4 }))
+    expect(errors).toEqual([])
+    expect(printed).not.toHaveBeenCalled()
+  })
+
   test('sessions are refused, and found later, when no sentinel knows the name yet', async () => {
     const sentinel = await startSentinel(null)
     const { redis, errors } = open(sentinel)
@@ -111,13 +137,13 @@ function open(...sentinels: { url: string }[]) {
 }
 
 async function connect(...sentinels: { url: string }[]) {
-  const { redis } = open(...sentinels)
+  const { redis, errors } = open(...sentinels)
   let connections = 0
   redis.on('ready', () => connections++)
   await vi.waitFor(() => expect(redis.status).toBe('ready'), 5_000)
   const isAt = ({ url }: OwnServer) =>
     redis.status === 'ready' && 'stream' in redis && `${redis.stream.remotePort}` === new URL(url).port
-  return { redis, isAt, connections: () => connections }
+  return { redis, errors, isAt, connections: () => connections }
 }
 
 type Word = { master: OwnServer; epoch: number } | null
@@ -134,6 +160,7 @@ async function startSentinel(word: Word) {
     disconnect: () => {
       for (const socket of open) socket.destroy()
     },
+    stop: () => void server.close(),
   }
   const array = (texts: string[]) => `*${texts.length}\r\n${texts.map((t) => `$${t.length}\r\n${t}\r\n`).join('')}`
   const server = createServer((socket) => {

@@ -94,4 +94,24 @@ describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes })
       expect(answer, name).toBe(writes.includes(name as never) ? 'done' : 'store_unavailable')
     }
   })
+
+  test('a database is asked no more whether it is there when the write that waited has its answer', async () => {
+    let finish = () => {}
+    const written = new Promise<void>((resolve) => {
+      finish = resolve
+    })
+    let asked = 0
+    const answers = async () => {
+      // The answer comes while the first question is under way.
+      if (asked++ === 0) finish()
+      await written
+      await sleep(1)
+      return true
+    }
+    const store = { [writes[0]]: async () => written }
+    const limited = limit(store as never, { isReady: () => true, answers }) as Record<string, Method>
+    await limited[writes[0]]?.()
+    await sleep(300)
+    expect(asked).toBe(1)
+  })
 })
