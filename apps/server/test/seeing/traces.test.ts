@@ -91,12 +91,35 @@ test('a collector that is away costs a line of the log a minute, and keeps nobod
   expect(lines.filter((line) => line.startsWith('traces'))).toHaveLength(1)
 })
 
+test('a span is marked as failed where WeChat or a store failed, and not where it answered or refused', async () => {
+  const { service, spans } = await startTraced()
+  await signInOverHttp(service, 'alice')
+  service.world.faults.set('jscode2session', { errcode: 40029 })
+  await signInOverHttp(service, 'bob')
+  service.world.faults.set('jscode2session', { status: 502 })
+  await signInOverHttp(service, 'carol')
+  const found = await spans()
+  const calls = found.filter(({ name }) => name === 'wechat sns/jscode2session')
+  const outcomes = calls.map(({ attributes, isFailed }) => [
+    attributes['weapp_auth.outcome'],
+    attributes['weapp_auth.errcode'],
+    isFailed,
+  ])
+  expect(outcomes).toEqual([
+    ['ok', '0', false],
+    ['refused', '40029', false],
+    ['wechat_bad_response', undefined, true],
+  ])
+  for (const { isFailed } of found.filter(({ name }) => /^(users|sessions) /.test(name))) expect(isFailed).toBe(false)
+})
+
 interface Span {
   name: string
   id: string
   traceId: string
   parentId: string
   attributes: Record<string, string>
+  isFailed: boolean
 }
 
 /** The service with traces, and a collector that remembers what it gets. */
@@ -152,6 +175,8 @@ function readSpans(body: Buffer): Span[] {
     id: field(span, 2).toString('hex'),
     parentId: field(span, 4).toString('hex'),
     name: field(span, 5).toString(),
+    // STATUS_CODE_ERROR
+    isFailed: numberIn(field(span, 15), 3) === 2,
     attributes: Object.fromEntries(
       within(span, 9).map((pair) => {
         const value = field(pair, 2)

@@ -108,6 +108,8 @@ test('a session that was issued is one like any other, and a user who may not ha
       user: { id: user.id, profile: user.profile, isNew: true },
     },
   })
+  const { sessions } = (await ask(`GET /users/${user.id}/sessions`)).data
+  expect(sessions).toMatchObject([{ id: first.data.session.id, appid, device: { model: 'iPhone 20' } }])
   const verify = (token: string) =>
     service.app.inject({ url: '/v1/verify', headers: { authorization: `Bearer ${token}` } })
   expect((await verify(first.data.token)).headers).toMatchObject({

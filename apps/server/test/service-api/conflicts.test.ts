@@ -80,7 +80,8 @@ test('a merge that cannot be is refused and says what is in the way, and both us
     [`POST /conflicts/x${userId}.${otherId}/merge`, userId],
     [`POST /conflicts/${userId}.${otherId}x/merge`, userId],
   ] as const) {
-    expect(await ask(call, { keep })).toMatchObject({ status: 404, data: { code: 'not_found' } })
+    const detail = 'there is no such conflict: GET /conflicts lists those that are left'
+    expect(await ask(call, { keep })).toMatchObject({ status: 404, data: { code: 'not_found', detail } })
   }
   expect((await ask('GET /conflicts?after=x')).status).toBe(404)
 })
