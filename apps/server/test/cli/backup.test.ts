@@ -26,7 +26,7 @@ async function prepare() {
     const { token, user: signedIn } = answer.json()
     return { status: answer.statusCode, token, userId: signedIn?.id as string }
   }
-  return { settings, start, signIn, folder: join(makeFolder(), 'backup') }
+  return { settings, start, signIn, folder: join(makeFolder(), 'backups', 'today') }
 }
 
 /** A picture of a user. The bytes do not matter here. */
@@ -144,7 +144,8 @@ describe('weapp-auth backup and restore', () => {
     const ids = [alice.userId, ...Array.from({ length: 1_000 }, () => randomUUID())]
     const lists = [ids.slice(0, 500), ids.slice(500)].map((part, i) => {
       const file = join(folderOfLists, `erased-${i}`)
-      writeFileSync(file, part.map((id, at) => `${at % 2 ? '2026-01-31T00:00:00.000Z ' : ''}${id}\r\n`).join('\r\n'))
+      const lines = part.map((id, at) => `${at % 2 ? '2026-01-31T00:00:00.000Z ' : ''}${id}`)
+      writeFileSync(file, lines.join(i === 0 ? '\r\n \r\n' : '\n'))
       return ['--erased', file]
     })
     const { out } = await run(['restore', folder, ...lists.flat(), '--yes', '--json'], env)
@@ -155,7 +156,9 @@ describe('weapp-auth backup and restore', () => {
 
   test('only this user may read a backup, and the command says that the key ring is in it', async () => {
     const { folder, made, alice } = await backUpAlice()
-    expect(made.out).toMatch(/the key ring is in session-keys: move it to another place/)
+    const where = 'the key ring is in session-keys: move it to another place'
+    const why = 'because whoever has both can read phone numbers'
+    expect(made.out).toBe(`${folder}: 1 users, 1 pictures\n${where}, ${why}\n`)
     expect(readdirSync(folder).sort()).toEqual(['avatars', 'backup.json', 'session-keys', 'users.sqlite'])
     for (const name of ['.', 'backup.json', 'session-keys', 'users.sqlite']) {
       expect(statSync(join(folder, name)).mode & 0o077, name).toBe(0)
@@ -169,7 +172,15 @@ describe('weapp-auth backup and restore', () => {
     const folder = join(makeFolder(), 'no-keys')
     expect((await run(['backup', folder, '--no-keys'], service.env)).out).toContain('the key ring is not in it')
     expect(existsSync(join(folder, 'session-keys'))).toBe(false)
+    // A ring of the environment is kept elsewhere: what lies in DATA_DIR is not the one in use.
+    const SESSION_KEY_KEYS = readFileSync(join(dir, 'session-keys'), 'utf8')
+    const elsewhere = join(makeFolder(), 'keys-elsewhere')
+    const { out } = await run(['backup', elsewhere], { ...service.env, SESSION_KEY_KEYS })
+    expect(out).toContain('the key ring is not in it')
+    expect(existsSync(join(elsewhere, 'session-keys'))).toBe(false)
     await service.close()
+    const withRing = { ...settings, DATA_DIR: makeFolder(), SESSION_KEY_KEYS }
+    expect(await run(['restore', elsewhere], withRing)).toMatchObject({ code: 0, err: '' })
 
     const target = makeFolder()
     const env = { ...settings, DATA_DIR: target }
@@ -184,7 +195,8 @@ describe('weapp-auth backup and restore', () => {
     })
     expect(readdirSync(target).sort()).toEqual(['session-keys', 'sessions.sqlite'])
     cpSync(join(dir, 'session-keys'), join(target, 'session-keys'))
-    expect((await run(['restore', folder], env)).code).toBe(0)
+    const restored = 'the users are restored; 0 who were erased since are erased again; all sessions have ended\n'
+    expect(await run(['restore', folder], env)).toEqual({ code: 0, out: restored, err: '' })
     const fresh = await start(target)
     expect((await fresh.app.weappAuth.findUserByPhone(PHONE))?.id).toBe(alice.userId)
   })
@@ -197,7 +209,11 @@ describe('weapp-auth backup and restore', () => {
       writeFileSync(join(left, 'users.sqlite'), 'half of it')
     }
     expect(await run(['backup', `${folder}2`], env)).toMatchObject({ code: 0, err: '' })
-    expect(await run(['restore', `${folder}2`, '--yes'], env)).toMatchObject({ code: 0 })
+    const report = /^the users are restored; 0 who .*\nwhat was there before is in \S+\/replaced-\S+: delete it .*\n$/
+    expect(await run(['restore', `${folder}2`, '--yes'], env)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(report),
+    })
     expect(readdirSync(dir).filter((name) => name.includes('unfinished'))).toEqual([])
     expect((await signIn(await start(dir), 'alice')).userId).toBe(alice.userId)
   })
@@ -235,6 +251,21 @@ describe('somebody who mistypes', () => {
     const headers = { authorization: `Bearer ${alice.token}` }
     expect((await service.app.inject({ url: '/v1/verify', headers })).statusCode).toBe(204)
     expect((await signIn(service, 'alice')).userId).toBe(alice.userId)
+  })
+
+  test('restoring while another process has the users open, and answers nobody, changes nothing', async () => {
+    const { folder, env, service, dir } = await backUpAlice()
+    await service.close()
+    const db = openSqliteUsers(join(dir, 'users.sqlite'))
+    onTestFinished(() => db.destroy())
+    const before = readFileSync(join(dir, 'users.sqlite'))
+    expect(await run(['restore', folder, '--yes'], env)).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('in use by another process'),
+    })
+    expect(readFileSync(join(dir, 'users.sqlite')).equals(before)).toBe(true)
+    expect(readdirSync(dir).filter((name) => /unfinished|replaced/.test(name))).toEqual([])
   })
 
   test('a list of erased users from a DATA_DIR that is mistyped is a failure, and not an empty list', async () => {
@@ -286,6 +317,14 @@ describe('somebody who mistypes', () => {
       (folder) => ['restore', folder, '--erased', join(folder, 'backup.json')],
       /line 1 of .*backup\.json names no user/,
     ],
+    ...['x y ID', 'ID x', 'ID ID'].map((line): [string, (folder: string) => string[], RegExp] => [
+      `with a list that has the line ${line}`,
+      (folder) => {
+        writeFileSync(join(folder, 'list'), `ID\n${line}`.replaceAll('ID', randomUUID()))
+        return ['restore', folder, '--erased', join(folder, 'list')]
+      },
+      /line 2 of .*list names no user/,
+    ]),
   ])('restore %s is wrong use, and nothing is made', async (_, toArgs, message) => {
     const { folder, settings } = await backUpAlice()
     const dir = join(makeFolder(), 'new')

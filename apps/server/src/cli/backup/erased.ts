@@ -71,7 +71,7 @@ export function readErasedFiles(paths: readonly string[], { say }: Pick<Command,
     const lines = readText(path, say).split(/\r?\n/)
     return lines.flatMap((line, at) => {
       if (line.trim() === '') return []
-      const [, id] = /^(?:\S+\s+)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s*$/.exec(line) ?? []
+      const [, id] = /^(?:\d{4}-\S+\s+)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s*$/.exec(line) ?? []
       if (id) return [id]
       throw new WrongUseError(
         say(
