@@ -60,6 +60,24 @@ export async function openEmptyMysql(url: string, connections: number): Promise<
   return { db, close: () => db.destroy().then(() => administrate(`DROP DATABASE ${name}`)) }
 }
 
+/** The same database, where `work` is done as soon as the first row with this column has been read, and before that is answered. */
+export function afterFirst(
+  column: string,
+  db: Kysely<UsersDatabase>,
+  work: () => Promise<unknown>,
+): Kysely<UsersDatabase> {
+  let isFirst = true
+  return db.withPlugin({
+    transformQuery: ({ node }) => node,
+    transformResult: async ({ result }) => {
+      if (!isFirst || !result.rows.some((row) => column in row)) return result
+      isFirst = false
+      await work()
+      return result
+    },
+  })
+}
+
 async function withTables(opening: OpenDatabase | Promise<OpenDatabase>): Promise<OpenDatabase> {
   const opened = await opening
   await migrateUsers(opened.db)

@@ -107,16 +107,22 @@ it('what a phone changes about itself is by the user, what the host changes by t
   await app.weappAuth.setPhone(id, { number: '13800138000', countryCode: '86' })
   await app.weappAuth.setPhone(id, null)
   await app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload: { nickname: 'canary' } })
+  world.phones.set('alice', { number: '13900139000' })
+  const payload = { code: world.phones.issueCode('alice', APPID).code }
+  await app.inject({ method: 'POST', url: '/v1/me/phone', headers, payload })
+  await app.inject({ method: 'DELETE', url: '/v1/me/phone', headers })
   await app.weappAuth.setExternalId(userId, 'crm-1')
   await app.weappAuth.disableUser(userId, { reason: 'spam' })
   await app.weappAuth.enableUser(userId)
   const again = await signIn()
   await app.inject({ method: 'DELETE', url: '/v1/me', headers: again.headers })
-  const rows = await written(12)
+  const rows = await written(14)
   expect(rows.map(({ type, by }) => `${type} by ${by}`).sort()).toEqual([
     'identity_linked by host',
     'phone_bound by host',
+    'phone_bound by user',
     'phone_unbound by host',
+    'phone_unbound by user',
     'profile_changed by host',
     'profile_changed by user',
     'session_ended by host',

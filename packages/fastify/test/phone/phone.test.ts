@@ -21,7 +21,7 @@ interface Options extends ServiceOptions {
   linkByPhone?: PhonesOptions['linkByPhone']
 }
 
-async function startWithPhones({ linkByPhone = false, ...options }: Options = {}) {
+async function startWithPhones({ linkByPhone, ...options }: Options = {}) {
   const { db, close } = await openSqlite()
   onTestFinished(close)
   const vault = createSessionKeyVault({ keys: generateVaultKey() })
@@ -35,7 +35,7 @@ async function startWithPhones({ linkByPhone = false, ...options }: Options = {}
       app.addHook('onError', async (_request, _reply, error) => void errors.push(inspect(error, { depth: 9 }))),
     ...options,
     users,
-    phones: { store, linkByPhone },
+    phones: { store, ...(linkByPhone && { linkByPhone }) },
   })
   const { app, world } = service
   world.phones.set('alice', { number: NUMBER })
@@ -138,6 +138,20 @@ describe('POST /v1/me/phone', () => {
     users.ping = () => Promise.reject(new ApiError('store_unavailable', 'read-only'))
     expect((await bind(headers)).json()).toMatchObject({ code: 'store_unavailable' })
     expect(asked()).toBe(0)
+  })
+
+  it('a user who is erased while WeChat is asked gets no number, and is told to try again', async () => {
+    const { app, signIn, bind, store } = await startWithPhones()
+    const { headers, userId } = await signIn()
+    const prove = store.prove
+    store.prove = async (...args) => {
+      await app.weappAuth.eraseUser(userId)
+      return prove(...args)
+    }
+    const answer = await bind(headers)
+    expect(answer.json()).toMatchObject({ status: 503, code: 'store_unavailable' })
+    expect(answer.headers['retry-after']).toBe('1')
+    expect(await store.findHolder({ number: NUMBER, countryCode: '86' })).toBeNull()
   })
 
   it('a user without a WeChat identity can prove a number, although WeChat cannot compare the openid', async () => {
