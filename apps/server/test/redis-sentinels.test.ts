@@ -82,6 +82,20 @@ describe.skipIf(inject('redisUrl') === null)('sessions in a Redis that sentinels
     await expect(redis.get('key')).rejects.toThrow("Stream isn't writeable")
   })
 
+  test('a server that sentinels name although it is a replica by now is left before anything is asked of it', async () => {
+    const admin = new Redis(first.url)
+    onTestFinished(async () => {
+      await admin.replicaof('NO', 'ONE')
+      admin.disconnect()
+    })
+    await admin.replicaof('127.0.0.1', new URL(second.url).port)
+    const { redis } = open(await startSentinel({ master: first, epoch: 4 }))
+    const status = await new Promise((resolve) => {
+      for (const next of ['ready', 'reconnecting']) redis.once(next, () => resolve(next))
+    })
+    expect(status).toBe('reconnecting')
+  })
+
   test('the connections to the sentinels end with the one to the master', async () => {
     const sentinel = await startSentinel({ master: first, epoch: 4 })
     const { redis } = await connect(sentinel)

@@ -358,6 +358,13 @@ describe('a message that deletes nothing', () => {
     expect(await isSignedIn()).toBe(true)
   })
 
+  it('a request that has neither a body nor a content type is refused', async () => {
+    const { app, closed } = await setUp()
+    const { method, url, query } = writePush({ appid: APPID, fields: closed() })
+    const answer = await app.inject({ method, url, query })
+    expect([answer.statusCode, answer.json().code]).toEqual([400, 'request_invalid'])
+  })
+
   it('a message of more than 64 kB is refused', async () => {
     const { send, about } = await setUp()
     expect((await send({ fields: about('x', { Content: 'x'.repeat(70_000) }) })).statusCode).toBe(413)
