@@ -98,9 +98,12 @@ describe('weapp-auth users', () => {
     expect(await weapp('users', 'disable', id, '--reason', 'spam', '--until', until)).toMatchObject({ code: 0 })
     expect(await weappAuth.list(id)).toEqual([])
     expect((await weapp('users', 'find', id)).out).toContain('until 2999-01-01T00:00:00Z: spam')
-    expect(await weapp('users', 'disable', id, '--reason', 'fraud')).toMatchObject({ code: 0 })
+    expect(await weapp('users', 'disable', id, '--reason', 'fraud')).toMatchObject({
+      code: 0,
+      out: 'the user is disabled, and the sessions have ended\n',
+    })
     expect((await weapp('users', 'find', id)).out).toContain('  yes: fraud\n')
-    expect(await weapp('users', 'enable', id)).toMatchObject({ code: 0 })
+    expect(await weapp('users', 'enable', id)).toMatchObject({ code: 0, out: 'the user may sign in\n' })
     expect((await weappAuth.findUser(id))?.disabled).toBeNull()
     expect(await weapp('users', 'disable', id, '--reason', 'x', '--until', 'soon')).toMatchObject({ code: 2 })
   })
@@ -109,7 +112,7 @@ describe('weapp-auth users', () => {
     const { weapp, weappAuth, id } = await startWithAlice()
     expect(await weapp('users', 'erase', id)).toMatchObject({ code: 2, err: expect.stringMatching(/--yes/) })
     expect(await weappAuth.findUser(id)).not.toBeNull()
-    expect(await weapp('users', 'erase', id, '--yes')).toMatchObject({ code: 0 })
+    expect(await weapp('users', 'erase', id, '--yes')).toMatchObject({ code: 0, out: 'the user is erased\n' })
     expect(await weappAuth.findUser(id)).toBeNull()
     expect(await weapp('users', 'erase', id, '--yes')).toMatchObject({
       code: 1,
