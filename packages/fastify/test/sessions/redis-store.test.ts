@@ -378,6 +378,17 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(() => createRedisSessionStore({ redis: replicas })).toThrow('must read from masters')
     expect(() => createRedisSessionStore({ redis: new Cluster([{ port: 1 }], { lazyConnect: true }) })).not.toThrow()
   })
+
+  it('a client of a cluster that pipelines by itself is warned about, and no other one', () => {
+    const warnings: string[] = []
+    const warn = (message: string) => void warnings.push(message)
+    createRedisSessionStore({ redis: new Redis({ lazyConnect: true, enableAutoPipelining: true }), warn })
+    createRedisSessionStore({ redis: new Cluster([{ port: 1 }], { lazyConnect: true }), warn })
+    expect(warnings).toEqual([])
+    const redis = new Cluster([{ port: 1 }], { lazyConnect: true, enableAutoPipelining: true })
+    createRedisSessionStore({ redis, warn })
+    expect(warnings).toEqual([expect.stringContaining('create the Cluster client without enableAutoPipelining')])
+  })
 })
 
 /** A client, which sends again what was not answered, behind a connection that breaks before an answer arrives. */
