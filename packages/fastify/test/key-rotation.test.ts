@@ -121,9 +121,8 @@ describe.each(ENGINES)('a rotation of keys in %s', (engine, openDatabase) => {
   })
 
   // SQLite runs one transaction at a time.
-  it.skipIf(engine === 'SQLite')(
-    'a rotation does not put an older number in place of one that its user proves meanwhile',
-    async () => {
+  if (engine !== 'SQLite') {
+    it('a rotation does not put an older number in place of one that its user proves meanwhile', async () => {
       const { db, userId } = await fill()
       const keys = `${NEW},${OLD}`
       const both = open(db, keys)
@@ -134,8 +133,8 @@ describe.each(ENGINES)('a rotation of keys in %s', (engine, openDatabase) => {
       )
       await slow.rotation.step({ userId: '' })
       expect(await both.phones.find(userId)).toMatchObject(proven)
-    },
-  )
+    })
+  }
 
   it('a rotation seals the key of a user who has only one, the current or the previous one', async () => {
     const { db, before } = await fill()

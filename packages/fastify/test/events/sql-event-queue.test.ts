@@ -227,11 +227,13 @@ describe.each(ENGINES)('events to be delivered in %s', (engine, openDatabase) =>
   })
 
   // To write so many takes long elsewhere.
-  it.runIf(engine === 'SQLite')('of the events that wait 10 000 are counted at most', async () => {
-    const { queue, add } = await openEmpty()
-    await add(...Array<null>(10_001).fill(null))
-    expect((await queue.inspect()).undelivered).toBe(10_000)
-  })
+  if (engine === 'SQLite') {
+    it('of the events that wait 10 000 are counted at most', async () => {
+      const { queue, add } = await openEmpty()
+      await add(...Array<null>(10_001).fill(null))
+      expect((await queue.inspect()).undelivered).toBe(10_000)
+    })
+  }
 
   it('an event carries the externalId of its user, also when the user is erased before the delivery', async () => {
     const { store, queue, users, take, add } = await openEmpty()

@@ -166,9 +166,8 @@ describe.each(ENGINES)('phone numbers in %s', (engine, openDatabase) => {
   })
 
   // SQLite runs one transaction at a time.
-  it.skipIf(engine === 'SQLite')(
-    'a user whose old number another user takes meanwhile still gets the new one',
-    async () => {
+  if (engine !== 'SQLite') {
+    it('a user whose old number another user takes meanwhile still gets the new one', async () => {
       const { db, keys, phones, newUser } = await openEmpty()
       const [alice, bob] = [await newUser(), await newUser()]
       await phones.prove(bob, ALICES, 1)
@@ -178,8 +177,8 @@ describe.each(ENGINES)('phone numbers in %s', (engine, openDatabase) => {
       )
       expect(await slow.phones.prove(bob, BOBS, 3)).toEqual({ movedFrom: null })
       expect([await phones.find(alice), await phones.find(bob)]).toMatchObject([ALICES, BOBS])
-    },
-  )
+    })
+  }
 
   it('there is one key for all digests, also when two processes need the first one at the same time', async () => {
     const { phones, other, newUser } = await openEmpty()
