@@ -72,7 +72,9 @@ export function planReplay(
     for (const id of changes) {
       if (!wanted.has(id)) continue
       const rank = (counts.get(sourceOf(id)) ?? 0) ** 2 / changes.length
-      ranks.set(id, [...(ranks.get(id) ?? []), { test, rank }])
+      const ranked = ranks.get(id) ?? []
+      ranked.push({ test, rank })
+      ranks.set(id, ranked)
     }
   }
   const chosen: TestPlan = {}
@@ -89,10 +91,7 @@ export function planReplay(
       chosen[test].push(id)
     }
   }
-  const slowest = new Map<string, number>()
-  for (const [test, ms] of Object.entries(tookMs)) {
-    slowest.set(fileOf(test), Math.max(slowest.get(fileOf(test)) ?? 0, ms))
-  }
+  const slowest = slowestByFile(tookMs)
   const msOf = (test: string) => slowest.get(fileOf(test)) ?? 0
   return Object.fromEntries(Object.entries(chosen).sort(([a], [b]) => msOf(a) - msOf(b)))
 }
@@ -140,17 +139,16 @@ export function moveOutside({ tests, outside, ...coverage }: Coverage, isAtImpor
 
 /** How long a test may take with a change, by the file: a change that makes it wait for ever shall not take longer than need be. */
 export function planTimeouts({ tookMs }: Coverage): Record<string, number> {
-  const timeoutsMs: Record<string, number> = {}
-  for (const [test, ms] of Object.entries(tookMs)) {
-    const file = fileOf(test)
-    timeoutsMs[file] = Math.max(timeoutsMs[file] ?? 0, Math.min(15_000, 3_000 + 3 * Math.ceil(ms)))
-  }
-  return timeoutsMs
+  const all = [...slowestByFile(tookMs)]
+  return Object.fromEntries(all.map(([file, ms]) => [file, Math.min(15_000, 3_000 + 3 * Math.ceil(ms))]))
 }
 
-/** The file of a test. */
-export function fileOf(test: string): string {
-  return test.split(' > ')[0] ?? ''
+function slowestByFile(tookMs: Record<string, number>): Map<string, number> {
+  const slowest = new Map<string, number>()
+  for (const [test, ms] of Object.entries(tookMs)) {
+    slowest.set(fileOf(test), Math.max(slowest.get(fileOf(test)) ?? 0, ms))
+  }
+  return slowest
 }
 
 /** What is left of a plan after a process that has ended too early. */
@@ -162,4 +160,9 @@ export function planRest(tests: TestPlan, { finished, outcomes, left }: Replayed
       .map(([test, ids]) => [test, ids.filter((id) => outcomes[id] !== 'noticed')] as const)
       .filter(([, ids]) => ids.length > 0),
   )
+}
+
+/** The file of a test. */
+export function fileOf(test: string): string {
+  return test.split(' > ')[0] ?? ''
 }

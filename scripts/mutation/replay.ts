@@ -60,11 +60,10 @@ function cover(files: readonly string[]): void {
   const tookMs: Record<string, number> = {}
   for (const file of files) {
     describe(file, async () => {
-      // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures from it, and takes nothing else as the first parameter
-      beforeAll(({}, suite) => {
+      beforeAll(() => {
         switches.currentTestId = file
-        chooseTests(suite as RunnerTestSuite, () => 1)
       })
+      chooseTests(() => 1)
       beforeEach(({ task, onTestFinished }) => {
         const id = idOf(task)
         const beganMs = performance.now()
@@ -110,11 +109,8 @@ const spoiled = new Set<string>()
 function replay({ tests, timeoutsMs }: Extract<Plan, { step: 'replay' }>): void {
   for (const file of new Set(Object.keys(tests).map(fileOf))) {
     describe(file, { timeout: timeoutsMs[file] }, async () => {
-      // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures from it, and takes nothing else as the first parameter
-      beforeAll(({}, suite) =>
-        // Once more after each change, once before them, and once to see that there are no more.
-        chooseTests(suite as RunnerTestSuite, (test) => tests[test] && 2 * tests[test].length + 1),
-      )
+      // Once more after each change, once before them, and once to see that there are no more.
+      chooseTests((test) => tests[test] && 2 * tests[test].length + 1)
       beforeEach(({ task, onTestFinished, skip }) => {
         // Vitest would send all errors again with each one more.
         Object.assign(task.result ?? {}, { errors: undefined, attempts: [] })
@@ -138,12 +134,17 @@ function replay({ tests, timeoutsMs }: Extract<Plan, { step: 'replay' }>): void 
   }
 }
 
-/** Lets each test run once and `repeatsOf` times more, one after the other. Those without a number do not run. */
-function chooseTests(suite: RunnerTestSuite, repeatsOf: (test: string) => number | undefined): void {
+/** Lets each test of the file run once and `repeatsOf` times more, one after the other. Those without a number do not run. */
+function chooseTests(repeatsOf: (test: string) => number | undefined): void {
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the fixtures from it, and takes nothing else as the first parameter
+  beforeAll(({}, suite) => chooseIn(suite as RunnerTestSuite, repeatsOf))
+}
+
+function chooseIn(suite: RunnerTestSuite, repeatsOf: (test: string) => number | undefined): void {
   for (const task of suite.tasks) {
     Object.assign(task, { concurrent: false })
     if (task.type === 'suite') {
-      chooseTests(task, repeatsOf)
+      chooseIn(task, repeatsOf)
       continue
     }
     const repeats = repeatsOf(idOf(task))

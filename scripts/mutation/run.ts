@@ -87,7 +87,7 @@ export async function tryChanges(
 /**
  * Prints how far it is each half minute.
  *
- * @throws Error when the process ended, or stood still, before it made a change
+ * @throws Error when the run was stopped, and when the process ended, or stood still, before it made a change
  */
 async function run(plan: ReplayPlan, options: RunOptions, outcomes: Outcomes): Promise<Replayed> {
   const total = new Set(plan.step === 'replay' ? Object.values(plan.tests).flat() : Object.keys(plan.changes)).size
@@ -101,16 +101,22 @@ async function run(plan: ReplayPlan, options: RunOptions, outcomes: Outcomes): P
     for (const test of replayed.failed)
       process.stderr.write(`says nothing, because it fails without a change: ${test}\n`)
     const { last, isDone } = replayed
+    const isCutOff = !isDone && (isStopped || last === null)
     // It has ended the process, or has made it stand still.
-    if (!isDone && last !== null) replayed.outcomes[last] = 'noticed'
-    for (const [id, outcome] of Object.entries(replayed.outcomes))
-      if (outcomes[id] !== 'noticed') outcomes[id] = outcome
-    if (!isDone && last === null) throw new Error('the tests ended before all changes were tried')
+    if (!isDone && !isCutOff && last !== null) replayed.outcomes[last] = 'noticed'
+    for (const [id, outcome] of Object.entries(replayed.outcomes)) {
+      // A run that was cut off has not shown the others to all of their tests.
+      if (outcomes[id] !== 'noticed' && (outcome === 'noticed' || !isCutOff)) outcomes[id] = outcome
+    }
+    if (isCutOff) throw new Error('the tests ended before all changes were tried')
     return replayed
   } finally {
     clearInterval(telling)
   }
 }
+
+/** Whether whoever started this run has stopped it: then no change has ended the process. */
+let isStopped = false
 
 async function vitest<Result>(plan: Plan, { schedules }: RunOptions): Promise<Result | null> {
   writeFileSync(PLAN, JSON.stringify(plan))
@@ -122,8 +128,14 @@ async function vitest<Result>(plan: Plan, { schedules }: RunOptions): Promise<Re
   const watching = setInterval(() => {
     if (existsSync(RESULT) && Date.now() - statSync(RESULT).mtimeMs > STANDSTILL_MS[plan.step]) standstill.abort()
   }, 5_000)
+  const stop = () => {
+    isStopped = true
+  }
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const signal of signals) process.on(signal, stop)
   // It fails where a change was noticed. What counts is the result.
   await runTool('vitest', ['run', '--config', CONFIG, '--root', ROOT], { stdout: 'stderr', signal: standstill.signal })
+  for (const signal of signals) process.off(signal, stop)
   clearInterval(watching)
   return readResult()
 }
