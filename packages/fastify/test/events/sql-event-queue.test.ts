@@ -119,7 +119,7 @@ describe.each(ENGINES)('events to be delivered in %s', (engine, openDatabase) =>
     expect(idsOf(await take(LATER + 90_000))).toEqual([a3])
   })
 
-  it('no search for due events passes by those that wait behind one that failed', async () => {
+  it('events that wait behind one that failed are not due before it', async () => {
     const { db, queue, take, add } = await openEmpty()
     const [a1, , b1] = await add(ALICE, ALICE, BOB)
     const taken = await take()
@@ -226,9 +226,9 @@ describe.each(ENGINES)('events to be delivered in %s', (engine, openDatabase) =>
     expect(await queue.inspect()).toEqual({ undelivered: 0, oldestAtMs: null, givenUp: 1 })
   })
 
-  // To write so many takes long elsewhere.
+  // Other engines take long to write so many events.
   if (engine === 'SQLite') {
-    it('of the events that wait 10 000 are counted at most', async () => {
+    it('not more than 10 000 of the waiting events are counted', async () => {
       const { queue, add } = await openEmpty()
       await add(...Array<null>(10_001).fill(null))
       expect((await queue.inspect()).undelivered).toBe(10_000)
