@@ -14,11 +14,11 @@ export type TestPlan = Record<string, string[]>
 
 /** Which changes are in the code that tests run. */
 export interface Coverage {
-  /** The changes in what runs while a file's modules are imported, its tests are collected or its hooks run, by the file. */
+  /** By the test file: the changes in code that runs while its modules are imported, its tests are collected or its hooks run. */
   outside: Record<string, string[]>
   /** The changes in what a test runs, by the test. */
   tests: Record<string, string[]>
-  /** How often a test ran each change, at most. */
+  /** How often one test ran the code of each change, at most. */
   hits: Record<string, number>
   /** How long each test took. */
   tookMs: Record<string, number>

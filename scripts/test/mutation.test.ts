@@ -122,7 +122,7 @@ describe('the plan of a mutation run', () => {
     expect(outside).toEqual({ ...coverage.outside, '/a.test.ts': ['2'] })
   })
 
-  test('goes on after a process that has ended too early with what is left of the tests that were not over', () => {
+  test('tries in another process what a process that ended too early has not tried', () => {
     const tests = { one: ['1', '2', '3'], two: ['1'], three: ['2'], four: ['3'] }
     const replayed: Replayed = {
       outcomes: { 1: 'noticed', 3: 'survived' },

@@ -205,7 +205,7 @@ describe('an externalId', () => {
     expect(await app.weappAuth.setExternalId(alice.userId, 'b')).toEqual({ set: true })
     const taken = { set: false, reason: 'taken', userId: alice.userId }
     expect(await app.weappAuth.setExternalId(bob.userId, 'b')).toEqual(taken)
-    // What is refused is in no session of that user, not for a moment.
+    // A refused externalId is never written into the sessions of that user.
     expect(written.mock.calls.map(([userId]) => userId)).toEqual([alice.userId, alice.userId])
     await expect(app.weappAuth.setExternalId(bob.userId, 'a b')).rejects.toThrow(TypeError)
     await expect(app.weappAuth.setExternalId('nobody', 'x')).rejects.toThrow('there is no such user')
@@ -278,7 +278,7 @@ describe('an erased user', () => {
     }
   })
 
-  it('an erasure that was cut off is finished, in the events, by the user who signs in again, and else by the host', async () => {
+  it('the events name who finished an erasure that was cut off: the user who signs in again, or else the host', async () => {
     const { users, events } = await openWithEvents()
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     onTestFinished(() => void vi.useRealTimers())

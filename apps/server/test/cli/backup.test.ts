@@ -86,7 +86,7 @@ describe('weapp-auth backup and restore', () => {
     const hook = { EVENTS_URL: 'https://crm.example.com/', HOOK_SECRET: 's'.repeat(16) }
     const restored = await run(['restore', folder, '--erased', erased], { ...settings, ...hook, DATA_DIR: dir })
     expect(restored).toMatchObject({ code: 0, err: '', out: expect.stringContaining('1 who were erased since') })
-    // EVENTS_URL is told of it again.
+    // EVENTS_URL is told of the erasure once more.
     const db = openSqliteUsers(join(dir, 'users.sqlite'))
     const due = db.selectFrom('weapp_auth_events').select(['type', 'user_id']).where('due_at', 'is not', null)
     expect(await due.execute()).toEqual([{ type: 'user_erased', user_id: bob.userId }])
