@@ -16,6 +16,8 @@ export interface Change {
   source: string
   /** The kind of change, and what stands there instead. */
   change: string
+  /** The same in the text of the file. */
+  edit: Edit
   /** Whether it is in code that only runs while its module is imported. */
   isAtImport: boolean
 }
@@ -25,6 +27,12 @@ export interface Instrumented {
   changes: Change[]
   /** The code by the path of its file. */
   code: Record<string, string>
+}
+
+/** Lines are counted from 0 on, as columns. */
+interface Place {
+  line: number
+  column: number
 }
 
 interface Instrumenter {
@@ -44,7 +52,7 @@ interface Instrumenter {
       replacement: string
       /** Set where an ignorer has said why the change is not made. */
       status?: string
-      location: { start: { line: number; column: number } }
+      location: { start: Place; end: Place }
     }[]
   }>
 }
@@ -85,16 +93,18 @@ export async function instrument(files: readonly string[]): Promise<Instrumented
     code: Object.fromEntries(written.map(({ name, content }) => [name, content])),
     changes: mutants
       .filter(({ status }) => status === undefined)
-      .map(({ id, fileName, mutatorName, replacement, location: { start } }) => {
+      .map(({ id, fileName, mutatorName, replacement, location: { start, end } }) => {
         const content = contents.get(fileName) ?? ''
-        const edit = queries.findEdit(mutatorName)
-        const line = edit ? content.slice(0, edit.start).split('\n').length : start.line + 1
+        const query = queries.findEdit(mutatorName)
+        const edit = query ?? { start: offsetOf(content, start), end: offsetOf(content, end), by: replacement }
+        const line = content.slice(0, edit.start).split('\n').length
         return {
           id,
           file: relative(ROOT, fileName),
           line,
           source: content.split('\n')[line - 1]?.trim() ?? '',
-          change: (edit ? toWords(content, edit) : `${mutatorName}: ${replacement}`).replaceAll(/\s+/g, ' '),
+          change: (query ? toWords(content, query) : `${mutatorName}: ${replacement}`).replaceAll(/\s+/g, ' '),
+          edit,
           isAtImport: isAtImport(fileName, start.line, start.column) === true,
         }
       }),
@@ -104,6 +114,10 @@ export async function instrument(files: readonly string[]): Promise<Instrumented
 function toWords(content: string, { start, end, by }: Edit): string {
   const text = content.slice(start, end)
   return by === '' ? `Query: without ${text}` : `Query: ${by} instead of ${text}`
+}
+
+function offsetOf(content: string, { line, column }: Place): number {
+  return content.split('\n', line).reduce((sum, { length }) => sum + length + 1, column)
 }
 
 function placeOf({ start }: { start: { line: number; column: number } }): string {

@@ -1,9 +1,9 @@
 // What a mutation run has found: how many of the changes in code that the tests run were noticed, and which were not.
 import type { Change } from './instrument.ts'
 
-/** A change, and whether a test failed because of it. */
-export interface Mutant extends Omit<Change, 'id' | 'isAtImport'> {
-  outcome: 'noticed' | 'survived' | 'never run'
+/** A change, and whether a test failed because of it. `refused`: no test did, but the compiler lets nobody write it. */
+export interface Mutant extends Omit<Change, 'id' | 'edit' | 'isAtImport'> {
+  outcome: 'noticed' | 'refused' | 'survived' | 'never run'
 }
 
 /** By what a surviving change is explained in `survivors.json`: no line number, because these move. */
@@ -22,7 +22,7 @@ export function report(
   thresholdPercent: number,
 ): { text: string; isGood: boolean } {
   const count = (outcome: Mutant['outcome']) => mutants.filter((mutant) => mutant.outcome === outcome).length
-  const run = count('noticed') + count('survived')
+  const run = mutants.length - count('never run')
   const percent = (100 * count('noticed')) / run
   const survivors = mutants.filter(({ outcome }) => outcome === 'survived')
   const lines = survivors.map((mutant) => {
@@ -33,7 +33,7 @@ export function report(
   const isGood = run > 0 && percent >= thresholdPercent && known === survivors.length
   lines.push(
     `${percent.toFixed(1)} % of ${run} changes in code that the tests run were noticed, at least ${thresholdPercent} % should be; ` +
-      `of the others ${known} are explained in scripts/survivors.json; no test runs the code of ${count('never run')} more`,
+      `of the others the compiler refuses ${count('refused')}, and ${known} are explained in scripts/survivors.json; no test runs the code of ${count('never run')} more`,
   )
   return { text: `${lines.join('\n')}\n`, isGood }
 }

@@ -13,6 +13,7 @@ import type { Server } from '../../packages/test-servers/src/server.ts'
 import { type Change, type Instrumented, instrument } from '../mutation/instrument.ts'
 import { readNoticed, writeNoticed } from '../mutation/noticed.ts'
 import type { Outcomes } from '../mutation/plan.ts'
+import { findRefused } from '../mutation/refused.ts'
 import { type Mutant, report } from '../mutation/report.ts'
 import { testsOf } from '../mutation/rooms.ts'
 import { type RunOptions, tryChanges } from '../mutation/run.ts'
@@ -89,9 +90,11 @@ try {
   await Promise.all(servers.map((server) => server.stop()))
 }
 
+process.stderr.write('which of the survivors the compiler refuses ...\n')
+const refused = findRefused(instrumented.changes.filter(({ id }) => outcomes[id] === 'survived'))
 const mutants: Mutant[] = instrumented.changes.map((change) => ({
   ...change,
-  outcome: outcomes[change.id] ?? 'never run',
+  outcome: refused.has(change.id) ? 'refused' : (outcomes[change.id] ?? 'never run'),
 }))
 const explained = JSON.parse(readFileSync(join(ROOT, 'scripts', 'survivors.json'), 'utf8')) as Record<string, string>
 const { text, isGood } = report(mutants, explained, THRESHOLD_PERCENT)
@@ -126,7 +129,11 @@ function byRoom(changes: readonly Change[]): Iterable<[string[], Change[]]> {
 
 /** @param part `1/3`: each third change, from the first on */
 function choosePart(instrumented: Instrumented, part = '1/1'): Instrumented {
-  const [number = 1, count = 1] = part.split('/').map(Number)
+  const [number = 0, count = 0] = /^\d+\/\d+$/.test(part) ? part.split('/').map(Number) : []
+  if (number < 1 || number > count) {
+    process.stderr.write(`weapp-auth: --part ${part} is no part, as 1/3, 2/3 and 3/3 are\n`)
+    process.exit(1)
+  }
   return { ...instrumented, changes: instrumented.changes.filter((_, index) => index % count === number - 1) }
 }
 

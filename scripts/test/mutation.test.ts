@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
 import {
   type Coverage,
   moveOutside,
@@ -10,6 +13,7 @@ import {
 } from '../mutation/plan.ts'
 import { createProgress } from '../mutation/progress.ts'
 import { changesOf, createQueryMutator, editsOfScript } from '../mutation/queries.ts'
+import { findRefused } from '../mutation/refused.ts'
 import { type Mutant, nameOf, report } from '../mutation/report.ts'
 import { testsOf } from '../mutation/rooms.ts'
 import { type NodePath, runsAtImport, whyIgnored } from '../mutation/words.ts'
@@ -52,6 +56,15 @@ describe('a mutation run', () => {
     expect(report([noticed, known, unknown], explained, 0).isGood).toBe(false)
   })
 
+  test('does not ask for a reason where the compiler refuses a change, and does not count it as noticed by a test', () => {
+    const mutants = results('noticed', 'refused')
+    const { text, isGood } = report(mutants, {}, 50)
+    expect(text).toContain('50.0 % of 2 changes')
+    expect(text).toContain('the compiler refuses 1')
+    expect(isGood).toBe(true)
+    expect(report(mutants, {}, 51).isGood).toBe(false)
+  })
+
   test('names every survivor, with the reason where there is one', () => {
     const [known, unknown] = results('survived', 'survived')
     if (!known || !unknown) throw new Error('there are two')
@@ -60,6 +73,50 @@ describe('a mutation run', () => {
       'explained (it is the default): src/x.ts:1: src/x.ts | const x1 = true | BooleanLiteral: false',
     )
     expect(text).toContain('SURVIVED: src/x.ts:2: src/x.ts | const x2 = true | BooleanLiteral: false')
+  })
+})
+
+describe('the changes that the compiler refuses', () => {
+  const root = mkdtempSync(join(tmpdir(), 'weapp-auth-refused-'))
+  afterAll(() => rmSync(root, { recursive: true }))
+  const SOURCES = {
+    'p/src/x.ts': "import { one } from './y.ts'\nexport const x: 1 | 2 = one\nif (x > 1) console.log(x)\n",
+    'p/src/y.ts': 'export const one: 1 | 2 = 1\n',
+    'p/src/console.d.ts': 'declare const console: { log(x: number): void }\n',
+    'p/tsconfig.json': JSON.stringify({
+      compilerOptions: {
+        strict: true,
+        noUnusedLocals: true,
+        allowImportingTsExtensions: true,
+        noEmit: true,
+        types: [],
+      },
+    }),
+  }
+  mkdirSync(join(root, 'p/src'), { recursive: true })
+  for (const [file, text] of Object.entries(SOURCES)) writeFileSync(join(root, file), text)
+  const change = (file: 'p/src/x.ts' | 'p/src/y.ts', text: string, by: string) => {
+    const start = SOURCES[file].indexOf(text)
+    return { id: by, file, edit: { start, end: start + text.length, by } }
+  }
+
+  test('are those that do not fit the types, each for itself', () => {
+    const changes = [
+      change('p/src/x.ts', 'one\nif', '3\nif'),
+      change('p/src/y.ts', '= 1', '= 3'),
+      change('p/src/y.ts', '= 1', '= 2'),
+      change('p/src/x.ts', 'x > 1', 'true'),
+    ]
+    expect([...findRefused(changes, root)]).toEqual(['3\nif', '= 3'])
+  })
+
+  test('are not those that only leave a name without use, or have no text of their own', () => {
+    const changes = [
+      change('p/src/x.ts', 'one\nif', '1\nif'),
+      change('p/src/x.ts', 'console.log(x)', ';'),
+      change('p/src/x.ts', 'log(x)', ''),
+    ]
+    expect([...findRefused(changes, root)]).toEqual([])
   })
 })
 

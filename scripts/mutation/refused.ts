@@ -1,0 +1,52 @@
+// The changes that the compiler refuses. They can never be in the code, so no test has to notice them.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { API, DiagnosticCategory, type Snapshot } from 'typescript/unstable/sync'
+import { ROOT } from '../root.ts'
+import type { Change } from './instrument.ts'
+
+/**
+ * What the compiler says of what a change has left over: a name that is used no more, an empty statement, a condition that is always
+ * true. Whoever made such a change by mistake would take that away too, and the compiler would say nothing.
+ */
+const LEFT_OVER = new Set([1313, 2869, 2870, 2871, 2872, 2873, 6133, 6138, 6192, 6196, 6198, 6199, 7027])
+
+/** @returns the ids of those that the compiler refuses, in the file of the change itself */
+export function findRefused(changes: readonly Pick<Change, 'id' | 'file' | 'edit'>[], root = ROOT): Set<string> {
+  const contents = new Map(changes.map(({ file }) => [join(root, file), readFileSync(join(root, file), 'utf8')]))
+  /** The one file that has a change, as the compiler shall see it. */
+  const edited = new Map<string, string>()
+  const api = new API({ cwd: root, fs: { readFile: (path) => edited.get(path) } })
+  try {
+    const projects = [...new Set(changes.map(({ file }) => projectOf(file)))].map((path) => join(root, path))
+    let snapshot = api.updateSnapshot({ openProjects: projects })
+    const refused = changes.filter(({ file, edit: { start, end, by } }) => {
+      const path = join(root, file)
+      const content = contents.get(path) ?? ''
+      const changed = [...edited.keys(), path]
+      edited.clear()
+      edited.set(path, content.slice(0, start) + by + content.slice(end))
+      const before = snapshot
+      snapshot = api.updateSnapshot({ fileChanges: { changed } })
+      before.dispose()
+      return refuses(snapshot, join(root, projectOf(file)), path)
+    })
+    return new Set(refused.map(({ id }) => id))
+  } finally {
+    api.close()
+  }
+}
+
+function refuses(snapshot: Snapshot, project: string, path: string): boolean {
+  const program = snapshot.getProject(project)?.program
+  if (!program) throw new Error(`${project} is no project of TypeScript`)
+  // A change that only the instrumenter can make, of one clause of a query: it has no text of its own.
+  if (program.getSyntacticDiagnostics(path).length > 0) return false
+  return program
+    .getSemanticDiagnostics(path)
+    .some(({ category, code }) => category === DiagnosticCategory.Error && !LEFT_OVER.has(code))
+}
+
+function projectOf(file: string): string {
+  return `${file.split('/src/')[0]}/tsconfig.json`
+}
