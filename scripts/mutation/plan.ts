@@ -6,8 +6,11 @@ export type Plan = { step: 'cover'; tests: string[] } | ReplayPlan
 /** Makes changes. */
 export type ReplayPlan =
   | { step: 'replay'; tests: TestPlan; timeoutsMs: Record<string, number>; hits: Record<string, number> }
-  /** For changes of code that runs while a module is imported: all tests of some files, by the change, with modules imported anew. */
-  | { step: 'import'; changes: Record<string, string[]> }
+  /**
+   * For changes of code that runs while a module is imported: all tests of some files, by the change, with modules imported anew.
+   * `failed`: the tests that fail without a change, for one change alone in its process; without it they run without one first.
+   */
+  | { step: 'import'; changes: Record<string, string[]>; failed?: string[] }
 
 /** The changes that each test is run with, by the test. */
 export type TestPlan = Record<string, string[]>

@@ -13,6 +13,7 @@ const LEFT_OVER = new Set([1313, 2869, 2870, 2871, 2872, 2873, 6133, 6138, 6192,
 
 /** @returns the ids of those that the compiler refuses, in the file of the change itself */
 export function findRefused(changes: readonly Pick<Change, 'id' | 'file' | 'edit'>[], root = ROOT): Set<string> {
+  if (changes.length === 0) return new Set()
   const contents = new Map(changes.map(({ file }) => [join(root, file), readFileSync(join(root, file), 'utf8')]))
   /** The one file that has a change, as the compiler shall see it. */
   const edited = new Map<string, string>()

@@ -82,6 +82,12 @@ export async function tryChanges(
     const { isDone } = await run({ step: 'import', changes: batch }, options, outcomes)
     imports = imports.filter(([id]) => !(id in batch) || (!isDone && outcomes[id] === undefined))
   }
+  // What a test loads on demand is loaded once in a process, whatever is changed later: each such change has a process of its own.
+  const onDemand = new Set(Object.values(seen.tests).flat())
+  const alone = Object.entries(planImport(left(), coverage, sourceOf)).filter(([id]) => onDemand.has(id))
+  for (const [id, files] of alone) {
+    await run({ step: 'import', changes: { [id]: files }, failed: seen.failed }, options, outcomes)
+  }
 }
 
 /**
@@ -98,7 +104,7 @@ async function run(plan: ReplayPlan, options: RunOptions, outcomes: Outcomes): P
     const replayed = await vitest<Replayed>(plan, options)
     tell(replayed)
     if (!replayed) throw new Error('the tests could not be run')
-    for (const test of replayed.failed)
+    for (const test of 'failed' in plan ? [] : replayed.failed)
       process.stderr.write(`says nothing, because it fails without a change: ${test}\n`)
     const { last, isDone } = replayed
     const isCutOff = !isDone && (isStopped || last === null)
