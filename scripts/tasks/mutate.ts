@@ -45,7 +45,7 @@ const SIDES: Record<string, Side> = {
     sources: '{packages/fastify,apps/server}/src/**/*.ts',
     notSources: ['**/{index,main}.ts', '**/*texts.ts', '**/testing/**'],
     tests: '{packages/fastify,apps/server}/test/**/*.test.ts',
-    notTests: ['**/{build,deploy,openapi}.test.ts', '**/*.long.test.ts'],
+    notTests: ['**/{build,deploy}.test.ts', '**/*.long.test.ts'],
     schedules: 60,
     needsServers: true,
   },

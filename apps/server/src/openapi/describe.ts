@@ -86,7 +86,9 @@ export async function describeApis(): Promise<OpenApi> {
 type DescribeRoute = (route: RouteOptions, place: string) => FastifySchema
 
 async function describe(app: FastifyInstance, describeRoute: DescribeRoute): Promise<void> {
+  app.addSchema({ $id: 'Problem', ...PROBLEM })
   await app.register(fastifySwagger, {
+    refResolver: { buildLocalReference: ({ $id }) => String($id) },
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -105,13 +107,15 @@ async function describe(app: FastifyInstance, describeRoute: DescribeRoute): Pro
           session: { type: 'http', scheme: 'bearer', description: 'The token of a signed-in phone.' },
           service: { type: 'http', scheme: 'bearer', description: 'A token of SERVICE_TOKENS.' },
         },
-        schemas: {},
       },
     },
     transform({ schema, url, route }) {
       const place = `${[route.method].flat()[0]} ${url.replaceAll(/:(\w+)/g, '{$1}')}`
       const own = { ...schema, ...describeRoute(route, place) }
-      const problem = { description: 'A problem', content: { 'application/problem+json': { schema: PROBLEM } } }
+      const problem = {
+        description: 'A problem',
+        content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+      }
       return { url, schema: { ...own, response: { ...(own.response as object), default: problem } } }
     },
   })

@@ -28,6 +28,10 @@ describe('the OpenAPI document', () => {
       Object.entries(methods).map(([method, operation]) => ({ place: `${method.toUpperCase()} ${path}`, operation })),
     )
 
+  test('the OpenAPI document is the one in the repository, where a review sees what a change is for callers; vitest -u writes it', async () => {
+    await expect(`${JSON.stringify(await describeApis(), null, 2)}\n`).toMatchFileSnapshot('../../openapi.json')
+  })
+
   test('the OpenAPI document is valid', async () => {
     expect(await new Validator().validate(document)).toEqual({ valid: true })
   })
