@@ -1,4 +1,4 @@
-import { isCluster, type RedisClient } from '../redis.ts'
+import { isCluster, type RedisClient, type RedisServerClient } from '../redis.ts'
 
 /** How often the servers are asked again: an operator can change the policy at any time. */
 const ASK_EVERY_MS = 10_000
@@ -20,20 +20,14 @@ export interface Evictions {
  */
 export function watchEvictions(redis: RedisClient, warn: (message: string) => void): Evictions {
   let warnings: string[] = []
-  let counts = ''
+  /** How many keys each server had dropped when it last answered. */
+  const counts = new WeakMap<RedisServerClient, string>()
   /** When a server was last seen to have dropped further keys. At the first look, all that it has ever dropped count as new. */
   let lastAtMs = Number.NEGATIVE_INFINITY
   const told = new Set<string>()
 
   const ask = async () => {
-    const servers = isCluster(redis) ? redis.nodes('master') : [redis]
-    const sections = servers.flatMap((server) => [server.info('memory'), server.info('stats')])
-    const infos = await Promise.all(sections.map((section) => section.catch(() => '')))
-    const found = infos.flatMap((info) => /^evicted_keys:([1-9]\d*)/m.exec(info)?.[1] ?? []).join()
-    if (found !== '' && found !== counts) lastAtMs = performance.now()
-    counts = found
-    // A server that does not report its policy, or not to this user of Redis, is taken to have `noeviction`.
-    const policies = infos.flatMap((info) => /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? [])
+    const policies = await Promise.all((isCluster(redis) ? redis.nodes('master') : [redis]).map(askServer))
     const evicting = [...new Set(policies)].filter((policy) => policy !== 'noeviction')
     warnings = evicting.map(
       (policy) =>
@@ -41,6 +35,19 @@ export function watchEvictions(redis: RedisClient, warn: (message: string) => vo
     )
     for (const warning of warnings) if (!told.has(warning)) warn(warning)
     for (const warning of warnings) told.add(warning)
+  }
+
+  /** Notes whether a server has dropped keys, and returns its policy. A failed answer says nothing about either. */
+  const askServer = async (server: RedisServerClient) => {
+    const sections = [server.info('memory'), server.info('stats')]
+    const [memory = '', stats = ''] = await Promise.all(sections.map((section) => section.catch(() => '')))
+    const count = /^evicted_keys:(\d+)/m.exec(stats)?.[1]
+    if (count !== undefined) {
+      if (count !== '0' && count !== counts.get(server)) lastAtMs = performance.now()
+      counts.set(server, count)
+    }
+    // A server that does not report its policy, or not to this user of Redis, is taken to have `noeviction`.
+    return /^maxmemory_policy:(\S+)/m.exec(memory)?.[1] ?? 'noeviction'
   }
 
   const askIfReady = () => {
