@@ -44,7 +44,6 @@ export function createRedisMessages(o: {
   let isClosed = false
   /** Channels that this user of Redis may not use, and whose warning is out. */
   const warned = new Set<string>()
-  let retry: NodeJS.Timeout | undefined
   let ping: NodeJS.Timeout | undefined
 
   return {
@@ -67,7 +66,6 @@ export function createRedisMessages(o: {
     tellEnded,
     close: () => {
       isClosed = true
-      clearTimeout(retry)
       clearInterval(ping)
       connection?.disconnect()
     },
@@ -132,7 +130,6 @@ export function createRedisMessages(o: {
   }
 
   function lose(): void {
-    if (!isHeard) return
     isHeard = false
     for (const { onLost } of listeners) onLost?.()
   }
@@ -142,7 +139,7 @@ export function createRedisMessages(o: {
   }
 
   function tellEnded(ids: readonly string[]): void {
-    if (ids.length > 0) for (const { onEnded } of listeners) onEnded(ids)
+    for (const { onEnded } of listeners) onEnded(ids)
   }
 
   function tellText(text: string): void {
@@ -150,7 +147,7 @@ export function createRedisMessages(o: {
   }
 
   function retryLater(): void {
-    if (!isClosed) retry = setTimeout(connect, RETRY_MS).unref()
+    setTimeout(connect, RETRY_MS).unref()
   }
 }
 

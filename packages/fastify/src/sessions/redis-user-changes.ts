@@ -42,23 +42,23 @@ export function createRedisUserChanges(
 
   /** Returns how many sessions were left out, because another request used them between reading and writing. */
   async function rewriteExternalId(userId: string, externalId: string | null): Promise<number> {
-    const keys: string[] = []
-    const changes: string[] = []
+    /** What the script needs of each session. */
+    const changes: [key: string, id: string, value: string, newValue: string][] = []
     for (const { id } of (await readIndex(scripts, indexKey(userId))).entries) {
       const key = recordKey(userId, id)
       const value = await read(key)
       const found = value === null ? null : parseRecord(id, value)
-      if (value === null || !found || 'revoked' in found || found.userId !== userId) continue
+      if (value === null || !found || 'revoked' in found) continue
       const { externalId: before = null, ...record } = found
       if (before === externalId) continue
-      keys.push(key)
-      changes.push(id, value, formatRecord({ ...record, ...(externalId !== null && { externalId }) }))
+      changes.push([key, id, value, formatRecord({ ...record, ...(externalId !== null && { externalId }) })])
     }
-    if (keys.length === 0) return 0
+    if (changes.length === 0) return 0
+    const keys = changes.map(([key]) => key)
     return inStepsWhereSlotMoves(
-      () => scripts.weappAuthRewrite(keys.length, ...keys, channel, ...changes),
+      () => scripts.weappAuthRewrite(keys.length, ...keys, channel, ...changes.flatMap(([, ...rest]) => rest)),
       async () => {
-        const left = keys.map((key, i) => scripts.weappAuthRewrite(1, key, channel, ...changes.slice(3 * i, 3 * i + 3)))
+        const left = changes.map(([key, ...rest]) => scripts.weappAuthRewrite(1, key, channel, ...rest))
         return (await Promise.all(left)).reduce((sum, each) => sum + each, 0)
       },
     )

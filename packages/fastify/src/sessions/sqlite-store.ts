@@ -69,7 +69,6 @@ export interface SqliteSessionStoreOptions {
 export function createSqliteSessionStore({ file, world = 'real' }: SqliteSessionStoreOptions): SessionStore {
   const db = openSqliteFile(file)
   db.exec(SCHEMA)
-  addExternalId(db)
   refuseOtherWorld(db, file, world)
   const sql = prepare(db)
   const messageClaims = createSqliteMessageClaims(db)
@@ -217,12 +216,6 @@ function prepare(db: DatabaseSync) {
   }
 }
 
-/** A file of an earlier version has no such column. */
-function addExternalId(db: DatabaseSync): void {
-  const columns = db.prepare("SELECT name FROM pragma_table_info('sessions')").all()
-  if (columns.every(({ name }) => name !== 'external_id')) db.exec('ALTER TABLE sessions ADD COLUMN external_id TEXT')
-}
-
 function refuseOtherWorld(db: DatabaseSync, file: string, world: World): void {
   db.prepare('INSERT INTO store (world) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM store)').run(world)
   const found = String(db.prepare('SELECT world FROM store').get()?.world)
@@ -236,10 +229,10 @@ function refuseOtherWorld(db: DatabaseSync, file: string, world: World): void {
  * the wall clock, live sessions would be removed when it is ahead for a moment.
  */
 function createPurgeClock(): (nowMs: number, idleMs: number) => number {
-  let mark = { atMs: performance.now(), nowMs: Number.NEGATIVE_INFINITY }
+  let mark = { atMs: Number.NEGATIVE_INFINITY, nowMs: Number.NEGATIVE_INFINITY }
   let purgeableMs = Number.NEGATIVE_INFINITY
   return (nowMs, idleMs) => {
-    if (performance.now() - mark.atMs >= idleMs || mark.nowMs === Number.NEGATIVE_INFINITY) {
+    if (performance.now() - mark.atMs >= idleMs) {
       purgeableMs = mark.nowMs
       mark = { atMs: performance.now(), nowMs }
     }

@@ -42,7 +42,7 @@ export function createLocalMessages(): LocalMessages {
     listen: (listener) => void listeners.add(listener),
     async send() {},
     tellEnded(ids) {
-      if (ids.length > 0) for (const listener of listeners) listener.onEnded(ids)
+      for (const listener of listeners) listener.onEnded(ids)
     },
   }
 }
