@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Kysely, sql } from 'kysely'
-import { expect, inject, it, onTestFinished } from 'vitest'
+import { expect, inject, it, onTestFinished, vi } from 'vitest'
 import {
   ApiError,
   createSessionKeyVault,
@@ -189,6 +189,34 @@ it('events are written at the stop, and read by the host in pages', async () => 
   await expect(plain.app.weappAuth.listEvents()).rejects.toThrow('give weappAuth the option events')
 })
 
+it('a table that is away at the stop stands in the log, and so does how many events are lost', async () => {
+  const lines: string[] = []
+  const stream = { write: (line: string) => void lines.push(line) }
+  const { app, db, signIn } = await start({ server: { logger: { level: 'warn', stream } } })
+  await signIn()
+  await sql`alter table weapp_auth_events rename to hidden`.execute(db)
+  await app.close()
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { reason: expect.stringContaining('weapp_auth_events'), msg: 'events cannot be written, trying again' },
+    { lost: 1, msg: 'events could not be written before the stop, and are lost' },
+  ])
+})
+
+it('old events are looked for each minute, until the stop', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { app, store } = await start()
+  const deletions = vi.spyOn(store, 'deleteBefore')
+  await vi.advanceTimersByTimeAsync(60_000)
+  await expect.poll(() => deletions.mock.calls.length).toBe(1)
+  await app.close()
+  await vi.advanceTimersByTimeAsync(120_000)
+  expect(deletions).toHaveBeenCalledTimes(1)
+})
+
 it('days that are no number of days are refused at the start', async () => {
-  await expect(start({ days: 0 })).rejects.toThrow('events.days must be a whole number from 1 to 36500')
+  for (const days of [0, 1.5, 36_501]) {
+    await expect(start({ days })).rejects.toThrow('events.days must be a whole number from 1 to 36500')
+  }
+  for (const days of [1, 36_500]) await start({ days })
 })

@@ -210,6 +210,33 @@ describe('the outbox', () => {
     await vi.advanceTimersByTimeAsync(2_000)
     expect(warnings.slice(2)).toEqual([[{ reason: 'the store is away' }, warnings[0]?.[1]]])
   })
+
+  it('a stop waits for a handler, two seconds at most', async () => {
+    const { add, start } = await open()
+    const finish: (() => void)[] = []
+    for (const isSlow of [true, false]) {
+      const stop = start(() => new Promise<void>((resolve) => finish.push(resolve)))
+      await add(randomUUID())
+      await vi.advanceTimersByTimeAsync(4_000)
+      let isOver = false
+      const stopped = stop().then(() => (isOver = true))
+      await vi.advanceTimersByTimeAsync(1_999)
+      expect(isOver).toBe(false)
+      if (isSlow) await vi.advanceTimersByTimeAsync(1)
+      else finish[1]?.()
+      await stopped
+    }
+    finish[0]?.()
+  })
+
+  it('a stop while events are read does not wait for the next look', async () => {
+    const { queue, start } = await open()
+    let answer = () => {}
+    vi.spyOn(queue, 'take').mockReturnValueOnce(new Promise((resolve) => (answer = () => resolve([]))))
+    const stopped = start()()
+    answer()
+    await stopped
+  })
 })
 
 describe('the option onEvent', () => {

@@ -121,9 +121,10 @@ it('a store that is away stands in the log, and is asked again a minute later un
   let asked = 0
   const store = {
     queue: null,
-    forgetErased: async () => {},
-    deleteBefore: async () => {
+    forgetErased: async () => {
       asked++
+    },
+    deleteBefore: async () => {
       throw new Error('away')
     },
   }

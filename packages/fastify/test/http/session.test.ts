@@ -58,7 +58,8 @@ describe('DELETE /v1/session', () => {
     const signOut = (authorization?: string) =>
       app.inject({ method: 'DELETE', url: '/v1/session', headers: authorization ? { authorization } : {} })
     expect((await signOut()).json()).toMatchObject({ status: 401, code: 'session_missing' })
-    expect((await signOut('Bearer x')).json()).toMatchObject({ status: 401, code: 'session_malformed' })
+    const detail = 'the bearer token is not one of this service: it looks like wxs1.<3>.<43 characters>'
+    expect((await signOut('Bearer x')).json()).toMatchObject({ status: 401, code: 'session_malformed', detail })
     expect((await signOut(`Bearer wxs1.abc.${'a'.repeat(43)}`)).statusCode).toBe(204)
   })
 

@@ -350,7 +350,7 @@ describe('a phone number at rest', () => {
     const { db, phones, newUser } = open(await openOwn())
     const userId = await newUser()
     const wrong = await phones.prove(userId, { number: '138 canary', countryCode: '86' }, 1).catch((error) => error)
-    expect(String(wrong)).toContain('refused the data')
+    expect(String(wrong)).toContain('the store of phone numbers refused the data: it holds what cannot be stored')
     expect(String(wrong)).not.toContain('canary')
     await db.destroy()
     const error = await phones.prove(userId, ALICES, 1).catch((error) => error)

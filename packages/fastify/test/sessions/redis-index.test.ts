@@ -104,6 +104,16 @@ describe.skipIf(sharedUrl === null).each([
     expect(await endOthers()).toBe(0)
   })
 
+  it('an index that lacks the session of the caller is not taken for complete, although it has others', async () => {
+    const { redis, sessions, userId, indexOf } = open()
+    const own = await sessions.issue(userId, APP)
+    await redis.del(indexOf(userId))
+    const other = await sessions.issue(userId, APP)
+    const endOthers = sessions.revokeAll(userId, 'signed_out_elsewhere', { except: own.session.id })
+    await expect(endOthers).rejects.toMatchObject(REFUSAL)
+    await expect(sessions.get(other.token)).rejects.toMatchObject({ reason: 'signed_out_elsewhere' })
+  })
+
   it.each<[how: string, makeAnew: (o: ReturnType<typeof openStore>, known: IssuedSession) => Promise<unknown>]>([
     [
       'the use of a session',
@@ -181,6 +191,16 @@ describe.skipIf(sharedUrl === null).each([
     if (what === 'ends') await expect(sessions.peek(ref)).rejects.toMatchObject({ reason: 'admin' })
     else
       expect(await sessions.peek(ref)).toMatchObject({ externalId: 'a', lastSeenMs: made.session.lastSeenMs + 30_000 })
+  })
+
+  it('a new externalId is not reported as set when the sessions are in use all the time', async () => {
+    const { redis, sessions, userId } = open()
+    await sessions.issue(userId, APP)
+    const rewrite = vi.fn(async () => 1)
+    Object.assign(redis, { weappAuthRewrite: rewrite })
+    const refusal = { code: 'store_unavailable', message: expect.stringContaining('in use all the time') }
+    await expect(sessions.setExternalId(userId, 'a')).rejects.toMatchObject(refusal)
+    expect(rewrite).toHaveBeenCalledTimes(20)
   })
 
   it.each(['list', 'revokeAll'] as const)(

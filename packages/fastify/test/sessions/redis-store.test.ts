@@ -54,6 +54,17 @@ describe.skipIf(url === null)('sessions in Redis while their slot moves', () => 
     onTestFinished(() => store.close())
     return { store, breakDown }
   })
+
+  it('an ended session stays ended when the command that made it is sent again while its slot moves', async () => {
+    const { redis, keyPrefix } = await open()
+    const store = createRedisSessionStore({ redis: whileSlotsMove(redis), keyPrefix })
+    const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now })
+    const { session, token } = await sessions.issue('user', { appid: 'wx1' })
+    await sessions.revokeAll('user', 'admin')
+    const again = store.create(session, { ...moment(), expiresAtMs: session.expiresAtMs })
+    await expect(again).rejects.toMatchObject({ code: 'store_unavailable' })
+    await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked' })
+  })
 })
 
 describe.skipIf(url === null)('sessions in Redis', () => {
@@ -74,7 +85,8 @@ describe.skipIf(url === null)('sessions in Redis', () => {
   })
 
   it('a sign-in asks Redis twice: for the claim, then to make the session and settle the code at the same time', async () => {
-    const { redis, sessions } = await open()
+    const { redis, store } = await open()
+    const sessions = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, limit: 20, now: Date.now })
     /** The commands that were sent together, before the answer to any of them could arrive. */
     const trips: string[][] = []
     let isSameTrip = false
@@ -166,7 +178,8 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     const { store, sessions } = await open()
     const { session, token } = await sessions.issue('user', { appid: 'wx1' })
     await sessions.revokeAll('user', 'admin')
-    await store.create(session, { ...moment(), expiresAtMs: session.expiresAtMs })
+    // Null would say that the user was changed, and a sign-in would begin again.
+    expect(await store.create(session, { ...moment(), expiresAtMs: session.expiresAtMs })).toEqual([])
     await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_revoked' })
     expect(await store.list('user', moment())).toEqual([])
   })
@@ -308,13 +321,55 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     const { token } = await sessions.issue('user', { appid: 'wx1' })
     const store = createRedisSessionStore({ redis, keyPrefix, world: 'emulated' })
     const other = createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now })
-    const refusal = { code: 'store_unavailable', message: expect.stringMatching(/holds the data of the real WeChat/) }
+    const line = `Redis (${keyPrefix}*) holds the data of the real WeChat`
+    const refusal = { code: 'store_unavailable', message: expect.stringContaining(line) }
     await expect(other.get(token)).rejects.toMatchObject(refusal)
     await expect(other.issue('user', { appid: 'wx1' })).rejects.toMatchObject(refusal)
     await expect(store.ping()).rejects.toMatchObject(refusal)
     await createRedisSessionStore({ redis, keyPrefix: `${keyPrefix}demo:`, world: 'emulated' }).ping()
     const real = createRedisSessionStore({ redis, keyPrefix: `${keyPrefix}demo:` })
     await expect(real.ping()).rejects.toMatchObject({ message: expect.stringMatching(/of an emulated WeChat/) })
+  })
+
+  it('a command that Redis refuses is not tried in another way', async () => {
+    const { redis, sessions } = await open()
+    const { token } = await sessions.issue('user', { appid: 'wx1' })
+    await sessions.revokeAll('user', 'admin')
+    const names = vi.spyOn(redis, 'sendCommand')
+    vi.spyOn(redis, 'weappAuthCreate' as 'get').mockRejectedValueOnce(new Error('OOM command not allowed'))
+    await expect(sessions.issue('user', { appid: 'wx1' })).rejects.toMatchObject({ code: 'store_unavailable' })
+    expect(names).not.toHaveBeenCalled()
+    await expect(sessions.get(token)).rejects.toMatchObject({ reason: 'admin' })
+  })
+
+  it('a sign-in whose clock is behind ends the oldest of the other sessions at the limit', async () => {
+    const { store } = await open()
+    const signIn = (aheadMs: number) => {
+      const now = () => Date.now() + aheadMs
+      return createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, limit: 2, now }).issue('user', {
+        appid: 'wx1',
+      })
+    }
+    const [oldest, second, behind] = [await signIn(10_000), await signIn(20_000), await signIn(0)]
+    const left = (await store.list('user', moment())).map(({ id }) => id)
+    expect(left).toEqual([behind.session.id, second.session.id])
+    expect(await store.find({ id: oldest.session.id, bucket: bucketOf('user') })).toMatchObject({ revoked: 'limit' })
+  })
+
+  it('endAll takes the index of each user away too, and leaves a neighbour whose prefix looks alike as it is', async () => {
+    const { redis, keyPrefix, keys } = await open()
+    const storeAt = (prefix: string) => {
+      const store = createRedisSessionStore({ redis, keyPrefix: `${keyPrefix}${prefix}` })
+      return { store, sessions: createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now }) }
+    }
+    // What Redis reads as a pattern: any character, any text, one of several, and the next character as it is.
+    const [own, ...others] = ['a?*[bc]\\d:', 'ax*[bc]\\d:', 'a?x[bc]\\d:', 'a?*b[[[\\d:', 'a?*[bc]dd:'].map(storeAt)
+    for (const each of [own, ...others]) await each?.sessions.issue('user', { appid: 'wx1' })
+    await own?.store.restore?.endAll()
+    expect(await own?.sessions.list('user')).toEqual([])
+    for (const other of others) expect(await other.sessions.list('user')).toHaveLength(1)
+    // Each has its mark of the world; the others have a session and its index.
+    expect((await keys()).filter((key) => !key.endsWith('world'))).toHaveLength(2 * others.length)
   })
 
   it('a process that starts while Redis takes no writes can read sessions', async () => {
@@ -327,6 +382,9 @@ describe.skipIf(url === null)('sessions in Redis', () => {
       return createSessions({ store, idleSeconds: 60, absoluteSeconds: 600, now: Date.now })
     }
     const { token } = await start().issue('user', { appid: 'wx1' })
+    await createRedisSessionStore({ redis }).ping()
+    // A user of Redis that may use these keys only has all it needs.
+    for (const key of await redis.keys('*')) expect(key).toMatch(/^weapp-auth:./)
     await redis.replicaof('127.0.0.1', 1)
     expect(await start().get(token)).toMatchObject({ userId: 'user' })
     await expect(start().issue('user', { appid: 'wx1' })).rejects.toMatchObject({ code: 'store_unavailable' })
@@ -335,16 +393,99 @@ describe.skipIf(url === null)('sessions in Redis', () => {
   it('a server that may evict keys is a warning for the operator, once, until its policy is noeviction', async () => {
     const server = await startRedis(['--maxmemory-policy', 'allkeys-lru'])
     onTestFinished(() => server.stop())
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
     const redis = new Redis(server.url, { retryStrategy: () => 20 })
     onTestFinished(() => redis.disconnect())
     const warnings: string[] = []
     const store = createRedisSessionStore({ redis, warn: (message) => warnings.push(message) })
-    await expect.poll(() => store.findWarnings?.()).toEqual([expect.stringMatching(/allkeys-lru.*noeviction/)])
-    redis.disconnect(true)
+    expect(store.findWarnings?.()).toEqual([])
+    const isWarned = [expect.stringMatching(/allkeys-lru.*noeviction/)]
+    await expect.poll(() => store.findWarnings?.()).toEqual(isWarned)
+    vi.advanceTimersByTime(10_000)
+    // Redis answers in turn: the second answer is behind those to the store.
+    for (let i = 0; i < 2; i++) await redis.ping()
+    expect(warnings).toEqual(isWarned)
+    const late = createRedisSessionStore({ redis })
+    await expect.poll(() => late.findWarnings?.()).toEqual(isWarned)
     await redis.config('SET', 'maxmemory-policy', 'noeviction')
-    redis.disconnect(true)
+    vi.advanceTimersByTime(10_000)
     await expect.poll(() => store.findWarnings?.()).toEqual([])
-    expect(warnings).toEqual([expect.stringMatching(/allkeys-lru/)])
+    await redis.config('SET', 'maxmemory-policy', 'volatile-lru')
+    redis.disconnect(true)
+    await expect.poll(() => store.findWarnings?.()).toEqual([expect.stringMatching(/volatile-lru/)])
+    expect(warnings).toHaveLength(2)
+  })
+
+  it('a store that is closed asks Redis nothing more', async () => {
+    const { redis, keyPrefix } = await open()
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const store = createRedisSessionStore({ redis, keyPrefix, cacheMs: 60_000 })
+    await expect.poll(() => store.messages?.isHeard()).toBe(true)
+    const [, listeners] = (await redis.pubsub('NUMSUB', `${keyPrefix}ended`)) as [string, number]
+    expect(listeners).toBe(1)
+    await store.close()
+    await expect.poll(async () => (await redis.pubsub('NUMSUB', `${keyPrefix}ended`))[1]).toBe(0)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('a store that remembers nothing makes no connection of its own', async () => {
+    const { redis, keyPrefix } = await open()
+    const duplicate = vi.spyOn(redis, 'duplicate')
+    const store = createRedisSessionStore({ redis, keyPrefix })
+    await store.find({ id: 'x', bucket: '000' })
+    expect(duplicate).not.toHaveBeenCalled()
+    expect(store.messages?.isHeard()).toBe(false)
+  })
+
+  it('the store does not connect a client that is not connected yet', () => {
+    const redis = new Redis({ lazyConnect: true })
+    createRedisSessionStore({ redis })
+    expect(redis.status).toBe('wait')
+  })
+
+  it('what processes send each other reaches those with the same prefix only', async () => {
+    const { redis, store: near, keyPrefix } = await open()
+    const far = createRedisSessionStore({ redis, keyPrefix })
+    const stranger = createRedisSessionStore({ redis, keyPrefix: `${keyPrefix}other:` })
+    onTestFinished(() => far.close())
+    const texts: string[] = []
+    await new Promise<void>((resolve) =>
+      far.messages?.listen({ onEnded: () => {}, onHeard: resolve, onText: (text) => texts.push(text) }),
+    )
+    await stranger.messages?.send('of another service')
+    await near.messages?.send('of the same service')
+    await expect.poll(() => texts).toEqual(['of the same service'])
+  })
+
+  it('where this user of Redis may not listen to a channel, the operator is told once, and it is tried again until it may', async () => {
+    const { redis, keyPrefix } = await open()
+    const username = randomUUID()
+    const setUser = (...rules: string[]) => redis.acl('SETUSER', username, ...rules)
+    await setUser('on', '>secret', '~*', 'resetchannels', '+@all')
+    onTestFinished(async () => void (await redis.acl('DELUSER', username)))
+    const client = redis.duplicate({ username, password: 'secret', retryStrategy: () => 20 })
+    client.on('error', () => {})
+    await client.connect()
+    onTestFinished(() => client.disconnect())
+    const warnings: string[] = []
+    const warn = (message: string) => void warnings.push(message)
+    const store = createRedisSessionStore({ redis: client, keyPrefix, cacheMs: 60_000, warn })
+    onTestFinished(() => store.close())
+    const isHeard = () => store.messages?.isHeard()
+    const notCached = expect.stringMatching(/^sessions are not cached.*ACL: &.*:ended\)$/)
+    await expect.poll(() => warnings).toEqual([notCached])
+    await setUser(`&${keyPrefix}ended`)
+    await expect.poll(isHeard).toBe(true)
+    // Nobody in this process waits for what others send, so that no right is missing.
+    expect(warnings).toEqual([notCached])
+    store.messages?.listen({ onEnded: () => {}, onText: () => {} })
+    const noPushes = expect.stringMatching(/^pushes of other processes.*ACL: &.*:messages\)$/)
+    await expect.poll(() => warnings).toEqual([notCached, noPushes])
+    await setUser('resetchannels')
+    await expect.poll(() => warnings).toEqual([notCached, noPushes, notCached])
+    expect(isHeard()).toBe(false)
   })
 
   it('messages are heard on a new connection when the client reconnects, because the client may be on another server', async () => {

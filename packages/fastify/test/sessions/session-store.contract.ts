@@ -69,7 +69,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
         appid: APPID,
         device: { platform: 'ios', sdkVersion: '3.5.2' },
       })
-      expect(await sessions.get(token)).toEqual({
+      expect(await sessions.get(token)).toStrictEqual({
         id: createHash('sha256').update(token).digest('base64url'),
         userId,
         appid: APPID,
@@ -147,11 +147,12 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
 
     it('a session ends when it was not used for the idle lifetime', async () => {
       const { sessions, userId, issue, advance } = await setUp()
-      const { token } = await issue(userId)
+      const { token, session } = await issue(userId)
       advance(IDLE_SECONDS - 1)
       await sessions.get(token)
       advance(IDLE_SECONDS)
-      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid' })
+      const logFields = { userId, sessionId: session.id }
+      await expect(sessions.get(token)).rejects.toMatchObject({ code: 'session_invalid', logFields })
     })
 
     it('a session lives on while it is used, until the absolute lifetime is over', async () => {
@@ -374,12 +375,14 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     })
 
     it('50 sign-ins at the same time leave as many sessions as the limit allows', async () => {
-      const { sessions, userId, issue } = await setUp({ limit: 20 })
+      const { sessions, ends, userId, issue } = await setUp({ limit: 20 })
       const issued = await Promise.all(Array.from({ length: 50 }, () => issue(userId)))
       const found = await Promise.allSettled(issued.map(({ token }) => sessions.get(token)))
       const alive = found.flatMap((result) => (result.status === 'fulfilled' ? [result.value.id] : []))
       expect(alive).toHaveLength(20)
       expect((await sessions.list(userId)).map(({ id }) => id).sort()).toEqual(alive.sort())
+      const gone = issued.flatMap(({ session: { id } }) => (alive.includes(id) ? [] : id))
+      expect(ends.map(({ sessionId }) => sessionId).sort()).toEqual(gone.sort())
     })
 
     it('a new session ends the one whose token came with the sign-in, and no other', async () => {
@@ -532,6 +535,8 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       return sessions.issue(userId, { appid: APPID, ...(replaces && { replaces }) })
     }
     const [first, second] = [await issue(), await issue()]
+    // Nobody ends the session of another user, and nobody is told so.
+    expect(await sessions.revoke(neighbourOf(userId), first.session.id, 'signed_out')).toBe(false)
     const third = await issue(first.token)
     expect([...told]).toEqual([first.session.id])
     const fourth = await issue()
@@ -593,7 +598,8 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
       () => store.ping(),
     ]
     for (const call of calls) {
-      await expect(call()).rejects.toMatchObject({ code: 'store_unavailable', retryAfterSeconds: 1 })
+      const message = expect.stringMatching(/^the session store \(\w+\) failed: ./)
+      await expect(call()).rejects.toMatchObject({ code: 'store_unavailable', retryAfterSeconds: 1, message })
     }
   })
 }

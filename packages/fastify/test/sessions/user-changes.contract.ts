@@ -115,7 +115,7 @@ export function userChangesContract(open: () => Promise<OpenedSessionStore>): vo
         const read = (await list(userId))[0] as SessionRecord
         await store.setExternalId(userId, externalId, CHANGE)
         const expected = { ...record, ...(externalId !== null && { externalId }) }
-        expect(await store.touch({ ...read, createdAtMs: NOW_MS }, lifetime)).toEqual(expected)
+        expect(await store.touch({ ...read, createdAtMs: NOW_MS }, lifetime)).toStrictEqual(expected)
         expect(await list(userId)).toEqual([expected])
       }
     })
