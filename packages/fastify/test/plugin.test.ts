@@ -1,6 +1,14 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { ApiError, authenticate, problems, type User, type WeappAuthOptions, weappAuth } from '../src/index.ts'
+import {
+  ApiError,
+  authenticate,
+  type PhoneStore,
+  problems,
+  type User,
+  type WeappAuthOptions,
+  weappAuth,
+} from '../src/index.ts'
 import { createMemoryAccessTokenStore } from '../src/wechat/access-token.ts'
 import { APPID, startService } from './service.ts'
 
@@ -98,6 +106,17 @@ describe('in a host application', () => {
     })
     const { headers, userId } = await signIn()
     expect((await app.inject({ url: '/v1/me', headers })).json().user.id).toBe(userId)
+  })
+
+  it('every route under /v1 has a response schema, which keeps back each field that it does not name', async () => {
+    const routes: Record<string, string[]> = {}
+    const early = (app: FastifyInstance) =>
+      app.addHook('onRoute', ({ method, url, schema }) => {
+        if (url.startsWith('/v1/')) routes[`${method} ${url}`] = Object.keys(schema?.response ?? {})
+      })
+    await startService({ early, phones: { store: {} as PhoneStore } })
+    expect(routes).toMatchObject({ 'POST /v1/sessions': ['201'], 'DELETE /v1/me/phone': ['204'] })
+    expect(Object.entries(routes).filter(([, statuses]) => statuses.length === 0)).toEqual([])
   })
 
   it('a field that the response schema does not name is not sent', async () => {

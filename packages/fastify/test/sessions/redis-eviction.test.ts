@@ -22,7 +22,7 @@ async function watch(server: { dropped: number | null }) {
     await new Promise(setImmediate)
   }
   await look()
-  return { look, haveHappenedWithin: evictions.haveHappenedWithin }
+  return { look, ...evictions }
 }
 
 it('keys that a server had dropped before the start count as dropped just now, and no longer than asked', async () => {
@@ -46,10 +46,12 @@ it('keys that a server drops later count when it has told so', async () => {
 
 it('a server that does not answer for once, or was started again, has dropped no keys because of that', async () => {
   const server: { dropped: number | null } = { dropped: 12 }
-  const { look, haveHappenedWithin } = await watch(server)
+  const { look, haveHappenedWithin, warnings } = await watch(server)
   for (const dropped of [null, 12, 0]) {
     server.dropped = dropped
     await look()
     expect(haveHappenedWithin(1)).toBe(false)
+    // It has not said either that it may drop keys.
+    expect(warnings()).toEqual([])
   }
 })
