@@ -2,6 +2,10 @@ import { EVENT_TYPES } from '@weapp-auth/fastify'
 import { id, limitOf, next, object, pageQuery, text, time, toDate, toTime } from './schemas.ts'
 import type { ServiceRoutes } from './typed-routes.ts'
 
+const MAX_RESENT = 1_000
+/** Of so many ids, each as long as an id may be: the usual limit of a body would refuse most of them. */
+const MAX_RESEND_BYTES = MAX_RESENT * (id.maxLength + 4)
+
 const textOrNull = { type: ['string', 'null'] } as const
 
 const event = {
@@ -89,9 +93,10 @@ export const eventsRoutes: ServiceRoutes = async (api, { weappAuth }) => {
     '/events/resend',
     {
       config: { scope: 'write' },
+      bodyLimit: MAX_RESEND_BYTES,
       schema: {
         summary: 'Send events again that were given up',
-        body: object({ ids: { type: 'array', items: id, minItems: 1, maxItems: 1_000 } }),
+        body: object({ ids: { type: 'array', items: id, minItems: 1, maxItems: MAX_RESENT } }),
         response: {
           200: object({ resent: { type: 'integer', description: 'How many of these events are sent again.' } }),
         },
