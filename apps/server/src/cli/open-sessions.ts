@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import type { Config } from '../config.ts'
 import { prepareDataDir } from '../data-dir.ts'
 import { placeOf } from '../stores.ts'
-import type { Command } from './terminal.ts'
+import { type Command, createWarn } from './terminal.ts'
 
 /** The sessions of a configuration, opened by the command itself. */
 export interface OpenedSessions {
@@ -17,11 +17,11 @@ export interface OpenedSessions {
  *
  * @throws Error that says what is wrong; for embedded sessions also that the service runs and has the file
  */
-export async function openSessions(config: Config, { stderr }: Pick<Command, 'stderr'>): Promise<OpenedSessions> {
+export async function openSessions(config: Config, command: Pick<Command, 'stderr'>): Promise<OpenedSessions> {
   const { redisUrl, dataDir } = config
   const { world, keyPrefix } = placeOf(config)
   if (!redisUrl) {
-    prepareDataDir(dataDir, (message) => void stderr.write(`weapp-auth: ${message}\n`))
+    prepareDataDir(dataDir, createWarn(command))
     const store = createSqliteSessionStore({ file: join(dataDir, 'sessions.sqlite'), world })
     return { store, close: () => store.close() }
   }

@@ -11,7 +11,7 @@ import { createUpkeep, type Upkeep } from '../upkeep/upkeep.ts'
 import { bodyOf } from './answer.ts'
 import { openUsers } from './open-users.ts'
 import { findRunningService, type Send } from './running-service.ts'
-import type { Command } from './terminal.ts'
+import { type Command, createWarn } from './terminal.ts'
 
 /** Work on the users' database as a whole, done by the service that has the database open, or by this process. */
 export type OpenedUpkeep = Upkeep & { close(): Promise<void> }
@@ -26,8 +26,7 @@ export async function openUpkeep(config: Config, command: Pick<Command, 'stderr'
   if (send) return { ...askForUpkeep(send), close: async () => {} }
   const { db, close } = await openUsers(config, command)
   const vault = openVault(config)
-  const warn = (message: string) => void command.stderr.write(`weapp-auth: ${message}\n`)
-  await checkKeyRing({ db, vault, nowMs: Date.now(), warn }).catch(async (error: unknown) => {
+  await checkKeyRing({ db, vault, nowMs: Date.now(), warn: createWarn(command) }).catch(async (error: unknown) => {
     await close()
     throw error
   })

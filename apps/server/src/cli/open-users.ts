@@ -4,7 +4,7 @@ import { Kysely } from 'kysely'
 import type { Config } from '../config.ts'
 import { prepareDataDir } from '../data-dir.ts'
 import { findServer } from '../stores.ts'
-import type { Command } from './terminal.ts'
+import { type Command, createWarn } from './terminal.ts'
 
 /** The database of the users, opened by the command itself and brought up to date. */
 export interface OpenedUsers {
@@ -19,8 +19,8 @@ export interface OpenedUsers {
  *
  * @throws Error that says what is wrong; for embedded users also that the service runs and has the file
  */
-export async function openUsers(config: Config, { stderr }: Pick<Command, 'stderr'>): Promise<OpenedUsers> {
-  const db = await connect(config, (message) => void stderr.write(`weapp-auth: ${message}\n`))
+export async function openUsers(config: Config, command: Pick<Command, 'stderr'>): Promise<OpenedUsers> {
+  const db = await connect(config, createWarn(command))
   try {
     const migrated = await migrateUsers(db, config.emulator ? 'emulated' : 'real')
     return { db, migrated, close: () => db.destroy() }

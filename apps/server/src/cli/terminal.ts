@@ -22,6 +22,11 @@ export interface Command extends Terminal {
   say: Say
 }
 
+/** Makes what tells of things that do not keep a command from its work. */
+export function createWarn({ stderr }: Pick<Terminal, 'stderr'>): (message: string) => void {
+  return (message) => void stderr.write(`weapp-auth: ${message}\n`)
+}
+
 /** The command was asked for something that does not exist or makes no sense. Exit code 2. */
 export class WrongUseError extends Error {
   override readonly name = 'WrongUseError'

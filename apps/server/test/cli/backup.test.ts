@@ -1,9 +1,14 @@
 import { hash, randomUUID } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { createWorld, startWechat } from '@weapp-auth/emulator'
 import { openSqliteUsers } from '@weapp-auth/fastify'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Server, startRedis } from '@weapp-auth/test-servers'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { runCli } from '../../src/cli/program.ts'
+import { environment } from '../service.ts'
+import { copyMigratedDatabase } from '../sql.ts'
 import { startEmbedded } from './embedded.ts'
 import { makeFolder } from './folder.ts'
 import { run } from './run.ts'
@@ -174,7 +179,8 @@ describe('weapp-auth backup and restore', () => {
     expect(existsSync(join(folder, 'session-keys'))).toBe(false)
     // A ring of the environment is kept elsewhere: what lies in DATA_DIR is not the one in use.
     const SESSION_KEY_KEYS = readFileSync(join(dir, 'session-keys'), 'utf8')
-    const elsewhere = join(makeFolder(), 'keys-elsewhere')
+    // An empty folder that is there is taken, as a name that is not.
+    const elsewhere = makeFolder()
     const { out } = await run(['backup', elsewhere], { ...service.env, SESSION_KEY_KEYS })
     expect(out).toContain('the key ring is not in it')
     expect(existsSync(join(elsewhere, 'session-keys'))).toBe(false)
@@ -194,11 +200,89 @@ describe('weapp-auth backup and restore', () => {
       err: expect.stringContaining('is not the key that sealed'),
     })
     expect(readdirSync(target).sort()).toEqual(['session-keys', 'sessions.sqlite'])
-    cpSync(join(dir, 'session-keys'), join(target, 'session-keys'))
+    // An editor ends a file with a line break.
+    writeFileSync(join(target, 'session-keys'), `${SESSION_KEY_KEYS}\n`)
     const restored = 'the users are restored; 0 who were erased since are erased again; all sessions have ended\n'
     expect(await run(['restore', folder], env)).toEqual({ code: 0, out: restored, err: '' })
     const fresh = await start(target)
     expect((await fresh.app.weappAuth.findUserByPhone(PHONE))?.id).toBe(alice.userId)
+    rmSync(join(dir, 'session-keys'))
+    const lost = await run(['backup', join(makeFolder(), 'lost')], service.env)
+    expect(lost).toMatchObject({ code: 0, out: expect.stringContaining('the key ring is not in it') })
+  })
+
+  test('a restore with a key ring that lacks the key which sealed is done, with a warning that names the key', async () => {
+    const { folder, settings } = await backUpAlice()
+    const SESSION_KEY_KEYS = `k2:${Buffer.alloc(32, 9).toString('base64')}`
+    expect(await run(['restore', folder], { ...settings, DATA_DIR: makeFolder(), SESSION_KEY_KEYS })).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/^weapp-auth: .*k1/),
+    })
+  })
+
+  test('pictures in a bucket are no part of a backup, which says so, and a restore leaves them there', async () => {
+    const { service, settings } = await backUpAlice()
+    const bucket = { AVATAR_S3_URL: 'http://id:secret@127.0.0.1:1/pics', AVATAR_PUBLIC_URL: 'https://pics.example.com' }
+    const folder = join(makeFolder(), 'without-pictures')
+    const made = await run(['backup', folder], { ...service.env, ...bucket })
+    expect(made.out).toMatch(/: 1 users, 0 pictures\n.*\npictures are in the bucket, and are not copied\n$/)
+    expect(existsSync(join(folder, 'avatars'))).toBe(false)
+    const DATA_DIR = makeFolder()
+    expect(await run(['restore', folder], { ...settings, ...bucket, DATA_DIR })).toMatchObject({ code: 0, err: '' })
+    expect(readdirSync(DATA_DIR).sort()).toEqual(['session-keys', 'sessions.sqlite', 'users.sqlite'])
+  })
+
+  test('a backup whose service cannot copy its users fails with the reason of the service, and nothing is left', async () => {
+    const env = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's', DATA_DIR: makeFolder() }
+    await run(['migrate'], env)
+    const server = createServer((_, response) =>
+      response.setHeader('connection', 'close').end('{"failed":"the disk is full"}'),
+    )
+    await new Promise<void>((resolve) => server.listen(join(env.DATA_DIR, 'operator.sock'), resolve))
+    onTestFinished(() => void server.close())
+    const parent = makeFolder()
+    const err = 'weapp-auth: the backup was not made: the service could not copy the users: the disk is full\n'
+    expect(await run(['backup', join(parent, 'b')], env)).toEqual({ code: 1, out: '', err })
+    expect(readdirSync(parent)).toEqual([])
+  })
+
+  test('a terminal shows how far a backup and a restore are, on a line that is gone before the result', async () => {
+    const { service, settings } = await backUpAlice()
+    const folder = join(makeFolder(), 'backup')
+    const folders = [join(service.dir, 'avatars', '000'), join(service.dir, 'avatars', 'fff')]
+    for (const shard of folders) mkdirSync(shard)
+    const onTerminal = async (args: string[], env: Record<string, string>, shown: () => void) => {
+      const written: string[] = []
+      const write = (text: string) => written.push(text)
+      const stderr = {
+        isTTY: true,
+        write: (text: string) => {
+          shown()
+          write(text)
+        },
+      }
+      await runCli(args, { env: { LANG: 'C', ...env }, stdout: { write }, stderr })
+      return written
+    }
+    // A picture that comes while the backup is made is in it, and half a picture is not.
+    const come = () => {
+      writeFileSync(join(service.dir, 'avatars/000/late.jpg'), 'a picture')
+      writeFileSync(join(service.dir, 'avatars/fff/late.jpg.unfinished'), 'half')
+    }
+    const backup = await onTerminal(['backup', folder], service.env, come)
+    expect(backup[0]).toBe('\r1 pictures copied')
+    expect(backup.slice(-2)).toEqual([
+      expect.stringMatching(/^\r +\r$/),
+      expect.stringContaining(': 1 users, 2 pictures\n'),
+    ])
+    expect(readdirSync(join(folder, 'avatars', '000'))).toEqual(['late.jpg'])
+    expect(existsSync(join(folder, 'avatars', 'fff'))).toBe(false)
+    const restored = await onTerminal(['restore', folder], { ...settings, DATA_DIR: makeFolder() }, () => {})
+    expect(restored[0]).toBe('\r1 pictures copied')
+    expect(restored.slice(-2)).toEqual([
+      expect.stringMatching(/^\r +\r$/),
+      expect.stringMatching(/^the users are restored/),
+    ])
   })
 
   test('a restore that was killed, and a backup that was, are begun again', async () => {
@@ -238,6 +322,50 @@ describe('weapp-auth backup and restore', () => {
     writeFileSync(join(dir, 'users.sqlite'), 'no database any more')
     expect(await run(['restore', folder, '--yes'], env)).toMatchObject({ code: 0, err: '' })
     expect((await signIn(await start(dir), 'alice')).userId).toBe(alice.userId)
+  })
+})
+
+describe.runIf(inject('redisUrl') && inject('databaseUrl'))('weapp-auth restore with sessions in Redis', () => {
+  let redis: Server
+  // Of its own: a restore ends every session.
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(() => redis?.stop())
+
+  test('a new machine whose sessions are in Redis takes a backup of embedded users', async () => {
+    const { folder, settings, start, alice } = await backUpAlice()
+    const dir = join(makeFolder(), 'new')
+    const env = { ...settings, REDIS_URL: redis.url, DATA_DIR: dir }
+    expect(await run(['restore', folder], env)).toMatchObject({ code: 0, err: '' })
+    const { app } = await start(dir)
+    expect(await app.weappAuth.findUser(alice.userId)).not.toBeNull()
+  })
+
+  test('after a database was restored by its own tool, a restore erases again who was erased since, and ends every session', async () => {
+    const shared = await environment('shared', undefined, copyMigratedDatabase)
+    const settings = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's', ...shared, REDIS_URL: redis.url }
+    const start = async () => {
+      const service = await startEmbedded(shared.DATA_DIR, settings)
+      await vi.waitFor(async () => expect((await service.app.inject('/readyz')).statusCode).toBe(200), 15_000)
+      return service
+    }
+    const { app, env, close } = await start()
+    const [alice, bob] = [await app.weappAuth.createUser(), await app.weappAuth.createUser()]
+    const { token } = await app.weappAuth.issue(alice.id, { appid: 'wx1' })
+    const erased = join(makeFolder(), 'erased')
+    writeFileSync(erased, `${bob.id}\n`)
+    const args = ['restore', '--erased', erased, '--json']
+    expect(await run(args, env)).toMatchObject({ code: 2, out: '', err: expect.stringContaining('say --yes') })
+    expect(await app.weappAuth.findSession(token)).not.toBeNull()
+    await close()
+    const out = '{"erasedAgain":1,"replaced":null}\n'
+    expect(await run([...args, '--yes'], env)).toEqual({ code: 0, out, err: '' })
+    const { weappAuth } = (await start()).app
+    expect(await weappAuth.findUser(bob.id)).toBeNull()
+    expect(await weappAuth.findUser(alice.id)).not.toBeNull()
+    expect(await weappAuth.findSession(token)).toBeNull()
+    expect((await run(['users', 'erased'], env)).out).toContain(bob.id)
   })
 })
 
@@ -295,14 +423,31 @@ describe('somebody who mistypes', () => {
     writeFileSync(file, '')
     expect(await run(['backup', join(file, 'b')], env)).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/cannot be written \(ENOTDIR\)/),
+      err: `weapp-auth: ${join(file, 'b')} cannot be written (ENOTDIR)\n`,
     })
+    // The folder of the backup is not at fault for what cannot be read, even where both are in one folder.
+    const DATA_DIR = join(empty, 'data')
+    await run(['migrate'], { ...settings, DATA_DIR })
+    writeFileSync(join(DATA_DIR, 'avatars'), '')
+    expect(await run(['backup', join(empty, 'b')], { ...settings, DATA_DIR })).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^weapp-auth: the backup was not made: ENOTDIR: .*avatars'\n$/),
+    })
+    expect(readdirSync(empty).sort()).toEqual(['a file', 'data'])
     expect(readdirSync(env.DATA_DIR ?? '').filter((name) => name.startsWith('users.copy'))).toEqual([])
   })
 
   test.each<[string, (folder: string) => string[], RegExp]>([
     ['without a folder', () => ['restore'], /name the folder of the backup/],
     ['of a folder that is no backup', () => ['restore', makeFolder()], /is no backup: it needs backup\.json/],
+    [
+      'of a backup that lacks its users',
+      (folder) => {
+        rmSync(join(folder, 'users.sqlite'))
+        return ['restore', folder]
+      },
+      /is no backup: it needs backup\.json and users\.sqlite/,
+    ],
     [
       'of a newer backup',
       (folder) => {
@@ -344,7 +489,8 @@ describe('somebody who mistypes', () => {
     expect(await run(['restore', 'x'], env)).toMatchObject({ code: 2, err: expect.stringContaining('docs/backup.md') })
     expect(await run(['restore'], env)).toMatchObject({ code: 2, err: expect.stringContaining('--yes') })
     for (const command of ['backup', 'restore']) {
-      expect(await run([command, 'x'], { WECHAT_EMULATOR: 'on' })).toMatchObject({ code: 2 })
+      const err = 'weapp-auth: the demonstration needs no backup\n'
+      expect(await run([command, 'x'], { WECHAT_EMULATOR: 'on' })).toEqual({ code: 2, out: '', err })
     }
   })
 })

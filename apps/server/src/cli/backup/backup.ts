@@ -1,5 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { constants, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { openSqliteUsers, reasonOf } from '@weapp-auth/fastify'
 import { sql } from 'kysely'
 import type { Config } from '../../config.ts'
@@ -17,6 +17,16 @@ export interface BackupOptions {
   /** False: the key ring is left out, because it is kept in another place. */
   keys: boolean
   json?: boolean
+}
+
+/** What was backed up. */
+interface Report {
+  folder: string
+  /** ISO 8601. */
+  madeAt: string
+  users: number
+  avatars: number
+  keyRing: boolean
 }
 
 /**
@@ -37,6 +47,7 @@ export async function backUp(command: Command, folder: string, { keys, json }: B
   }
   const unfinished = `${target}.unfinished`
   const progress = createProgress(stderr)
+  let report: Report
   try {
     rmSync(unfinished, { recursive: true, force: true })
     mkdirSync(unfinished, { recursive: true, mode: 0o700 })
@@ -53,20 +64,20 @@ export async function backUp(command: Command, folder: string, { keys, json }: B
     const avatars = first + (await copyPictures())
     const users = await countUsers(join(unfinished, FILES.users))
     const ring = join(config.dataDir, FILES.keys)
-    const hasRing = keys && config.sessionKeyKeys === null && existsSync(ring)
-    if (hasRing) copyFileSync(ring, join(unfinished, FILES.keys))
+    const keyRing = keys && config.sessionKeyKeys === null && existsSync(ring)
+    if (keyRing) copyFileSync(ring, join(unfinished, FILES.keys))
     writeManifest(unfinished, { format: 1, madeAt, users, avatars })
     // An empty folder gives way.
     renameSync(unfinished, target)
-    progress.end()
-    const report = { folder: target, madeAt, users, avatars, keyRing: hasRing }
-    stdout.write(json ? `${JSON.stringify(report)}\n` : describe(report, config, command))
-    return EXIT.done
+    report = { folder: target, madeAt, users, avatars, keyRing }
   } catch (error) {
-    progress.end()
     rmSync(unfinished, { recursive: true, force: true })
     throw explain(error, target, command)
+  } finally {
+    progress.end()
   }
+  stdout.write(json ? `${JSON.stringify(report)}\n` : describe(report, config, command))
+  return EXIT.done
 }
 
 function refuseOthers({ databaseUrl, emulator, dataDir }: Config, { say }: Command): void {
@@ -98,12 +109,10 @@ async function moveCopyOfUsers(config: Config, to: string, command: Command): Pr
   const name = send ? copiedBy(bodyOf(await send('POST', '/upkeep/users/copy')), command) : await copyHere(config)
   const from = join(config.dataDir, name)
   try {
-    renameSync(from, to)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
-    copyFileSync(from, to)
+    // Not renamed: a backup is often on another disk. Where the file system can share blocks, this takes no room.
+    copyFileSync(from, to, constants.COPYFILE_FICLONE)
   } finally {
-    rmSync(from, { force: true })
+    rmSync(from)
   }
 }
 
@@ -142,21 +151,15 @@ function isEmptyFolder(path: string): boolean {
 
 /** What went wrong, in words; by then nothing of the backup is there. */
 function explain(error: unknown, target: string, { say }: Command): Error {
-  const { code, syscall, path } = error as NodeJS.ErrnoException
-  const isOfTarget = syscall !== undefined && typeof path === 'string' && path.startsWith(dirname(target))
-  if (isOfTarget) {
+  const { code, path } = error as NodeJS.ErrnoException
+  if (path?.startsWith(target)) {
     return new Error(say(`${target} cannot be written (${code})`, `无法写入 ${target}（${code}）`), { cause: error })
   }
   const reason = reasonOf(error)
   return new Error(say(`the backup was not made: ${reason}`, `没有备份：${reason}`), { cause: error })
 }
 
-function describe(
-  report: { folder: string; users: number; avatars: number; keyRing: boolean },
-  config: Config,
-  { say }: Command,
-): string {
-  const { folder, users, avatars, keyRing } = report
+function describe({ folder, users, avatars, keyRing }: Report, config: Config, { say }: Command): string {
   const lines = [
     say(`${folder}: ${users} users, ${avatars} pictures`, `${folder}：${users} 个用户，${avatars} 张头像`),
     keyRing

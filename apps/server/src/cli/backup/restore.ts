@@ -15,13 +15,14 @@ import {
 } from '@weapp-auth/fastify'
 import { type Kysely, sql } from 'kysely'
 import type { Config } from '../../config.ts'
+import { prepareDataDir } from '../../data-dir.ts'
 import { openAvatarStore } from '../../stores.ts'
 import { readConfig } from '../config.ts'
 import { openSessions } from '../open-sessions.ts'
 import { openUsers } from '../open-users.ts'
 import { createProgress } from '../progress.ts'
 import { findRunningService } from '../running-service.ts'
-import { type Command, EXIT, WrongUseError } from '../terminal.ts'
+import { type Command, createWarn, EXIT, WrongUseError } from '../terminal.ts'
 import { copyAvatars } from './copy-avatars.ts'
 import { eraseAgain, readErasedFiles } from './erased.ts'
 import { FILES, readManifest } from './manifest.ts'
@@ -145,6 +146,8 @@ function prepareEmbedded(config: Config, folder: string | undefined, { yes }: Re
     )
   }
   return async (support) => {
+    // On a new machine with sessions in Redis nobody has made it yet.
+    if (!existsSync(dataDir)) prepareDataDir(dataDir, createWarn(command))
     const held = holdUsers(dataDir)
     const staged = join(dataDir, 'restore.unfinished')
     try {
@@ -218,8 +221,7 @@ async function eraseFrom(
 ): Promise<number> {
   const { ring, avatars, support, config, command } = o
   const vault = createSessionKeyVault({ keys: ring })
-  const warn = (message: string) => void command.stderr.write(`weapp-auth: ${message}\n`)
-  await checkKeyRing({ db, vault, nowMs: Date.now(), warn })
+  await checkKeyRing({ db, vault, nowMs: Date.now(), warn: createWarn(command) })
   const events = createSqlEventStore({ db, deliver: config.eventHook !== null })
   return eraseAgain(support.listErased, { users: createSqlUserStore({ db, vault, events }), avatars })
 }
