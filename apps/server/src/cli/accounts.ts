@@ -51,17 +51,18 @@ export async function disableUser(
   userId: string,
   { reason, until }: { reason: string; until?: string },
 ): Promise<number> {
-  const body = { reason, ...(until !== undefined && { until }) }
+  const { say } = command
   return ask(command, async (send) => {
-    bodyOf(await send('PUT', `/users/${encode(userId)}/disabled`, body))
-    return done(command, 'the user is disabled, and the sessions have ended', '用户已停用，会话已结束')
+    bodyOf(await send('PUT', `/users/${encode(userId)}/disabled`, { reason, until }))
+    return done(command, say('the user is disabled, and the sessions have ended', '用户已停用，会话已结束'))
   })
 }
 
 export async function enableUser(command: Command, userId: string): Promise<number> {
+  const { say } = command
   return ask(command, async (send) => {
     bodyOf(await send('DELETE', `/users/${encode(userId)}/disabled`))
-    return done(command, 'the user may sign in', '用户可以登录')
+    return done(command, say('the user may sign in', '用户可以登录'))
   })
 }
 
@@ -74,7 +75,7 @@ export async function eraseUser(command: Command, userId: string, { yes }: { yes
   }
   return ask(command, async (send) => {
     bodyOf(await send('DELETE', `/users/${encode(userId)}`))
-    return done(command, 'the user is erased', '用户已注销')
+    return done(command, say('the user is erased', '用户已注销'))
   })
 }
 
@@ -98,10 +99,10 @@ export async function endSessions(
   return ask(command, async (send) => {
     if (sessionId !== undefined) {
       bodyOf(await send('DELETE', `/users/${encode(userId)}/sessions/${encode(sessionId)}`))
-      return done(command, 'the session has ended', '会话已结束')
+      return done(command, say('the session has ended', '会话已结束'))
     }
     const { revoked } = bodyOf(await send('DELETE', `/users/${encode(userId)}/sessions`))
-    return done(command, `${revoked} sessions have ended`, `已结束 ${revoked} 个会话`)
+    return done(command, say(`${revoked} sessions have ended`, `已结束 ${revoked} 个会话`))
   })
 }
 

@@ -36,7 +36,7 @@ export function more({ next }: Record<string, unknown>, { say }: Command): strin
 
 /** A time to the second, in UTC as in the log. */
 export function toTime(iso: string): string {
-  return iso.replace(/\.\d+Z$/, 'Z')
+  return iso.replace(/\.\d+/, '')
 }
 
 /** The whole answer as JSON, or as text. */
@@ -46,8 +46,8 @@ export function print({ stdout }: Command, { json }: OutputOptions, value: unkno
 }
 
 /** Says that something was done. */
-export function done({ stdout, say }: Command, en: string, zh: string): number {
-  stdout.write(`${say(en, zh)}\n`)
+export function done({ stdout }: Command, what: string): number {
+  stdout.write(`${what}\n`)
   return EXIT.done
 }
 
@@ -59,5 +59,5 @@ export function encode(id: string | undefined): string {
 /** `?a=1&b=2` of the fields that are set. */
 export function toQuery(fields: Record<string, string | undefined>): string {
   const set = Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined)
-  return set.length === 0 ? '' : `?${new URLSearchParams(set)}`
+  return `?${new URLSearchParams(set)}`
 }

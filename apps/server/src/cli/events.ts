@@ -45,12 +45,14 @@ export async function resendEvents(
     const resent = o.all ? await resendAll(send) : await resend(send, ids)
     if (o.json) return print(command, o, { resent }, () => '')
     const others = o.all ? 0 : ids.length - resent
-    const code = done(
-      command,
-      `${resent} events are sent again${others > 0 ? `; ${others} were not given up, or do not exist` : ''}`,
-      `${resent} 个事件会重新发送${others > 0 ? `；${others} 个没有被放弃，或不存在` : ''}`,
-    )
-    return code
+    const text =
+      others > 0
+        ? say(
+            `${resent} events are sent again; ${others} were not given up, or do not exist`,
+            `${resent} 个事件会重新发送；${others} 个没有被放弃，或不存在`,
+          )
+        : say(`${resent} events are sent again`, `${resent} 个事件会重新发送`)
+    return done(command, text)
   })
 }
 

@@ -1,4 +1,9 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openSqliteUsers } from '@weapp-auth/fastify'
+import { sql } from 'kysely'
 import { describe, expect, inject, test } from 'vitest'
+import { operator } from '../../src/cli/operator.ts'
 import { environment } from '../service.ts'
 import { startEmbedded } from './embedded.ts'
 import { makeFolder } from './folder.ts'
@@ -27,9 +32,9 @@ describe('weapp-auth users', () => {
       const { code, out } = await weapp('users', 'find', ...way, '--json')
       expect({ code, ...JSON.parse(out) }).toMatchObject({ code: 0, id, externalId: '17', disabled: null })
     }
-    const [heads, row] = (await weapp('users', 'find', id)).out.split('\n')
-    expect(heads).toMatch(/^id {36}external_id {2}nickname {2}made/)
-    expect(row).toContain(`${id}  17 `)
+    const { out } = await weapp('users', 'find', id)
+    expect(out).toMatch(/^id {36}external_id {2}nickname {2}made {18}disabled\n/)
+    expect(out).toMatch(new RegExp(`^${id}  17 +\\d{4}-\\S+:\\d\\dZ\n$`, 'm'))
   })
 
   test('weapp-auth users find finds a user by appid and openid, which are named together', async () => {
@@ -40,8 +45,10 @@ describe('weapp-auth users', () => {
     for (const half of [
       ['--appid', 'wx1'],
       ['--openid', 'oA'],
+      ['--phone', '13800138000', '--appid', 'wx1'],
     ]) {
-      expect(await weapp('users', 'find', ...half)).toMatchObject({ code: 2 })
+      const err = expect.stringContaining('--appid with --openid')
+      expect(await weapp('users', 'find', ...half)).toMatchObject({ code: 2, out: '', err })
     }
   })
 
@@ -87,7 +94,14 @@ describe('weapp-auth users', () => {
     const first = await weapp('users', 'list', '--limit', '1')
     const [, after = ''] = /^more: --after (\S+)$/m.exec(first.out) ?? []
     const second = JSON.parse((await weapp('users', 'list', '--limit', '1', '--after', after, '--json')).out)
-    expect([after, second.users[0].id].sort()).toEqual((await weappAuth.listUsers()).map((user) => user.id))
+    const ids = (await weappAuth.listUsers()).map((user) => user.id)
+    expect([after, second.users[0].id].sort()).toEqual(ids)
+    // All users are on one page. Only one of them has an id of the team, and nobody is disabled.
+    const [, ...rows] = (await weapp('users', 'list')).out.split('\n')
+    expect(rows.map((row) => row.replace(/ {2}17 /, '').split(/ {2,}\d{4}-\S+Z$/))).toEqual([
+      ...ids.map((each) => [each, '']),
+      [''],
+    ])
     expect(await weapp('users', 'list', '--limit', '0')).toMatchObject({ code: 2 })
   })
 
@@ -146,14 +160,14 @@ describe('weapp-auth events', () => {
     const { weapp, weappAuth } = await startWithAlice()
     // Without a session: that it ended would be written a moment later.
     const { id } = await weappAuth.createUser()
-    await weapp('users', 'disable', id, '--reason', 'spam')
+    await weapp('users', 'disable', id, '--reason', 'spam', '--until', '2999-01-01T00:00:00Z')
     await weapp('users', 'enable', id)
     const { code, out } = await weapp('events', 'list', '--user', id, '--limit', '2')
     const [heads = '', ...rows] = out.split('\n')
     expect(code).toBe(0)
     expect(heads).toMatch(/^time +event +user +by +more$/)
     expect(rows[0]).toMatch(new RegExp(`^\\d{4}-\\S+Z +user_enabled +${id} +operator:\\S+`))
-    expect(rows[1]).toMatch(/user_disabled/)
+    expect(rows[1]).toMatch(/ user_disabled .* reason=spam until=2999-01-01T00:00:00\.000Z$/)
     expect(rows[2]).toMatch(/^more: --after \S+$/)
     const json = JSON.parse((await weapp('events', 'list', '--type', 'user_disabled', '--json')).out)
     expect(json).toMatchObject({ events: [{ type: 'user_disabled', userId: id }], next: null })
@@ -193,11 +207,16 @@ describe('events that were given up', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/^id +time +event +user +attempts +given up\n/)
     for (const event of ids) expect(out).toMatch(new RegExp(`^${event} .*user_disabled +${id} +1 `, 'm'))
+    const page = await weapp('events', 'given-up', '--limit', '1')
+    expect(page.out).toMatch(/^id .*\n\S+ .*user_disabled .*\nmore: --after \S+\n$/)
     expect((await weapp('events', 'resend', ids[0] ?? '', ids[0]?.replace(/.$/, 'x') ?? '')).out).toBe(
       '1 events are sent again; 1 were not given up, or do not exist\n',
     )
     expect(await weapp('events', 'resend', '--all', '--json')).toMatchObject({ code: 0, out: '{"resent":2}\n' })
     expect(JSON.parse((await weapp('events', 'given-up', '--json')).out)).toEqual({ events: [], next: null })
+    // More than the service takes at once.
+    const sent = Array.from({ length: 1_001 }, () => ids[0] ?? '')
+    expect((await weapp('events', 'resend', ...sent)).out).toMatch(/^0 events are sent again; 1001 were not given up/)
   })
 
   test('weapp-auth events resend of nothing, or of some and all, is wrong use', async () => {
@@ -216,10 +235,43 @@ describe('where no service runs', () => {
     expect(await run(['users', 'list'], env)).toMatchObject({ code: 0, err: '' })
   })
 
+  test('where no service runs, a command that changes a user says in the events who called it', async () => {
+    const env = { ...APP, DATA_DIR: makeFolder() }
+    const file = join(env.DATA_DIR, 'users.csv')
+    writeFileSync(file, 'external_id\n17\n')
+    await run(['import', file], env)
+    const { id } = JSON.parse((await run(['users', 'find', '--external-id', '17', '--json'], env)).out)
+    expect(await run(['users', 'disable', id, '--reason', 'spam'], env)).toMatchObject({ code: 0, err: '' })
+    const { events } = JSON.parse((await run(['events', 'list', '--user', id, '--json'], env)).out)
+    expect(events).toMatchObject([{ type: 'user_disabled', by: operator(), data: { reason: 'spam' } }])
+  })
+
+  test('where no service runs, a command fails with the reason that the database gives', async () => {
+    const env = { ...APP, DATA_DIR: makeFolder() }
+    await run(['migrate'], env)
+    const db = openSqliteUsers(join(env.DATA_DIR, 'users.sqlite'))
+    await sql`alter table weapp_auth_users rename to others`.execute(db)
+    await db.destroy()
+    const { code, err } = await run(['users', 'list'], env)
+    expect(code).toBe(1)
+    expect(err).toMatch(/^weapp-auth: .*no such table: weapp_auth_users\nweapp-auth: The service is not available/)
+  })
+
+  test('where no service runs, a command about the demonstration says how to start it', async () => {
+    const env = { WECHAT_EMULATOR: 'on', DATA_DIR: makeFolder() }
+    expect(await run(['users', 'list'], env)).toEqual({
+      code: 2,
+      out: '',
+      err: 'weapp-auth: start the demonstration first: npm start\n',
+    })
+  })
+
   test.runIf(inject('redisUrl') && inject('databaseUrl'))(
-    'where no service runs, the command opens stores on servers itself',
+    'the command opens stores on servers itself, and asks no service of other stores in the same DATA_DIR',
     async () => {
-      const env = { ...APP, ...(await environment('shared')) }
+      const { app, dir } = await startEmbedded()
+      await app.weappAuth.createUser()
+      const env = { ...APP, ...(await environment('shared')), DATA_DIR: dir }
       expect(JSON.parse((await run(['users', 'list', '--json'], env)).out)).toEqual({ users: [], next: null })
     },
   )

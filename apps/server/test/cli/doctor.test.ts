@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
@@ -40,8 +40,8 @@ function answerAlways(body: unknown, headers: Record<string, string> = {}): Prom
 
 /** A WeChat of the test's own. */
 async function answer(toBody: (url: URL) => unknown, headers: Record<string, string> = {}): Promise<string> {
-  const server = createServer(({ url = '' }, response) =>
-    response.writeHead(200, headers).end(JSON.stringify(toBody(new URL(url, 'http://wechat')))),
+  const server = createServer(async ({ url = '' }, response) =>
+    response.writeHead(200, headers).end(JSON.stringify(await toBody(new URL(url, 'http://wechat')))),
   )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())
@@ -51,12 +51,26 @@ async function answer(toBody: (url: URL) => unknown, headers: Record<string, str
 describe('weapp-auth doctor', () => {
   test('doctor says of each thing that is right that it is, and ends well', async () => {
     const { env } = await prepare()
-    const { code, out, err } = await run(['doctor'], env)
+    const { code, out, err } = await run(['doctor'], { ...env, TRUST_PROXY: '127.0.0.1, 10.0.0.0/8' })
     expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(out).toContain('✓ TRUST_PROXY: 127.0.0.1, 10.0.0.0/8\n')
     for (const line of out.trim().split('\n')) expect(line).toMatch(/^✓ /)
     expect(out).toContain('✓ configuration: can be used')
     expect(out).toContain(`✓ WeChat ${env.WECHAT_APPID}: appid and AppSecret are right`)
     expect(out).not.toContain(env.WECHAT_SECRET)
+  })
+
+  test('doctor of the demonstration asks no WeChat, and may not be given a code with --real', async () => {
+    const env = { WECHAT_EMULATOR: 'on', DATA_DIR: makeFolder() }
+    const { code, out } = await run(['doctor'], env)
+    expect(code).toBe(0)
+    expect(out).toContain('✓ configuration: can be used')
+    expect(out).not.toMatch(/wechat|clock/i)
+    expect(await run(['doctor', '--real', 'x'], env)).toMatchObject({
+      code: 2,
+      out: '',
+      err: 'weapp-auth: --real needs the real WeChat\n',
+    })
   })
 
   test('doctor changes nothing: it makes no database, and no token of WeChat ends', async () => {
@@ -104,7 +118,7 @@ describe('weapp-auth doctor', () => {
       /add 203\.0\.113\.7 to the list/,
     ],
     [{ errcode: 40164, errmsg: 'invalid ip 2001:db8::7, not in whitelist' }, /add 2001:db8::7 to the list/],
-    [{ errcode: 40164 }, /✗ WeChat .*is not in the IP allow-list \(40164\)/],
+    [{ errcode: 40164 }, /✗ WeChat \w+: the address +of this server is not in the IP allow-list \(40164\)/],
     [{ errcode: 40013, errmsg: 'invalid appid' }, /compare WECHAT_APPID/],
     [{ errcode: 40243, errmsg: 'frozen' }, /unfreeze it/],
     [{ errcode: 50002, errmsg: 'user limited' }, /errcode 50002\n {4}→ /],
@@ -128,11 +142,36 @@ describe('weapp-auth doctor', () => {
     )
   })
 
+  test('doctor says how long it has waited for a WeChat that does not answer', async () => {
+    const { env } = await prepare()
+    vi.spyOn(AbortSignal, 'timeout').mockReturnValue(AbortSignal.timeout(1))
+    onTestFinished(() => void vi.restoreAllMocks())
+    const { out } = await run(['doctor'], { ...env, WECHAT_API_BASE_URL: await answer(() => new Promise(() => {})) })
+    expect(out).toMatch(/✗ WeChat .* cannot be reached \(5000 ms\)\n/)
+  })
+
+  test('doctor asks a WECHAT_API_BASE_URL that has a path, and slashes at its end, below that path', async () => {
+    const { env } = await prepare()
+    const asked: string[] = []
+    const base = await answer(({ pathname }) => {
+      asked.push(pathname)
+      return { access_token: 't' }
+    })
+    expect(await run(['doctor'], { ...env, WECHAT_API_BASE_URL: `${base}/wx//` })).toMatchObject({ code: 0 })
+    expect(asked).toEqual(['/wx/cgi-bin/stable_token'])
+  })
+
   test.each([
-    [-600, 1, /✗ clock: is 6\d\d s ahead of that of WeChat/],
-    [20, 0, /! clock: is (19|2\d) s behind that of WeChat/],
+    [-600, 1, /✗ clock: is 600 s ahead of that of WeChat/],
+    [4, 0, /✓ clock: agrees with that of WeChat/],
+    [5, 0, /! clock: is 5 s behind that of WeChat/],
+    [59, 0, /! clock: is 59 s behind that of WeChat/],
+    [60, 1, /✗ clock: is 60 s behind that of WeChat/],
   ])('doctor tells of a clock that is wrong by %i s', async (seconds, code, line) => {
     const { env } = await prepare()
+    // In the middle of a second: the header of WeChat has whole seconds.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-31T12:00:00.500Z') })
+    onTestFinished(() => void vi.useRealTimers())
     const date = new Date(Date.now() + seconds * 1000).toUTCString()
     const base = await answerAlways({ access_token: 'x', expires_in: 7200 }, { date })
     expect(await run(['doctor'], { ...env, WECHAT_API_BASE_URL: base })).toMatchObject({
@@ -146,7 +185,9 @@ describe('weapp-auth doctor', () => {
     const { TRUST_PROXY: _, ...others } = env
     expect(await run(['doctor'], others)).toMatchObject({
       code: 0,
-      out: expect.stringMatching(/! TRUST_PROXY: is not set/),
+      out: expect.stringMatching(
+        /! TRUST_PROXY: is not set: .*\n {4}→ set it to the address .*, e\.g\. 127\.0\.0\.1\n/,
+      ),
     })
     const chinese = await run(['doctor'], { ...others, LANG: 'zh_CN.UTF-8' })
     expect(chinese.out).toContain('! TRUST_PROXY: 没有设置')
@@ -157,12 +198,15 @@ describe('weapp-auth doctor', () => {
     const [one, two] = [1, 2].map((n) => Buffer.alloc(32, n).toString('base64'))
     await run(['keys', 'rotate'], { ...env, SESSION_KEY_KEYS: `k1:${one}` })
     const right = await run(['doctor'], { ...env, SESSION_KEY_KEYS: `k1:${one}` })
-    expect(right.out).toMatch(/✓ key ring: k1 \([\w-]{8}\), seals/)
+    expect(right.out).toMatch(/✓ key ring: k1 \([\w-]{8}\), seals\n✓ TRUST_PROXY/)
+    const longer = await run(['doctor'], { ...env, SESSION_KEY_KEYS: `k1:${one},k2:${two}` })
+    expect(longer.out).toMatch(/✓ key ring: k1 \([\w-]{8}\), seals\n✓ key ring: k2 \([\w-]{8}\)\n✓ TRUST_PROXY/)
     const wrong = await run(['doctor'], { ...env, SESSION_KEY_KEYS: `k1:${two}` })
     expect(wrong).toMatchObject({
       code: 1,
       out: expect.stringMatching(/✗ key ring: k1 .* is another key.*\n {4}→ put that key back/),
     })
+    expect(wrong.out).not.toContain('is not in the ring')
     const missing = await run(['doctor'], { ...env, SESSION_KEY_KEYS: `k2:${two}` })
     expect(missing).toMatchObject({ code: 0, out: expect.stringMatching(/! key ring: k1 sealed in this database/) })
     expect(wrong.out + missing.out).not.toContain(two)
@@ -185,9 +229,12 @@ describe('weapp-auth doctor', () => {
     const { env } = await prepare()
     const REDIS_URL = inject('redisUrl') ?? ''
     expect((await run(['doctor'], { ...env, REDIS_URL })).out).toMatch(/✓ Redis 127\.0\.0\.1:\d+: answers, version \d/)
-    const away = await run(['doctor', '--json'], { ...env, REDIS_URL: 'redis://127.0.0.1:1' })
-    expect(away.code).toBe(1)
-    expect(JSON.parse(away.out)).toContainEqual(expect.objectContaining({ state: 'bad', about: 'Redis' }))
+    for (const url of ['redis://127.0.0.1:1', 'redis+cluster://127.0.0.1:1']) {
+      const away = await run(['doctor', '--json'], { ...env, REDIS_URL: url })
+      expect(away.code).toBe(1)
+      const what = 'cannot be asked: it does not answer'
+      expect(JSON.parse(away.out)).toContainEqual(expect.objectContaining({ state: 'bad', about: 'Redis', what }))
+    }
   })
 })
 
@@ -200,9 +247,13 @@ async function startOwnRedis(start: () => Promise<Server>) {
   return { redis, REDIS_URL }
 }
 
-/** A Redis that says to be of a version, and takes every command. */
-async function startRedisOf(version: string): Promise<string> {
+/** A Redis that says to be of a version, and takes every command, or answers a SET of a key as the test says. */
+async function startRedisOf(version: string, set: (key: string) => string = () => '+OK'): Promise<string> {
   const info = `redis_version:${version}\r\nmaxmemory_policy:noeviction\r\n`
+  const toAnswer = (command: string) => {
+    const [, name = '', , key = ''] = command.trim().split('\r\n')
+    return name.toLowerCase() === 'set' ? set(key) : '+OK'
+  }
   const server = createTcpServer((socket) =>
     socket
       .on('error', () => {})
@@ -211,7 +262,7 @@ async function startRedisOf(version: string): Promise<string> {
           .toString()
           .split(/^\*\d+\r\n/m)
           .filter(Boolean))
-          socket.write(/^info\r$/im.test(command) ? `$${info.length}\r\n${info}\r\n` : '+OK\r\n')
+          socket.write(/^info\r$/im.test(command) ? `$${info.length}\r\n${info}\r\n` : `${toAnswer(command)}\r\n`)
       }),
   )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -239,7 +290,7 @@ describe('weapp-auth doctor looks at Redis', () => {
   })
 
   test.each([
-    ['5.0.14', 1, /✗ Redis \S+: version 5\.0\.14 is too old\n {4}→ use Redis 6\.2 or newer/],
+    ['3.2.13', 1, /✗ Redis \S+: version 3\.2\.13 is too old\n {4}→ use Redis 6\.2 or newer/],
     ['6.0.16', 1, /✗ Redis \S+: version 6\.0\.16 is too old/],
     ['6.2.14', 0, /✓ Redis \S+: answers, version 6\.2\.14\n/],
     ['10.1.0', 0, /✓ Redis \S+: answers, version 10\.1\.0\n/],
@@ -247,6 +298,18 @@ describe('weapp-auth doctor looks at Redis', () => {
     const { env } = await prepare()
     const REDIS_URL = await startRedisOf(version)
     expect(await run(['doctor'], { ...env, REDIS_URL })).toMatchObject({ code, out: expect.stringMatching(said) })
+  })
+
+  test('a master of a cluster is asked to take a key of its own slots, whichever that is', async () => {
+    const { env } = await prepare()
+    const asked: string[] = []
+    const isOwn = (key: string) => asked.push(key) > 3
+    const REDIS_URL = await startRedisOf('7.0.0', (key) => (isOwn(key) ? '+OK' : '-MOVED 1 127.0.0.1:1'))
+    expect((await run(['doctor'], { ...env, REDIS_URL })).out).toMatch(/✓ Redis \S+: takes writes\n/)
+    expect(new Set(asked).size).toBe(4)
+    for (const key of asked) expect(key).toMatch(/^weapp-auth:/)
+    const none = await startRedisOf('7.0.0', () => '-MOVED 1 127.0.0.1:1')
+    expect((await run(['doctor'], { ...env, REDIS_URL: none })).out).toMatch(/✗ Redis \S+: takes no writes: MOVED/)
   })
 
   test.each([
@@ -308,6 +371,19 @@ describe("weapp-auth doctor looks at the users' database", () => {
     expect(await db.selectFrom('weapp_auth_users').select('nickname').execute()).toEqual([{ nickname: 'Alice' }])
   })
 
+  test('a file of users that can only be read takes no writes', async () => {
+    const { env } = await prepare()
+    await run(['migrate'], env)
+    const file = join(env.DATA_DIR, 'users.sqlite')
+    const bytes = readFileSync(file)
+    // SQLite opens a file of a later format read-only: https://www.sqlite.org/fileformat.html, 1.3.3
+    bytes[18] = 3
+    writeFileSync(file, bytes)
+    const { code, out } = await run(['doctor'], env)
+    expect(code).toBe(1)
+    expect(out).toMatch(/✗ users: the database takes no writes: .*readonly database\n {4}→ see that it is no standby/)
+  })
+
   test('tables that are older are a warning that names what they lack, and nothing is made', async () => {
     const { code, out } = await prepareUsers("delete from weapp_auth_migrations where name = '0006-events'")
     expect(code).toBe(0)
@@ -329,6 +405,7 @@ describe("weapp-auth doctor looks at the users' database", () => {
       const { env } = await prepare()
       const shared: Record<string, string> = { ...env, ...(await environment('shared')) }
       await run(['migrate'], shared)
+      expect((await run(['doctor'], shared)).out).toContain('✓ users: the database takes writes\n')
       const url = new URL(shared.DATABASE_URL ?? '')
       const admin = await connectTo(url.href)
       await admin.query(`alter database ${url.pathname.slice(1)} set default_transaction_read_only = on`)
@@ -386,6 +463,35 @@ describe('weapp-auth doctor --real', () => {
     expect(asked).toEqual([])
   })
 
+  test('doctor --real asks the other hosts of WeChat whether they exchange codes, and does not send them the code', async () => {
+    const { env } = await prepare()
+    const { WECHAT_API_BASE_URL: _, ...others } = env
+    const asked: URL[] = []
+    vi.stubGlobal('fetch', async (url: URL) => {
+      asked.push(url)
+      const answers: Record<string, object> = {
+        'api.weixin.qq.com': { session_key: 'aGVsbG8=', openid: 'o1', access_token: 't' },
+        'api2.weixin.qq.com': { errcode: 40029 },
+        'sz.api.weixin.qq.com': { errcode: 40066 },
+        'hk.api.weixin.qq.com': { errcode: 40029 },
+      }
+      const body = answers[url.host]
+      if (body) return Response.json(body)
+      throw new TypeError('fetch failed', { cause: Object.assign(new Error(), { code: 'ENOTFOUND' }) })
+    })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const { out } = await run(['doctor', '--real', 'canary-code'], others)
+    expect(out.split('\n').filter((line) => line.includes('https://'))).toEqual([
+      '✓ https://api2.weixin.qq.com: exchanges codes',
+      '✓ https://sh.api.weixin.qq.com: does not answer (ENOTFOUND)',
+      '✓ https://sz.api.weixin.qq.com: errcode 40066',
+      '✓ https://hk.api.weixin.qq.com: exchanges codes',
+    ])
+    const elsewhere = asked.filter(({ host }) => host !== 'api.weixin.qq.com')
+    expect(elsewhere).toHaveLength(4)
+    for (const { href } of elsewhere) expect(href).not.toContain('canary-code')
+  })
+
   test('doctor --real warns of a WeChat that signs with the bytes of the session_key, and asks to report it', async () => {
     const { env } = await prepare()
     const session_key = Buffer.alloc(16, 7).toString('base64')
@@ -407,9 +513,5 @@ describe('weapp-auth doctor --real', () => {
     const { code, out } = await run(['doctor', '--real', 'nothing'], env)
     expect(code).toBe(1)
     expect(out).toMatch(/✗ code2Session: errcode 40029\n {4}→ take a new code/)
-  })
-
-  test('doctor --real is wrong use with an emulated WeChat', async () => {
-    expect(await run(['doctor', '--real', 'x'], { WECHAT_EMULATOR: 'on' })).toMatchObject({ code: 2 })
   })
 })

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createSessionKeyVault, createSqlUserStore, openSqliteUsers } from '@weapp-auth/fastify'
 import { describe, expect, inject, test } from 'vitest'
@@ -66,6 +67,20 @@ describe('while the service runs on embedded stores', () => {
     expect(written[0]).toMatch(/^\r[02] of 2 sealed anew$/)
     expect(written.at(-1)).toMatch(/^\r +\r$/)
   })
+})
+
+test.each([
+  ['before it answers', ''],
+  ['in the middle of its answer', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"users":'],
+])('a command fails when the running service ends %s, and keeps no connection open', async (_, answered) => {
+  const env = { WECHAT_APPID: 'wx1', WECHAT_SECRET: 's', DATA_DIR: makeFolder() }
+  const server = createServer((socket) => void socket.on('error', () => {}).once('data', () => socket.end(answered)))
+  await new Promise<void>((resolve) => server.listen(join(env.DATA_DIR, 'operator.sock'), resolve))
+  const { code, out, err } = await run(['users', 'list'], env)
+  expect({ code, out }).toEqual({ code: 1, out: '' })
+  expect(err).toMatch(/^weapp-auth: (socket hang up|aborted)\n$/)
+  // A connection that is left would keep the command from ending, and this from closing.
+  await new Promise((resolve) => server.close(resolve))
 })
 
 describe('weapp-auth keys', () => {

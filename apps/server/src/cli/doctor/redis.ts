@@ -16,8 +16,8 @@ export async function checkRedis({ redisUrl }: Config, say: Say): Promise<Findin
   const { redis, attempted } = connectRedis(redisUrl, pino({ level: 'silent' }))
   try {
     await attempted
+    if (redis.status !== 'ready') throw new Error(say('it does not answer', '没有应答'))
     const masters = 'nodes' in redis ? redis.nodes('master') : [redis]
-    if (redis.status !== 'ready' || masters.length === 0) throw new Error(say('it does not answer', '没有应答'))
     const isGroup = parseRedisUrl(redisUrl)?.kind !== 'standalone'
     return (await Promise.all(masters.map((master) => checkMaster(master, isGroup, say)))).flat()
   } catch (error) {
@@ -37,7 +37,7 @@ export async function checkRedis({ redisUrl }: Config, say: Say): Promise<Findin
 async function checkMaster(redis: Redis, isGroup: boolean, say: Say): Promise<Finding[]> {
   const about = `Redis ${redis.options.host}:${redis.options.port}`
   const info = await redis.info()
-  const [, version = ''] = /^redis_version:(\S+)/m.exec(info) ?? []
+  const [, version = ''] = /redis_version:(\S+)/.exec(info) ?? []
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const findings: Finding[] = [
     major > 6 || (major === 6 && minor >= 2)
@@ -50,7 +50,7 @@ async function checkMaster(redis: Redis, isGroup: boolean, say: Say): Promise<Fi
         },
   ]
   findings.push(await checkWrites(redis, about, say))
-  const [, policy = 'noeviction'] = /^maxmemory_policy:(\S+)/m.exec(info) ?? []
+  const [, policy = 'noeviction'] = /maxmemory_policy:(\S+)/.exec(info) ?? []
   if (policy !== 'noeviction') {
     findings.push({
       state: 'warning',
@@ -79,7 +79,7 @@ async function checkMaster(redis: Redis, isGroup: boolean, say: Say): Promise<Fi
   return findings
 }
 
-/** Writes what the service writes at each readiness check, which is gone after a second. */
+/** Writes a key as the service does at each readiness check, which is gone after a second. */
 async function checkWrites(redis: Redis, about: string, say: Say): Promise<Finding> {
   try {
     await writeSomewhere(redis)
@@ -101,7 +101,7 @@ async function checkWrites(redis: Redis, about: string, say: Say): Promise<Findi
 async function writeSomewhere(redis: Redis): Promise<void> {
   for (let n = 0; ; n++) {
     try {
-      await redis.set(n === 0 ? 'weapp-auth:ping' : `weapp-auth:ping${n}`, '1', 'PX', 1_000)
+      await redis.set(`weapp-auth:ping${n}`, '1', 'PX', 1_000)
       return
     } catch (error) {
       if (n === KEYS_TRIED || !messageOf(error).startsWith('MOVED')) throw error

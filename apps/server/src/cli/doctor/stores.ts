@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   compareMigrations,
+  createSqlUserStore,
   type MigrationState,
   openSqliteUsers,
   type SessionKeyVault,
+  type UserStore,
   type UsersDatabase,
 } from '@weapp-auth/fastify'
-import { Kysely, SqliteAdapter, sql } from 'kysely'
+import { Kysely, sql } from 'kysely'
 import type { Config } from '../../config.ts'
 import type { Say } from '../../language.ts'
 import { findServer, openVault } from '../../stores.ts'
@@ -26,12 +28,13 @@ export async function checkUsers(config: Config, say: Say): Promise<Finding[]> {
       ? new Kysely({ dialect: (await findServer(config.databaseUrl)).connectForMigrations(() => {}) })
       : openSqliteUsers(file)
     await sql`select 1`.execute(db)
+    const vault = openVault(config)
     const tables = checkTables(await compareMigrations(db), say)
     return [
       { state: 'good', about, what: say('the database answers', '数据库可以访问') },
-      ...tables,
-      ...(tables.every(({ state }) => state === 'good') ? [await checkWrites(db, about, say)] : []),
-      ...(await checkKeyRing(db, openVault(config), say)),
+      tables,
+      ...(tables.state === 'good' ? [await checkWrites(createSqlUserStore({ db, vault }), about, say)] : []),
+      ...(await checkKeyRing(db, vault, say)),
     ]
   } catch (error) {
     return [
@@ -54,41 +57,35 @@ export async function checkUsers(config: Config, say: Say): Promise<Finding[]> {
 }
 
 /** Whether these are the tables of this version. */
-function checkTables({ missing, newer }: MigrationState, say: Say): Finding[] {
+function checkTables({ missing, newer }: MigrationState, say: Say): Finding {
   const about = say('tables', '表结构')
   if (newer.length > 0) {
-    return [
-      {
-        state: 'bad',
-        about,
-        what: say(
-          `were changed by a newer version of the service (${newer.join(', ')})`,
-          `由更新版本的服务修改过（${newer.join('、')}）`,
-        ),
-        fix: say('start that version, or restore the backup from before it', '请使用那个版本，或恢复升级之前的备份'),
-      },
-    ]
-  }
-  if (missing.length === 0) return [{ state: 'good', about, what: say('are those of this version', '与本版本一致') }]
-  return [
-    {
-      state: 'warning',
+    return {
+      state: 'bad',
       about,
-      what: say(`lack ${missing.join(', ')}`, `缺少 ${missing.join('、')}`),
-      fix: say(
-        'the service makes them at its start, where its user may; weapp-auth migrate makes them now',
-        '服务启动时会创建（数据库用户要有权限）；也可以现在运行 weapp-auth migrate',
+      what: say(
+        `were changed by a newer version of the service (${newer.join(', ')})`,
+        `由更新版本的服务修改过（${newer.join('、')}）`,
       ),
-    },
-  ]
+      fix: say('start that version, or restore the backup from before it', '请使用那个版本，或恢复升级之前的备份'),
+    }
+  }
+  if (missing.length === 0) return { state: 'good', about, what: say('are those of this version', '与本版本一致') }
+  return {
+    state: 'warning',
+    about,
+    what: say(`lack ${missing.join(', ')}`, `缺少 ${missing.join('、')}`),
+    fix: say(
+      'the service makes them at its start, where its user may; weapp-auth migrate makes them now',
+      '服务启动时会创建（数据库用户要有权限）；也可以现在运行 weapp-auth migrate',
+    ),
+  }
 }
 
 /** Writes what the service writes to see the same: nothing that stays. */
-async function checkWrites(db: Kysely<UsersDatabase>, about: string, say: Say): Promise<Finding> {
+async function checkWrites(users: UserStore, about: string, say: Say): Promise<Finding> {
   try {
-    // No row has this id.
-    await db.updateTable('weapp_auth_users').set({ nickname: '' }).where('id', '=', '').execute()
-    if (db.getExecutor().adapter instanceof SqliteAdapter) await sql`pragma user_version = 1`.execute(db)
+    await users.ping()
     return { state: 'good', about, what: say('the database takes writes', '数据库可以写入') }
   } catch (error) {
     return {
