@@ -8,11 +8,11 @@ import {
   generateVaultKey,
   type UserConflict,
 } from '../../src/index.ts'
-import { ENGINES } from '../databases.ts'
+import { afterFirst, ENGINES } from '../databases.ts'
 
 const PHONE = { number: '13800138000', countryCode: '86' }
 
-describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
+describe.each(ENGINES)('conflicts in %s', (engine, openDatabase) => {
   async function setUp() {
     const { db, close } = await openDatabase()
     onTestFinished(close)
@@ -37,7 +37,24 @@ describe.each(ENGINES)('conflicts in %s', (_, openDatabase) => {
       return { late, holder, unionid, openids: { wx1: `a-${openid}`, wx2: `b-${openid}` } }
     }
 
-    return { db, users, phones, events, signIn, makeConflict }
+    return { db, vault, users, phones, events, signIn, makeConflict }
+  }
+
+  // SQLite runs one transaction at a time.
+  if (engine !== 'SQLite') {
+    test('a link of an identity whose unionid another user gets while the link is under way succeeds, and is a conflict', async () => {
+      const { db, vault, users, signIn } = await setUp()
+      const alice = await signIn('wx1', 'o1')
+      let bob = ''
+      const late = afterFirst('session_key', db, async () => {
+        bob = await signIn('wx2', 'o2', 'u1')
+      })
+      const identity = { openid: 'o1', unionid: 'u1', sessionKey: randomBytes(16).toString('base64') }
+      const linked = await createSqlUserStore({ db: late, vault }).linkIdentity(alice, 'wx1', identity, 5)
+      expect(linked).toEqual({ linked: true, identity: { openid: 'o1', unionid: 'u1' } })
+      const conflict = { userId: alice, otherUserId: bob, createdAtMs: 5 }
+      expect(await users.listConflicts({ after: null, limit: 9 })).toEqual([conflict])
+    })
   }
 
   test('each pair is listed once, on one page, until one of the two is erased', async () => {
