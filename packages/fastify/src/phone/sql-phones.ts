@@ -4,7 +4,7 @@ import { type SqlEventStore, writeNoEvent } from '../events/sql-events.ts'
 import { isPhoneNumber, type PhoneNumber } from '../phone-number.ts'
 import { guardStore, storeUnavailable } from '../store-failure.ts'
 import type { UsersDatabase } from '../users/database.ts'
-import { engineOf, faultOf } from '../users/engine.ts'
+import { faultOf } from '../users/engine.ts'
 import { prepare } from '../users/prepared.ts'
 import type { SessionKeyVault } from '../users/session-key-vault.ts'
 import { toDisabled } from '../users/sql-accounts.ts'
@@ -47,7 +47,6 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
   const findNumber = prepare((p: { user_id: string }) =>
     db.selectFrom('weapp_auth_phones').select(['sealed_number', 'proven_at']).where('user_id', '=', p.user_id),
   )
-  const isSqlite = engineOf(db) === 'sqlite'
   const digestOf = createPhoneDigests({ db, vault })
   const takeTurns = createTurns(TURN_MS, () =>
     storeUnavailable(STORE, 'other calls about the same number take too long'),
@@ -125,13 +124,13 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
     }
   }
 
-  /** Locks the user and the number. A proof by another user has to wait, or has taken the number before. */
+  /** Holds the user. A proof of the number by another user at the same moment counts as the later one. */
   async function mayBeLinked(tx: Tx, userId: string, digest: string, nowMs: number): Promise<boolean> {
     const [user] = await statements.holdUser(tx, { id: userId })
     if (!user || user.erasing_at !== null) return false
     if (isDisabled({ disabled: toDisabled(user) }, nowMs)) return false
     const number = tx.selectFrom('weapp_auth_phones').select('proven_at').where('digest', '=', digest)
-    const held = await (isSqlite ? number : number.forUpdate()).where('user_id', '=', userId).executeTakeFirst()
+    const held = await number.where('user_id', '=', userId).executeTakeFirst()
     if (held?.proven_at !== null) return false
     const identity = tx.selectFrom('weapp_auth_identities').select('appid').where('user_id', '=', userId)
     return (await identity.limit(1).executeTakeFirst()) === undefined
