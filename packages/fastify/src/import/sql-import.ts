@@ -38,6 +38,7 @@ export interface UserImport {
    * imported a second time are `done`.
    *
    * @returns what became of each line
+   * @throws RangeError for too many lines
    * @throws ApiError `store_unavailable`
    */
   run(
@@ -57,16 +58,20 @@ export function createSqlImport({ db, vault }: SqlImportOptions): UserImport {
   const digestOf = createPhoneDigests({ db, vault })
   const guarded = guardStore('the user store', (error) => (faultOf(error) === 'data' ? 'it cannot be stored' : null))
 
+  const run: UserImport['run'] = guarded(async (lines, { nowMs, dryRun, ...settings }) => {
+    const read = await Promise.all(lines.map((line) => readLine(line, settings)))
+    const users = read.filter((line): line is DigestedUser => !(line instanceof RefusedLineError))
+    const planned = await withTries(TRIES, () => (dryRun ? plan(db, users, nowMs) : write(users, nowMs)))
+    return read.map((line) =>
+      line instanceof RefusedLineError ? { refused: line.message } : (planned.get(line) as ImportOutcome),
+    )
+  })
+
   return {
-    run: guarded(async (lines, { nowMs, dryRun, ...settings }) => {
+    async run(lines, settings) {
       if (lines.length > MAX_IMPORT_LINES) throw new RangeError(`at most ${MAX_IMPORT_LINES} lines at a time`)
-      const read = await Promise.all(lines.map((line) => readLine(line, settings)))
-      const users = read.filter((line): line is DigestedUser => !(line instanceof RefusedLineError))
-      const planned = await withTries(TRIES, () => (dryRun ? plan(db, users, nowMs) : write(users, nowMs)))
-      return read.map((line) =>
-        line instanceof RefusedLineError ? { refused: line.message } : (planned.get(line) as ImportOutcome),
-      )
-    }),
+      return run(lines, settings)
+    },
   }
 
   async function readLine(line: ImportLine, settings: ImportSettings): Promise<DigestedUser | RefusedLineError> {

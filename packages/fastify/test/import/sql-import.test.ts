@@ -8,6 +8,7 @@ import {
   createSqlUserStore,
   generateVaultKey,
   type ImportLine,
+  MAX_IMPORT_LINES,
   type UserStore,
   type UsersDatabase,
 } from '../../src/index.ts'
@@ -152,21 +153,23 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
     expect(await take([{ unionid: 'uAlice' }, { phone: '13800138000' }, other])).toEqual(['done', 'done', 'done'])
   })
 
-  it.each<[string, ImportLine, RegExp]>([
-    ['another external_id', { ...ALICE, external_id: '18' }, /has another external_id/],
-    ['another openid', { ...ALICE, openid: 'oOther' }, /has another openid in this mini-program/],
-    ['another unionid', { ...ALICE, unionid: 'uOther' }, /has another unionid/],
-    ['another number', { ...ALICE, phone: '13900139000' }, /has another phone number/],
-    ['another nickname', { ...ALICE, nickname: 'Alicia' }, /has another nickname/],
-    ['another picture', { ...ALICE, avatar_url: 'https://pics.example.com/b.jpg' }, /has another avatar_url/],
-    ['a number that is hers', { external_id: '18', phone: '13800138000' }, /^phone is the number of user /],
-    ['two users', { external_id: 'bob', appid: APPID, openid: 'oAlice' }, /^external_id belongs to user .* and openid/],
-    ['two users by unionid', { external_id: 'bob', unionid: 'uAlice' }, /^external_id belongs to user .* and unionid/],
-  ])('a line that says %s is refused, and nothing of it is kept', async (_, line, reason) => {
+  it('a line that contradicts what is known is refused with the reason, and nothing of it is kept', async () => {
     const { take, db } = await openEmpty()
     await take([ALICE, { external_id: 'bob' }])
     const before = await dump(db)
-    expect(await take([line, { external_id: 'carol' }])).toEqual([{ refused: expect.stringMatching(reason) }, 'made'])
+    const refused: [line: ImportLine, reason: RegExp][] = [
+      [{ ...ALICE, external_id: '18' }, /has another external_id/],
+      [{ ...ALICE, openid: 'oOther' }, /has another openid in this mini-program/],
+      [{ ...ALICE, unionid: 'uOther' }, /has another unionid/],
+      [{ ...ALICE, phone: '13900139000' }, /has another phone number/],
+      [{ ...ALICE, nickname: 'Alicia' }, /has another nickname/],
+      [{ ...ALICE, avatar_url: 'https://pics.example.com/b.jpg' }, /has another avatar_url/],
+      [{ external_id: '18', phone: '13800138000' }, /^phone is the number of user /],
+      [{ external_id: 'bob', appid: APPID, openid: 'oAlice' }, /^external_id belongs to user .* and openid/],
+      [{ external_id: 'bob', unionid: 'uAlice' }, /^external_id belongs to user .* and unionid/],
+    ]
+    const outcomes = await take([...refused.map(([line]) => line), { external_id: 'carol' }])
+    expect(outcomes).toEqual([...refused.map(([, reason]) => ({ refused: expect.stringMatching(reason) })), 'made'])
     await db.deleteFrom('weapp_auth_users').where('external_id', '=', 'carol').execute()
     expect(await dump(db)).toEqual(before)
   })
@@ -207,6 +210,23 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
       { refused: expect.stringContaining('names nobody') },
     ])
     expect(await dump(db)).toEqual(before)
+  })
+
+  it('a unionid that a line brings is learned by its own identity and by no other one', async () => {
+    const { take, users, signIn } = await openEmpty()
+    const others = [
+      { external_id: 'bob', appid: APPID, openid: 'oBob' },
+      { external_id: 'carol', appid: 'wx2', openid: 'oAlice' },
+    ]
+    await take(others)
+    await signIn('oAlice')
+    expect(await take([{ appid: APPID, openid: 'oAlice', unionid: 'uAlice' }])).toEqual(['filled'])
+    const { id = '' } = (await users.findUserByIdentity(APPID, 'oAlice')) ?? {}
+    expect(await users.findIdentity(id, APPID)).toEqual({ openid: 'oAlice', unionid: 'uAlice' })
+    for (const { external_id, appid, openid } of others) {
+      const other = await users.findUserByExternalId(external_id)
+      expect(await users.findIdentity(other?.id ?? '', appid)).toEqual({ openid, unionid: null })
+    }
   })
 
   it('identifiers that differ in one letter’s case are two people', async () => {
@@ -259,56 +279,82 @@ describe.each(ENGINES)('an import into %s', (_engine, openDatabase) => {
 
 // Only in PostgreSQL can a transaction see, at its second read, what another one has committed since the first.
 describe.each(ENGINES.filter(([engine]) => engine === 'PostgreSQL'))('an import into %s', (_engine, openDatabase) => {
-  it('a line about a user who is erased while the line is looked up makes a new user, who has all of it', async () => {
-    const { db, close } = await openDatabase()
-    onTestFinished(close)
-    const { take, users, signIn } = open(db)
-    const line = { external_id: '17', unionid: 'uAlice' }
-    await signIn('oAlice', 'uAlice')
-    const { id = '' } = (await users.findUserByIdentity(APPID, 'oAlice')) ?? {}
-    const erasing: KyselyPlugin = {
-      transformQuery: ({ node }) => node,
-      async transformResult({ result }) {
-        const isOfUnionids = result.rows.some((row) => 'unionid' in row && !('appid' in row))
-        if (isOfUnionids && (await users.beginErasure(id, 1))) await users.eraseUser(id)
-        return result
-      },
-    }
-    expect(await open(db.withPlugin(erasing)).take([line])).toEqual(['made'])
-    expect(await users.findUser(id)).toBeNull()
-    expect(await take([line])).toEqual(['done'])
+  let database: OpenDatabase
+  beforeAll(async () => {
+    database = await openDatabase()
   })
+  afterAll(() => database.close())
 
-  it.each<[what: string, line: ImportLine, change: (users: UserStore, id: string) => Promise<unknown>]>([
-    ['an externalId', { external_id: '17' }, (users, id) => users.setExternalId(id, 'own', false)],
-    ['a nickname', { nickname: 'Alice' }, (users, id) => users.updateProfile(id, { nickname: 'own' })],
-    [
-      'a picture',
-      { avatar_url: 'https://pics.example.com/a.jpg' },
-      (users, id) => users.updateProfile(id, { avatarUrl: 'own' }),
-    ],
-  ])('%s that a user gets while a line about the user is looked up stays', async (_, line, change) => {
-    const { db, close } = await openDatabase()
-    onTestFinished(close)
-    const { users, signIn } = open(db)
-    await signIn('oAlice', 'uAlice')
-    const { id = '' } = (await users.findUserByIdentity(APPID, 'oAlice')) ?? {}
-    let isChanged = false
-    const changing: KyselyPlugin = {
+  /** A user, about whom an import looks up a line with this unionid, and `work`, which is done after rows of this kind were read. */
+  async function setUp(
+    isRead: (row: Record<string, unknown>) => boolean,
+    work: (users: UserStore, id: string) => Promise<unknown>,
+  ) {
+    const { db } = database
+    await empty(db)
+    const opened = open(db)
+    await opened.signIn('oAlice', 'uAlice')
+    const { id = '' } = (await opened.users.findUserByIdentity(APPID, 'oAlice')) ?? {}
+    let isFirst = true
+    const interrupted: KyselyPlugin = {
       transformQuery: ({ node }) => node,
       async transformResult({ result }) {
-        const isOfUsers = result.rows.some((row) => 'nickname' in row && row.id === id)
-        if (isOfUsers && !isChanged) {
-          isChanged = true
-          await change(users, id)
+        if (isFirst && result.rows.some(isRead)) {
+          isFirst = false
+          await work(opened.users, id)
         }
         return result
       },
     }
-    await open(db.withPlugin(changing)).take([{ ...line, unionid: 'uAlice' }])
+    return { ...opened, id, takeInterrupted: open(db.withPlugin(interrupted)).take }
+  }
+  const isUser = (row: Record<string, unknown>) => 'nickname' in row
+
+  it('a line about a user who is erased while the line is looked up makes a new user, who has all of it', async () => {
+    const { take, takeInterrupted, users, id } = await setUp(
+      (row) => 'unionid' in row && !('appid' in row),
+      async (users, id) => {
+        await users.beginErasure(id, 1)
+        await users.eraseUser(id)
+      },
+    )
+    const line = { external_id: '17', unionid: 'uAlice' }
+    expect(await takeInterrupted([line])).toEqual(['made'])
+    expect(await users.findUser(id)).toBeNull()
+    expect(await take([line])).toEqual(['done'])
+  })
+
+  it('a user whose erasure begins while a line about the user is looked up gets nothing', async () => {
+    const { takeInterrupted, id } = await setUp(isUser, (users, id) => users.beginErasure(id, 1))
+    const outcomes = await takeInterrupted([{ unionid: 'uAlice', nickname: 'Alice' }])
+    expect(outcomes).toEqual([{ refused: `user ${id} is being erased` }])
+  })
+
+  it.each<[what: string, line: ImportLine, change: (users: UserStore, id: string) => Promise<unknown>]>([
+    ['externalId', { external_id: '17' }, (users, id) => users.setExternalId(id, 'own', false)],
+    ['nickname', { nickname: 'Alice' }, (users, id) => users.updateProfile(id, { nickname: 'own' })],
+    [
+      'avatarUrl',
+      { avatar_url: 'https://pics.example.com/a.jpg' },
+      (users, id) => users.updateProfile(id, { avatarUrl: 'own' }),
+    ],
+  ])('the %s that a user gets while a line about the user is looked up stays', async (_, line, change) => {
+    const { takeInterrupted, users, id } = await setUp(isUser, change)
+    const [column] = Object.keys(line)
+    const outcomes = await takeInterrupted([{ ...line, unionid: 'uAlice' }])
+    expect(outcomes).toEqual([{ refused: `user ${id} has another ${column}, which stays` }])
     const { externalId, profile } = (await users.findUser(id)) ?? {}
     expect([externalId, profile?.nickname, profile?.avatarUrl]).toContain('own')
   })
+})
+
+it('an import takes 1000 lines at a time, and says so when there are more', async () => {
+  const { db, close } = await openSqlite()
+  onTestFinished(close)
+  const { take } = open(db)
+  const lines = Array.from({ length: MAX_IMPORT_LINES }, (_, n) => ({ external_id: `e${n}` }))
+  expect(new Set(await take(lines))).toEqual(new Set(['made']))
+  await expect(take([...lines, ALICE])).rejects.toThrow(new RangeError('at most 1000 lines at a time'))
 })
 
 describe('an import that was killed', () => {
