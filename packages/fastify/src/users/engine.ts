@@ -58,7 +58,6 @@ export function faultOf(error: unknown): SqlFault {
     if ((Number(errcode) & 0xff) === SQLITE_CONSTRAINT) return 'constraint'
     return (/^no such (table|column)/.exec(message)?.[1] as SqlFault | undefined) ?? 'other'
   }
-  const known = sqlState === undefined ? undefined : MYSQL_FAULTS[Number(errno)]
   const state = String(sqlState ?? code)
-  return known ?? SQLSTATE_FAULTS.find(([pattern]) => pattern.test(state))?.[1] ?? 'other'
+  return MYSQL_FAULTS[Number(errno)] ?? SQLSTATE_FAULTS.find(([pattern]) => pattern.test(state))?.[1] ?? 'other'
 }

@@ -176,13 +176,10 @@ export function createSqlUserStore(options: SqlUserStoreOptions): UserStore & Id
       if (Object.keys(columns).length === 0 || !USER_ID.test(userId)) return ask(() => findUser(userId))
       return change(userId, async () => {
         Object.values(columns).forEach(checkText)
-        if (!events) await updateUser(db, userId, columns)
-        else {
-          await db.transaction().execute(async (tx) => {
-            if (!(await updateUser(tx, userId, columns))) return
-            await writeEvent(tx, { type: 'profile_changed', by, userId, data: { fields: Object.keys(changes) } })
-          })
-        }
+        await db.transaction().execute(async (tx) => {
+          if (!(await updateUser(tx, userId, columns))) return
+          await writeEvent(tx, { type: 'profile_changed', by, userId, data: { fields: Object.keys(changes) } })
+        })
         return findUser(userId)
       })
     },

@@ -44,13 +44,14 @@ describe.each(ENGINES)('conflicts in %s', (engine, openDatabase) => {
   if (engine !== 'SQLite') {
     test('a link of an identity whose unionid another user gets while the link is under way succeeds, and is a conflict', async () => {
       const { db, vault, users, signIn } = await setUp()
-      const alice = await signIn('wx1', 'o1')
+      const alice = await signIn('wx2', 'o1')
       let bob = ''
       const late = afterFirst('session_key', db, async () => {
-        bob = await signIn('wx2', 'o2', 'u1')
+        // The same openid as in the other mini-program, where it is another user's.
+        bob = await signIn('wx1', 'o1', 'u1')
       })
       const identity = { openid: 'o1', unionid: 'u1', sessionKey: randomBytes(16).toString('base64') }
-      const linked = await createSqlUserStore({ db: late, vault }).linkIdentity(alice, 'wx1', identity, 5)
+      const linked = await createSqlUserStore({ db: late, vault }).linkIdentity(alice, 'wx2', identity, 5)
       expect(linked).toEqual({ linked: true, identity: { openid: 'o1', unionid: 'u1' } })
       const conflict = { userId: alice, otherUserId: bob, createdAtMs: 5 }
       expect(await users.listConflicts({ after: null, limit: 9 })).toEqual([conflict])

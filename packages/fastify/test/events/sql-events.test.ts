@@ -107,6 +107,7 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
     const { events, users, newUser } = await openEmpty()
     const userId = await newUser()
     await users.updateProfile(userId, { nickname: 'secret name', avatarUrl: 'https://secret.example' }, 'user')
+    expect(await users.updateProfile(randomUUID(), { nickname: 'x' }, 'user'), 'nobody').toBeNull()
     await users.setExternalId(userId, 'crm-1', true, 'service:crm')
     await users.setExternalId(userId, 'crm-1', true, 'service:crm')
     await users.disableUser(userId, { atMs: 1, untilMs: 1_700_000_000_000, reason: 'spam' }, 'operator:root')
@@ -127,7 +128,9 @@ describe.each(ENGINES)('events in %s', (_engine, openDatabase) => {
       { type: 'user_enabled', by: 'operator:root', userId },
       { type: 'user_erased', by: 'wechat', userId },
     ])
-    expect(JSON.stringify(await events.list({ limit: 100 }))).not.toMatch(/secret/)
+    const all = await events.list({ limit: 100 })
+    expect(all.filter((event) => event.userId !== userId)).toEqual([])
+    expect(JSON.stringify(all)).not.toMatch(/secret/)
   })
 
   it('the identity of a new user writes no event, a link writes one, and so does a conflict', async () => {

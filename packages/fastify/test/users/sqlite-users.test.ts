@@ -82,6 +82,27 @@ describe('users in SQLite', () => {
     })
   })
 
+  it('users who go away while a start looks at their tables are no reason to give up: a start is tried again', async () => {
+    const db = openSqliteUsers(':memory:')
+    onTestFinished(() => db.destroy())
+    await migrateUsers(db)
+    // So that all tables are looked at.
+    await db.deleteFrom('weapp_auth_migrations' as never).execute()
+    const away = { name: 'Error', message: "the users' tables could not be brought up to date: away" }
+    for (const last of [1, 2, 3, 4]) {
+      let statements = 0
+      const dying = db.withPlugin({
+        transformQuery: ({ node }) => node,
+        transformResult: async ({ result }) => {
+          if (++statements === last) throw new Error('away')
+          return result
+        },
+      })
+      // Not an UnusableDatabaseError, which ends the process.
+      await expect(migrateUsers(dying)).rejects.toMatchObject(away)
+    }
+  })
+
   it('users of an emulated WeChat are refused by the real service, and the other way round', async () => {
     for (const [first, second, theirs] of [
       ['emulated', 'real', 'an emulated WeChat'],

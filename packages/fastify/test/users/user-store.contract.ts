@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   checkKeyRing,
   createSessionKeyVault,
@@ -339,6 +339,16 @@ export function userStoreContract(
       expect(await users.linkIdentity(user.id, 'wx1', identity('o1'), 5)).toEqual(result)
     })
 
+    it('linking an identity that the user has takes the session_key and the unionid that are new', async () => {
+      const { users, signIn } = await setUp()
+      const first = newKey()
+      const { user } = await signIn('o1', { sessionKey: first })
+      const fresh = identity('o1', 'u1')
+      await users.linkIdentity(user.id, 'wx1', fresh, 5)
+      expect(await users.findIdentity(user.id, 'wx1')).toEqual({ openid: 'o1', unionid: 'u1' })
+      expect((await users.findKeys(user.id, 'wx1'))?.sessionKeys).toEqual([fresh.sessionKey, first])
+    })
+
     it('linking is refused when another user has the identity, or the user has another one in the mini-program', async () => {
       const { db, users, signIn } = await setUp()
       const [{ user: alice }, { user: bob }] = [await signIn('o1'), await signIn('o2', { appid: 'wx2' })]
@@ -367,10 +377,11 @@ export function userStoreContract(
       expect(await db.selectFrom('weapp_auth_identities').selectAll().execute()).toHaveLength(2)
     })
 
-    it('linking an identity whose unionid belongs to another user keeps both users, and records a conflict', async () => {
+    it('linking an identity whose unionid belongs to another user keeps both users, and tells a conflict once', async () => {
       const { users, signIn, conflicts } = await setUp()
       const [{ user: alice }, { user: bob }] = [await signIn('o1'), await signIn('o2', { appid: 'wx2', unionid: 'u1' })]
-      expect(await users.linkIdentity(alice.id, 'wx3', identity('o3', 'u1'), 5)).toMatchObject({ linked: true })
+      for (let i = 0; i < 2; i++)
+        expect(await users.linkIdentity(alice.id, 'wx3', identity('o3', 'u1'), 5)).toMatchObject({ linked: true })
       expect(conflicts).toEqual([{ userId: alice.id, otherUserId: bob.id }])
     })
 
@@ -527,30 +538,56 @@ export function userStoreContract(
       await users.signIn('wx1', { openid: 'o1', unionid: 'u1', sessionKey }, 1_700_000_000_000)
       return statements
     }
-    await countOf(first)
+    const isPostgres = engineOf(db) === 'postgres'
+    const ofNew = await countOf(first)
+    if (isPostgres) expect(ofNew, 'one that looks, and one that makes the user').toBe(2)
     expect(await countOf(first)).toBe(1)
-    expect(await countOf(second)).toBe(engineOf(db) === 'postgres' ? 1 : 2)
+    expect(await countOf(second)).toBe(isPostgres ? 1 : 2)
     expect(await countOf(second)).toBe(1)
   })
 
-  it('one write serves all pings at the same time, and none is made soon after another write', async () => {
-    const { db, vault, signIn } = await setUp()
-    const statements: string[] = []
+  it('one write serves all pings at the same time, and no ping writes within 100 ms of another write that succeeded', async () => {
+    const { db, vault } = await setUp()
+    let statements = 0
     const counted = db.withPlugin({
       transformQuery: ({ node }) => node,
       transformResult: async ({ result }) => {
-        statements.push('')
+        statements++
         return result
       },
     })
     const users = createSqlUserStore({ db: counted, vault })
-    await Promise.all(Array.from({ length: 10 }, () => users.ping()))
-    await users.ping()
-    expect(statements).toHaveLength(1)
-    const { user } = await signIn('o1')
-    vi.useFakeTimers({ now: performance.now() + 200, toFake: ['performance'] })
-    await users.findUser(user.id).finally(() => vi.useRealTimers())
-    expect(statements).toHaveLength(2)
+    const signIn = (unionid: string | null, sessionKey: string) =>
+      users.signIn('wx1', { openid: 'o1', unionid, sessionKey }, 1).then(getUser)
+    const countOfPing = async () => {
+      const before = statements
+      await Promise.all(Array.from({ length: 10 }, () => users.ping()))
+      return statements - before
+    }
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const key = newKey()
+    const { user } = await signIn(null, key)
+    expect(await countOfPing(), 'after the sign-in of a new user').toBe(0)
+    vi.advanceTimersByTime(99)
+    expect(await countOfPing()).toBe(0)
+    vi.advanceTimersByTime(1)
+    expect([await countOfPing(), await countOfPing()], 'after 100 ms').toEqual([1, 0])
+    expect(await users.findUser(user.id), 'a ping changes no user').toEqual(user)
+    for (const write of [
+      () => signIn(null, newKey()),
+      () => signIn('u1', key),
+      () => users.updateProfile(user.id, { city: 'x' }),
+    ]) {
+      vi.advanceTimersByTime(100)
+      await write()
+      expect(await countOfPing()).toBe(0)
+    }
+    vi.advanceTimersByTime(100)
+    await signIn('u1', key)
+    expect(await countOfPing(), 'after a sign-in with nothing new').toBe(engineOf(db) === 'postgres' ? 0 : 1)
+    await expect(users.updateProfile(user.id, { city: '\0' })).rejects.toThrow('refused')
+    expect(await countOfPing(), 'after data that was refused').toBe(0)
   })
 
   describe('the key ring', () => {
@@ -615,6 +652,15 @@ export function userStoreContract(
     expect(await users.updateProfile(unknown, {})).toBeNull()
     expect(await users.findIdentity(unknown, 'wx1')).toBeNull()
     expect(await users.findIdentity(user.id, 'wx2')).toBeNull()
+    // No id of ours, and in MySQL a text that is the same as one.
+    for (const noId of ['\0', `${user.id} `]) {
+      expect(await users.findIdentity(noId, 'wx1')).toBeNull()
+      expect(await users.findKeys(noId, 'wx1')).toBeNull()
+      const identity = { openid: 'o1', unionid: null, sessionKey: newKey() }
+      expect(await users.linkIdentity(noId, 'wx1', identity, 5)).toBeNull()
+      await users.unlinkIdentity(noId, { appid: 'wx1', openid: 'o1' })
+    }
+    expect(await users.findIdentity(user.id, 'wx1')).toEqual({ openid: 'o1', unionid: null })
   })
 
   it('our tables stand beside tables of other names, and a table of our name that is not ours is refused before anything is made', async () => {
@@ -638,12 +684,16 @@ export function userStoreContract(
     const begun = new Set<string>()
     for (let isCut = true; isCut; ) {
       let hasMore = false
+      let wasKilled = false
       const dying = db.withPlugin({
         transformQuery: ({ node }) => {
           if (!/^(CreateTable|AlterTable|CreateIndex)Node$/.test(node.kind)) return node
           const statement = JSON.stringify(node)
           if (begun.has(statement)) return node
-          if (hasMore) throw new Error('killed')
+          if (hasMore) {
+            wasKilled = true
+            throw new Error('killed')
+          }
           hasMore = true
           begun.add(statement)
           return node
@@ -657,6 +707,7 @@ export function userStoreContract(
           return true
         },
       )
+      expect(isCut, 'a statement that fails ends the migration').toBe(wasKilled)
     }
     expect(begun.size).toBeGreaterThan(10)
     await migrateUsers(db)

@@ -95,7 +95,7 @@ async function makeTables(db: Kysely<UsersDatabase>): Promise<string[]> {
   })
   const { error, results = [] } = await migrator.migrateToLatest()
   if (error) throw toMigrationError(error)
-  return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName)
+  return results.map(({ migrationName }) => migrationName)
 }
 
 /** How the users' tables differ from those that this version makes. */
