@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { fastifyUnderPressure } from '@fastify/under-pressure'
 import {
   type AccessTokenStore,
@@ -16,19 +15,19 @@ import {
   type RedisClient,
   type SessionStore,
   type SocketOptions,
-  STRICT_SCHEMAS,
   sendProblem,
   type UserStore,
   type WechatApp,
   weappAuth,
 } from '@weapp-auth/fastify'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Cluster, Redis } from 'ioredis'
 import { readCallerAddress } from './caller-address.ts'
 import { closeGracefully } from './closing.ts'
+import { listenerOptions } from './listener-options.ts'
 import type {} from './redis-plugin.ts'
 import { securityHeaders } from './security-headers.ts'
-import { rewriteUndecodable, UNDECODABLE, undecodable } from './undecodable-address.ts'
+import { UNDECODABLE, undecodable } from './undecodable-address.ts'
 
 /** What the application is built from; `main.ts` opens it, and closes it after the application. */
 export interface AppDeps {
@@ -71,9 +70,6 @@ export interface AppDeps {
   allowHost?: (host: string | undefined) => boolean
 }
 
-/** How long a client may take to send its whole request: a phone on a bad network, not a connection held open on purpose. */
-const REQUEST_TIMEOUT_MS = 30_000
-
 /** An event loop that is late by this much on average, for a second, has more to do than it can. */
 const MAX_EVENT_LOOP_DELAY_MS = 1_000
 
@@ -81,18 +77,8 @@ const MAX_EVENT_LOOP_DELAY_MS = 1_000
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { redis, rateLimits = {} } = deps
   const app = Fastify({
-    loggerInstance: deps.log,
-    schemaController: STRICT_SCHEMAS,
+    ...listenerOptions(deps.log),
     trustProxy: deps.trustProxy.length > 0 && [...deps.trustProxy],
-    // One id in the log, the header and the problem. An id from the caller could be anything, and could come twice.
-    genReqId: () => randomUUID(),
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    // By default Node looks for late requests only every 30 s: one could then take a minute.
-    http: { connectionsCheckingInterval: 1_000 },
-    rewriteUrl: rewriteUndecodable,
-    logController: new LogController({ requestIdLogLabel: 'requestId' }),
-    forceCloseConnections: 'idle',
-    return503OnClosing: false,
     frameworkErrors: sendProblem,
   })
   await deps.beforeRoutes?.(app)

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
-import { ApiError, type KeyMark, STRICT_SCHEMAS, useStrictJson, type WeappAuth } from '@weapp-auth/fastify'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { ApiError, type KeyMark, useStrictJson, type WeappAuth } from '@weapp-auth/fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { closeGracefully } from '../closing.ts'
+import { listenerOptions } from '../listener-options.ts'
 import { securityHeaders } from '../security-headers.ts'
-import { rewriteUndecodable, UNDECODABLE, undecodable } from '../undecodable-address.ts'
+import { UNDECODABLE, undecodable } from '../undecodable-address.ts'
 import type { Upkeep } from '../upkeep/upkeep.ts'
 import { accountsRoutes } from './accounts.ts'
 import { guardRoutes, type Identify } from './callers.ts'
@@ -35,9 +35,6 @@ export interface ServiceApiDeps {
 /** The path of every route begins with this. */
 export const SERVICE_PREFIX = '/service/v1'
 
-/** How long a caller may take to send its whole request. */
-const REQUEST_TIMEOUT_MS = 30_000
-
 /**
  * The API for backends and operators, never for phones. Nothing listens yet: `listen` it on a port or a socket, or `inject`
  * requests.
@@ -50,18 +47,7 @@ export async function buildServiceApi({
   log,
   beforeRoutes,
 }: ServiceApiDeps): Promise<FastifyInstance> {
-  const api = Fastify({
-    loggerInstance: log,
-    schemaController: STRICT_SCHEMAS,
-    genReqId: () => randomUUID(),
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { connectionsCheckingInterval: 1_000 },
-    rewriteUrl: rewriteUndecodable,
-    logController: new LogController({ requestIdLogLabel: 'requestId' }),
-    forceCloseConnections: 'idle',
-    return503OnClosing: false,
-    frameworkErrors: sendServiceProblem,
-  })
+  const api = Fastify({ ...listenerOptions(log), frameworkErrors: sendServiceProblem })
   await beforeRoutes?.(api)
   const headers = { ...securityHeaders(), 'cache-control': 'no-store' }
   api.addHook('onRequest', (request, reply, done) => {
