@@ -1,4 +1,5 @@
 import type { UserStore } from '@weapp-auth/fastify'
+import type { FastifyBaseLogger } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { createMetrics } from '../../src/seeing/metrics.ts'
 import { observeStores } from '../../src/seeing/observed-stores.ts'
@@ -9,12 +10,13 @@ import { type Column, type Service, startService } from '../service.ts'
 export async function startCounted(
   column: Column | Record<string, string>,
   routes?: Parameters<typeof startService>[1],
-  o: { limit?: number; users?: Partial<UserStore> } = {},
+  o: { limit?: number; users?: Partial<UserStore>; log?: FastifyBaseLogger } = {},
 ) {
   const metrics = createMetrics()
   onTestFinished(() => metrics.close())
   const rateLimits = { ...(o.limit !== undefined && { signInsPerMinute: o.limit }) }
-  const service = await startService(column, routes, { beforeRoutes: metrics.watch, rateLimits }, (stores) => {
+  const deps = { beforeRoutes: metrics.watch, rateLimits, ...(o.log && { log: o.log }) }
+  const service = await startService(column, routes, deps, (stores) => {
     if (stores.events.store.queue) metrics.watchQueue(stores.events.store.queue)
     return observeStores({ ...stores, users: { ...stores.users, ...o.users } }, metrics.cache)
   })

@@ -51,24 +51,44 @@ describe('metrics', () => {
     for (const order of [1, 2, 3]) await call(`${service.baseUrl}/orders/${order}?secret=x`, { token })
     await call(`${service.baseUrl}/orders/4`)
     await call(`${service.baseUrl}/orders/5`, { token: 'nonsense' })
+    await call(`${service.baseUrl}/v1/me`, { token })
+    await call(`${service.baseUrl}/v1/sessions`, { token })
+    await call(`${service.baseUrl}/v1/me/profile`, { token, body: { nickname: 'Alice' } })
     await call(`${service.baseUrl}/v1/session`, { method: 'DELETE', token })
     await call(`${service.baseUrl}/v1/me`, { token })
     await call(`${service.baseUrl}/nowhere/${token}`)
+    await call(`${service.baseUrl}/%ff`)
 
     const found = parse(await text())
     expect(pick(found, 'weapp_auth_guard_total')).toEqual({
-      '{outcome="passed"}': 3,
+      '{outcome="passed"}': 6,
       '{outcome="session_missing"}': 1,
       '{outcome="session_malformed"}': 1,
       '{outcome="session_revoked"}': 1,
     })
+    expect(pick(found, 'weapp_auth_sign_ins_total')).toEqual({ '{outcome="signed_in"}': 1 })
+    expect(pick(found, 'weapp_auth_call_seconds_count')['{target="phones",operation="find",outcome="ok"}']).toBe(1)
     const requests = pick(found, 'weapp_auth_request_seconds_count')
     expect(requests['{method="GET",route="/orders/:id",status="200"}']).toBe(3)
     expect(requests['{method="GET",route="/orders/:id",status="401"}']).toBe(2)
+    expect(requests['{method="any",route="/undecodable-address",status="400"}']).toBe(1)
+    const buckets = pick(found, 'weapp_auth_request_seconds_bucket')
+    expect(buckets['{method="GET",route="/orders/:id",status="200",le="10"}']).toBe(3)
     expect(pick(found, 'weapp_auth_problems_total')['{method="GET",route="/orders/:id",code="session_missing"}']).toBe(
       1,
     )
+    // Reading them counts nothing.
+    expect(pick(parse(await text()), 'weapp_auth_guard_total')).toEqual(pick(found, 'weapp_auth_guard_total'))
     for (const secret of [token, 'nonsense', 'secret=x', '/orders/1']) expect(await text()).not.toContain(secret)
+  })
+
+  test('a request that is counted is logged like any other, and hooks of its own route are called', async () => {
+    const events: unknown[] = []
+    const log = pino({ base: null }, { write: (line) => void events.push(JSON.parse(line).msg) })
+    const route = { onResponse: async () => void events.push('the hook of the route') }
+    const { service } = await startCounted('embedded', (app) => app.get('/orders', route, async () => ({})), { log })
+    await call(`${service.baseUrl}/orders`)
+    await expect.poll(() => events.slice(-2)).toEqual(['the hook of the route', 'request completed'])
   })
 
   test('metrics show a store that is away, and sign-ins over the limit', async () => {
@@ -101,11 +121,14 @@ describe('metrics', () => {
         return pick(parse(await text()), 'weapp_auth_session_cache_total')['{result="hit"}']
       })
       .toBeGreaterThan(1)
-    expect(pick(parse(await text()), 'weapp_auth_session_cache_total')['{result="miss"}']).toBeGreaterThan(0)
+    const first = pick(parse(await text()), 'weapp_auth_session_cache_total')
+    expect(first['{result="miss"}']).toBeGreaterThan(0)
+    expect(pick(parse(await text()), 'weapp_auth_session_cache_total')).toEqual(first)
   })
 
-  test('metrics show the process itself: memory, processor, and how late the event loop is', async () => {
+  test('metrics show the process itself: memory, processor, and how late the event loop is; each says what it is', async () => {
     const { text } = await startCounted('embedded')
+    expect((await text()).match(/^# HELP \w+ *$/gm)).toBeNull()
     const names = [...parse(await text()).keys()]
     for (const name of [
       'process_cpu_seconds_total',
@@ -137,7 +160,7 @@ describe('metrics', () => {
     expect(await metrics.text()).not.toMatch(/^weapp_auth_events/m)
   })
 
-  test('a WeChat that answers ever new errcodes does not make ever new series', async () => {
+  test('a WeChat that answers ever new errcodes does not make ever new series, and nothing is counted after the end', async () => {
     const metrics = createMetrics()
     onTestFinished(() => metrics.close())
     const call = {
@@ -151,6 +174,9 @@ describe('metrics', () => {
     const answers = pick(parse(await metrics.text()), 'weapp_auth_wechat_answers_total')
     expect(Object.keys(answers)).toHaveLength(51)
     expect(answers['{operation="sns/jscode2session",errcode="other"}']).toBe(10)
+    metrics.close()
+    channel(CHANNELS.calls).publish({ ...call, errcode: 1 })
+    expect(pick(parse(await metrics.text()), 'weapp_auth_wechat_answers_total')).toEqual(answers)
   })
 
   test('a request that is refused before the guard is asked does not count as one that the guard let pass', async () => {

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import { trace } from '@opentelemetry/api'
 import { authenticate } from '@weapp-auth/fastify'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
@@ -31,6 +32,7 @@ test('a sign-in is one trace: the request, and what it asked WeChat and the stor
     'db.system.name': 'sqlite',
     'db.operation.name': 'signIn',
   })
+  expect(parts.find(({ name }) => name === 'sessions create')?.attributes).toMatchObject({ 'db.system.name': 'sqlite' })
   expect(parts.find(({ name }) => name.startsWith('wechat'))?.attributes).toMatchObject({ 'weapp_auth.errcode': '0' })
 })
 
@@ -61,6 +63,34 @@ test.each([
   }
 })
 
+test.each([
+  ['weapp-auth', {}],
+  ['sign-in of the shop', { OTEL_SERVICE_NAME: 'sign-in of the shop' }],
+])('spans are those of the service %s with the variables %j', async (name, variables) => {
+  for (const [variable, value] of Object.entries(variables)) vi.stubEnv(variable, value)
+  const { service, spans, services } = await startTraced()
+  await call(`${service.baseUrl}/livez`)
+  await spans()
+  expect(services()).toEqual([name])
+})
+
+test('a span lasts as long as the call that it stands for', async () => {
+  const { service, spans } = await startTraced()
+  const startedMs = performance.now()
+  await signInOverHttp(service, 'alice')
+  const tookMs = performance.now() - startedMs
+  const asked = (await spans()).find(({ name }) => name === 'wechat sns/jscode2session')
+  expect(asked?.durationMs).toBeGreaterThan(0)
+  expect(asked?.durationMs).toBeLessThanOrEqual(tookMs)
+})
+
+test('without an address of a collector no request is traced', async () => {
+  const { service } = await startTraced({ endpoint: null })
+  expect(await (await fetch(`${service.baseUrl}/span`)).json()).toEqual({ isTraced: false })
+  const traced = await startTraced()
+  expect(await (await fetch(`${traced.service.baseUrl}/span`)).json()).toEqual({ isTraced: true })
+})
+
 test('no secret is in what the collector gets', async () => {
   const { service, spans, sent } = await startTraced()
   const { data } = await signInOverHttp(service, 'alice')
@@ -79,16 +109,17 @@ test('no secret is in what the collector gets', async () => {
 })
 
 test('a collector that is away costs a line of the log a minute, and keeps nobody from signing in or the service from stopping', async () => {
-  const lines: string[] = []
-  const log = pino({ base: null }, { write: (line) => void lines.push(JSON.parse(line).msg) })
+  const lines: { msg: string; reason?: string }[] = []
+  const log = pino({ base: null }, { write: (line) => void lines.push(JSON.parse(line)) })
   vi.stubEnv('OTEL_BSP_SCHEDULE_DELAY', '20')
   vi.stubEnv('OTEL_EXPORTER_OTLP_TIMEOUT', '200')
   const { service, close } = await startTraced({ endpoint: 'http://127.0.0.1:1', log })
   expect((await signInOverHttp(service, 'alice')).status).toBe(201)
-  await expect.poll(() => lines).toContain('traces cannot be sent, and are lost meanwhile')
+  const warnings = () => lines.filter(({ msg }) => msg === 'traces cannot be sent, and are lost meanwhile')
+  await expect.poll(warnings).toMatchObject([{ reason: expect.stringContaining('ECONNREFUSED') }])
   await signInOverHttp(service, 'bob')
   await close()
-  expect(lines.filter((line) => line.startsWith('traces'))).toHaveLength(1)
+  expect(warnings()).toHaveLength(1)
 })
 
 test('a span is marked as failed where WeChat or a store failed, and not where it answered or refused', async () => {
@@ -120,11 +151,12 @@ interface Span {
   parentId: string
   attributes: Record<string, string>
   isFailed: boolean
+  durationMs: number
 }
 
 /** The service with traces, and a collector that remembers what it gets. */
 async function startTraced(
-  o: { endpoint?: string; log?: FastifyBaseLogger; redisUrl?: string; databaseUrl?: string } = {},
+  o: { endpoint?: string | null; log?: FastifyBaseLogger; redisUrl?: string; databaseUrl?: string } = {},
 ) {
   const bodies: Buffer[] = []
   const collector = createServer(async (request, response) => {
@@ -133,8 +165,8 @@ async function startTraced(
   })
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve))
   const { log = pino({ level: 'silent' }) } = o
-  const tracesTo = o.endpoint ?? `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
-  vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', tracesTo)
+  const { endpoint: tracesTo = `http://127.0.0.1:${(collector.address() as AddressInfo).port}` } = o
+  if (tracesTo) vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', tracesTo)
   const { redisUrl = null, databaseUrl = null } = o
   const seeing = await openSeeing({ service: null, tracesTo, redisUrl, databaseUrl }, log)
   let closed: Promise<void> | null = null
@@ -150,6 +182,7 @@ async function startTraced(
   })
   const routes: Parameters<typeof startService>[1] = (app) => {
     app.get('/orders', { onRequest: authenticate }, async () => ({}))
+    app.get('/span', async () => ({ isTraced: trace.getActiveSpan() !== undefined }))
     app.get('/fails', async () => {
       throw new Error('the database refused the row of canary')
     })
@@ -164,6 +197,8 @@ async function startTraced(
       await close()
       return bodies.flatMap(readSpans)
     },
+    /** The `service.name` of all that was sent. */
+    services: () => [...new Set(bodies.flatMap(readServices))],
     sent: () => Buffer.concat(bodies).toString('latin1'),
   }
 }
@@ -177,14 +212,23 @@ function readSpans(body: Buffer): Span[] {
     name: field(span, 5).toString(),
     // STATUS_CODE_ERROR
     isFailed: numberIn(field(span, 15), 3) === 2,
-    attributes: Object.fromEntries(
-      within(span, 9).map((pair) => {
-        const value = field(pair, 2)
-        const [text] = within(value, 1)
-        return [field(pair, 1).toString(), text?.toString() ?? String(numberIn(value, 3))]
-      }),
-    ),
+    durationMs: ((numberIn(span, 8) ?? 0) - (numberIn(span, 7) ?? 0)) / 1e6,
+    attributes: readAttributes(within(span, 9)),
   }))
+}
+
+function readServices(body: Buffer): (string | undefined)[] {
+  return within(body, 1, 1).map((resource) => readAttributes(within(resource, 1))['service.name'])
+}
+
+function readAttributes(pairs: Buffer[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const value = field(pair, 2)
+      const [text] = within(value, 1)
+      return [field(pair, 1).toString(), text?.toString() ?? String(numberIn(value, 3))]
+    }),
+  )
 }
 
 /** The messages that lie in a message below a path of fields. */
@@ -222,6 +266,7 @@ function fieldsOf(message: Buffer): { number: number; bytes?: Buffer; value?: nu
         fields.push({ number, value: varint() })
         break
       case 1:
+        fields.push({ number, value: Number(message.readBigUInt64LE(at)) })
         at += 8
         break
       case 2: {
