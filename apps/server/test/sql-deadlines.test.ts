@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type ApiError,
   createSessionKeyVault,
   createSqlEventStore,
   createSqlPhoneStore,
@@ -7,8 +8,11 @@ import {
   generateVaultKey,
   openSqliteUsers,
 } from '@weapp-auth/fastify'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { limitEventStore, limitPhoneStore, limitUserStore } from '../src/sql-deadlines.ts'
+
+/** Why a call was given up. */
+const [LATE, GONE] = ['the user store did not answer within 600 ms', 'the user store answers nobody']
 
 type Method = () => Promise<unknown>
 type Limit = (store: never, database: Parameters<typeof limitUserStore>[1]) => object | null
@@ -50,11 +54,13 @@ describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes })
     const { [what]: names } = await findMethods()
     const store = Object.fromEntries(names.map((name) => [name, answer]))
     const limited = limit(store as never, { isReady: () => isReady, answers }) as Record<string, Method>
-    const codeOf = ({ code, retryAfterSeconds }: { code: string; retryAfterSeconds?: number }) =>
-      retryAfterSeconds === 1 ? code : 'without Retry-After'
-    const asked = names.map(async (name) => [name, await limited[name]?.().catch(codeOf)] as const)
+    const reasonOf = ({ code, message, retryAfterSeconds }: ApiError) =>
+      code === 'store_unavailable' && retryAfterSeconds === 1 ? message : code
+    const asked = names.map(async (name) => [name, await limited[name]?.().catch(reasonOf)] as const)
     return Object.fromEntries(await Promise.all(asked))
   }
+
+  const isWrite = (name: string) => writes.includes(name as never)
 
   test('nothing is asked of a database that was not reached since the start', async () => {
     const asked: unknown[] = []
@@ -63,7 +69,7 @@ describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes })
       async () => true,
       false,
     )
-    expect(new Set(Object.values(said))).toEqual(new Set(['store_unavailable']))
+    expect(new Set(Object.values(said))).toEqual(new Set(['the user store was not reached since the start']))
     expect(asked).toEqual([])
   })
 
@@ -73,7 +79,7 @@ describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes })
       async () => false,
     )
     expect(Object.keys(said)).toEqual(expect.arrayContaining([...writes]))
-    expect(new Set(Object.values(said))).toEqual(new Set(['store_unavailable']))
+    for (const [name, answer] of Object.entries(said)) expect(answer, name).toBe(isWrite(name) ? GONE : LATE)
   })
 
   test('a write that waits for a lock is given up when the database is gone meanwhile', async () => {
@@ -82,7 +88,7 @@ describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes })
       () => new Promise(() => {}),
       async () => ++questions <= writes.length,
     )
-    expect(new Set(Object.values(said))).toEqual(new Set(['store_unavailable']))
+    for (const [name, answer] of Object.entries(said)) expect(answer, name).toBe(isWrite(name) ? GONE : LATE)
   })
 
   test('a write that cannot be taken back waits for a lock of a database that answers, and nothing else waits', async () => {
@@ -90,9 +96,7 @@ describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes })
       () => sleep(1_000, 'done'),
       async () => true,
     )
-    for (const [name, answer] of Object.entries(said)) {
-      expect(answer, name).toBe(writes.includes(name as never) ? 'done' : 'store_unavailable')
-    }
+    for (const [name, answer] of Object.entries(said)) expect(answer, name).toBe(isWrite(name) ? 'done' : LATE)
   })
 
   test('a database is asked no more whether it is there when the write that waited has its answer', async () => {
@@ -108,10 +112,39 @@ describe.concurrent.each(STORES)('the store of $what', ({ what, limit, writes })
       await sleep(1)
       return true
     }
-    const store = { [writes[0]]: async () => written }
+    let write: Method = async () => 'at once'
+    const store = { [writes[0]]: () => write() }
     const limited = limit(store as never, { isReady: () => true, answers }) as Record<string, Method>
+    await limited[writes[0]]?.()
+    write = () => written
     await limited[writes[0]]?.()
     await sleep(300)
     expect(asked).toBe(1)
   })
+})
+
+test('a read is waited for until its deadline, and a database is asked whether it is there about a write that waits, and no other', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  let asked = 0
+  const answers = async () => ++asked > 0
+  const forever = () => new Promise(() => {})
+  let write: Method = async () => 'at once'
+  const store = { findUser: forever, disableUser: () => write() }
+  const limited = (limitUserStore as Limit)(store as never, { isReady: () => true, answers }) as Record<string, Method>
+  let said = ''
+  void limited.findUser?.().catch(({ message }) => {
+    said = message
+  })
+  await limited.disableUser?.()
+  await vi.advanceTimersByTimeAsync(150)
+  expect(asked).toBe(0)
+  write = forever
+  void limited.disableUser?.()
+  await vi.advanceTimersByTimeAsync(50)
+  expect(asked).toBe(0)
+  await vi.advanceTimersByTimeAsync(100)
+  expect([asked, said]).toEqual([1, ''])
+  await vi.advanceTimersByTimeAsync(350)
+  expect(said).toBe(LATE)
 })

@@ -52,7 +52,9 @@ test('an address that cannot be decoded is answered like any other: 401 without 
   const { ask } = await startServiceApi()
   const other = await ask('GET /nowhere')
   const answer = await ask('GET /users/%ff')
-  expect(answer).toMatchObject({ status: 400, data: { code: 'request_invalid' } })
+  const detail = 'the address cannot be decoded'
+  expect(answer).toMatchObject({ status: 400, data: { code: 'request_invalid', detail } })
+  expect(other).toMatchObject({ status: 404, data: { code: 'not_found', detail: 'there is nothing at this path' } })
   expect(Object.keys(answer.headers)).toEqual(Object.keys(other.headers))
   expect(await ask('GET /users/%ff', undefined, { token: null })).toMatchObject({ status: 401 })
 })
@@ -175,6 +177,18 @@ test('what is logged names the token, and never holds it', async () => {
   expect(printed).toContain('"by":"service:all-only"')
   expect(printed).toContain('"code":"service_token_invalid"')
   for (const token of Object.values(tokens)) expect(printed).not.toContain(token)
+})
+
+test('a body is JSON and small, and a request that is labelled as JSON may have none', async () => {
+  const { api, ask, tokens } = await startServiceApi()
+  const headers = { authorization: `Bearer ${tokens.all}` }
+  const send = (type: string, payload: string) =>
+    api.inject({ method: 'POST', url: '/service/v1/users', headers: { ...headers, 'content-type': type }, payload })
+  expect((await send('text/plain', '{}')).json()).toMatchObject({ status: 415, code: 'media_type_unsupported' })
+  const large = JSON.stringify({ externalId: 'x'.repeat(20_000) })
+  expect((await send('application/json', large)).json()).toMatchObject({ status: 413, code: 'payload_too_large' })
+  const labelled = { headers: { 'content-type': 'application/json' } }
+  expect((await ask('DELETE /users/nobody/disabled', undefined, labelled)).status).toBe(404)
 })
 
 test('a request that is not as its route wants it is a problem that names what is wrong', async () => {

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import type { DestinationStream } from 'pino'
 import { expect, test } from 'vitest'
 import type { Stores } from '../../src/stores.ts'
 import { startServiceApi } from './service-api.ts'
 
 /** Alice, who is signed in on a phone, and another user of whom WeChat says later that it is Alice. */
-async function startWithConflict() {
+async function startWithConflict(logTo?: DestinationStream) {
   let users: Stores['users'] | undefined
   const started = await startServiceApi({
+    ...(logTo && { logTo }),
     wrapUsers: (opened) => {
       users = opened
       return opened
@@ -26,7 +28,9 @@ async function startWithConflict() {
 }
 
 test('two users of one person are merged, and the phone of the one who goes signs in by itself as the other', async () => {
-  const { ask, auth, userId, otherId, openid, service, tokens } = await startWithConflict()
+  const lines: string[] = []
+  const logTo = { write: (line: string) => void lines.push(line) }
+  const { ask, auth, userId, otherId, openid, service, tokens } = await startWithConflict(logTo)
   await ask(`PUT /users/${userId}/external-id`, { externalId: 'shop-1' })
   const { data } = await ask('GET /conflicts', undefined, { token: tokens.read })
   expect(data).toEqual({
@@ -46,6 +50,8 @@ test('two users of one person are merged, and the phone of the one who goes sign
   expect((await ask('GET /events?type=user_merged')).data.events).toMatchObject([
     { by: 'service:all-only', userId: otherId, otherUserId: userId },
   ])
+  const logged = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'two users were merged')
+  expect(logged).toMatchObject({ userId: otherId, otherUserId: userId })
 
   // What began as one user is not sent as another.
   await expect(auth.request({ url: '/v1/me' })).rejects.toMatchObject({ code: 'unauthorized' })

@@ -1,3 +1,5 @@
+import { channel } from 'node:diagnostics_channel'
+import { CHANNELS } from '@weapp-auth/fastify'
 import { expect, test } from 'vitest'
 import { countRecentAnswers } from '../../src/service-api/recent-answers.ts'
 import { startServiceApi } from './service-api.ts'
@@ -36,6 +38,8 @@ test('WeChat’s answers are forgotten in health after an hour, also by a clock 
   const answers = countRecentAnswers(() => clock.nowMs)
   const { signIn } = await startServiceApi()
   await signIn()
+  const ofUsers = { target: 'users', operation: 'signIn', outcome: 'ok', errcode: null, startedAtMs: 0, durationMs: 1 }
+  channel(CHANNELS.calls).publish(ofUsers)
   expect(answers.list()).toMatchObject([{ outcome: 'ok', count: 1 }])
   clock.nowMs += 59 * 60_000
   expect(answers.list()).toHaveLength(1)

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
@@ -37,6 +39,10 @@ test('the listener is there where it is configured, lets tokens in, and is gone 
   // Phones never get here, nor this API to phones.
   expect((await fetch(`${opened.address}/v1/me`)).status).toBe(401)
   expect((await app.inject('/service/v1/users')).statusCode).toBe(404)
+  // A backend that holds a connection open does not keep the service from stopping.
+  const held = connect(port, '127.0.0.1').on('error', () => {})
+  onTestFinished(() => void held.destroy())
+  await once(held, 'connect')
   await opened.close()
   await expect(ask()).rejects.toThrow('fetch failed')
 })
@@ -111,6 +117,8 @@ test('with embedded stores an operator gets in by a socket of this user alone, a
   )
   for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: { user: { id } } })
   expect(lines.join('')).toContain('"by":"operator:xiaoming"')
+  for (const line of lines)
+    expect(JSON.parse(line)).toMatchObject({ requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) })
   expect(await askSocket(socketPath, '/service/v1/users', { [OPERATOR_HEADER]: 'a b' })).toMatchObject({ status: 200 })
   expect(lines.join('')).toContain('"by":"operator:unknown"')
   await opened.close()

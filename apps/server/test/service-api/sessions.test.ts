@@ -27,7 +27,7 @@ test('sessions are listed without their tokens, and end one by one or all at onc
   for (const gone of [issued.session.id, 'x']) {
     expect(await ask(`DELETE /users/${userId}/sessions/${gone}`)).toMatchObject({
       status: 404,
-      data: { code: 'not_found' },
+      data: { code: 'not_found', detail: 'the user has no such session' },
     })
   }
   expect(await ask(`DELETE /users/${userId}/sessions`)).toMatchObject({ status: 200, data: { revoked: 1 } })

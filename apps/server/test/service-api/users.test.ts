@@ -64,6 +64,7 @@ test('pages show each user once, also while users are added and removed', async 
   expect(new Set(listed).size).toBe(listed.length)
   expect(listed).toEqual(listed.toSorted())
   for (const id of stay) expect(listed).toContain(id)
+  expect((await ask('GET /users?limit=100')).data.next).toBeNull()
 })
 
 test('a user who is disabled is signed out and refused, and enabled again', async () => {
