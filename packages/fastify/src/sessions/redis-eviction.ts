@@ -37,10 +37,10 @@ export function watchEvictions(redis: RedisClient, warn: (message: string) => vo
     for (const warning of warnings) told.add(warning)
   }
 
-  /** Notes whether a server has dropped keys, and returns its policy. A failed answer says nothing about either. */
+  /** Notes whether a server has dropped keys, which stays known when it does not answer for once. Returns its policy. */
   const askServer = async (server: RedisServerClient) => {
-    const sections = [server.info('memory'), server.info('stats')]
-    const [memory = '', stats = ''] = await Promise.all(sections.map((section) => section.catch(() => '')))
+    const read = (section: 'memory' | 'stats') => server.info(section).catch(() => '')
+    const [memory, stats] = await Promise.all([read('memory'), read('stats')])
     const count = /^evicted_keys:(\d+)/m.exec(stats)?.[1]
     if (count !== undefined) {
       if (count !== '0' && count !== counts.get(server)) lastAtMs = performance.now()
