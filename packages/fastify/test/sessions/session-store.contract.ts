@@ -537,6 +537,7 @@ export function sessionStoreContract(open: () => Promise<OpenedSessionStore>): v
     const [first, second] = [await issue(), await issue()]
     // Nobody ends the session of another user, and nobody is told so.
     expect(await sessions.revoke(neighbourOf(userId), first.session.id, 'signed_out')).toBe(false)
+    expect([...told]).toEqual([])
     const third = await issue(first.token)
     expect([...told]).toEqual([first.session.id])
     const fourth = await issue()
