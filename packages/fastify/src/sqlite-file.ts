@@ -18,7 +18,7 @@ export function openSqliteFile(file: string): DatabaseSync {
   if (!sqlite) throw new Error('the embedded databases need Node 22.13 or newer: use that, or Redis and PostgreSQL')
   let db: DatabaseSync | undefined
   try {
-    db = new sqlite.DatabaseSync(file, { timeout: 0 })
+    db = new sqlite.DatabaseSync(file)
     // Before journal_mode, so that the write-ahead log needs no shared memory.
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
     db.exec('PRAGMA journal_mode = WAL')

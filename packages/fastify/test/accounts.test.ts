@@ -18,13 +18,16 @@ const UNTIL = () => new Date(Date.now() + 60_000)
 
 describe('a disabled user', () => {
   it('a disabled user is signed out as by the operator, and refused until enabled again', async () => {
-    const { app, signIn } = await startService()
+    const onSignIn = vi.fn(() => undefined)
+    const { app, signIn } = await startService({ onSignIn })
     const { headers, userId } = await signIn()
     expect(await app.weappAuth.disableUser(userId, { reason: 'spam' })).toBe(true)
     const answer = await app.inject({ url: '/v1/verify', headers })
     expect(answer.json()).toMatchObject({ status: 401, code: 'session_revoked', reason: 'admin' })
     await expect(signIn()).rejects.toThrow('"code":"user_disabled"')
     await expect(signIn()).rejects.not.toThrow('spam')
+    // The host's hook is not asked about somebody who may not come in.
+    expect(onSignIn).toHaveBeenCalledTimes(1)
     expect((await signIn('bob')).userId).not.toBe(userId)
     expect(await app.weappAuth.enableUser(userId)).toBe(true)
     expect((await signIn()).userId).toBe(userId)
@@ -135,6 +138,8 @@ describe('a list of users', () => {
     const first = await app.weappAuth.listUsers({ limit: 2 })
     const second = await app.weappAuth.listUsers({ limit: 2, after: first.at(-1)?.id ?? null })
     expect([...first, ...second].map(({ id }) => id)).toEqual(ids.sort())
+    expect(await app.weappAuth.listUsers({ limit: 1 })).toHaveLength(1)
+    expect(await app.weappAuth.listUsers({ limit: 1_000 })).toHaveLength(3)
     for (const limit of [0, -1, 1.5, 1_001]) {
       await expect(app.weappAuth.listUsers({ limit })).rejects.toThrow('limit must be a whole number from 1 to 1000')
     }

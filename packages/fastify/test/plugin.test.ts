@@ -120,11 +120,14 @@ describe('in a host application', () => {
   })
 
   it('a field that the response schema does not name is not sent', async () => {
-    const { app, world, users, signIn } = await startService()
+    const { app, world, users, sessions, signIn } = await startService()
     const { headers } = await signIn()
     const more = <T extends User | null>(user: T): T =>
       user && { ...user, openid: 'o1', profile: { ...user.profile, openid: 'o1' } }
     const { findUser, updateProfile, signIn: findOrMake } = users
+    const { list } = sessions
+    const device = { model: 'x', openid: 'o1' }
+    sessions.list = async (...args) => (await list(...args)).map((session) => ({ ...session, device }))
     users.findUser = async (...args) => more(await findUser(...args))
     users.updateProfile = async (...args) => more(await updateProfile(...args))
     users.signIn = async (...args) => {
@@ -137,9 +140,10 @@ describe('in a host application', () => {
       { url: '/v1/session', headers },
       { method: 'POST', url: '/v1/me/profile', headers, payload: { nickname: 'x' } },
       { method: 'POST', url: '/v1/sessions', payload },
+      { url: '/v1/sessions', headers },
     ] as const) {
       const answer = await app.inject(request)
-      expect([answer.statusCode, answer.body.includes('"profile"')]).toEqual([
+      expect([answer.statusCode, /"(profile|device)"/.test(answer.body)]).toEqual([
         request.payload === payload ? 201 : 200,
         true,
       ])
@@ -241,10 +245,14 @@ describe('app.weappAuth', () => {
   it('app.weappAuth starts a session for a user who signed in by other means', async () => {
     const { app, signIn } = await startService()
     const { userId } = await signIn()
-    const issued = await app.weappAuth.issue(userId, { appid: APPID })
+    const issued = await app.weappAuth.issue(userId, { appid: APPID, device: { model: 'iPhone 15' } })
     expect(issued).toMatchObject({ tokenType: 'Bearer', expiresIn: 7_200, user: { id: userId, isNew: false } })
     const headers = { authorization: `Bearer ${issued.token}` }
-    expect((await app.inject({ url: '/v1/me', headers })).json().user.id).toBe(userId)
+    const { sessions } = (await app.inject({ url: '/v1/sessions', headers })).json()
+    expect(sessions.find(({ current }: { current: boolean }) => current)).toMatchObject({
+      id: issued.session.id,
+      device: { model: 'iPhone 15' },
+    })
     await expect(app.weappAuth.issue('nobody', { appid: APPID })).rejects.toThrow('there is no such user')
     await expect(app.weappAuth.issue(userId, { appid: 'wx2' })).rejects.toThrow(
       'this appid is not one of the option apps',
@@ -285,6 +293,7 @@ it.each<[Partial<WeappAuthOptions>, string]>([
   [{ apps: [] }, 'apps must name at least one mini-program'],
   [{ apps: [{ appid: 'wx 1', secrets: ['s'] }] }, 'an appid must have 1 to 64'],
   [{ apps: [{ appid: 'wx1', secrets: [] }] }, 'wx1 must have a secret'],
+  [{ apps: [{ appid: 'wx1', secrets: ['s', ''] }] }, 'wx1 must have a secret'],
   [
     {
       apps: [
@@ -297,7 +306,7 @@ it.each<[Partial<WeappAuthOptions>, string]>([
   [{ sessionIdleSeconds: 0 }, 'sessionIdleSeconds must be a whole number of seconds'],
   [{ sessionAbsoluteSeconds: 1.5 }, 'sessionAbsoluteSeconds must be a whole number of seconds'],
   [{ wechatApiBaseUrl: 'api.weixin.qq.com' }, 'wechatApiBaseUrl must be an http or https URL'],
-  [{ wechatApiBaseUrl: 'ftp://api.weixin.qq.com' }, 'wechatApiBaseUrl must be an http or https URL'],
+  [{ wechatApiBaseUrl: 'xhttp://api.weixin.qq.com' }, 'wechatApiBaseUrl must be an http or https URL'],
 ])('the options %j are refused by name', async (options, message) => {
   const app = Fastify()
   const good = { apps: [{ appid: 'wx1', secrets: ['s'] }], sessions: {}, users: {} } as unknown as WeappAuthOptions

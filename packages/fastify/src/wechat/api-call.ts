@@ -164,7 +164,7 @@ function parseAnswer(text: string): WechatAnswer {
   } catch {
     throw badResponse('an answer that is not JSON')
   }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw badResponse('an answer that is no object')
+  if (typeof body !== 'object' || body === null) throw badResponse('an answer that is no object')
   const { errcode = 0 } = body as Record<string, unknown>
   const isNumeric = typeof errcode === 'number' || (typeof errcode === 'string' && /^-?\d{1,9}$/.test(errcode))
   if (!isNumeric) throw badResponse('an errcode that is no number')

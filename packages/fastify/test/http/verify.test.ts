@@ -35,7 +35,7 @@ it('the header X-Auth-Refusal repeats each refusal as JSON of visible ASCII, and
   const app = Fastify()
   repeatRefusals(app)
   const refusal = { detail: '用户已停用 \u00e9\u007f\n' }
-  app.get('/refused', (_request, reply) => reply.code(403).send(refusal))
+  app.get('/refused', (_request, reply) => reply.code(400).send(refusal))
   app.get('/let-in', async () => refusal)
   const header = String((await app.inject('/refused')).headers['x-auth-refusal'])
   expect(header).toMatch(/^[\x20-\x7e]+$/)

@@ -54,8 +54,10 @@ describe('an exchange with WeChat', () => {
 
   it('an exchange sends every parameter as one parameter, below the path of the base URL', async () => {
     const { asked, baseUrl } = await upstream(json(SUCCESS))
-    await gatewayTo(`${baseUrl}/proxy`).code2Session(APPID, 'x&appid=evil#+/?')
-    expect(asked[0]?.pathname).toBe('/proxy/sns/jscode2session')
+    for (const base of ['/proxy', '/proxy/']) {
+      await gatewayTo(`${baseUrl}${base}`).code2Session(APPID, 'x&appid=evil#+/?')
+    }
+    expect(asked.map(({ pathname }) => pathname)).toEqual(Array(2).fill('/proxy/sns/jscode2session'))
     expect([...(asked[0]?.searchParams ?? [])]).toEqual([
       ['appid', APPID],
       ['secret', SECRET],
@@ -153,6 +155,7 @@ describe('an exchange with WeChat', () => {
     ],
     'no openid': [json({ session_key: SESSION_KEY }), 'wechat_bad_response'],
     'no session_key': [json({ openid: 'o1', errcode: 0 }), 'wechat_bad_response'],
+    'a session_key in a list': [json({ ...SUCCESS, session_key: [SESSION_KEY] }), 'wechat_bad_response'],
     'a session_key of 15 bytes': [json({ openid: 'o1', session_key: 'tiihtNczf5v6AKRyjwEU' }), 'wechat_bad_response'],
     'a unionid that is a number': [json({ ...SUCCESS, unionid: 5 }), 'wechat_bad_response'],
     'an openid longer than any': [json({ ...SUCCESS, openid: 'o'.repeat(65) }), 'wechat_bad_response'],
@@ -190,6 +193,15 @@ describe('an exchange with WeChat', () => {
       expect(asked).toHaveLength(1)
     },
   )
+
+  it.each<[RequestListener, string]>([
+    [(_, response) => response.writeHead(502).end(), 'HTTP status 502'],
+    [html, 'not JSON'],
+    [json({ openid: 'o1' }), 'without a session_key'],
+  ])('the error of an exchange tells the operator what WeChat sent instead of an identity', async (answer, what) => {
+    const { baseUrl } = await upstream(answer)
+    await expect(gatewayTo(baseUrl).code2Session(APPID, CODE)).rejects.toThrow(what)
+  })
 
   it('an exchange is not repeated when a connection that was used before breaks', async () => {
     const sockets = new Set<unknown>()
@@ -303,6 +315,9 @@ describe('several secrets', () => {
     expect(await exchangeThrice()).toEqual([])
     accepted = null
     expect(await exchangeThrice()).toEqual(['appSecret 2'])
+    // The one that has worked comes first, and the others are still tried after it.
+    accepted = 'old'
+    expect(await gateway.code2Session(APPID, CODE)).toMatchObject({ openid: SUCCESS.openid })
   })
 
   it('secrets that replace others while WeChat answers are tried before a sign-in is refused', async () => {

@@ -424,6 +424,9 @@ describe.skipIf(redisUrl === null)('in Redis', () => {
     expect(await through(keys).find(APPID)).toMatchObject({ value: 'canary-token' })
     expect(await redis.get(`${keyPrefix}t:${APPID}`)).not.toContain('canary')
     expect(await redis.pttl(`${keyPrefix}t:${APPID}`)).toBeGreaterThan(50_000)
+    await redis.persist(`${keyPrefix}t:${APPID}`)
+    expect(await through(keys).find(APPID), 'without an end').toBeNull()
+    await through(keys).save(APPID, { value: 'canary-token', ttlMs: 60_000 })
     expect(await through(generateVaultKey()).find(APPID)).toBeNull()
   })
 

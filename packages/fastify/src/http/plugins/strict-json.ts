@@ -82,9 +82,7 @@ function createPicker(schema: object): Picker {
   return (value) => {
     if (typeof value !== 'object' || value === null) return value
     const picked: Record<string, unknown> = {}
-    for (const [name, pick] of picks) {
-      if (Object.hasOwn(value, name)) picked[name] = pick((value as Record<string, unknown>)[name])
-    }
+    for (const [name, pick] of picks) picked[name] = pick((value as Record<string, unknown>)[name])
     return picked
   }
 }
