@@ -1,8 +1,7 @@
 /** Members in groups that are found by name. */
 export interface Groups<T> {
   add(name: string, member: T): void
-  /** False when it was not there. */
-  remove(name: string, member: T): boolean
+  remove(name: string, member: T): void
   /** Members may be removed while they are gone through. */
   get(name: string): ReadonlySet<T>
   all(): Iterable<T>
@@ -21,9 +20,8 @@ export function createGroups<T>(): Groups<T> {
     },
     remove(name, member) {
       const group = groups.get(name)
-      if (!group?.delete(member)) return false
-      if (group.size === 0) groups.delete(name)
-      return true
+      group?.delete(member)
+      if (group?.size === 0) groups.delete(name)
     },
     get: (name) => groups.get(name) ?? NOBODY,
     *all() {

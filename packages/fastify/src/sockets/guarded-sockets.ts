@@ -119,7 +119,7 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
     },
 
     stop() {
-      for (const guarded of ofSession.all()) close(guarded, RESTARTING, 'the service is restarting')
+      for (const { socket } of ofSession.all()) closeInTime(socket, RESTARTING, 'the service is restarting')
     },
   }
 
@@ -201,14 +201,10 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
   }
 
   function end(guarded: Guarded): void {
-    close(guarded, SESSION_ENDED, 'the session has ended')
-  }
-
-  function close(guarded: Guarded, code: number, reason: string): void {
-    if (!forget(guarded)) return
-    // The phone can send until it answers the close. When its session has ended, nothing of that reaches the application.
-    if (code === SESSION_ENDED) guarded.socket.removeAllListeners('message')
-    closeInTime(guarded.socket, code, reason)
+    forget(guarded)
+    // The phone can send until it answers the close. Nothing of that reaches the application.
+    guarded.socket.removeAllListeners('message')
+    closeInTime(guarded.socket, SESSION_ENDED, 'the session has ended')
   }
 
   /** Disconnects at once. A closing frame would wait behind the data that the phone does not read. */
@@ -221,20 +217,19 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
     return ofSession.get(guarded.ref.id).has(guarded)
   }
 
-  /** Stops watching a socket. False: it was not watched any more. */
-  function forget(guarded: Guarded): boolean {
+  /** Stops watching a socket. */
+  function forget(guarded: Guarded): void {
     clearTimeout(guarded.heartbeat)
     clearTimeout(guarded.expiry)
     ofUser.remove(guarded.userId, guarded)
-    return ofSession.remove(guarded.ref.id, guarded)
+    ofSession.remove(guarded.ref.id, guarded)
   }
 }
 
 /** Closes a socket, also when the other side does not answer. */
 export function closeInTime(socket: ServerSocket, code: number, reason: string): void {
   socket.close(code, reason)
-  const timeout = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref()
-  socket.on('close', () => clearTimeout(timeout))
+  setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref()
 }
 
 function parsePush(json: string): { userId: string; text: string } | null {

@@ -29,19 +29,15 @@ export async function registerSockets(
   })
   // An application that has registered it also decides how its sockets are closed: its own hook runs before this one.
   if (app.hasDecorator('websocketServer')) app.addHook('preClose', async () => sockets.stop())
-  else await registerWebsocket(app, { maxPayload: limits.maxMessageBytes, stop: sockets.stop })
+  else await registerWebsocket(app, limits.maxMessageBytes)
   return sockets
 }
 
-async function registerWebsocket(
-  app: FastifyInstance,
-  { maxPayload, stop }: { maxPayload: number; stop: () => void },
-): Promise<void> {
+async function registerWebsocket(app: FastifyInstance, maxPayload: number): Promise<void> {
   await app.register(await loadWebsocket(), {
     options: { maxPayload },
     // The hook of `@fastify/websocket` would close the sockets without a code.
     async preClose() {
-      stop()
       const server = app.websocketServer
       for (const socket of server.clients) closeInTime(socket, RESTARTING, 'the service is restarting')
       await new Promise((resolve) => server.close(resolve))

@@ -206,12 +206,15 @@ describe('a guarded socket closes with 4401', () => {
   })
 
   it('a guarded socket closes when its session expires, although the phone answers no ping', async () => {
-    const { connect, signIn } = await startLive({ sessionIdleSeconds: 1 })
+    const { connect, signIn, sessions } = await startLive({ sessionIdleSeconds: 1 })
     const { headers } = await signIn()
+    const find = vi.spyOn(sessions, 'find')
     const socket = await connect(headers, { autoPong: false })
     const openedAt = performance.now()
     expect(await socket.closed).toEqual(ENDED)
     expect(performance.now() - openedAt).toBeGreaterThan(800)
+    // The store is asked at the upgrade, then for the end, and at the end.
+    expect(find.mock.calls.length).toBeLessThan(10)
   })
 
   it('a guarded socket closes at the end of the absolute lifetime, although its session is used', async () => {
@@ -360,10 +363,17 @@ describe('a push', () => {
     await expect.poll(() => socket.texts).toEqual(['hello'])
   })
 
-  it('a push to a user without a socket does nothing', async () => {
-    const { app, signIn } = await startLive()
-    await app.weappAuth.push((await signIn()).userId, 'hello')
+  it('a push to a user who has no socket, or none any more, sends nothing', async () => {
+    const { app, connect, guarded, signIn } = await startLive()
+    const { userId, headers } = await signIn()
+    await app.weappAuth.push(userId, 'hello')
     await app.weappAuth.push('nobody', 'hello')
+    const { socket } = await connect(headers)
+    socket.close()
+    await expect.poll(() => guarded[0]?.readyState).toBe(socket.CLOSED)
+    // A closed socket would keep in memory what it cannot send.
+    await app.weappAuth.push(userId, 'hello')
+    expect(guarded[0]?.bufferedAmount).toBe(0)
   })
 
   it('a push that is too long, or no text, is refused with a reason', async () => {
@@ -472,6 +482,24 @@ describe('in a host application', () => {
     expect((await first.closed).code).toBe(1009)
     await app.weappAuth.revokeAll(me.userId)
     expect(await second.closed).toEqual(ENDED)
+  })
+
+  it('guarded sockets close with 1012 also where an application closes none of its own, and what a phone sends until then arrives', async () => {
+    const { app, connect, signIn, guarded } = await startLive({
+      early: (app) => void app.register(websocket, { preClose: (done: () => void) => done() }),
+    })
+    const { socket, closed } = await connect((await signIn()).headers)
+    const heard: string[] = []
+    guarded[0]?.on('message', (data) => heard.push(String(data)))
+    // It has not seen the close yet, and goes on sending.
+    socket.pause()
+    const closing = app.close()
+    await expect.poll(() => guarded[0]?.readyState, { interval: 1 }).toBe(socket.CLOSING)
+    socket.send('last')
+    await expect.poll(() => heard, { interval: 1 }).toEqual(['last'])
+    socket.resume()
+    expect(await closed).toEqual(RESTARTING)
+    await closing
   })
 
   it('a message that is too long closes the socket with 1009', async () => {
