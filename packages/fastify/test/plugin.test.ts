@@ -65,6 +65,44 @@ describe('in a host application', () => {
     expect((await app.inject('/fails')).json()).toEqual({ statusCode: 418, error: "I'm a Teapot", message: 'teapot' })
   })
 
+  it('an error handler of the host that passes an error on runs once for each error', async () => {
+    const seen: string[] = []
+    const { app } = await startService({
+      early: (app) =>
+        app.setErrorHandler((error: Error) => {
+          seen.push(error.message)
+          throw error
+        }),
+      host: (app) => app.get('/fails', () => Promise.reject(new Error('boom'))),
+    })
+    expect((await app.inject('/fails')).json()).toMatchObject({ statusCode: 500, message: 'boom' })
+    expect(seen).toEqual(['boom'])
+  })
+
+  it('an ApiError on a route of the host is answered as a problem, with one line in the log, and goes to an error handler of the host', async () => {
+    const lines: { msg: string }[] = []
+    const stream = { write: (line: string) => void lines.push(JSON.parse(line)) }
+    const host = (app: FastifyInstance) => {
+      app.get('/guarded', { onRequest: authenticate }, async () => 'in')
+      app.get('/banned', () => Promise.reject(new ApiError('user_disabled', 'banned')))
+    }
+    const { app } = await startService({ server: { logger: { stream } }, host })
+    for (const [url, code, msg] of [
+      ['/guarded', 'session_missing', 'no bearer token'],
+      ['/banned', 'user_disabled', 'banned'],
+    ] as const) {
+      lines.length = 0
+      expect((await app.inject(url)).json()).toMatchObject({ code })
+      expect(lines.map(({ msg }) => msg)).toEqual(['incoming request', msg, 'request completed'])
+    }
+    const handled = await startService({
+      early: (app) =>
+        app.setErrorHandler((error, _request, reply) => reply.code(418).send({ host: (error as Error).message })),
+      host,
+    })
+    expect((await handled.app.inject('/banned')).json()).toEqual({ host: 'banned' })
+  })
+
   it.each([
     ['a text', 'boom'],
     ['an object', { statusCode: 418, secret: 1 }],

@@ -129,13 +129,13 @@ describe('the old picture', () => {
     expect(names()).not.toEqual([first])
   })
 
-  it('the old picture is removed when the profile shows none, or one from elsewhere, and stays when another field changes', async () => {
+  it('the old picture is removed when the profile shows none, or one from elsewhere, and stays when another field changes or the phone sends it again', async () => {
     const { app, signIn, upload, names } = await startWithAvatars()
     const { headers } = await signIn()
     const change = (payload: object) => app.inject({ method: 'POST', url: '/v1/me/profile', headers, payload })
     for (const avatarUrl of ['', 'https://example.com/a.png']) {
-      await upload(headers, await jpeg())
-      await change({ nickname: 'x' })
+      const { avatarUrl: shown } = (await upload(headers, await jpeg())).json()
+      for (const same of [{ nickname: 'x' }, { avatarUrl: shown }]) await change(same)
       expect(names()).toHaveLength(1)
       await change({ avatarUrl })
       await expect.poll(names).toEqual([])

@@ -43,6 +43,7 @@ describe('what is thrown, whatever it is', () => {
     ['a status that is the name of a method', withFields({ statusCode: 'constructor' }), 500],
     ['a status that does not exist', withFields({ statusCode: 999 }), 500],
     ['a text', 'the real reason', 500],
+    ['an object with a status', { statusCode: 404, text: 'the real reason' }, 500],
     ['nothing', undefined, 500],
     ['an ApiError with a code that does not exist', new ApiError('teapot' as never, 'the real reason'), 500],
   ])('thrown: %s. The answer is a problem, and the log says what it was', async (_, thrown, status) => {
@@ -55,12 +56,16 @@ describe('what is thrown, whatever it is', () => {
   })
 
   it.each([
-    ['an error whose getters throw', hostile],
-    ['an error whose message cannot be read', Object.defineProperty(new Error('x'), 'message', { get: () => hostile })],
-  ])('thrown: %s. The answer is a problem', async (_, thrown) => {
+    ['an error whose getters throw', hostile, { reason: 'it cannot be read' }],
+    [
+      'an error whose message cannot be read',
+      Object.defineProperty(new Error('x'), 'message', { get: () => hostile }),
+      { msg: 'an unexpected error' },
+    ],
+  ])('thrown: %s. The answer is a problem, and the log says that there was an error', async (_, thrown, line) => {
     const { answerTo, lines } = await openThrowing()
     expect((await answerTo(thrown)).json()).toMatchObject({ status: 500, code: 'internal' })
-    expect(lines.length).toBeGreaterThan(0)
+    expect(lines.map((line) => JSON.parse(line)).find(({ level }) => level === 50)).toMatchObject(line)
   })
 
   it('what an ApiError tells beside its code is answered and logged only where it has the right type', async () => {
@@ -92,8 +97,16 @@ describe('what is thrown, whatever it is', () => {
       expect([answer.statusCode, answer.json().code]).toEqual([status, code])
       expect(answer.json().detail ?? '').not.toContain('JSON')
       expect(answer.headers['cache-control']).toBe('no-store')
+      expect(answer.headers).not.toHaveProperty('www-authenticate')
     },
   )
+
+  it('a status of the host that the wire contract has no code for stands in the log', async () => {
+    const { answerTo, lines } = await openThrowing()
+    expect((await answerTo(withFields({ statusCode: 405 }))).statusCode).toBe(405)
+    const refusal = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'refused by the host application')
+    expect(refusal).toMatchObject({ level: 30, status: 405 })
+  })
 
   it.each([
     ['a field', [{ instancePath: '/device/model', message: 'must be string' }], 'device.model must be string'],

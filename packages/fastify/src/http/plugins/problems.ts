@@ -77,23 +77,15 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   }
   const { code, statusCode, detail, reason } = problem
   tellProblem({ request, code })
-  if (statusCode >= 500) logFailure(request, problem, code === 'internal' ? error : problem)
+  if (statusCode >= 500) logFailure(request, problem, error)
   else request.log.info({ code, ...problem.logFields }, problem.message)
   if (statusCode === 401) {
     reply.header('www-authenticate', code === 'session_missing' ? REALM : `${REALM}, error="invalid_token"`)
   }
   const retryAfterSeconds = problem.retryAfterSeconds ?? findRetryAfter(statusCode, reply)
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
-  const body: Problem = {
-    type: `urn:weapp-auth:problem:${code}`,
-    title: TITLES[code],
-    status: statusCode,
-    code,
-    requestId: request.id,
-    ...(detail !== undefined && { detail }),
-    ...(reason !== undefined && { reason }),
-  }
-  return send(reply, body)
+  const type = `urn:weapp-auth:problem:${code}`
+  return send(reply, { type, title: TITLES[code], status: statusCode, code, requestId: request.id, detail, reason })
 }
 
 /** The Retry-After for an error of the host, or of another plugin, that has none. */
@@ -136,8 +128,11 @@ function readReason(error: unknown): string {
   }
 }
 
+/** What is undefined is not sent. */
+type ProblemBody = { [Name in keyof Problem]?: Problem[Name] | undefined } & { status: number }
+
 /** Sends the problem as text, because a response schema of the route would remove fields. */
-function send(reply: FastifyReply, body: Partial<Problem> & { status: number }): FastifyReply {
+function send(reply: FastifyReply, body: ProblemBody): FastifyReply {
   return reply
     .code(body.status)
     .header('cache-control', 'no-store')
@@ -210,7 +205,7 @@ function classify(error: unknown): ApiError {
   if (error instanceof ApiError) return parseApiError(error)
   if (!(error instanceof Error)) return new ApiError('internal', 'something was thrown that is no error')
   const { validation, validationContext, code, statusCode } = error as unknown as Record<string, unknown>
-  if (Array.isArray(validation) && validation.length > 0) return invalidRequest(describe(validation, validationContext))
+  if (Array.isArray(validation)) return invalidRequest(describe(validation, validationContext))
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ApiError('media_type_unsupported', code, { detail: 'send the body as application/json' })
   }
