@@ -438,12 +438,13 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(warnings).toHaveLength(2)
   })
 
-  it('a store that is closed asks Redis nothing more', async () => {
+  it('a store makes one connection for all who listen, and asks Redis nothing more when it is closed', async () => {
     const { redis, keyPrefix } = await open()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
     onTestFinished(() => void vi.useRealTimers())
     const connections = vi.spyOn(redis, 'duplicate')
     const store = createRedisSessionStore({ redis, keyPrefix, cacheMs: 60_000 })
+    store.messages?.listen({ onEnded: () => {}, onText: () => {} })
     await expect.poll(() => store.messages?.isHeard()).toBe(true)
     const [, listeners] = (await redis.pubsub('NUMSUB', `${keyPrefix}ended`)) as [string, number]
     expect(listeners).toBe(1)

@@ -69,8 +69,7 @@ describe.skipIf(inject('redisUrl') === null).each(PLACES)('two processes on $nam
   )
 
   it('a push reaches the sockets in both processes, each once', async () => {
-    // With a cache each process has two listeners, and one connection for both.
-    const [here, there] = await startTwo({ cacheMs: 2_000 })
+    const [here, there] = await startTwo()
     const phone = await here.signIn()
     const sockets: Live[] = []
     for (const process of [here, there, there]) sockets.push(await process.connect(phone.headers))
