@@ -451,7 +451,8 @@ describe('somebody who mistypes', () => {
     [
       'of a newer backup',
       (folder) => {
-        writeFileSync(join(folder, 'backup.json'), '{"format":2}')
+        const file = join(folder, 'backup.json')
+        writeFileSync(file, readFileSync(file, 'utf8').replace('"format": 1', '"format": 2'))
         return ['restore', folder]
       },
       /is damaged, or was written by a newer version/,

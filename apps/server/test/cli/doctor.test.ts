@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import fs, { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
@@ -229,12 +229,16 @@ describe('weapp-auth doctor', () => {
     const { env } = await prepare()
     const REDIS_URL = inject('redisUrl') ?? ''
     expect((await run(['doctor'], { ...env, REDIS_URL })).out).toMatch(/✓ Redis 127\.0\.0\.1:\d+: answers, version \d/)
+    // A log line of the connection would stand among the findings, on the stdout of the process.
+    const written = vi.spyOn(fs, 'write')
+    onTestFinished(() => written.mockRestore())
     for (const url of ['redis://127.0.0.1:1', 'redis+cluster://127.0.0.1:1']) {
       const away = await run(['doctor', '--json'], { ...env, REDIS_URL: url })
       expect(away.code).toBe(1)
       const what = 'cannot be asked: it does not answer'
       expect(JSON.parse(away.out)).toContainEqual(expect.objectContaining({ state: 'bad', about: 'Redis', what }))
     }
+    expect(written.mock.calls.map(([fd]) => fd)).not.toContain(1)
   })
 })
 

@@ -128,6 +128,12 @@ describe('weapp-auth import', () => {
 
   test.each<[string, string | Buffer, string[], RegExp]>([
     ['in UTF-16', Buffer.from(`\ufeff${HEAD}\n`, 'utf16le'), [], /is written in UTF-16.*save it as “CSV UTF-8”/],
+    [
+      'in UTF-16 of the other byte order',
+      Buffer.from(`\ufeff${HEAD}\n`, 'utf16le').swap16(),
+      [],
+      /is written in UTF-16/,
+    ],
     ['that is no text', Buffer.from([0x31, 0xff, 0xff, 0x0a]), [], /is neither UTF-8 nor GBK/],
     [
       'that ends within a character',
@@ -136,7 +142,12 @@ describe('weapp-auth import', () => {
       /is neither UTF-8 nor GBK, or is damaged/,
     ],
     ['that is empty', '', [], /users\.csv is empty/],
-    ['without names of columns', '1,Alice\n', [], /^weapp-auth: the first line of .* must name the columns/],
+    [
+      'without names of columns',
+      '1,Alice\n',
+      [],
+      /^weapp-auth: the first line of .* must name the columns, some of external_id,appid,/,
+    ],
     ['with semicolons', 'external_id;nickname\n1;a\n', [], /must name the columns.*separated by commas/],
     [
       'with a column that is not known',
