@@ -52,7 +52,7 @@ export function observeCall<T>(
 
 /** Tells which problem a request was answered with. */
 export function tellProblem(problem: AnsweredProblem): void {
-  if (answeredProblems.hasSubscribers) answeredProblems.publish(problem)
+  answeredProblems.publish(problem)
 }
 
 async function runObserved<T>(

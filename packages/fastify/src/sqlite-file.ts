@@ -7,8 +7,8 @@ const SQLITE_BUSY = 5
 /**
  * Opens an embedded database for this process alone. Committed rows survive a kill (WAL, FULL).
  *
- * The lock is taken at once and kept: two processes on one file would each wait for the other with their event loop
- * blocked, and a session ended in one could live on in a cache of the other.
+ * The lock is taken at once, with the switch to the write-ahead log, and kept: two processes on one file would each wait for the
+ * other with their event loop blocked, and a session ended in one could live on in a cache of the other.
  *
  * @throws Error that names the file when it cannot be opened or is already open
  */
@@ -23,7 +23,6 @@ export function openSqliteFile(file: string): DatabaseSync {
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
     db.exec('PRAGMA journal_mode = WAL')
     db.exec('PRAGMA synchronous = FULL')
-    db.exec('BEGIN IMMEDIATE; COMMIT')
     return db
   } catch (error) {
     db?.close()

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import net, { type AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { createWorld, startWechat } from '@weapp-auth/emulator'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createWechatGateway, type WechatGatewayOptions } from '../../src/wechat/gateway.ts'
 import { holdClock } from '../held-clock.ts'
 
@@ -77,6 +77,7 @@ describe('an exchange with WeChat', () => {
     ['with errcode 0', { ...SUCCESS, errcode: 0, errmsg: 'ok' }],
     ['with errcode "0"', { ...SUCCESS, errcode: '0' }],
     ['with an empty unionid', { ...SUCCESS, unionid: '' }],
+    ['with a unionid that is null', { ...SUCCESS, unionid: null }],
     ['with fields of a later day', { ...SUCCESS, is_limit: false }],
   ])('an exchange takes a success %s', async (_, body) => {
     const { baseUrl } = await upstream(json(body))
@@ -194,14 +195,17 @@ describe('an exchange with WeChat', () => {
     },
   )
 
-  it.each<[RequestListener, string]>([
-    [(_, response) => response.writeHead(502).end(), 'HTTP status 502'],
-    [html, 'not JSON'],
-    [json({ openid: 'o1' }), 'without a session_key'],
-  ])('the error of an exchange tells the operator what WeChat sent instead of an identity', async (answer, what) => {
-    const { baseUrl } = await upstream(answer)
-    await expect(gatewayTo(baseUrl).code2Session(APPID, CODE)).rejects.toThrow(what)
-  })
+  it.each<[string, RequestListener]>([
+    ['HTTP status 502', (_, response) => response.writeHead(502).end()],
+    ['not JSON', html],
+    ['without a session_key', json({ openid: 'o1' })],
+  ])(
+    'the error of an exchange tells the operator what WeChat sent instead of an identity: %s',
+    async (what, answer) => {
+      const { baseUrl } = await upstream(answer)
+      await expect(gatewayTo(baseUrl).code2Session(APPID, CODE)).rejects.toThrow(what)
+    },
+  )
 
   it('an exchange is not repeated when a connection that was used before breaks', async () => {
     const sockets = new Set<unknown>()
@@ -259,6 +263,35 @@ describe('an exchange with WeChat', () => {
     await clock.advance(1)
     expect(await results).toMatchObject(upstreams.map(() => ({ reason: { code: 'wechat_timeout' } })))
     expect(upstreams.map(({ asked }) => asked.length)).toEqual([1, 1, 2])
+  })
+
+  it('the code of an exchange that was given up before there was a connection is not sent', async () => {
+    const { asked, baseUrl } = await upstream(json(SUCCESS))
+    const held: (() => void)[] = []
+    vi.spyOn(net, 'connect').mockImplementationOnce(((options: net.TcpNetConnectOpts) => {
+      const socket = new net.Socket()
+      held.push(() => void socket.connect(options))
+      return socket
+    }) as typeof net.connect)
+    const clock = holdClock()
+    const late = gatewayTo(baseUrl).code2Session(APPID, 'late')
+    const refusal = expect(late).rejects.toMatchObject({ code: 'wechat_timeout' })
+    await clock.until(() => held.length === 1)
+    await clock.advance(5_000)
+    await refusal
+    held[0]?.()
+    await gatewayTo(baseUrl).code2Session(APPID, CODE)
+    expect(asked.map(({ searchParams }) => searchParams.get('js_code'))).toEqual([CODE])
+  })
+
+  it('an access_token is asked for with a body that is labelled as JSON', async () => {
+    const types: (string | undefined)[] = []
+    const { baseUrl } = await upstream((request, response) => {
+      types.push(request.headers['content-type'])
+      json({ access_token: 't', expires_in: 7_200 })(request, response)
+    })
+    expect(await gatewayTo(baseUrl).accessToken(APPID)).toMatchObject({ value: 't' })
+    expect(types).toEqual(['application/json'])
   })
 
   it('an exchange for an unknown appid is refused, and WeChat is not asked', async () => {

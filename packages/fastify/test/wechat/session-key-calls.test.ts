@@ -132,6 +132,13 @@ describe('the session_key', () => {
   })
 })
 
+it('the error of a check of the session_key tells the operator that WeChat sent no errcode', async () => {
+  const { world, gateway, signIn } = await setUp()
+  const key = await signIn()
+  world.faults.set('checksession', { body: '{}' })
+  await expect(gateway().isSessionKeyAlive(key)).rejects.toThrow('without an errcode')
+})
+
 describe('the access_token', () => {
   it('a sign-in needs no access_token', async () => {
     const { world, signIn, refreshes } = await setUp()
@@ -186,11 +193,14 @@ describe('the access_token', () => {
     { access_token: 't', expires_in: 0 },
     { access_token: 't', expires_in: 1e300 },
     { access_token: 't', expires_in: Number.MAX_SAFE_INTEGER },
-  ])('no access_token is taken from an answer with %o', async (body) => {
+  ])('no access_token is taken from an answer with %j', async (body) => {
     const { world, baseUrl } = await setUp()
     world.faults.set('stable_token', { body: JSON.stringify(body) })
     const store = createMemoryAccessTokenStore()
-    await expect(accessTokensFrom(baseUrl, store).get(APPID)).rejects.toMatchObject({ code: 'wechat_bad_response' })
+    await expect(accessTokensFrom(baseUrl, store).get(APPID)).rejects.toMatchObject({
+      code: 'wechat_bad_response',
+      message: expect.stringMatching(/without an (access_token|end)$/),
+    })
     expect(await store.find(APPID)).toBeNull()
   })
 
