@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
-import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import {
   ApiError,
   createSessionKeyVault,
@@ -236,6 +236,13 @@ describe('a sign-in with a phoneCode', () => {
     expect([answer.statusCode, answer.json().user.isNew]).toEqual([201, true])
     expect(seen).toEqual([NUMBER])
     expect(await me({ authorization: `Bearer ${answer.json().token}` })).toMatchObject({ phoneMasked: '138****8000' })
+  })
+
+  it('a sign-in with a phoneCode proves the number once, also where the user has to be read again', async () => {
+    const { sessions, signInWith, phoneCode, lines } = await startWithPhones()
+    vi.spyOn(sessions, 'create').mockResolvedValueOnce(null)
+    expect((await signInWith(phoneCode())).statusCode).toBe(201)
+    expect(lines.filter((line) => line.includes('a phone number was proved'))).toHaveLength(1)
   })
 
   it('a sign-in spends no phone code when the login code is bad, and no login code when the phone code cannot be one', async () => {
