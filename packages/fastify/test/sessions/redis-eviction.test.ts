@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { beforeEach, expect, it, onTestFinished, vi } from 'vitest'
 import type { RedisClient } from '../../src/redis.ts'
 import { watchEvictions } from '../../src/sessions/redis-eviction.ts'
@@ -9,7 +10,9 @@ beforeEach(() => {
 
 /** A server that has dropped so many keys; null: it does not answer. `look` lets the 10 s pass until it is asked again. */
 async function watch(server: { dropped: number | null }) {
+  let questions = 0
   const info = async (section: string) => {
+    questions++
     if (server.dropped === null) throw new Error('Command timed out')
     return section === 'stats' ? `# Stats\r\nexpired_keys:7\r\nevicted_keys:${server.dropped}\r\n` : ''
   }
@@ -22,7 +25,7 @@ async function watch(server: { dropped: number | null }) {
     await new Promise(setImmediate)
   }
   await look()
-  return { look, ...evictions }
+  return { look, ...evictions, countQuestions: () => questions }
 }
 
 it('keys that a server had dropped before the start count as dropped just now, and no longer than asked', async () => {
@@ -54,4 +57,20 @@ it('a server that does not answer for once, or was started again, has dropped no
     // It has not said either that it may drop keys.
     expect(warnings()).toEqual([])
   }
+})
+
+it('a client that is not connected yet is not connected to ask', () => {
+  const redis = new Redis({ lazyConnect: true })
+  watchEvictions(redis, () => {}).close()
+  expect(redis.status).toBe('wait')
+})
+
+it('a server is asked at the start and every 10 s, until the store is closed', async () => {
+  const { look, close, countQuestions } = await watch({ dropped: 0 })
+  await look()
+  // Two sections each time.
+  expect(countQuestions()).toBe(6)
+  close()
+  await look()
+  expect(countQuestions()).toBe(6)
 })

@@ -201,7 +201,8 @@ describe.skipIf(sharedUrl === null).each([
     await sessions.issue(userId, APP)
     const rewrite = vi.fn(async () => 1)
     Object.assign(redis, { weappAuthRewrite: rewrite })
-    const refusal = { code: 'store_unavailable', message: expect.stringContaining('in use all the time') }
+    const message = expect.stringContaining('in use all the time')
+    const refusal = { code: 'store_unavailable', retryAfterSeconds: 1, message }
     await expect(sessions.setExternalId(userId, 'a')).rejects.toMatchObject(refusal)
     expect(rewrite).toHaveBeenCalledTimes(20)
   })

@@ -464,12 +464,6 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     expect(store.messages?.isHeard()).toBe(false)
   })
 
-  it('the store does not connect a client that is not connected yet', () => {
-    const redis = new Redis({ lazyConnect: true })
-    createRedisSessionStore({ redis })
-    expect(redis.status).toBe('wait')
-  })
-
   it('what processes send each other reaches those with the same prefix only', async () => {
     const { redis, store: near, keyPrefix } = await open()
     const far = createRedisSessionStore({ redis, keyPrefix })
@@ -496,21 +490,40 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     onTestFinished(() => client.disconnect())
     const warnings: string[] = []
     const warn = (message: string) => void warnings.push(message)
+    const tries = vi.spyOn(client, 'duplicate')
     const store = createRedisSessionStore({ redis: client, keyPrefix, cacheMs: 60_000, warn })
     onTestFinished(() => store.close())
     const isHeard = () => store.messages?.isHeard()
     const notCached = expect.stringMatching(/^sessions are not cached.*ACL: &.*:ended\)$/)
-    await expect.poll(() => warnings).toEqual([notCached])
+    // The third try begins when the second was refused.
+    await expect.poll(() => tries.mock.calls.length, { timeout: 5_000 }).toBe(3)
+    expect(warnings).toEqual([notCached])
     await setUser(`&${keyPrefix}ended`)
-    await expect.poll(isHeard).toBe(true)
+    await expect.poll(isHeard, { timeout: 5_000 }).toBe(true)
     // Nobody in this process waits for what others send, so that no right is missing.
     expect(warnings).toEqual([notCached])
     store.messages?.listen({ onEnded: () => {}, onText: () => {} })
     const noPushes = expect.stringMatching(/^pushes of other processes.*ACL: &.*:messages\)$/)
     await expect.poll(() => warnings).toEqual([notCached, noPushes])
     await setUser('resetchannels')
-    await expect.poll(() => warnings).toEqual([notCached, noPushes, notCached])
+    await expect.poll(() => warnings, { timeout: 5_000 }).toEqual([notCached, noPushes, notCached])
     expect(isHeard()).toBe(false)
+  })
+
+  it('where a connection breaks before it listens, the next one does, and no right is said to be missing', async () => {
+    const { redis, keyPrefix } = await open()
+    const { duplicate } = redis
+    vi.spyOn(redis, 'duplicate').mockImplementationOnce((...args) => {
+      const broken = Reflect.apply(duplicate, redis, args)
+      broken.subscribe = () => Promise.reject(new Error('Connection is closed.'))
+      return broken
+    })
+    const warnings: string[] = []
+    const warn = (message: string) => void warnings.push(message)
+    const store = createRedisSessionStore({ redis, keyPrefix, cacheMs: 60_000, warn })
+    onTestFinished(() => store.close())
+    await expect.poll(() => store.messages?.isHeard(), { timeout: 5_000 }).toBe(true)
+    expect(warnings).toEqual([])
   })
 
   it('messages are heard on a new connection when the client reconnects, because the client may be on another server', async () => {
