@@ -17,21 +17,18 @@ const DRAIN_TIMEOUT_MS = 7_000
 export function closeGracefully(app: FastifyInstance): void {
   const open = new Set<Socket>()
   /** Connections on which no request has been sent yet; nothing else would end them. */
-  const unused = new Set<Socket>()
+  const unused = new WeakSet<Socket>()
   let isClosing = false
   app.server.on('connection', (socket: Socket) => {
     open.add(socket)
     unused.add(socket)
-    socket.once('close', () => {
-      open.delete(socket)
-      unused.delete(socket)
-    })
+    socket.once('close', () => open.delete(socket))
   })
 
   app.addHook('onRequest', ({ raw: { socket } }, _reply, done) => {
     // Here and not at the server's event `request`, which there is not for an upgrade.
     unused.delete(socket)
-    if (isClosing) done(new ApiError('shutting_down', 'the service is stopping', { retryAfterSeconds: 1 }))
+    if (isClosing) done(new ApiError('shutting_down', 'the service is stopping'))
     else done()
   })
   // A connection that is kept open would delay the stop after its request is answered.
@@ -44,6 +41,6 @@ export function closeGracefully(app: FastifyInstance): void {
     setTimeout(() => app.server.closeAllConnections(), DRAIN_TIMEOUT_MS).unref()
     for (let waitedMs = 0; open.size > 0 && waitedMs < FAREWELL_MS; waitedMs += LOOK_AGAIN_MS)
       await sleep(LOOK_AGAIN_MS)
-    for (const socket of unused) socket.destroy()
+    for (const socket of open) if (unused.has(socket)) socket.destroy()
   })
 }

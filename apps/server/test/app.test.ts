@@ -14,8 +14,26 @@ describe('closing', () => {
     ['half a header', 'POST /v1/sessions HTTP/1.1\r\nhost:'],
   ])('closing does not wait for a connection with %s', async (_, text) => {
     const { app, socket } = await hold(text)
+    // The time after which a service that stops ends all connections never comes.
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
     await app.close()
+    vi.useRealTimers()
     await expect.poll(() => socket.closed).toBe(true)
+  })
+
+  test('closing waits a moment for the next request on a connection that is open, and for none on one that has ended', async () => {
+    const [held, ended] = [await hold('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'), await hold('')]
+    await expect.poll(held.answers).toMatch(/^HTTP\/1.1 200/)
+    const closed = once(ended.far, 'close')
+    ended.socket.destroy()
+    await closed
+    const order: string[] = []
+    await Promise.all([
+      held.app.close().then(() => order.push('open')),
+      ended.app.close().then(() => order.push('ended')),
+    ])
+    expect(order).toEqual(['ended', 'open'])
   })
 
   test('closing waits for a request, and not for ever', async () => {
@@ -215,6 +233,6 @@ async function hold(text: string) {
   onTestFinished(() => void socket.destroy())
   socket.write(text)
   await accepted
-  const [far]: Socket[] = await connection
-  return { app, socket, events, answers: () => received, bytesRead: () => far?.bytesRead ?? 0 }
+  const [far] = (await connection) as [Socket]
+  return { app, socket, far, events, answers: () => received, bytesRead: () => far.bytesRead }
 }

@@ -65,6 +65,11 @@ describe.each([
 })
 
 describe.each([POSTGRES, MYSQL])('connections to $name', ({ name, url, own, end }) => {
+  test.skipIf(url === null)(`${name} is heard to answer`, async () => {
+    const server = await findServer(url ?? '')
+    await new Promise<void>((resolve) => onTestFinished(server.greet(resolve)))
+  })
+
   test.skipIf(url === null).each(['connect', 'connectForMigrations'] as const)(
     `a connection to ${name} that the server ends is told of, the process goes on, and so does the next statement: %s`,
     async (way) => {
