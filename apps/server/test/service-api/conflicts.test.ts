@@ -50,8 +50,9 @@ test('two users of one person are merged, and the phone of the one who goes sign
   expect((await ask('GET /events?type=user_merged')).data.events).toMatchObject([
     { by: 'service:all-only', userId: otherId, otherUserId: userId },
   ])
-  const logged = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'two users were merged')
-  expect(logged).toMatchObject({ userId: otherId, otherUserId: userId })
+  const logged = (begin: string) => lines.map((line) => JSON.parse(line)).find(({ msg }) => msg?.startsWith(begin))
+  expect(logged('two users have one unionid')).toMatchObject({ userId, otherUserId: otherId })
+  expect(logged('two users were merged')).toMatchObject({ userId: otherId, otherUserId: userId })
 
   // What began as one user is not sent as another.
   await expect(auth.request({ url: '/v1/me' })).rejects.toMatchObject({ code: 'unauthorized' })
