@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { CompiledQuery, type Dialect, Kysely, sql } from 'kysely'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { mysqlServer } from '../src/mysql.ts'
-import { MYSQL } from './sql.ts'
+import { connectTo, MYSQL } from './sql.ts'
 
 const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
 
@@ -54,6 +54,21 @@ describe.skipIf(MYSQL.url === null)('a connection to MySQL', () => {
     expect((await sql`select ${value} as value`.execute(db)).rows).toEqual([{ value }])
     await sql`select 1`.execute(db)
     expect(await variables(db, 'status', 'Com_stmt_execute')).toEqual({ Com_stmt_execute: '1' })
+  })
+
+  test('a connection to MySQL that nobody uses is closed after five seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const db = open(server().connect(() => {}).dialect)
+    const { rows } = await sql<{ id: number }>`select connection_id() as id`.execute(db)
+    const admin = await connectTo(MYSQL.url ?? '')
+    const isOpen = async () =>
+      (await admin.query(`select id from information_schema.processlist where id = ${rows[0]?.id}`)).length > 0
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(await isOpen()).toBe(true)
+    await vi.advanceTimersByTimeAsync(3_000)
+    vi.useRealTimers()
+    await vi.waitFor(async () => expect(await isOpen()).toBe(false), 3_000)
   })
 
   test('a connection that comes after nobody waits for it any more is free for the next statement', async () => {

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, Socket } from 'node:net'
 import { CompiledQuery, Kysely } from 'kysely'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { mysqlServer } from '../src/mysql.ts'
 import { postgresServer } from '../src/postgres.ts'
 import { findServer } from '../src/stores.ts'
+import { createNetwork } from './network.ts'
 import { connectTo, MYSQL, POSTGRES } from './sql.ts'
 
 const failure = (code: string | undefined, message = '') => Object.assign(new Error(message), { code })
@@ -65,6 +66,27 @@ describe.each([
 })
 
 describe.each([POSTGRES, MYSQL])('connections to $name', ({ name, url, own, end }) => {
+  test.skipIf(url === null)(
+    `a connection to ${name} that was lost without a word is given up for its silence`,
+    async () => {
+      const { setTimeout } = Socket.prototype
+      // Six seconds of silence take a tenth of that here.
+      vi.spyOn(Socket.prototype, 'setTimeout').mockImplementation(function (this: Socket, ms, onTimeout) {
+        return setTimeout.call(this, ms / 10, onTimeout)
+      })
+      onTestFinished(() => void vi.restoreAllMocks())
+      const network = await createNetwork(url ?? '')
+      const { dialect } = (await findServer(network.url)).connect(() => {})
+      const db = new Kysely<unknown>({ dialect })
+      onTestFinished(() => db.destroy())
+      const ask = async () => (await db.executeQuery<{ id: unknown }>(CompiledQuery.raw(own))).rows[0]?.id
+      const id = await ask()
+      network.lose()
+      await expect(ask()).rejects.toThrow('the connection went silent')
+      expect(await ask()).not.toBe(id)
+    },
+  )
+
   test.skipIf(url === null)(`${name} is heard to answer`, async () => {
     const server = await findServer(url ?? '')
     await new Promise<void>((resolve) => onTestFinished(server.greet(resolve)))
