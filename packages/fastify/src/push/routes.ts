@@ -40,11 +40,8 @@ export const pushRoutes: TypedRoutes<PushRoutesOptions> = async (app, options) =
     done(null, body),
   )
   app.addHook('onRequest', async (_request, reply) => {
-    // GET answers a text of the request (`echostr`): no browser may take it for a page.
-    reply
-      .header('cache-control', 'no-store')
-      .header('x-content-type-options', 'nosniff')
-      .type('text/plain; charset=utf-8')
+    // GET answers a text of the request (`echostr`): no browser may take it for a page. Fastify sends texts as `text/plain`.
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
   })
 
   // WeChat's console sends this when the address is entered, to see that it is really an address of this server.
