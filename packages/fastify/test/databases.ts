@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type {} from '@weapp-auth/test-servers'
-import { Kysely, MysqlDialect, PostgresDialect } from 'kysely'
+import { Kysely, type KyselyPlugin, MysqlDialect, PostgresDialect } from 'kysely'
 import { createPool } from 'mysql2'
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
@@ -56,8 +56,17 @@ export async function openEmptyMysql(url: string, connections: number): Promise<
   const name = newName()
   await administrate(`CREATE DATABASE ${name} CHARACTER SET latin1`)
   const pool = createPool({ uri: at(url, name), connectionLimit: connections })
-  const db = new Kysely<UsersDatabase>({ dialect: new MysqlDialect({ pool }) })
+  const db = new Kysely<UsersDatabase>({ dialect: new MysqlDialect({ pool }), plugins: [noReturning] })
   return { db, close: () => db.destroy().then(() => administrate(`DROP DATABASE ${name}`)) }
+}
+
+/** MariaDB answers with the rows that an INSERT or a DELETE has changed. MySQL does not, and must work too. */
+const noReturning: KyselyPlugin = {
+  transformQuery: ({ node }) => {
+    if ('returning' in node && node.returning) throw new Error('MySQL knows no RETURNING')
+    return node
+  },
+  transformResult: async ({ result }) => result,
 }
 
 /** The same database, where `work` is done as soon as the first row with this column has been read, and before that is answered. */

@@ -6,7 +6,6 @@ import {
   createSqlPhoneStore,
   createSqlUserStore,
   generateVaultKey,
-  migrateUsers,
   type UsersDatabase,
 } from '../../src/index.ts'
 import { afterFirst, ENGINES, type OpenDatabase, openSqlite } from '../databases.ts'
@@ -356,14 +355,5 @@ describe('a phone number at rest', () => {
     const error = await phones.prove(userId, ALICES, 1).catch((error) => error)
     expect(error).toMatchObject({ code: 'store_unavailable' })
     expect(`${error} ${error.stack} ${JSON.stringify(error)}`).not.toContain(ALICES.number)
-  })
-
-  it('the tables of numbers can be made again after a kill', async () => {
-    const db = await openOwn()
-    await db
-      .deleteFrom('weapp_auth_migrations' as never)
-      .where('name' as never, '>=', '0005' as never)
-      .execute()
-    await migrateUsers(db)
   })
 })
