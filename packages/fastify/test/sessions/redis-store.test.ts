@@ -445,13 +445,15 @@ describe.skipIf(url === null)('sessions in Redis', () => {
     const connections = vi.spyOn(redis, 'duplicate')
     const store = createRedisSessionStore({ redis, keyPrefix, cacheMs: 60_000 })
     store.messages?.listen({ onEnded: () => {}, onText: () => {} })
+    expect(connections).toHaveBeenCalledTimes(1)
     await expect.poll(() => store.messages?.isHeard()).toBe(true)
+    connections.mockClear()
     const [, listeners] = (await redis.pubsub('NUMSUB', `${keyPrefix}ended`)) as [string, number]
     expect(listeners).toBe(1)
     await store.close()
     await expect.poll(async () => (await redis.pubsub('NUMSUB', `${keyPrefix}ended`))[1]).toBe(0)
     vi.advanceTimersByTime(1_000)
-    expect(connections).toHaveBeenCalledTimes(1)
+    expect(connections).not.toHaveBeenCalled()
     expect(vi.getTimerCount()).toBe(0)
   })
 
