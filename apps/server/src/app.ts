@@ -78,7 +78,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { redis, rateLimits = {} } = deps
   const app = Fastify({
     ...listenerOptions(deps.log),
-    trustProxy: deps.trustProxy.length > 0 && [...deps.trustProxy],
+    trustProxy: [...deps.trustProxy],
     frameworkErrors: sendProblem,
   })
   await deps.beforeRoutes?.(app)

@@ -202,7 +202,7 @@ export function openVault({ sessionKeyKeys, dataDir }: Pick<Config, 'sessionKeyK
   const file = join(dataDir, 'session-keys')
   if (!existsSync(file)) writeFileSync(file, `k1:${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' })
   try {
-    return createSessionKeyVault({ keys: readFileSync(file, 'utf8').trim() })
+    return createSessionKeyVault({ keys: readFileSync(file, 'utf8') })
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     throw new Error(`${file} is damaged: restore it, or remove it to lose the session_keys sealed so far`)

@@ -2,6 +2,8 @@ import { EventEmitter, once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ApiError } from '@weapp-auth/fastify'
+import type { FastifyInstance } from 'fastify'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startService } from './service.ts'
 
@@ -190,22 +192,39 @@ test('every answer has an id of our own, the one that a problem names, and the h
   })
 })
 
+test('requests that fail because a store is away share the line of the log with that store', async () => {
+  const told: string[] = []
+  const outageLog = { tell: () => {}, repeat: (code: string) => void told.push(code) }
+  const away = async () => Promise.reject(new ApiError('store_unavailable', 'away'))
+  const { app } = await startService(
+    'embedded',
+    (app) => app.get('/users', () => app.weappAuth.listUsers({ after: null, limit: 1 })),
+    { outageLog },
+    (stores) => ({
+      ...stores,
+      users: { ...stores.users, listUsers: away },
+    }),
+  )
+  expect((await app.inject('/users')).statusCode).toBe(503)
+  expect(told).toEqual(['store_unavailable'])
+})
+
 describe("the caller's address", () => {
   const addressSeen = async (trustProxy: readonly string[], forwarded = '203.0.113.9, 192.0.2.1') => {
-    const { baseUrl } = await startService('embedded', (app) => app.get('/ip', async ({ ip }) => ip), {
-      trustProxy,
-    })
-    const headers = { 'x-forwarded-for': forwarded }
+    const route = (app: FastifyInstance) => app.get('/ip', async ({ ip, protocol }) => `${ip} by ${protocol}`)
+    const { baseUrl } = await startService('embedded', route, { trustProxy })
+    const headers = { 'x-forwarded-for': forwarded, 'x-forwarded-proto': 'https' }
     return (await fetch(`${baseUrl}/ip`, { headers })).text()
   }
 
   test("the caller's address is that of the connection, whatever a header says", async () => {
-    expect(await addressSeen([])).toBe('127.0.0.1')
-    expect(await addressSeen(['10.0.0.0/8'])).toBe('127.0.0.1')
+    expect(await addressSeen([])).toBe('127.0.0.1 by http')
+    expect(await addressSeen(['10.0.0.0/8'])).toBe('127.0.0.1 by http')
   })
 
   test("the caller's address is the one that our proxy saw, and not one that the caller wrote into a header", async () => {
-    expect(await addressSeen(['127.0.0.0/8'])).toBe('192.0.2.1')
+    expect(await addressSeen(['127.0.0.0/8'])).toBe('192.0.2.1 by https')
+    expect(await addressSeen(['127.0.0.0/8'], '192.0.2.1:4711')).toBe('192.0.2.1 by https')
   })
 })
 

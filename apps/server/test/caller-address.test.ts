@@ -6,7 +6,7 @@ import { readCallerAddress } from '../src/caller-address.ts'
 function start(trustProxy: readonly string[]) {
   const lines: string[] = []
   const stream = { write: (line: string) => void lines.push(line) }
-  const app = Fastify({ logger: { level: 'warn', stream }, trustProxy: trustProxy.length > 0 && [...trustProxy] })
+  const app = Fastify({ logger: { level: 'warn', stream }, trustProxy: [...trustProxy] })
   onTestFinished(() => app.close())
   readCallerAddress(app, trustProxy)
   app.get('/ip', async ({ ip }) => ip)

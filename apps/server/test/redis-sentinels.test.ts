@@ -96,6 +96,21 @@ describe.skipIf(inject('redisUrl') === null)('sessions in a Redis that sentinels
     expect(status).toBe('reconnecting')
   })
 
+  test('a master is used although its user may not ask for INFO, and kept when it refuses a command', async () => {
+    const admin = new Redis(first.url)
+    onTestFinished(async () => {
+      await admin.acl('SETUSER', 'default', '+info')
+      admin.disconnect()
+    })
+    await admin.acl('SETUSER', 'default', '-info')
+    vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const { redis, connections } = await connect(await startSentinel({ master: first, epoch: 4 }))
+    await redis.set('key', 'value')
+    await expect(redis.lpush('key', 'value')).rejects.toThrow('WRONGTYPE')
+    expect(await redis.get('key')).toBe('value')
+    expect(connections()).toBe(1)
+  })
+
   test('the connections to the sentinels end with the one to the master', async () => {
     const sentinel = await startSentinel({ master: first, epoch: 4 })
     const { redis } = await connect(sentinel)

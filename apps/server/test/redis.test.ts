@@ -5,10 +5,12 @@ import { syncBuiltinESMExports } from 'node:module'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createRedisSessionStore } from '@weapp-auth/fastify'
 import { startOneNodeCluster, startRedis } from '@weapp-auth/test-servers'
+import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { connectRedis } from '../src/redis.ts'
+import { redisPlugin } from '../src/redis-plugin.ts'
 import { connect } from './connected-redis.ts'
 import { createNetwork } from './network.ts'
 
@@ -53,20 +55,35 @@ test.skipIf(inject('redisUrl') === null)(
     const server = await startRedis()
     onTestFinished(() => server.stop())
     const lines: string[] = []
-    const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line).msg) })
-    const { redis } = connectRedis(server.url, log)
+    const reasons: string[] = []
+    const write = (line: string) => {
+      const { msg, reason } = JSON.parse(line)
+      lines.push(msg)
+      if (reason) reasons.push(reason)
+    }
+    const { redis } = connectRedis(server.url, pino({ level: 'info' }, { write }))
     onTestFinished(() => redis.disconnect())
     await vi.waitFor(() => expect(redis.status).toBe('ready'), 10_000)
     expect(lines).toEqual([])
     await server.kill()
     const away = 'the session store (Redis) cannot be reached, trying again'
     await vi.waitFor(() => expect(lines).toEqual([away]), 10_000)
+    expect(reasons).toEqual([expect.stringMatching(/\w/)])
     // A command that was kept would be done later, when its caller has been told that it failed.
     await expect(redis.set('key', 'value')).rejects.toThrow("Stream isn't writeable")
     await server.start()
     await vi.waitFor(() => expect(lines).toEqual([away, 'the session store (Redis) is back']), 10_000)
   },
 )
+
+test('the plugin of Redis decorates the application at once, and says of the client what is true', async () => {
+  const client = new Redis({ lazyConnect: true })
+  const app = Fastify()
+  onTestFinished(() => app.close())
+  await app.register(redisPlugin, { client })
+  expect(app.hasDecorator('redis')).toBe(true)
+  expect(client.status).toBe('wait')
+})
 
 test.skipIf(inject('redisUrl') === null)(
   'a cluster whose name in REDIS_URL stands for other servers by now is found, although every node met before is gone',

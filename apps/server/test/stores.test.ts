@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateVaultKey } from '@weapp-auth/fastify'
 import { findFreePort } from '@weapp-auth/test-servers'
+import { Cluster } from 'ioredis'
 import { pino } from 'pino'
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { parseConfig } from '../src/config.ts'
@@ -119,6 +120,15 @@ test('events wait for delivery only where there is an EVENTS_URL', async () => {
     onTestFinished(() => stores.close())
     expect(stores.events.store.queue !== null).toBe(isKept)
   }
+})
+
+test('what the operator should change about Redis is told in the log', async () => {
+  const { log, lines } = listen(/slot/)
+  const stores = await openStores(parseConfig({ ...REAL_APP, DATA_DIR: makeFolder() }), log)
+  onTestFinished(() => stores.close())
+  const seeds = [{ host: '127.0.0.1', port: 1 }]
+  stores.openSessions(new Cluster(seeds, { lazyConnect: true, enableAutoPipelining: true }))
+  expect(lines).toEqual([expect.stringContaining('create the Cluster client without enableAutoPipelining')])
 })
 
 test('stores that were closed answer nothing any more', async () => {
