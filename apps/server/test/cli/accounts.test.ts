@@ -139,6 +139,7 @@ describe('weapp-auth sessions', () => {
   test('weapp-auth sessions list shows sessions and never a token; end ends one, or all', async () => {
     const { weapp, weappAuth, id, session } = await startWithAlice()
     const { out } = await weapp('sessions', 'list', id)
+    expect(out).toMatch(/^id +appid +made +last seen +ends +device\n/)
     expect(out).toContain(session.id)
     expect(out).toContain('ios iPhone 15')
     expect(out).not.toContain('wxs1.')

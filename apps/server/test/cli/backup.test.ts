@@ -155,8 +155,10 @@ describe('weapp-auth backup and restore', () => {
     })
     const { out } = await run(['restore', folder, ...lists.flat(), '--yes', '--json'], env)
     expect(JSON.parse(out)).toMatchObject({ erasedAgain: 1 })
-    const listed: { userId: string }[] = JSON.parse((await run(['users', 'erased', '--json'], env)).out)
+    const listed: { userId: string; at: string }[] = JSON.parse((await run(['users', 'erased', '--json'], env)).out)
     expect(listed.map(({ userId }) => userId).sort()).toEqual(ids.sort())
+    const printed = (await run(['users', 'erased'], env)).out.trimEnd().split('\n')
+    expect(printed).toEqual(listed.map(({ userId, at }) => `${at} ${userId}`))
   })
 
   test('only this user may read a backup, and the command says that the key ring is in it', async () => {
@@ -399,12 +401,14 @@ describe('somebody who mistypes', () => {
   test('a list of erased users from a DATA_DIR that is mistyped is a failure, and not an empty list', async () => {
     const { env } = await backUpAlice()
     expect(await run(['users', 'erased'], env)).toEqual({ code: 0, out: '', err: '' })
-    const DATA_DIR = join(makeFolder(), 'mistyped')
-    expect(await run(['users', 'erased'], { ...env, DATA_DIR })).toMatchObject({
-      code: 1,
-      err: expect.stringMatching(/there are no sessions in DATA_DIR/),
-    })
-    expect(existsSync(DATA_DIR)).toBe(false)
+    const other = makeFolder()
+    for (const DATA_DIR of [other, join(other, 'mistyped')]) {
+      expect(await run(['users', 'erased'], { ...env, DATA_DIR })).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(/there are no sessions in DATA_DIR/),
+      })
+    }
+    expect(readdirSync(other)).toEqual([])
   })
 
   test('a DATA_DIR without users is no backup of nothing, and a folder that is there is not written over', async () => {

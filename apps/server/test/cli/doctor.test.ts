@@ -312,6 +312,10 @@ describe('weapp-auth doctor looks at Redis', () => {
     expect((await run(['doctor'], { ...env, REDIS_URL })).out).toMatch(/✓ Redis \S+: takes writes\n/)
     expect(new Set(asked).size).toBe(4)
     for (const key of asked) expect(key).toMatch(/^weapp-auth:/)
+    asked.length = 0
+    const full = await startRedisOf('7.0.0', (key) => (isOwn(key) ? '+OK' : '-OOM no more'))
+    expect((await run(['doctor'], { ...env, REDIS_URL: full })).out).toMatch(/✗ Redis \S+: takes no writes: OOM/)
+    expect(asked).toHaveLength(1)
     const none = await startRedisOf('7.0.0', () => '-MOVED 1 127.0.0.1:1')
     expect((await run(['doctor'], { ...env, REDIS_URL: none })).out).toMatch(/✗ Redis \S+: takes no writes: MOVED/)
   })
@@ -438,6 +442,7 @@ describe('weapp-auth doctor --real', () => {
   test.each([
     ['aB3', '✓ the code: 3 × a-z A-Z 0-9\n'],
     ['x_y-z', '✓ the code: 5 × a-z _ -\n'],
+    ['!x', '! the code: 2 × a-z + 1 other\n    → the service refuses such a code: please report this line\n'],
     ['ab!?!', '! the code: 5 × a-z + 2 other\n    → the service refuses such a code: please report this line\n'],
   ])('doctor --real tells of %j how long it is and which characters it has, and never the code', async (code, line) => {
     const { env } = await prepare()
