@@ -8,7 +8,7 @@ import { type Server, startRedis } from '@weapp-auth/test-servers'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { runCli } from '../../src/cli/program.ts'
 import { environment } from '../service.ts'
-import { copyMigratedDatabase } from '../sql.ts'
+import { connectTo, copyMigratedDatabase } from '../sql.ts'
 import { startEmbedded } from './embedded.ts'
 import { makeFolder } from './folder.ts'
 import { run } from './run.ts'
@@ -149,7 +149,8 @@ describe('weapp-auth backup and restore', () => {
     const ids = [alice.userId, ...Array.from({ length: 1_000 }, () => randomUUID())]
     const lists = [ids.slice(0, 500), ids.slice(500)].map((part, i) => {
       const file = join(folderOfLists, `erased-${i}`)
-      const lines = part.map((id, at) => `${at % 2 ? '2026-01-31T00:00:00.000Z ' : ''}${id}`)
+      // Somebody has put the ids below each other.
+      const lines = part.map((id, at) => (at % 2 ? `2026-01-31T00:00:00.000Z   ${id} ` : id))
       writeFileSync(file, lines.join(i === 0 ? '\r\n \r\n' : '\n'))
       return ['--erased', file]
     })
@@ -363,11 +364,19 @@ describe.runIf(inject('redisUrl') && inject('databaseUrl'))('weapp-auth restore 
     await close()
     const out = '{"erasedAgain":1,"replaced":null}\n'
     expect(await run([...args, '--yes'], env)).toEqual({ code: 0, out, err: '' })
-    const { weappAuth } = (await start()).app
+    const {
+      app: { weappAuth },
+      close: closeAgain,
+    } = await start()
     expect(await weappAuth.findUser(bob.id)).toBeNull()
     expect(await weappAuth.findUser(alice.id)).not.toBeNull()
     expect(await weappAuth.findSession(token)).toBeNull()
     expect((await run(['users', 'erased'], env)).out).toContain(bob.id)
+    // The command has closed its connection to the database, or it would not end.
+    await closeAgain()
+    const admin = await connectTo(shared.DATABASE_URL ?? '')
+    const others = 'select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()'
+    await expect.poll(() => admin.query(others)).toEqual([])
   })
 })
 

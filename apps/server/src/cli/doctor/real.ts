@@ -34,7 +34,7 @@ export async function checkReal(
   const findings: Finding[] = [
     {
       state: CODE.test(code) ? 'good' : 'warning',
-      about: say('the code', 'code'),
+      about: say('the code', '登录 code'),
       what: shape,
       ...(!CODE.test(code) && {
         fix: say(
