@@ -189,7 +189,7 @@ function stageRing({ sessionKeyKeys, dataDir }: Config, from: string, staged: st
       ),
     )
   }
-  return readFileSync(existsSync(own) ? own : there, 'utf8').trim()
+  return readFileSync(existsSync(own) ? own : there, 'utf8')
 }
 
 async function stageAvatars(config: Config, from: string, staged: string, command: Command): Promise<AvatarStore> {
