@@ -201,16 +201,14 @@ export function createGuardedSockets(deps: GuardedSocketsDeps): GuardedSockets {
   }
 
   function end(guarded: Guarded): void {
-    forget(guarded)
     // The phone can send until it answers the close. Nothing of that reaches the application.
     guarded.socket.removeAllListeners('message')
     closeInTime(guarded.socket, SESSION_ENDED, 'the session has ended')
   }
 
   /** Disconnects at once. A closing frame would wait behind the data that the phone does not read. */
-  function drop(guarded: Guarded): void {
-    forget(guarded)
-    guarded.socket.terminate()
+  function drop({ socket }: Guarded): void {
+    socket.terminate()
   }
 
   function isWatched(guarded: Guarded): boolean {

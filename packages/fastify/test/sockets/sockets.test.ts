@@ -193,16 +193,21 @@ describe('a guarded socket closes with 4401', () => {
   it('a socket whose session ended while no messages were heard closes as soon as they are heard again', async () => {
     const { deaf, endElsewhere, tell } = deafStore()
     const service = await startLive({ sessions: deaf })
-    const [me, other] = [await service.signIn(), await service.signIn('bob')]
+    const [me, other, gone] = [await service.signIn(), await service.signIn('bob'), await service.signIn('carol')]
     const sockets = [await service.connect(me.headers), await service.connect(other.headers)]
+    const closed = await service.connect(gone.headers)
+    closed.socket.terminate()
+    await expect.poll(() => service.guarded[2]?.readyState).toBe(closed.socket.CLOSED)
     await settle(...sockets)
     await endElsewhere(me)
     await settle(...sockets)
     expect(sockets.map(isOpen)).toEqual([true, true])
+    const find = vi.spyOn(deaf, 'find')
     tell()?.onHeard?.()
     expect(await sockets[0]?.closed).toEqual(ENDED)
     await settle(...sockets)
     expect(sockets.map(isOpen)).toEqual([false, true])
+    expect(find, 'the store is asked for the sockets that are open').toHaveBeenCalledTimes(2)
   })
 
   it('a guarded socket closes when its session expires, although the phone answers no ping', async () => {
