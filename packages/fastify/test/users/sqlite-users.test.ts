@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { sql } from 'kysely'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   compareMigrations,
   copySqliteUsers,
@@ -80,6 +81,26 @@ describe('users in SQLite', () => {
       name: 'UnusableDatabaseError',
       message: expect.stringMatching(/newer version \(9999-later\): start that version, or restore/),
     })
+  })
+
+  it('a user whose externalId was stored, and the answer to that was lost, is told of an outage, and not that somebody else has it', async () => {
+    const db = openSqliteUsers(':memory:')
+    onTestFinished(() => db.destroy())
+    await migrateUsers(db)
+    const users = createSqlUserStore({ db, vault: createSessionKeyVault({ keys: generateVaultKey() }) })
+    const { id } = await users.createUser(1)
+    const { prepare } = DatabaseSync.prototype
+    const losing = vi.spyOn(DatabaseSync.prototype, 'prepare').mockImplementation(function (this: DatabaseSync, text) {
+      const statement = prepare.call(this, text)
+      if (text !== 'commit') return statement
+      statement.run()
+      throw new Error('the answer was lost')
+    })
+    onTestFinished(() => losing.mockRestore())
+    await expect(users.setExternalId(id, 'e1', false)).rejects.toMatchObject({ code: 'store_unavailable' })
+    losing.mockRestore()
+    expect(await users.findUser(id)).toMatchObject({ externalId: 'e1' })
+    expect(await users.setExternalId(id, 'e1', false)).toEqual({ set: true })
   })
 
   it('users who go away while a start looks at their tables are no reason to give up: a start is tried again', async () => {
