@@ -97,8 +97,8 @@ function cover(files: readonly string[]): void {
 }
 
 const states = new Map<string, TestState>()
-/** Files that a change was made in, so that what fails now may fail because of it. */
-const touched = new Set<string>()
+/** Whether a change was made in this process, in whatever file, so that what fails now may fail because of it. */
+let isTouched = false
 /** Files whose tests fail without a change, after one that was made: all that they say from then on is worth nothing. */
 const spoiled = new Set<string>()
 
@@ -173,7 +173,7 @@ function judge(test: string, id: string | null, hasFailed: boolean, tests: TestP
   states.set(test, state)
   const { doubt } = state
   if (id !== null) {
-    touched.add(file)
+    isTouched = true
     replayed.outcomes[id] ??= 'survived'
     if (hasFailed) Object.assign(state, { doubt: id, wasClean: state.isClean })
     state.isClean = false
@@ -181,7 +181,7 @@ function judge(test: string, id: string | null, hasFailed: boolean, tests: TestP
     if (doubt !== undefined) replayed.outcomes[doubt] = 'noticed'
     delete state.doubt
     state.isClean = true
-  } else if (touched.has(file)) {
+  } else if (isTouched) {
     spoiled.add(file)
     // It passed just before the change, or it is the turn of the change in another process, where it comes first.
     if (doubt !== undefined && state.wasClean) replayed.outcomes[doubt] = 'noticed'
