@@ -29,7 +29,9 @@ describe('the OpenAPI document', () => {
     )
 
   test('the OpenAPI document is the one in the repository, where a review sees what a change is for callers; vitest -u writes it', async () => {
-    await expect(`${JSON.stringify(await describeApis(), null, 2)}\n`).toMatchFileSnapshot('../../openapi.json')
+    await expect(`${JSON.stringify(await describeApis(), null, 2)}\n`).toMatchFileSnapshot(
+      join(import.meta.dirname, '../../openapi.json'),
+    )
   })
 
   test('the OpenAPI document is valid', async () => {
