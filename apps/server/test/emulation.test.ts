@@ -22,18 +22,24 @@ test('the demonstration plays the mini-programs of the configuration, or one of 
   await expect(ask()).rejects.toThrow('fetch failed')
 })
 
-test('the demonstration shows what the service asks its stores, and has WebSockets', async () => {
+test('the demonstration shows what the service asks its stores, has WebSockets, and lives by the clock of its world', async () => {
   const emulation = await startEmulation(parseConfig({ WECHAT_EMULATOR: 'on' }))
   onTestFinished(emulation.close)
   const { world, apps, wechatApiBaseUrl, now, sockets, watch, mount } = emulation
   const { app } = await startService('embedded', mount, { apps, wechatApiBaseUrl, now, sockets }, watch)
   const { appid } = apps[0] as (typeof apps)[0]
   const payload = { appid, code: world.login('alice', appid).code }
-  expect((await app.inject({ method: 'POST', url: '/v1/sessions', payload })).statusCode).toBe(201)
+  const signedIn = await app.inject({ method: 'POST', url: '/v1/sessions', payload })
+  expect(signedIn.statusCode).toBe(201)
   const asked = world.ledger.entries().filter(({ side }) => side === 'service')
   expect(asked.map(({ event }) => event)).toEqual(expect.arrayContaining(['users.signIn', 'sessions.create']))
   // Its orders are told of over a WebSocket.
   await app.weappAuth.push('nobody', 'an order')
+  // A session ends by the clock that a visitor may put forward.
+  const headers = { authorization: `Bearer ${signedIn.json().token}` }
+  expect((await app.inject({ url: '/v1/me', headers })).statusCode).toBe(200)
+  world.clock.advance(7_201_000)
+  expect((await app.inject({ url: '/v1/me', headers })).json()).toMatchObject({ code: 'session_invalid' })
 })
 
 /** The demonstration, asked for what needs a session under a name, as a page of that name would do in a browser. */
