@@ -540,7 +540,7 @@ describe('the option push', () => {
     [{ 'wx-of-nobody': SECRETS }, 'wx-of-nobody is not one of the option apps'],
     [{ [APPID]: { ...SECRETS, token: 'a' } }, 'the token of wx0123456789abcdef must be 3 to 32 letters and digits'],
     [{ [APPID]: { ...SECRETS, aesKey: 'short' } }, 'must be the EncodingAESKey, 43 letters and digits'],
-  ])('the option push with %o ends the start', async (apps, message) => {
+  ])('the option push with %j ends the start', async (apps, message) => {
     await expect(setUp({ push: { apps, identities: {} as never } })).rejects.toThrow(message)
   })
 })
