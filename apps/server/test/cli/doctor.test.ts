@@ -442,7 +442,7 @@ describe('weapp-auth doctor --real', () => {
   test.each([
     ['aB3', '✓ the code: 3 × a-z A-Z 0-9\n'],
     ['x_y-z', '✓ the code: 5 × a-z _ -\n'],
-    ['!x', '! the code: 2 × a-z + 1 other\n    → the service refuses such a code: please report this line\n'],
+    ['!X', '! the code: 2 × A-Z + 1 other\n    → the service refuses such a code: please report this line\n'],
     ['ab!?!', '! the code: 5 × a-z + 2 other\n    → the service refuses such a code: please report this line\n'],
   ])('doctor --real tells of %j how long it is and which characters it has, and never the code', async (code, line) => {
     const { env } = await prepare()
@@ -498,6 +498,9 @@ describe('weapp-auth doctor --real', () => {
     ])
     const elsewhere = asked.filter(({ host }) => host !== 'api.weixin.qq.com')
     expect(elsewhere).toHaveLength(4)
+    expect(new Set(elsewhere.map(({ searchParams }) => searchParams.get('js_code')))).toEqual(
+      new Set(['no-code-of-wx-login']),
+    )
     for (const { href } of elsewhere) expect(href).not.toContain('canary-code')
   })
 
@@ -522,5 +525,6 @@ describe('weapp-auth doctor --real', () => {
     const { code, out } = await run(['doctor', '--real', 'nothing'], env)
     expect(code).toBe(1)
     expect(out).toMatch(/✗ code2Session: errcode 40029\n {4}→ take a new code/)
+    expect(out).not.toMatch(/checksession|the same code again/)
   })
 })
