@@ -1,5 +1,6 @@
-import { chmodSync, lstatSync, mkdirSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { chmodSync, lstatSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { makeFolder } from './make-folder.ts'
 
 /** What the embedded stores keep in DATA_DIR, and what SQLite puts beside a database. */
 const FILES = ['session-keys', ...['users.sqlite', 'sessions.sqlite'].flatMap((db) => [db, `${db}-wal`, `${db}-shm`])]
@@ -15,14 +16,6 @@ const FILES = ['session-keys', ...['users.sqlite', 'sessions.sqlite'].flatMap((d
 export function prepareDataDir(dir: string, warn: (message: string) => void): void {
   makeFolder(resolve(dir))
   for (const name of FILES) checkFile(join(dir, name), warn)
-}
-
-/** Not with the option `recursive` of `mkdirSync`, which never ends below /proc: the folder above is there, and still ENOENT. */
-function makeFolder(dir: string): void {
-  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return
-  // What stands there and is no folder is told by `mkdir`, by its own code.
-  if (!lstatSync(dirname(dir), { throwIfNoEntry: false })) makeFolder(dirname(dir))
-  mkdirSync(dir)
 }
 
 function checkFile(file: string, warn: (message: string) => void): void {

@@ -381,6 +381,12 @@ describe.runIf(inject('redisUrl') && inject('databaseUrl'))('weapp-auth restore 
 })
 
 describe('somebody who mistypes', () => {
+  test('a backup into a folder that nobody can make fails at once, and names the folder', async () => {
+    const { env } = await backUpAlice()
+    const failed = { code: 1, out: '', err: expect.stringContaining("mkdir '/proc/weapp-auth'") }
+    expect(await run(['backup', '/proc/weapp-auth/backup'], env)).toEqual(failed)
+  })
+
   test('restoring while the service runs changes nothing', async () => {
     const { folder, env, service, alice, signIn } = await backUpAlice()
     expect(await run(['restore', folder, '--yes'], env)).toMatchObject({

@@ -1,8 +1,9 @@
-import { constants, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { constants, copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openSqliteUsers, reasonOf } from '@weapp-auth/fastify'
 import { sql } from 'kysely'
 import type { Config } from '../../config.ts'
+import { makeFolder } from '../../make-folder.ts'
 import { copyUsers } from '../../upkeep/copy-users.ts'
 import { bodyOf } from '../answer.ts'
 import { readConfig } from '../config.ts'
@@ -50,7 +51,7 @@ export async function backUp(command: Command, folder: string, { keys, json }: B
   let report: Report
   try {
     rmSync(unfinished, { recursive: true, force: true })
-    mkdirSync(unfinished, { recursive: true, mode: 0o700 })
+    makeFolder(unfinished, 0o700)
     const madeAt = new Date().toISOString()
     const copyPictures = () =>
       config.avatarS3Url
