@@ -49,7 +49,7 @@ export interface Replayed {
 
 /** How many of the tests that run a change are its closest. */
 const CLOSEST = 12
-/** How long the others that are shown it too may take together, the next closest first. */
+/** How long the others that are shown it too may take together, the next closest first, unless all of them are asked for. */
 const OTHERS_MS = 3_000
 /** Test files that are imported anew for one change of what runs at import. */
 const MAX_FILES = 4
@@ -64,7 +64,7 @@ const MAX_FILES = 4
 export function planReplay(
   ids: readonly string[],
   { tests, tookMs }: Coverage,
-  which: 'closest' | 'others',
+  which: 'closest' | 'others' | 'all others',
   sourceOf: (id: string) => string | undefined,
 ): TestPlan {
   const wanted = new Set(ids)
@@ -83,11 +83,11 @@ export function planReplay(
   const chosen: TestPlan = {}
   for (const [id, ranked] of ranks) {
     ranked.sort((a, b) => b.rank - a.rank)
-    let leftMs = OTHERS_MS
+    let leftMs = which === 'all others' ? Number.POSITIVE_INFINITY : OTHERS_MS
     const isShown = ({ test }: { test: string }, place: number) => {
       if (place < CLOSEST) return which === 'closest'
       leftMs -= tookMs[test] ?? 0
-      return which === 'others' && leftMs >= 0
+      return which !== 'closest' && leftMs >= 0
     }
     for (const { test } of ranked.filter(isShown)) {
       chosen[test] ??= []

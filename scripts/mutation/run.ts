@@ -28,8 +28,8 @@ export interface RunOptions {
   /** Random schedules for each change: the other tests say more about one change. */
   schedules: number
   needsServers: boolean
-  /** Runs only the dozen tests that are most about a change. */
-  isQuick?: boolean | undefined
+  /** The tests that a change is shown to after the dozen that are most about it. */
+  others: 'none' | 'some' | 'all'
 }
 
 /** Changes of what runs at import for one process: all that it imports for them stays in its memory. */
@@ -67,7 +67,7 @@ export async function tryChanges(
   const left = () => ids.filter((id) => outcomes[id] !== 'noticed')
   const sourceOf = (id: string) => changeOf.get(id)?.file
   const timeoutsMs = planTimeouts(coverage)
-  const replay = async (which: 'closest' | 'others') => {
+  const replay = async (which: Parameters<typeof planReplay>[2]) => {
     let rest = planReplay(left(), coverage, which, sourceOf)
     while (Object.keys(rest).length > 0) {
       const replayed = await run({ step: 'replay', tests: rest, timeoutsMs, hits: coverage.hits }, options, outcomes)
@@ -75,7 +75,7 @@ export async function tryChanges(
     }
   }
   await replay('closest')
-  if (!options.isQuick) await replay('others')
+  if (options.others !== 'none') await replay(options.others === 'all' ? 'all others' : 'others')
   let imports = Object.entries(planImport(left(), coverage, sourceOf))
   while (imports.length > 0) {
     const batch = Object.fromEntries(imports.slice(0, BATCH))

@@ -1,7 +1,7 @@
-// `npm run mutate -- client|server [files] [--since <commit>] [--tests <files>] [--part 1/3] [--rest] [--quick]`: changes the code in many small
-// ways and counts which changes the tests notice. Files may be given, or those that differ from a commit; without both it is the whole
-// side, which takes hours for the server: `--part 1/3` makes each third change, and `--rest` only those that no run with it has noticed
-// yet. A change is shown to the tests of its own room first, and then to the others.
+// `npm run mutate -- client|server [files] [--since <commit>] [--tests <files>] [--part 1/3] [--rest] [--quick | --thorough]`: changes
+// the code in many small ways and counts which changes the tests notice. Files may be given, or those that differ from a commit; without
+// both it is the whole side, which takes hours for the server: `--part 1/3` makes each third change, and `--rest` only those that no run
+// with it has noticed yet. A change is shown to the tests of its own room first, and then to the others.
 import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ import { build } from './build.ts'
 /** Of the changes in code that the tests run. */
 const THRESHOLD_PERCENT = 90
 
-interface Side extends RunOptions {
+interface Side extends Omit<RunOptions, 'others'> {
   /** The sources to change. */
   sources: string
   notSources: string[]
@@ -59,6 +59,7 @@ const { positionals, values } = parseArgs({
     part: { type: 'string' },
     rest: { type: 'boolean' },
     quick: { type: 'boolean' },
+    thorough: { type: 'boolean' },
   },
 })
 const [name = '', ...given] = positionals
@@ -118,7 +119,8 @@ async function showAll(): Promise<void> {
 async function show(changes: readonly Change[], to: readonly string[]): Promise<void> {
   if (changes.length === 0 || to.length === 0) return
   const ids = changes.map(({ id }) => id)
-  await tryChanges(instrumented, ids, to, { ...(side as Side), isQuick: values.quick }, outcomes)
+  const others = values.quick ? 'none' : values.thorough ? 'all' : 'some'
+  await tryChanges(instrumented, ids, to, { ...(side as Side), others }, outcomes)
 }
 
 /** Changes by the tests of their room. */

@@ -139,20 +139,21 @@ describe('the plan of a mutation run', () => {
     })
   })
 
-  test('shows a change first to the dozen tests that run most of its source and least else, and then to others, for three seconds', () => {
+  test('shows a change first to the dozen tests that run most of its source and least else, and then to others, for three seconds or to all', () => {
     const ids = (source: string, count: number) => Array.from({ length: count }, (_, i) => `${source} ${i}`)
     const about = Object.fromEntries(ids('/a.test.ts > about', 12).map((test) => [test, ids('x', 20)]))
     const makes = { '/a.test.ts > only makes it': ['x 0', 'y 0'] }
     const whole = Object.fromEntries(
       ids('/a.test.ts > whole', 150).map((test) => [test, [...ids('x', 20), ...ids('y', 500)]]),
     )
-    const show = (which: 'closest' | 'others') => {
+    const show = (which: 'closest' | 'others' | 'all others') => {
       const tests = { ...makes, ...whole, ...about }
       const tookMs = Object.fromEntries(Object.keys(whole).map((test) => [test, 75]))
       return Object.keys(planReplay(['x 0'], { ...coverage, tests, tookMs }, which, (id) => id.split(' ')[0]))
     }
     expect(show('closest')).toEqual(Object.keys(about))
     expect(show('others')).toEqual(Object.keys(whole).slice(0, 40))
+    expect(show('all others')).toHaveLength(1 + Object.keys(whole).length)
   })
 
   test('runs files of quick tests first', () => {
