@@ -232,7 +232,7 @@ describe.each(ENGINES)('phone numbers in %s', (engine, openDatabase) => {
       expect(await phones.linkHolder(ALICES, APPID, identity('o1'), 3)).toBe(userId)
     })
 
-    it.each(['the user proves', 'another user proves', 'an erasure takes'])(
+    it.each(['the user proves', 'another user proves', 'another user is given', 'an erasure takes'])(
       'linkHolder links nobody when %s the number after it was looked up',
       async (what) => {
         const { db, keys, users, phones, newUser } = await openEmpty()
@@ -240,7 +240,10 @@ describe.each(ENGINES)('phone numbers in %s', (engine, openDatabase) => {
         await phones.give(holder, ALICES, 1)
         const changed = vi.fn(async () => {
           if (what === 'an erasure takes') await users.eraseUser(holder)
-          else await phones.prove(what === 'the user proves' ? holder : stranger, ALICES, 2)
+          else if (what === 'another user is given') {
+            await phones.remove(holder)
+            await phones.give(stranger, ALICES, 2)
+          } else await phones.prove(what === 'the user proves' ? holder : stranger, ALICES, 2)
         })
         const late = storesOn(afterFirst('proven_at', db, changed), keys)
         expect(await late.phones.linkHolder(ALICES, APPID, identity('o1'), 3)).toBeNull()
