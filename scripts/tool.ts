@@ -7,7 +7,7 @@ import { ROOT } from './root.ts'
  * Runs an installed command-line tool to its end and returns its exit code. A signal goes to the whole process group,
  * so the tool has it already: this process only waits for it to finish.
  *
- * @param options.signal ends the tool when it is aborted
+ * @param options.signal kills the tool when it is aborted
  */
 export async function runTool(
   name: string,
@@ -22,7 +22,8 @@ export async function runTool(
     stdio: ['ignore', stdout === 'stderr' ? 2 : 'inherit', 'inherit'],
     shell: process.platform === 'win32',
   })
-  signal?.addEventListener('abort', () => child.kill())
+  // It may be busy for ever, and hear no other signal.
+  signal?.addEventListener('abort', () => child.kill('SIGKILL'))
   const [code] = await once(child, 'exit')
   for (const signal of signals) process.off(signal, wait)
   return typeof code === 'number' ? code : 1
