@@ -76,11 +76,9 @@ function parseAnswer(text: string): Record<string, unknown> {
 
 function refused(detail: unknown): ApiError {
   const text = typeof detail === 'string' ? detail.slice(0, MAX_DETAIL_LENGTH).toWellFormed() : undefined
-  return new ApiError('user_disabled', 'the sign-in hook refused the user', {
-    ...(text !== undefined && { detail: text }),
-  })
+  return new ApiError('user_disabled', 'the sign-in hook refused the user', { detail: text })
 }
 
 function unavailable(why: string): ApiError {
-  return new ApiError('hook_unavailable', `the sign-in hook failed: ${why}`, { retryAfterSeconds: 1 })
+  return new ApiError('hook_unavailable', `the sign-in hook failed: ${why}`)
 }

@@ -1,6 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { authenticate } from '@weapp-auth/fastify'
+import { authenticate, CHANNELS } from '@weapp-auth/fastify'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openSignInHook } from '../../src/hooks/sign-in-hook.ts'
 import { signBody } from '../../src/hooks/signed-post.ts'
@@ -94,9 +95,11 @@ describe('the sign-in hook', () => {
     ['a text', (response: ServerResponse) => void response.writeHead(200).end('ok')],
     ['null', json(200, null)],
     ['a list', json(299, ['externalId'])],
-  ])('a sign-in hook that answers 2xx with %s lets the user in', async (_name, answer) => {
-    const { signIn } = await start(answer)
+    ['an externalId that is null', json(200, { externalId: null })],
+  ])('a sign-in hook that answers 2xx with %s lets the user in, without a warning', async (_name, answer) => {
+    const { signIn, hook } = await start(answer)
     expect((await signIn()).statusCode).toBe(201)
+    expect(hook.warnings).toEqual([])
   })
 
   test('a sign-in hook that answers 403 refuses, and the phone gets its detail', async () => {
@@ -133,6 +136,16 @@ describe('the sign-in hook', () => {
     program.answer = json(200, {})
     const { user } = (await signIn()).json()
     expect(await app.weappAuth.list(user.id)).toHaveLength(1)
+  })
+
+  test('metrics, traces and the log learn how the sign-in hook was asked, and what it answered', async () => {
+    const { url } = await startProgram(json(500, {}))
+    const calls: unknown[] = []
+    const listener = (call: unknown) => void calls.push(call)
+    subscribe(CHANNELS.calls, listener)
+    onTestFinished(() => void unsubscribe(CHANNELS.calls, listener))
+    await expect(ask(openHook(url).onSignIn)).rejects.toThrow('the sign-in hook failed: it answered 500')
+    expect(calls).toMatchObject([{ target: 'hook', operation: 'sign_in', outcome: 'hook_unavailable' }])
   })
 
   test('a sign-in hook that is not there lets nobody in', async () => {
