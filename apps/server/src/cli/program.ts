@@ -16,7 +16,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     let code: number = EXIT.done
     await buildProgram(command, (ended) => {
       code = ended
-    }).parseAsync(args, { from: 'user' })
+    }).parseAsync(putIdsLast(args), { from: 'user' })
     return code
   } catch (error) {
     // Commander has written its own message, or the help that was asked for.
@@ -24,6 +24,13 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     stderr.write(`weapp-auth: ${explainStartError(error, env, language)}\n`)
     return error instanceof WrongUseError ? EXIT.wrongUse : EXIT.failed
   }
+}
+
+/** The id of a session has 43 characters, and the first of them may be a dash: after `--` it is not taken for an option. */
+function putIdsLast(args: readonly string[]): readonly string[] {
+  const ids = args.filter((arg) => /^-[\w-]{42}$/.test(arg))
+  if (ids.length === 0 || args.includes('--')) return args
+  return [...args.filter((arg) => !ids.includes(arg)), '--', ...ids]
 }
 
 function buildProgram(command: Command, end: (code: number) => void): Program {

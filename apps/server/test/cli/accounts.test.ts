@@ -156,6 +156,15 @@ describe('weapp-auth sessions', () => {
   })
 })
 
+test('the id of a session that begins with a dash is an id, and no option', async () => {
+  const { weapp, id } = await startWithAlice()
+  const none = { code: 1, err: expect.stringMatching(/no such session/) }
+  const session = `-${'a'.repeat(42)}`
+  expect(await weapp('sessions', 'end', id, session)).toMatchObject(none)
+  expect(await weapp('sessions', 'end', id, '--', session)).toMatchObject(none)
+  expect(await weapp('sessions', 'end', id, session, '--lang', 'zh')).toMatchObject({ code: 1 })
+})
+
 describe('weapp-auth events', () => {
   test('weapp-auth events list shows what happened, newest first, and who did it', async () => {
     const { weapp, weappAuth } = await startWithAlice()
