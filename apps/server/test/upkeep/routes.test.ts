@@ -11,6 +11,7 @@ test.each([
     '/upkeep/import',
     { lines: [{ nickname: [] }], utcOffset: '', dryRun: true },
   ],
+  ['a line that is a text', 'POST', '/upkeep/import', { lines: ['x'], utcOffset: '', dryRun: true }],
   ['an import without a time zone', 'POST', '/upkeep/import', { lines: [], dryRun: true }],
   ['counts of an import that are none', 'POST', '/upkeep/imported', { made: -1, filled: 0, done: 0, refused: 0 }],
   ['a place of a rotation that is none', 'POST', '/upkeep/keys/rotate', { after: 7 }],
