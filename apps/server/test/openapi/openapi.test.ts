@@ -74,7 +74,7 @@ describe('the OpenAPI document', () => {
   })
 })
 
-test('/openapi.json and /docs need no token, and the page loads nothing from elsewhere', async () => {
+test('/openapi.json, /docs and the console need no token, and the page loads nothing from elsewhere', async () => {
   const { app } = await startService('embedded')
   const service = { host: '127.0.0.1', port: 0, tokens: [] }
   const servers = { redisUrl: 'elsewhere', databaseUrl: 'elsewhere', dataDir: 'nowhere' }
@@ -93,6 +93,9 @@ test('/openapi.json and /docs need no token, and the page loads nothing from els
   expect(initializer).toContain('"validatorUrl":null')
   expect((await fetch(`${api.address}/docs`)).url).toBe(page.url.replace(/\/$/, ''))
   expect((await fetch(`${api.address}/docs/nothing`)).status).toBe(404)
+  const consolePage = await fetch(`${api.address}/`)
+  expect(consolePage.headers.get('content-type')).toContain('text/html')
+  expect(await consolePage.text()).toContain('<script')
   // Where phones are, there is neither.
   for (const path of ['/openapi.json', '/docs']) expect((await app.inject(path)).statusCode).toBe(404)
 })
