@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { ROOT } from './root.ts'
 
+/** With these a person, or the system, stops a command. */
+export const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /**
  * Runs an installed command-line tool to its end and returns its exit code. A signal goes to the whole process group,
  * so the tool has it already: this process only waits for it to finish.
@@ -15,16 +18,15 @@ export async function runTool(
   { stdout = 'inherit', signal }: { stdout?: 'inherit' | 'stderr'; signal?: AbortSignal } = {},
 ): Promise<number> {
   const wait = () => {}
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const signal of signals) process.on(signal, wait)
+  for (const signal of STOP_SIGNALS) process.on(signal, wait)
   const child = spawn(join(ROOT, 'node_modules', '.bin', name), args, {
     cwd: ROOT,
     stdio: ['ignore', stdout === 'stderr' ? 2 : 'inherit', 'inherit'],
     shell: process.platform === 'win32',
   })
-  // It may be busy for ever, and hear no other signal.
+  // A process in an endless loop does not react to any other signal.
   signal?.addEventListener('abort', () => child.kill('SIGKILL'))
   const [code] = await once(child, 'exit')
-  for (const signal of signals) process.off(signal, wait)
+  for (const signal of STOP_SIGNALS) process.off(signal, wait)
   return typeof code === 'number' ? code : 1
 }

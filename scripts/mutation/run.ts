@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../root.ts'
-import { runTool } from '../tool.ts'
+import { runTool, STOP_SIGNALS } from '../tool.ts'
 import type { Instrumented } from './instrument.ts'
 import {
   type Coverage,
@@ -82,7 +82,7 @@ export async function tryChanges(
     const { isDone } = await run({ step: 'import', changes: batch }, options, outcomes)
     imports = imports.filter(([id]) => !(id in batch) || (!isDone && outcomes[id] === undefined))
   }
-  // What a test loads on demand is loaded once in a process, whatever is changed later: each such change has a process of its own.
+  // A module that a test loads on demand is loaded only once in a process, so each change of such a module needs its own process.
   const onDemand = new Set(Object.values(seen.tests).flat())
   const alone = Object.entries(planImport(left(), coverage, sourceOf)).filter(([id]) => onDemand.has(id))
   for (const [id, files] of alone) {
@@ -111,7 +111,7 @@ async function run(plan: ReplayPlan, options: RunOptions, outcomes: Outcomes): P
     // It has ended the process, or has made it stand still.
     if (!isDone && !isCutOff && last !== null) replayed.outcomes[last] = 'noticed'
     for (const [id, outcome] of Object.entries(replayed.outcomes)) {
-      // A run that was cut off has not shown the others to all of their tests.
+      // When a run is cut off, the changes that no test has noticed were not yet shown to all of their tests.
       if (outcomes[id] !== 'noticed' && (outcome === 'noticed' || !isCutOff)) outcomes[id] = outcome
     }
     if (isCutOff) throw new Error('the tests ended before all changes were tried')
@@ -121,7 +121,7 @@ async function run(plan: ReplayPlan, options: RunOptions, outcomes: Outcomes): P
   }
 }
 
-/** Whether whoever started this run has stopped it: then no change has ended the process. */
+/** Whether the person who started this run has stopped it. Then the process did not end because of a change. */
 let isStopped = false
 
 async function vitest<Result>(plan: Plan, { schedules }: RunOptions): Promise<Result | null> {
@@ -137,11 +137,10 @@ async function vitest<Result>(plan: Plan, { schedules }: RunOptions): Promise<Re
   const stop = () => {
     isStopped = true
   }
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const signal of signals) process.on(signal, stop)
+  for (const signal of STOP_SIGNALS) process.on(signal, stop)
   // It fails where a change was noticed. What counts is the result.
   await runTool('vitest', ['run', '--config', CONFIG, '--root', ROOT], { stdout: 'stderr', signal: standstill.signal })
-  for (const signal of signals) process.off(signal, stop)
+  for (const signal of STOP_SIGNALS) process.off(signal, stop)
   clearInterval(watching)
   return readResult()
 }
