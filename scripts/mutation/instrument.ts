@@ -16,7 +16,7 @@ export interface Change {
   source: string
   /** The kind of change, and what stands there instead. */
   change: string
-  /** The same in the text of the file. */
+  /** Where the change is in the text of the file, and what stands there instead. */
   edit: Edit
   /** Whether it is in code that only runs while its module is imported. */
   isAtImport: boolean
@@ -29,7 +29,7 @@ export interface Instrumented {
   code: Record<string, string>
 }
 
-/** Lines are counted from 0 on, as columns. */
+/** Lines and columns are counted from 0. */
 interface Place {
   line: number
   column: number

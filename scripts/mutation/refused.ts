@@ -6,8 +6,8 @@ import { ROOT } from '../root.ts'
 import type { Change } from './instrument.ts'
 
 /**
- * What the compiler says of what a change has left over: a name that is used no more, an empty statement, a condition that is always
- * true. Whoever made such a change by mistake would take that away too, and the compiler would say nothing.
+ * Errors of the compiler that do not count: about a name that is not used any more, an empty statement, a condition that is always
+ * true. A person who makes such a change by mistake also removes the unused name, and then the compiler reports nothing.
  */
 const LEFT_OVER = new Set([1313, 2869, 2870, 2871, 2872, 2873, 6133, 6138, 6192, 6196, 6198, 6199, 7027])
 
@@ -15,7 +15,7 @@ const LEFT_OVER = new Set([1313, 2869, 2870, 2871, 2872, 2873, 6133, 6138, 6192,
 export function findRefused(changes: readonly Pick<Change, 'id' | 'file' | 'edit'>[], root = ROOT): Set<string> {
   if (changes.length === 0) return new Set()
   const contents = new Map(changes.map(({ file }) => [join(root, file), readFileSync(join(root, file), 'utf8')]))
-  /** The one file that has a change, as the compiler shall see it. */
+  /** The file that is changed at the moment, with its changed text. The compiler reads all other files from the disk. */
   const edited = new Map<string, string>()
   const api = new API({ cwd: root, fs: { readFile: (path) => edited.get(path) } })
   try {
@@ -41,7 +41,7 @@ export function findRefused(changes: readonly Pick<Change, 'id' | 'file' | 'edit
 function refuses(snapshot: Snapshot, project: string, path: string): boolean {
   const program = snapshot.getProject(project)?.program
   if (!program) throw new Error(`${project} is no project of TypeScript`)
-  // A change that only the instrumenter can make, of one clause of a query: it has no text of its own.
+  // A query that loses a clause: the edit leaves a dot behind, so that the text cannot be compiled and says nothing.
   if (program.getSyntacticDiagnostics(path).length > 0) return false
   return program
     .getSemanticDiagnostics(path)

@@ -199,7 +199,10 @@ function switchTo(id: string | null): void {
   Object.assign(switches, { activeMutant: id ?? undefined, hitCount: 0, hitLimit: HIT_LIMIT + HIT_FACTOR * hits })
 }
 
-/** Imports the test files once for each change, and runs their tests until one fails. Without a change first, unless known is what fails then. */
+/**
+ * Imports the test files once for each change, and runs their tests until one fails. Unless the plan says which tests fail without a
+ * change, they run without one first.
+ */
 function importAnew({ changes, failed }: Extract<Plan, { step: 'import' }>): void {
   const all = [...new Set(Object.values(changes).flat())]
   replayed.failed.push(...(failed ?? []))
@@ -218,7 +221,7 @@ function importAnew({ changes, failed }: Extract<Plan, { step: 'import' }>): voi
       })
       for (const file of files) {
         describe(file, async () => {
-          // What a test loads on demand belongs to what was imported last, so with one change alone nothing is imported anew.
+          // A plan with `failed` has one change, and its process has imported nothing before.
           if (!failed) vi.resetModules()
           switches.activeMutant = id || undefined
           try {

@@ -1,7 +1,7 @@
 // What a mutation run has found: how many of the changes in code that the tests run were noticed, and which were not.
 import type { Change } from './instrument.ts'
 
-/** A change, and whether a test failed because of it. `refused`: no test did, but the compiler lets nobody write it. */
+/** A change, and whether a test failed because of it. `refused`: no test failed, but the changed code does not compile. */
 export interface Mutant extends Omit<Change, 'id' | 'edit' | 'isAtImport'> {
   outcome: 'noticed' | 'refused' | 'survived' | 'never run'
 }

@@ -100,7 +100,7 @@ describe('the changes that the compiler refuses', () => {
     return { id: by, file, edit: { start, end: start + text.length, by } }
   }
 
-  test('are those that do not fit the types, each for itself', () => {
+  test('are changes that do not fit the types; each change is looked at alone', () => {
     const changes = [
       change('p/src/x.ts', 'one\nif', '3\nif'),
       change('p/src/y.ts', '= 1', '= 3'),
@@ -110,7 +110,7 @@ describe('the changes that the compiler refuses', () => {
     expect([...findRefused(changes, root)]).toEqual(['3\nif', '= 3'])
   })
 
-  test('are not those that only leave a name without use, or have no text of their own', () => {
+  test('are not changes that only leave a name unused, or whose text cannot be compiled at all', () => {
     const changes = [
       change('p/src/x.ts', 'one\nif', '1\nif'),
       change('p/src/x.ts', 'console.log(x)', ';'),

@@ -11,7 +11,7 @@ import { dirname } from 'node:path'
  */
 export function makeFolder(dir: string, mode = 0o777): void {
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return
-  // What stands there and is no folder is told by `mkdir`, by its own code.
+  // Where a file or a broken link has this name, `mkdir` fails with a code that says so.
   if (!lstatSync(dirname(dir), { throwIfNoEntry: false })) makeFolder(dirname(dir), mode)
   mkdirSync(dir, { mode })
 }

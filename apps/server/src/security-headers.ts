@@ -24,7 +24,8 @@ export function securityHeaders(directives: Directives = NOTHING): Record<string
     },
     removeHeader() {},
   }
-  // Of the two it uses nothing else; its headers are the same for all requests. It has an error only of directives that are functions.
+  // Helmet reads nothing of the request, and calls only these two functions of the response. It fails only for directives that are
+  // functions, and there are none.
   helmet(options)({} as IncomingMessage, response as unknown as ServerResponse, () => {})
   return headers
 }

@@ -192,7 +192,7 @@ test('every answer has an id of our own, the one that a problem names, and the h
   })
 })
 
-test('requests that fail because a store is away share the line of the log with that store', async () => {
+test('while a store is away, the requests that fail and the store itself are logged in one line a second', async () => {
   const told: string[] = []
   const outageLog = { tell: () => {}, repeat: (code: string) => void told.push(code) }
   const away = async () => Promise.reject(new ApiError('store_unavailable', 'away'))

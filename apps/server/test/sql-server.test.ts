@@ -70,7 +70,7 @@ describe.each([POSTGRES, MYSQL])('connections to $name', ({ name, url, own, end 
     `a connection to ${name} that was lost without a word is given up for its silence`,
     async () => {
       const { setTimeout } = Socket.prototype
-      // Six seconds of silence take a tenth of that here.
+      // The limit of six seconds without an answer is shortened to a tenth in this test.
       vi.spyOn(Socket.prototype, 'setTimeout').mockImplementation(function (this: Socket, ms, onTimeout) {
         return setTimeout.call(this, ms / 10, onTimeout)
       })

@@ -52,7 +52,7 @@ describe('the key ring', () => {
 
   test('a key ring is never written over one that another process has made at the same moment', () => {
     const dataDir = makeFolder()
-    // A file that was not there when it was looked for.
+    // A link to nothing: the look for the file finds none, and the write that follows meets the link.
     symlinkSync(join(dataDir, 'elsewhere'), join(dataDir, 'session-keys'))
     expect(() => openVault({ sessionKeyKeys: null, dataDir })).toThrow(/^EEXIST/)
     expect(readdirSync(dataDir)).toEqual(['session-keys'])
@@ -183,7 +183,7 @@ describe.each([
 })
 
 describe.skipIf(inject('databaseUrl') === null)('a database of users', () => {
-  test('a database that is there too late is used as soon as it is there, and both are told once', async () => {
+  test('a database that starts after the service is used as soon as it is there; that it was away, and that it is there, is logged once', async () => {
     const url = new URL(await copyMigratedDatabase(inject('databaseUrl') ?? ''))
     const port = await findFreePort()
     const late = Object.assign(new URL(url), { host: `127.0.0.1:${port}` })

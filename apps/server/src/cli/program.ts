@@ -26,7 +26,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   }
 }
 
-/** The id of a session has 43 characters, and the first of them may be a dash: after `--` it is not taken for an option. */
+/** The id of a session has 43 characters, and may begin with a dash. Behind `--` it is not taken for an option. */
 function putIdsLast(args: readonly string[]): readonly string[] {
   const ids = args.filter((arg) => /^-[\w-]{42}$/.test(arg))
   if (ids.length === 0 || args.includes('--')) return args

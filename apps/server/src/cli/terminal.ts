@@ -22,7 +22,7 @@ export interface Command extends Terminal {
   say: Say
 }
 
-/** Makes what tells of things that do not keep a command from its work. */
+/** Makes a function that prints a warning on standard error. The command goes on. */
 export function createWarn({ stderr }: Pick<Terminal, 'stderr'>): (message: string) => void {
   return (message) => void stderr.write(`weapp-auth: ${message}\n`)
 }

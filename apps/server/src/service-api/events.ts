@@ -3,7 +3,7 @@ import { id, limitOf, next, object, pageQuery, text, time, toDate, toTime } from
 import type { ServiceRoutes } from './typed-routes.ts'
 
 const MAX_RESENT = 1_000
-/** Of so many ids, each as long as an id may be: the usual limit of a body would refuse most of them. */
+/** The size of a body with `MAX_RESENT` ids of the greatest length. The usual limit of a body is much smaller. */
 const MAX_RESEND_BYTES = MAX_RESENT * (id.maxLength + 4)
 
 const textOrNull = { type: ['string', 'null'] } as const

@@ -16,8 +16,11 @@ test.each([
   ['counts of an import that are none', 'POST', '/upkeep/imported', { made: -1, filled: 0, done: 0, refused: 0 }],
   ['a place of a rotation that is none', 'POST', '/upkeep/keys/rotate', { after: 7 }],
   ['a page of erased users that is none', 'GET', '/upkeep/erased?skip=a&limit=1', undefined],
-] as const)('a command of another version is told that the service does not take %s', async (_, method, path, body) => {
-  const { env } = await startEmbedded()
-  const send = await findRunningService(parseConfig(env))
-  expect(await send?.(method, path, body)).toMatchObject({ status: 400, body: { code: 'request_invalid' } })
-})
+] as const)(
+  'a running service refuses %s, which a command of another version could send',
+  async (_, method, path, body) => {
+    const { env } = await startEmbedded()
+    const send = await findRunningService(parseConfig(env))
+    expect(await send?.(method, path, body)).toMatchObject({ status: 400, body: { code: 'request_invalid' } })
+  },
+)

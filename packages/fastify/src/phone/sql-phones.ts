@@ -124,7 +124,7 @@ export function createSqlPhoneStore({ db, vault, events }: SqlPhoneStoreOptions)
     }
   }
 
-  /** Holds the user. A proof of the number by another user at the same moment counts as the later one. */
+  /** Locks the user. The number is not locked: when another user proves it at the same moment, that proof counts as the later of the two. */
   async function mayBeLinked(tx: Tx, userId: string, digest: string, nowMs: number): Promise<boolean> {
     const [user] = await statements.holdUser(tx, { id: userId })
     if (!user || user.erasing_at !== null) return false

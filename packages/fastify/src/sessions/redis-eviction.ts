@@ -37,7 +37,7 @@ export function watchEvictions(redis: RedisClient, warn: (message: string) => vo
     for (const warning of warnings) told.add(warning)
   }
 
-  /** Notes whether a server has dropped keys, which stays known when it does not answer for once. Returns its policy. */
+  /** Notes whether a server has dropped further keys; an answer that fails changes nothing about that. Returns its policy. */
   const askServer = async (server: RedisServerClient) => {
     const read = (section: 'memory' | 'stats') => server.info(section).catch(() => '')
     const [memory, stats] = await Promise.all([read('memory'), read('stats')])

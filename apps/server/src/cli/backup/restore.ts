@@ -146,7 +146,7 @@ function prepareEmbedded(config: Config, folder: string | undefined, { yes }: Re
     )
   }
   return async (support) => {
-    // On a new machine with sessions in Redis nobody has made it yet.
+    // On a new machine with sessions in Redis this folder does not exist yet.
     if (!existsSync(dataDir)) prepareDataDir(dataDir, createWarn(command))
     const held = holdUsers(dataDir)
     const staged = join(dataDir, 'restore.unfinished')
